@@ -1,0 +1,22 @@
+"""Every address of the site."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from members.web import errors
+
+urlpatterns = [
+    path("", include("members.web.urls")),
+    path("benefits/", include("benefits.web.urls")),
+    path("", include("compliance.web.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("platform/", admin.site.urls),
+    path("api/v1/", include("config.api_urls")),
+]
+
+handler400 = errors.bad_request
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.server_error

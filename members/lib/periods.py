@@ -1,0 +1,78 @@
+"""Calendar helpers: merchant days, months, and the daily job's hour. No clock is read here.
+
+Instants are aware datetimes, days are `date`s in a merchant's zone. Intervals are half-open.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+DAILY_JOB_HOUR = time(3)
+_ONE_DAY = timedelta(days=1)
+
+
+@lru_cache(maxsize=4096)
+def add_months(day: date, months: int) -> date:
+    """The same day of the month `months` later; the month's last day where that day does not exist.
+
+    31 January + 1 month is the last of February, 29 February + 12 months is 28 February.
+    """
+    year, month0 = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month0 + 1, min(day.day, monthrange(year, month0 + 1)[1]))
+
+
+def merchant_day(at: datetime, zone: ZoneInfo) -> date:
+    """The day that it is at the merchant's when `at` happens."""
+    if at.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return at.astimezone(zone).date()
+
+
+def local_instant(day: date, hour: time, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) at which the wall clock shows `hour` on `day`.
+
+    An hour that occurs twice (clocks go back) is its first occurrence; an hour that summer time skips is the
+    next existing instant, that is, the one at which the clocks jump.
+    """
+    wall = datetime.combine(day, hour)
+    before = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    after = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    return before if before <= after else _jump(after, before, zone)
+
+
+def _jump(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
+    """The first whole second in `(low, high]` at which `zone` has the offset that it has at `high`."""
+    offset = high.astimezone(zone).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
+        if middle.astimezone(zone).utcoffset() == offset:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def daily_job_instant(day: date, zone: ZoneInfo) -> datetime:
+    """When the daily job of a merchant's day runs: 03:00 local, or where that is skipped the next instant."""
+    return local_instant(day, DAILY_JOB_HOUR, zone)
+
+
+def next_daily_job(after: datetime, zone: ZoneInfo) -> datetime:
+    """The first daily job strictly later than `after` (UTC)."""
+    day = merchant_day(after, zone) - _ONE_DAY
+    while (instant := daily_job_instant(day, zone)) <= after:
+        day += _ONE_DAY
+    return instant
+
+
+def whole_days_within(start: datetime, end: datetime, zone: ZoneInfo) -> int:
+    """How many merchant days lie wholly inside `[start, end)`: what a closure gives back to expiries."""
+    if end <= start:
+        return 0
+    first = merchant_day(start, zone)
+    if local_instant(first, time.min, zone) < start:
+        first += _ONE_DAY
+    return max(0, (merchant_day(end, zone) - first).days)

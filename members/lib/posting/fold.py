@@ -1,0 +1,260 @@
+"""The fold itself: one member's events in, what to write out.
+
+What each event does, in this order: the order is checked and stored; its points move to their target; its
+merchant day follows by difference; and if it landed, tiers follow. A refusal is raised before anything is
+touched.
+
+Decisions where a reader might wonder:
+- A paid order that becomes cancelled (or unpaid again) is taken back whole: it no longer counts, its points
+  are clawed back, validities stay. Paid again, it earns again, with its first terms.
+- While the program is not open, orders, refunds and daily totals are kept, because metrics always equal the
+  orders; nothing is stamped, no point and no tier moves. The next change of such an order, once open, settles
+  it whole: an order without terms is stamped by a put that changes it, not by one that repeats it, and not by
+  a refund.
+- An order *lands* when a put changes what the member's days come to and the order counts. Refunds do not
+  land.
+- Attaching a member to an order stored without one is a change of that order: it is stamped, earns and lands
+  then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from members.lib import tiers
+from members.lib.periods import merchant_day
+from members.lib.posting import ledger, orders
+from members.lib.posting.changes import Changes, OrderRevision, TierMove
+from members.lib.posting.events import PAID, Event, OrderPut, OrderRefund, Recalculation, RulesEdit
+from members.lib.posting.rules import Rules
+from members.lib.posting.state import MemberState, OrderState
+from members.lib.posting.windows import metrics_on, post_to_day
+from members.lib.refusals import NotFound, OrderMemberFixed, Refusal
+from members.lib.tiers import Cause, Metrics
+from members.lib.words import sentence as _
+
+Contribution = tuple[date | None, int, int, int]
+"""What an order brings its member's days: (day, spend_minor, orders, points)."""
+
+_NOTHING: Contribution = (None, 0, 0, 0)
+
+
+def fold(
+    state: MemberState,
+    events: Iterable[Event],
+    rules: Rules,
+    *,
+    changes: Changes | None = None,
+    refusals: list[tuple[Event, Refusal]] | None = None,
+) -> Changes:
+    """Apply `events`, in order of arrival, to one member.
+
+    `state` is moved along in place (see `state` for what must be loaded); the changes are collected into
+    `changes`, if given, and returned. With `refusals` a refused event is put there with its refusal and the
+    rest goes on; without it the refusal is raised. Either way a refused event has changed nothing.
+
+    Raises: `Invalid`, `NotFound` (a refund of an order that is not stored), `RefundExceedsOrder`,
+    `OrderMemberFixed`, `IdempotencyConflict`. Source: domain.md 4, 5, 6.
+    """
+    changes = Changes() if changes is None else changes
+    for event in events:
+        try:
+            if type(event) is OrderPut:
+                _put(state, event, rules, changes)
+            elif type(event) is OrderRefund:
+                _refund(state, event, rules, changes)
+            elif type(event) is RulesEdit:
+                _edit(state, event, changes)
+                rules = event.rules
+            elif type(event) is Recalculation:
+                _recalculate(state, event, rules, changes)
+            else:
+                raise TypeError(f"not an event: {event!r}")
+        except Refusal as refusal:
+            if refusals is None:
+                raise
+            refusals.append((event, refusal))
+    return changes
+
+
+def _put(state: MemberState, put: OrderPut, rules: Rules, changes: Changes) -> None:
+    order = state.orders.get(put.key)
+    if order is not None and order.member_id is not None and order.member_id != state.member_id:
+        raise OrderMemberFixed(_("The order belongs to another member, and an order's member never changes."))
+    content = orders.resolved(put, order)
+    if order is not None and order.member_id == state.member_id and orders.is_same(content, order):
+        return
+    orders.check(content, order, rules, put.at)
+    before = _NOTHING
+    if order is None:
+        order = state.orders[put.key] = orders.created(put, content, state.member_id, rules)
+        changes.new_orders.append(order)
+    else:
+        before = _contribution(order)
+        changes.revisions.append(_revision(order, put.at))
+        orders.rewrite(order, content, rules)
+        order.member_id = state.member_id
+    changes.orders[put.key] = order
+    if state.member_id is None:
+        return
+    if rules.is_open and order.terms is None:
+        order.terms = rules.terms(state.standing.tier_id)
+    orders.price(order)
+    _settle(state, order, rules, changes, at=put.at, refund=None)
+    has_moved = _post_days(state, order, before, changes)
+    if has_moved and rules.is_open and order.counts:
+        today = merchant_day(put.at, rules.zone)
+        metrics = metrics_on(state, rules.tiers, today)
+        held = state.standing.tier_id
+        renewed = tiers.after_order(state.standing, metrics, rules.tiers, at=put.at, today=today)
+        if renewed or held != state.standing.tier_id:
+            _note_tier(state, changes, rules, metrics, held=held, renewed=renewed, at=put.at, cause="order")
+
+
+def _refund(state: MemberState, event: OrderRefund, rules: Rules, changes: Changes) -> None:
+    order = state.orders.get(event.key)
+    if order is None:
+        raise NotFound(
+            _("There is no order %(order)s on channel %(channel)s.", order=event.key[1], channel=event.key[0])
+        )
+    if order.member_id != state.member_id:
+        raise ValueError("a refund is folded into the state of its order's member")
+    refund = orders.resolved_refund(event, order)
+    if refund is None:
+        return
+    before = _contribution(order)
+    orders.take_refund(order, refund)
+    changes.orders[event.key] = order
+    changes.refunds.append(refund)
+    if state.member_id is None:
+        return
+    _settle(state, order, rules, changes, at=event.at, refund=event.refund)
+    _post_days(state, order, before, changes)
+
+
+def _settle(
+    state: MemberState, order: OrderState, rules: Rules, changes: Changes, *, at: datetime, refund: str | None
+) -> None:
+    """Move the order's points to their target, with one entry at most; nothing while the program is not
+    open.
+    """
+    if not rules.is_open or state.member_id is None:
+        return
+    target = orders.target_points(order)
+    missing = target - order.posted
+    if not missing:
+        return
+    order.posted = target
+    changes.accounts[state.member_id] = state
+    if missing > 0:
+        ledger.earn(state.account, order, missing, changes, member_id=state.member_id, at=at)
+    else:
+        policy = rules.points.clawback
+        ledger.clawback(
+            state.account,
+            order,
+            -missing,
+            changes,
+            policy=policy,
+            member_id=state.member_id,
+            at=at,
+            refund=refund,
+        )
+
+
+def _contribution(order: OrderState) -> Contribution:
+    """What the order brings its member's days now."""
+    if order.member_id is None or order.paid_on is None:
+        return _NOTHING
+    if order.status != PAID:
+        return (order.paid_on, 0, 0, order.posted)
+    return (order.paid_on, order.total_minor - order.refunded_minor, int(order.counts), order.posted)
+
+
+def _post_days(state: MemberState, order: OrderState, before: Contribution, changes: Changes) -> bool:
+    """Post the difference to the member's days; whether spend or orders of any day moved."""
+    after = _contribution(order)
+    if after == before:
+        return False
+    (old_day, *old), (new_day, *new) = before, after
+    if old_day == new_day or old_day is None:
+        _post_day(state, new_day, changes, new[0] - old[0], new[1] - old[1], new[2] - old[2])
+        return old[:2] != new[:2]
+    _post_day(state, old_day, changes, -old[0], -old[1], -old[2])
+    _post_day(state, new_day, changes, new[0], new[1], new[2])
+    return any(old[:2]) or any(new[:2])
+
+
+def _post_day(
+    state: MemberState, day: date | None, changes: Changes, spend: int, count: int, points: int
+) -> None:
+    if day is None or state.member_id is None or not (spend or count or points):
+        return
+    post_to_day(state, day, spend_minor=spend, orders=count, points=points)
+    changes.add_to_day(state.member_id, day, spend, count, points)
+
+
+def _revision(order: OrderState, at: datetime) -> OrderRevision:
+    return OrderRevision(
+        order=order.key,
+        revision=order.revision,
+        replaced_at=at,
+        member_id=order.member_id,
+        status=order.status,
+        paid_at=order.paid_at,
+        completed_at=order.completed_at,
+        lines=order.lines,
+        posted=order.posted,
+    )
+
+
+def _edit(state: MemberState, event: RulesEdit, changes: Changes) -> None:
+    """A rules edit lifts at its instant. While the program is not open it moves nobody who need not move."""
+    rules = event.rules
+    if state.member_id is None or (not rules.is_open and state.standing.tier_id in rules.tiers.rank):
+        return
+    today = merchant_day(event.at, rules.zone)
+    metrics = metrics_on(state, rules.tiers, today) if rules.is_open else Metrics()
+    held = state.standing.tier_id
+    renewed = tiers.after_edit(
+        state.standing, metrics, rules.tiers, at=event.at, today=today, targets=event.targets
+    )
+    _note_tier(state, changes, rules, metrics, held=held, renewed=renewed, at=event.at, cause="rules")
+
+
+def _recalculate(state: MemberState, event: Recalculation, rules: Rules, changes: Changes) -> None:
+    if not rules.is_open or state.member_id is None:
+        return
+    today = merchant_day(event.at, rules.zone)
+    if not state.standing.needs_recalculation(today):
+        return
+    metrics = metrics_on(state, rules.tiers, today)
+    held = state.standing.tier_id
+    renewed = tiers.after_recalculation(state.standing, metrics, rules.tiers, at=event.at, today=today)
+    _note_tier(state, changes, rules, metrics, held=held, renewed=renewed, at=event.at, cause="recalculation")
+
+
+def _note_tier(
+    state: MemberState,
+    changes: Changes,
+    rules: Rules,
+    metrics: Metrics,
+    *,
+    held: int,
+    renewed: list[int],
+    at: datetime,
+    cause: Cause,
+) -> None:
+    """Collect what became of a member's standing."""
+    standing = state.standing
+    assert state.member_id is not None
+    if held == standing.tier_id and not renewed:
+        return
+    changes.standings[state.member_id] = state
+    for tier_id in renewed:
+        changes.validities[state.member_id, tier_id] = standing.validity[tier_id]
+    if held != standing.tier_id:
+        changes.moves.append(
+            TierMove(state.member_id, at, held, standing.tier_id, cause, rules.version, metrics)
+        )

@@ -1,0 +1,55 @@
+"""What the workers rely on: ticks made up once, rows left for tasks, answers kept for repeated requests."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from members.models.base import TenantModel
+
+
+class JobTick(models.Model):
+    """One due instant of one scheduled job in one scope; unique, so that a tick is worked once."""
+
+    id = models.BigAutoField(primary_key=True)
+    job = models.CharField(max_length=40)
+    scope = models.CharField(max_length=48)  # "platform" or a time zone's name
+    due_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(null=True)
+    report = models.JSONField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "scope", "due_at"], name="job_tick_once")]
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(done_at=None), name="job_tick_open"),
+        ]
+
+
+class OutboxRow(TenantModel):
+    """Work left by a transaction for after its commit (an e-mail, a webhook): claimed by a task."""
+
+    topic = models.CharField(max_length=40)  # "email"
+    key = models.CharField(max_length=120)
+    payload = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    attempts = models.SmallIntegerField(default=0)
+    last_error = models.CharField(max_length=300, blank=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["merchant", "topic", "key"], name="outbox_once")]
+        indexes = [models.Index(fields=["due_at"], condition=models.Q(done_at=None), name="outbox_open")]
+
+
+class IdempotencyRow(TenantModel):
+    """The first answer to a keyed request, written in the transaction of its effect (domain.md 6)."""
+
+    key = models.CharField(max_length=120)
+    body_hash = models.CharField(max_length=64)
+    status = models.SmallIntegerField()
+    answer = models.JSONField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["merchant", "key"], name="idempotency_key_once")]

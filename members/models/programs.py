@@ -1,0 +1,73 @@
+"""A merchant's member program and its life (domain.md 2)."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from members.models.base import TenantModel, TenantQuerySet
+
+
+class ProgramStatus(models.TextChoices):
+    """draft -> open -> cleared -> open; open -> closed -> open by the merchant."""
+
+    DRAFT = "draft", _("Draft")
+    OPEN = "open", _("Open")
+    CLOSED = "closed", _("Closed by the merchant")
+    CLEARED = "cleared", _("Closed by a clearance")
+
+
+class Program(models.Model):
+    """One program per merchant; the row whose lock decides between a write and a close (architecture 5)."""
+
+    merchant = models.OneToOneField(
+        "members.Merchant", models.PROTECT, primary_key=True, related_name="program", db_constraint=False
+    )
+    name = models.CharField(_("program name"), max_length=80, blank=True)
+    status = models.CharField(
+        _("status"), max_length=8, choices=ProgramStatus.choices, default=ProgramStatus.DRAFT
+    )
+    first_opened_at = models.DateTimeField(_("first opened"), null=True)
+    opened_at = models.DateTimeField(_("opened"), null=True)  # when the present life began
+    closed_at = models.DateTimeField(_("closed"), null=True)  # since when it is closed or cleared
+    created_at = models.DateTimeField(_("created"))
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("program")
+        verbose_name_plural = _("programs")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(status="draft", opened_at=None)
+                | models.Q(status__in=["open", "closed", "cleared"], opened_at__isnull=False),
+                name="program_opened_unless_draft",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["closed", "cleared"], closed_at__isnull=False)
+                | models.Q(status__in=["draft", "open"], closed_at=None),
+                name="program_closed_at_while_closed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(self.merchant_id)
+
+
+class Closure(TenantModel):
+    """One stretch in which the program was closed; what a return to open shifts is recorded here."""
+
+    kind = models.CharField(max_length=8, choices=[("closed", _("by the merchant")), ("cleared", _("by a clearance"))])
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=12, blank=True)  # merchant | restored | reopened
+    shifted_days = models.IntegerField(null=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant"], condition=models.Q(to_at=None), name="closure_one_open"
+            ),
+        ]

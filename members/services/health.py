@@ -1,0 +1,41 @@
+"""Whether the process can do its work: database, broker, a worker."""
+
+from __future__ import annotations
+
+from celery import current_app
+from django.db import connections
+
+
+def _database() -> str:
+    try:
+        with connections["default"].cursor() as cursor:
+            cursor.execute("select 1")
+        return "ok"
+    except Exception as error:  # whatever is wrong with it, it is not ready
+        return f"down: {type(error).__name__}"
+
+
+def _broker() -> str:
+    try:
+        with current_app.connection_for_write(connect_timeout=2) as connection:
+            connection.ensure_connection(max_retries=0, timeout=2)
+        return "ok"
+    except Exception as error:
+        return f"down: {type(error).__name__}"
+
+
+def _worker() -> str:
+    try:
+        return "ok" if current_app.control.ping(timeout=1.0, limit=1) else "none answers"
+    except Exception as error:
+        return f"unknown: {type(error).__name__}"
+
+
+def readiness() -> dict[str, str]:
+    """`ok` or what is wrong, for database, broker and worker; answers within seconds."""
+    broker = _broker()
+    return {
+        "database": _database(),
+        "broker": broker,
+        "worker": _worker() if broker == "ok" else "unknown: the broker is down",
+    }

@@ -1,0 +1,72 @@
+"""Merchants come to be: with a program in draft, an owner, their first store."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import zoneinfo
+
+from babel.core import get_global
+from django.utils.translation import gettext_lazy as _
+
+from members.lib import tenant as tenancy
+from members.lib.fields import opaque_id
+from members.lib.refusals import Invalid
+from members.models import Merchant, Program, Role, Staff, Store, User
+from members.services import audit
+from members.services.audit import Actor
+
+
+def slug_for(name: str) -> str:
+    """A short name from a name; a random one where nothing of it is Latin. Unique."""
+    base = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32] or f"shop-{opaque_id(6)}"
+    slug = base
+    while Merchant.objects.filter(slug=slug).exists():
+        slug = f"{base}-{opaque_id(4)}"
+    return slug
+
+
+def create_merchant(
+    *,
+    name: str,
+    owner: User | None,
+    at: dt.datetime,
+    actor: Actor,
+    slug: str = "",
+    timezone: str = "Asia/Shanghai",
+    currency: str = "CNY",
+    language: str = "zh-hans",
+) -> Merchant:
+    """Make a merchant with a draft program and one web store; `owner` becomes its owner.
+
+    Raises Invalid for an empty name, an unknown zone or an unknown currency.
+    """
+    name = name.strip()
+    if not name:
+        raise Invalid(_("Give the shop a name."), errors={"name": _("Give the shop a name.")})
+    if timezone not in zoneinfo.available_timezones():
+        raise Invalid(_("There is no time zone “%(zone)s”.") % {"zone": timezone})
+    if currency not in get_global("all_currencies"):
+        raise Invalid(_("There is no currency “%(currency)s”.") % {"currency": currency})
+    merchant = Merchant.objects.create(
+        slug=slug or slug_for(name),
+        name=name,
+        timezone=timezone,
+        currency=currency,
+        language=language,
+        created_at=at,
+    )
+    if owner is not None:
+        Staff.objects.create(merchant=merchant, user=owner, role=Role.OWNER, joined_at=at)
+    with tenancy.tenant(merchant.pk):
+        Program.objects.create(merchant=merchant, name=name, created_at=at)
+        Store.objects.create(merchant=merchant, code="web", name=name, channel="web")
+        audit.record(
+            merchant_id=merchant.pk,
+            at=at,
+            actor=actor,
+            action="merchant.created",
+            subject=("merchant", merchant.slug),
+            label=name,
+        )
+    return merchant

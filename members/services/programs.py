@@ -1,0 +1,126 @@
+"""The program's life: opening, closing, and the gate that every write of its four functions passes (domain.md 2)."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.utils.translation import gettext_lazy as _
+
+from members.lib.refusals import Conflict, NotFound, ProgramCleared, ProgramNotOpen
+from members.models import Closure, Merchant, Program, ProgramStatus
+from members.services import audit
+from members.services.audit import Actor
+
+
+def lock_for_write(*, merchant_id: int) -> Program:
+    """Take the program's row against a close (FOR KEY SHARE would admit one) and read its status anew.
+
+    Every writing service of the four functions calls this first: a close waits for it, and it waits for a close.
+    Raises NotFound when the merchant has no program.
+    """
+    program = Program.objects.raw(
+        "select * from members_program where merchant_id = %s for key share", [merchant_id]
+    )
+    for row in program:
+        return row
+    raise NotFound(_("This merchant has no program."))
+
+
+def lock_for_close(*, merchant_id: int) -> Program:
+    """Take the program's row FOR UPDATE, for whoever changes its status. Raises NotFound."""
+    program = Program.objects.select_for_update().filter(merchant_id=merchant_id).first()
+    if program is None:
+        raise NotFound(_("This merchant has no program."))
+    return program
+
+
+def require_open(program: Program) -> None:
+    """Raises ProgramNotOpen (draft, closed) or ProgramCleared."""
+    if program.status == ProgramStatus.CLEARED:
+        raise ProgramCleared(
+            _(
+                "The program was closed by a clearance. Restore it by an appeal, or reopen it when the wait is over."
+            )
+        )
+    if program.status != ProgramStatus.OPEN:
+        raise ProgramNotOpen(_("The program is not open. Open it first under Tiers and points, Program."))
+
+
+def lock_open(*, merchant_id: int) -> Program:
+    """The gate as a law: lock the row, then refuse unless the program is open."""
+    program = lock_for_write(merchant_id=merchant_id)
+    require_open(program)
+    return program
+
+
+def open_program(*, merchant_id: int, at: dt.datetime, actor: Actor) -> Program:
+    """Open a draft, or a program its merchant closed (the same life goes on). domain.md 2.
+
+    Raises ProgramCleared for a cleared one (that is a reopening, compliance decides), Conflict when open already.
+    """
+    program = lock_for_close(merchant_id=merchant_id)
+    before = program.status
+    if before == ProgramStatus.OPEN:
+        raise Conflict(_("The program is open already."))
+    if before == ProgramStatus.CLEARED:
+        require_open(program)
+    program.status = ProgramStatus.OPEN
+    program.closed_at = None
+    program.opened_at = program.opened_at or at
+    program.first_opened_at = program.first_opened_at or at
+    program.save(update_fields=["status", "closed_at", "opened_at", "first_opened_at"])
+    if before == ProgramStatus.CLOSED:
+        end_closure(merchant_id=merchant_id, at=at, ended_by="merchant")
+    _audit(program, at, actor, "program.opened", before)
+    return program
+
+
+def close_program(*, merchant_id: int, at: dt.datetime, actor: Actor) -> Program:
+    """Close an open program by its merchant; members, points and tiers freeze. Raises ProgramNotOpen, ProgramCleared."""
+    program = lock_for_close(merchant_id=merchant_id)
+    require_open(program)
+    begin_closure(program=program, at=at, kind=ProgramStatus.CLOSED, actor=actor)
+    _audit(program, at, actor, "program.closed", ProgramStatus.OPEN)
+    return program
+
+
+def begin_closure(*, program: Program, at: dt.datetime, kind: str, actor: Actor) -> None:
+    """Set a locked program closed or cleared from `at` on and open its closure row."""
+    program.status = kind
+    program.closed_at = at
+    program.save(update_fields=["status", "closed_at"])
+    Closure.objects.create(merchant_id=program.pk, kind=kind, from_at=at, by_id=actor.user_id)
+
+
+def end_closure(*, merchant_id: int, at: dt.datetime, ended_by: str) -> int:
+    """End the open closure: shift what it froze by its whole merchant days, once, and record that. Returns the days.
+
+    What shifts is registered by the topics that freeze (tier validities, lot expiries).
+    """
+    closure = Closure.objects.select_for_update().filter(merchant_id=merchant_id, to_at=None).first()
+    if closure is None:
+        return 0
+    zone = Merchant.objects.get(pk=merchant_id).zone
+    days = (at.astimezone(zone).date() - closure.from_at.astimezone(zone).date()).days
+    for shift in SHIFTS:
+        shift(merchant_id, days)
+    closure.to_at = at
+    closure.ended_by = ended_by
+    closure.shifted_days = days
+    closure.save(update_fields=["to_at", "ended_by", "shifted_days"])
+    return days
+
+
+def _audit(program: Program, at: dt.datetime, actor: Actor, action: str, before: str) -> None:
+    audit.record(
+        merchant_id=program.pk,
+        at=at,
+        actor=actor,
+        action=action,
+        subject=("program", program.pk),
+        before={"status": before},
+        after={"status": program.status},
+    )
+
+
+SHIFTS: list = []

@@ -1,0 +1,46 @@
+"""Error pages that say what to do next; /api/ answers with a problem instead."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+TITLES = {
+    400: "Bad request",
+    403: "Forbidden",
+    404: "Not found",
+    429: "Too many requests",
+    500: "Server error",
+}
+SLUGS = {400: "malformed", 403: "forbidden", 404: "not-found", 429: "too-many-requests", 500: "server-error"}
+
+
+def answer(request: HttpRequest, status: int) -> HttpResponse:
+    """The page or problem of a status."""
+    if request.path.startswith("/api/"):
+        body = {"type": SLUGS[status], "title": TITLES[status], "status": status}
+        return JsonResponse(body, status=status, content_type="application/problem+json")
+    return render(request, f"{status}.html", status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400."""
+    return answer(request, 400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403."""
+    return answer(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404."""
+    return answer(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: rendered without the request's context, since anything may be broken."""
+    if request.path.startswith("/api/"):
+        return answer(request, 500)
+    return HttpResponse(render_to_string("500.html"), status=500)

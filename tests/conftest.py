@@ -1,0 +1,79 @@
+"""The suite's ground: a database made, migrated and flushed as owner, used as the log-in role; and the cast."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.management import call_command
+from django.db import connections, transaction
+
+from config import embedded
+from config.postgres.setup import drop_database, make_database
+from members.lib import tenant as tenancy
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NOON = dt.datetime(2024, 5, 15, 12, 0, tzinfo=SHANGHAI)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(worker_id: str) -> Iterator[None]:
+    """Both aliases point to this worker's own database."""
+    suffix = "" if worker_id == "master" else f"_{worker_id}"
+    name = f"test_liushui{suffix}_{os.getpid()}"
+    for alias in ("default", "owner"):
+        connections[alias].close()
+        connections.settings[alias]["NAME"] = name
+        connections[alias].settings_dict["NAME"] = name
+    yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_modify_db_settings: None, django_db_blocker) -> Iterator[None]:
+    """Make and migrate the database over the owner's connection; drop it at the end."""
+    name = connections["owner"].settings_dict["NAME"]
+    with django_db_blocker.unblock():
+        make_database(name)
+        call_command("migrate", database="owner", verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+        drop_database(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_scope_leaks() -> Iterator[None]:
+    """Every test begins and ends without a scope."""
+    assert tenancy.current_scope() == tenancy.NOTHING
+    yield
+    assert tenancy.current_scope() == tenancy.NOTHING
+
+
+@pytest.fixture
+def noon() -> dt.datetime:
+    """A Wednesday at twelve in Shanghai."""
+    return NOON
+
+
+@pytest.fixture
+def cast(db) -> SimpleNamespace:
+    """Two shops and their people: owner and clerk (cashier) of the first, an outsider who owns the second, an admin."""
+    from members.models import Role, Staff, User
+    from members.services import merchants
+    from members.services.audit import Actor
+
+    job = Actor.job("test")
+    with tenancy.platform(), transaction.atomic():
+        people = {
+            name: User.objects.create_user(f"{name}@example.com", "correct horse battery", name=name.title())
+            for name in ("owner", "clerk", "outsider")
+        }
+        admin = User.objects.create_superuser("admin@example.com", "correct horse battery", name="Admin")
+        shop = merchants.create_merchant(name="Swallow Valley", owner=people["owner"], at=NOON, actor=job)
+        other = merchants.create_merchant(name="Other Shop", owner=people["outsider"], at=NOON, actor=job)
+        Staff.objects.create(merchant=shop, user=people["clerk"], role=Role.CASHIER, joined_at=NOON)
+    return SimpleNamespace(shop=shop, other=other, admin=admin, **people)
