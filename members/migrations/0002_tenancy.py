@@ -14,13 +14,30 @@ class Migration(migrations.Migration):
             [
                 "AuditRow",
                 "Closure",
+                "DailyTotal",
                 "IdempotencyRow",
+                "Identity",
+                "Member",
+                "Order",
+                "OrderLine",
+                "OrderRevision",
                 "OutboxRow",
+                "PointsAccount",
+                "PointsEntry",
+                "PointsLot",
                 "Program",
+                "Refund",
+                "RulesVersion",
                 "Store",
+                "Tier",
+                "TierMove",
+                "TierStanding",
+                "TierValidity",
             ]
         ),
-        AppendOnly(["AuditRow", "PlatformAuditRow"]),
+        AppendOnly(
+            ["AuditRow", "OrderRevision", "PlatformAuditRow", "PointsEntry", "Refund", "RulesVersion", "TierMove"]
+        ),
         PlatformOnly(["PlatformAuditRow", "JobTick"], hidden=True),
         PlatformOnly(["Installation"]),
     ]

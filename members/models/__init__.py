@@ -3,9 +3,14 @@
 from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
 from members.models.jobs import IdempotencyRow, JobTick, OutboxRow
+from members.models.members import Identity, JoinSource, Member, MemberStatus
 from members.models.merchants import Channel, Installation, Merchant, Store
+from members.models.orders import DailyTotal, Order, OrderLine, OrderRevision, OrderStatus, Refund
+from members.models.points import EntryKind, PointsAccount, PointsEntry, PointsLot
 from members.models.programs import Closure, Program, ProgramStatus
+from members.models.rules import RulesVersion, Tier
 from members.models.staff import ApiKey, Invitation, Role, Staff
+from members.models.tiers import TierMove, TierStanding, TierValidity
 from members.models.users import User
 
 __all__ = [
@@ -13,19 +18,38 @@ __all__ = [
     "AuditRow",
     "Channel",
     "Closure",
+    "DailyTotal",
+    "EntryKind",
     "IdempotencyRow",
+    "Identity",
     "Installation",
     "Invitation",
     "JobTick",
+    "JoinSource",
+    "Member",
+    "MemberStatus",
     "Merchant",
+    "Order",
+    "OrderLine",
+    "OrderRevision",
+    "OrderStatus",
     "OutboxRow",
     "PlatformAuditRow",
+    "PointsAccount",
+    "PointsEntry",
+    "PointsLot",
     "Program",
     "ProgramStatus",
+    "Refund",
     "Role",
+    "RulesVersion",
     "Staff",
     "Store",
     "TenantModel",
     "TenantQuerySet",
+    "Tier",
+    "TierMove",
+    "TierStanding",
+    "TierValidity",
     "User",
 ]

@@ -1,0 +1,47 @@
+"""Whom a benefit is for: everyone, or a named audience."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib.coverage import EVERYONE
+from members.lib.refusals import Invalid
+
+Audience = str | dict[str, Any]
+LONGEST = 32
+MOST_TIERS = 50
+
+
+def normalise_audience(value: Any) -> Audience:
+    """The audience in its one stored form: "everyone", {"tiers": [codes, sorted]} or {"segment": name}.
+
+    A bare list is a list of tiers, another bare word a tier. Raises Invalid for anything else.
+    """
+    if value is None or value == EVERYONE:
+        return EVERYONE
+    if isinstance(value, str) and value:
+        return {"tiers": _codes([value])}
+    if isinstance(value, list | tuple):
+        return {"tiers": _codes(value)}
+    if isinstance(value, Mapping) and set(value) == {"tiers"} and isinstance(value["tiers"], list | tuple):
+        return {"tiers": _codes(value["tiers"])}
+    if isinstance(value, Mapping) and set(value) == {"segment"} and isinstance(value["segment"], str):
+        return {"segment": _codes([value["segment"]])[0]}
+    text = _("Say whom the benefit is for: everyone, or a list of tiers.")
+    raise Invalid(text, errors={"audience": text})
+
+
+def tiers_of(audience: Any) -> list[str] | None:
+    """The tier codes that an audience names; None when it names none (everyone, a segment)."""
+    return list(audience["tiers"]) if isinstance(audience, Mapping) and "tiers" in audience else None
+
+
+def _codes(values: list[Any] | tuple[Any, ...]) -> list[str]:
+    codes = sorted({value.strip() if isinstance(value, str) else "" for value in values})
+    if len(codes) > MOST_TIERS or any(not code or len(code) > LONGEST for code in codes):
+        text = _("A tier is named by its code.")
+        raise Invalid(text, errors={"audience": text})
+    return codes

@@ -1,0 +1,17 @@
+"""The tables of the benefits app, one file a topic."""
+
+from benefits.models.benefits import Benefit, BenefitRevision, BenefitStatus, RevisionAction
+from benefits.models.coverage import Coverage, CoverageDue
+from benefits.models.prices import CatalogueSku, MemberPrice, PriceUpload
+
+__all__ = [
+    "Benefit",
+    "BenefitRevision",
+    "BenefitStatus",
+    "CatalogueSku",
+    "Coverage",
+    "CoverageDue",
+    "MemberPrice",
+    "PriceUpload",
+    "RevisionAction",
+]

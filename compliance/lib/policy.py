@@ -1,0 +1,241 @@
+"""The clearance policy: its settings, its versions, and which version is in force at an instant.
+
+A version is never edited; a change is a new version from an instant on (possibly a coming one). The defaults of
+`Policy` are those of a scripted history (`play`); `PLATFORM_POLICY` is what an installation starts with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from benefits.lib.spans import Span, utc
+
+
+class AgeBoundary(StrEnum):
+    """Whether a program exactly half a year old at the run is already old enough."""
+
+    OVER = "over"
+    AT_LEAST = "at_least"
+
+
+class CountingBasis(StrEnum):
+    """What makes a benefit cover an instant: being in force, being configured, or either."""
+
+    IN_FORCE_OR_CONFIGURED = "in_force_or_configured"
+    IN_FORCE = "in_force"
+    CONFIGURED = "configured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The settings of one policy version (domain.md 3, play.md `policy.set`).
+
+    Days are counted from 0 up (`window_days` from 1); `max_lead_days` None is no limit; `warn_days` is kept
+    without repetition, largest first. Raises ValueError on a value outside its range.
+    """
+
+    min_age_months: int = 6
+    age_boundary: AgeBoundary = AgeBoundary.OVER
+    window_days: int = 90
+    counting_basis: CountingBasis = CountingBasis.IN_FORCE_OR_CONFIGURED
+    uncounted_kinds: frozenset[str] = frozenset({"lucky_draw", "draw_purchase"})
+    min_notice_days: int = 14
+    warn_days: tuple[int, ...] = (30, 14, 7, 3, 1)
+    first_run_on: date = date(2024, 6, 27)
+    protection_days: int = 30
+    max_clear_share: Decimal = Decimal(1)
+    final_notice_days: int = 7
+    at_risk_days: int = 60
+    observing_days: int = 30
+    reopen_wait_days: int = 30
+    appeal_hold_days: int = 180
+    min_cover_days: int = 0
+    max_lead_days: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "age_boundary", AgeBoundary(self.age_boundary))
+        object.__setattr__(self, "counting_basis", CountingBasis(self.counting_basis))
+        object.__setattr__(self, "uncounted_kinds", frozenset(self.uncounted_kinds))
+        for name in _COUNTS:
+            least = 1 if name == "window_days" else 0
+            _check_count(name, getattr(self, name), least)
+        if self.max_lead_days is not None:
+            _check_count("max_lead_days", self.max_lead_days, 0)
+        for days in self.warn_days:
+            _check_count("warn_days", days, 0)
+        object.__setattr__(self, "warn_days", tuple(sorted(set(self.warn_days), reverse=True)))
+        if not self.max_clear_share.is_finite() or not 0 <= self.max_clear_share <= 1:
+            raise ValueError("max_clear_share: a share lies between 0 and 1")
+
+    @property
+    def window(self) -> timedelta:
+        return timedelta(days=self.window_days)
+
+    @property
+    def min_cover(self) -> timedelta:
+        return timedelta(days=self.min_cover_days)
+
+    @property
+    def max_lead(self) -> timedelta | None:
+        return None if self.max_lead_days is None else timedelta(days=self.max_lead_days)
+
+    @property
+    def min_notice(self) -> timedelta:
+        return timedelta(days=self.min_notice_days)
+
+    def counts(self, kind: str) -> bool:
+        return kind not in self.uncounted_kinds
+
+    def changed(self, values: Mapping[str, Any]) -> Policy:
+        """This policy with some settings given as JSON values (dates and shares as text, sets as lists).
+
+        Raises ValueError, which names the key, for an unknown key or a value of the wrong type or range.
+        """
+        unknown = sorted(set(values) - {f.name for f in fields(self)})
+        if unknown:
+            raise ValueError(f"{unknown[0]}: no such policy setting")
+        return replace(self, **{name: _from_json(name, value) for name, value in values.items()})
+
+    def as_json(self) -> dict[str, Any]:
+        """Every setting as a JSON value; `Policy().changed(policy.as_json()) == policy`."""
+        values = asdict(self)
+        return values | {
+            "age_boundary": self.age_boundary.value,
+            "counting_basis": self.counting_basis.value,
+            "uncounted_kinds": sorted(self.uncounted_kinds),
+            "warn_days": list(self.warn_days),
+            "first_run_on": self.first_run_on.isoformat(),
+            "max_clear_share": str(self.max_clear_share),
+        }
+
+
+_COUNTS = (
+    "min_age_months",
+    "window_days",
+    "min_notice_days",
+    "protection_days",
+    "final_notice_days",
+    "at_risk_days",
+    "observing_days",
+    "reopen_wait_days",
+    "appeal_hold_days",
+    "min_cover_days",
+)
+_MOST = 36_500
+
+
+def _check_count(name: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _MOST:
+        raise ValueError(f"{name}: a whole number from {least} to {_MOST} is needed, not {value!r}")
+
+
+def _from_json(name: str, value: Any) -> Any:
+    try:
+        if name == "first_run_on":
+            return value if type(value) is date else date.fromisoformat(value)
+        if name == "max_clear_share":
+            if isinstance(value, float):
+                raise ValueError("a share is given as text")
+            return Decimal(value)
+        if name in ("uncounted_kinds", "warn_days"):
+            if isinstance(value, str | Mapping):
+                raise ValueError("a list is needed")
+            if name == "uncounted_kinds" and not all(isinstance(kind, str) for kind in value):
+                raise ValueError("kinds are text")
+            return frozenset(value) if name == "uncounted_kinds" else tuple(value)
+        if name == "age_boundary":
+            return AgeBoundary(value)
+        if name == "counting_basis":
+            return CountingBasis(value)
+    except (TypeError, ValueError, InvalidOperation) as error:
+        raise ValueError(f"{name}: {value!r} is not valid ({error})") from error
+    return value
+
+
+PLATFORM_POLICY = Policy(max_clear_share=Decimal("0.05"), min_cover_days=7, max_lead_days=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyVersion:
+    """One version: in force from `effective_from` until the next version's.
+
+    number: the version's id, what a decision stores. recorded_at: when it was made known (None: the instant it
+    takes effect); a job knows only what was recorded before the instant it is due at.
+    """
+
+    number: int
+    effective_from: datetime
+    policy: Policy
+    recorded_at: datetime | None = None
+
+    @property
+    def known_from(self) -> datetime:
+        return self.effective_from if self.recorded_at is None else self.recorded_at
+
+
+class Reign(NamedTuple):
+    """A stretch of time and the version in force throughout it."""
+
+    span: Span
+    version: PolicyVersion
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyHistory:
+    """Every policy version. The first takes effect at the platform's installation.
+
+    Where several versions share an instant the last recorded is in force, then the highest number.
+    """
+
+    versions: tuple[PolicyVersion, ...]
+    installed_at: datetime = field(init=False)
+
+    def __init__(self, versions: Iterable[PolicyVersion]) -> None:
+        ordered = sorted(versions, key=lambda v: (utc(v.effective_from), utc(v.known_from), v.number))
+        if not ordered:
+            raise ValueError("a policy history has at least the version of the installation")
+        object.__setattr__(self, "versions", tuple(ordered))
+        object.__setattr__(self, "installed_at", utc(ordered[0].effective_from))
+
+    def at(self, instant: datetime) -> PolicyVersion:
+        """The version in force at an instant, one that takes effect at it included. Before the installation: the
+        first (nothing is judged there)."""
+        instant = utc(instant)
+        found = self.versions[0]
+        for version in self.versions:
+            if utc(version.effective_from) <= instant:
+                found = version
+        return found
+
+    def for_job(self, due_at: datetime) -> PolicyVersion | None:
+        """The version under which a job due at an instant is done: of those recorded before that instant, the one
+        in force at it. None when the platform was not yet installed."""
+        due_at = utc(due_at)
+        found = None
+        for version in self.versions:
+            if utc(version.effective_from) <= due_at and utc(version.known_from) < due_at:
+                found = version
+        return found
+
+    def known_before(self, due_at: datetime) -> PolicyHistory:
+        """The history as a job due at an instant may know it. Raises ValueError when there was none yet."""
+        return PolicyHistory(v for v in self.versions if utc(v.known_from) < utc(due_at))
+
+    def ahead(self, instant: datetime) -> tuple[Reign, ...]:
+        """What is in force at an instant and what follows it as far as is known. The first reign has no start: the
+        version in force now judges the whole past."""
+        instant = utc(instant)
+        current = self.at(instant)
+        coming: dict[datetime, PolicyVersion] = {}
+        for version in self.versions:
+            if utc(version.effective_from) > instant:
+                coming[utc(version.effective_from)] = version
+        starts: list[datetime | None] = [None, *coming]
+        ends: list[datetime | None] = [*coming, None]
+        reigning = [current, *coming.values()]
+        return tuple(Reign(Span(s, e), v) for s, e, v in zip(starts, ends, reigning, strict=True))

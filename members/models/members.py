@@ -1,0 +1,148 @@
+"""Members, and the identities by which channels know people (domain.md 1)."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from members.lib.crypto import EncryptedTextField
+from members.lib.fields import PublicIdField, TenantForeignKey
+from members.models.base import TenantModel
+from members.models.merchants import Channel
+
+
+class JoinSource(models.TextChoices):
+    """The evidence of joining; buying is none."""
+
+    PAGE = "page", _("Join page")
+    CHANNEL = "channel", _("Authorised by the channel")
+    LIST = "list", _("Member list of the merchant")
+    API = "api", _("Shop system")
+
+
+class MemberStatus(models.TextChoices):
+    """An erased member keeps its books; the person is gone (domain.md 11)."""
+
+    ACTIVE = "active", _("Member")
+    LEFT = "left", _("Left")
+    ERASED = "erased", _("Erased")
+
+
+class Member(TenantModel):
+    """A person's membership of one merchant's program. The order of ids is the order of arrival.
+
+    Phone and name are sealed; `phone_index` finds a whole number, the tokens find last digits and names.
+    """
+
+    public_id = PublicIdField()
+    at = models.DateTimeField(_("recorded at"))
+    joined_at = models.DateTimeField(_("joined"))
+    joined_on = models.DateField(_("joined on"))  # merchant day of joined_at
+    channel = models.CharField(_("channel"), max_length=16, choices=Channel.choices)
+    source = models.CharField(_("source"), max_length=8, choices=JoinSource.choices)
+    consent_source = models.CharField(_("where the consent comes from"), max_length=200, blank=True)
+    status = models.CharField(
+        _("status"), max_length=8, choices=MemberStatus.choices, default=MemberStatus.ACTIVE
+    )
+    phone = EncryptedTextField(_("phone"))
+    phone_verified = models.BooleanField(_("phone verified"), default=False)
+    phone_index = models.BinaryField(null=True, max_length=16)
+    phone_tail = models.BigIntegerField(null=True)
+    name = EncryptedTextField(_("name"))
+    name_token = models.BigIntegerField(null=True)
+    name_first_token = models.BigIntegerField(null=True)
+    name_rest_token = models.BigIntegerField(null=True)
+
+    class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "public_id"], name="member_public_id_unique"),
+            # A phone that nobody verified proves nothing: a family shares one, a shop types its own.
+            models.UniqueConstraint(
+                fields=["merchant", "phone_index"],
+                condition=models.Q(phone_verified=True),
+                name="member_verified_phone_unique",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(channel__in=Channel.values), name="member_channel_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(source__in=JoinSource.values), name="member_source_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=MemberStatus.values), name="member_status_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(phone_verified=False) | models.Q(phone_index__isnull=False),
+                name="member_verified_phone_exists",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["merchant", "-joined_at", "-id"], name="member_by_joined"),
+            models.Index(fields=["merchant", "joined_on"], name="member_by_day"),
+            models.Index(
+                fields=["merchant", "phone_index"],
+                condition=models.Q(phone_index__isnull=False),
+                name="member_by_phone",
+            ),
+            models.Index(
+                fields=["merchant", "phone_tail"],
+                condition=models.Q(phone_tail__isnull=False),
+                name="member_by_tail",
+            ),
+            models.Index(
+                fields=["merchant", "name_token"],
+                condition=models.Q(name_token__isnull=False),
+                name="member_by_name",
+            ),
+            models.Index(
+                fields=["merchant", "name_first_token"],
+                condition=models.Q(name_first_token__isnull=False),
+                name="member_by_first_name",
+            ),
+            models.Index(
+                fields=["merchant", "name_rest_token"],
+                condition=models.Q(name_rest_token__isnull=False),
+                name="member_by_rest_of_name",
+            ),
+            models.Index(fields=["id"], name="member_by_id"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Identity(TenantModel):
+    """How a channel knows a person. Without a member it is a customer's: a buyer who has not joined.
+
+    The order of ids is the order of arrival; `at` is when it first came.
+    """
+
+    channel = models.CharField(_("channel"), max_length=16, choices=Channel.choices)
+    external_id = models.CharField(_("external id"), max_length=128)
+    member = TenantForeignKey(Member, related_name="identities", null=True)
+    at = models.DateTimeField(_("first seen"))
+    linked_at = models.DateTimeField(_("joined"), null=True)  # when it became a member's
+
+    class Meta:
+        verbose_name = _("identity")
+        verbose_name_plural = _("identities")
+        constraints = [
+            # External id first: people search by it without knowing the channel.
+            models.UniqueConstraint(fields=["merchant", "external_id", "channel"], name="identity_unique"),
+            models.CheckConstraint(condition=~models.Q(external_id=""), name="identity_external_id_given"),
+            models.CheckConstraint(
+                condition=models.Q(channel__in=Channel.values), name="identity_channel_known"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["merchant", "member"],
+                condition=models.Q(member__isnull=False),
+                name="identity_by_member",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel}:{self.external_id}"

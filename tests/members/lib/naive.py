@@ -1,0 +1,278 @@
+"""The posting rule once more, told the slow way, to check the fold against.
+
+Nothing is kept but the raw orders and, for what depends on the past, one list of single points and one table of tier
+dates. Metrics are counted again from the raw orders every time; points are `Fraction`s until the floor; a lot is as
+many list items as it has points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+from members.lib.posting import OMITTED, Rules
+
+
+@dataclass
+class RawOrder:
+    status: str
+    paid_at: Any
+    completed_at: Any
+    amounts: list[int]
+    skus: list[tuple[Any, int]]
+    rate: Fraction | None = None
+    refunds: dict[str, dict[int, int]] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
+    posted: int = 0
+
+    def refunded(self, line: int) -> int:
+        return sum(refund.get(line, 0) for refund in self.refunds.values())
+
+    def is_counted(self) -> bool:
+        back = sum(sum(refund.values()) for refund in self.refunds.values())
+        return self.status == "paid" and not (back and back == sum(self.amounts))
+
+    def net(self) -> int:
+        return sum(amount - self.refunded(n) for n, amount in enumerate(self.amounts, 1))
+
+    def shares(self) -> list[int]:
+        """Hamilton's method, seat by seat."""
+        total = sum(self.amounts)
+        if not total or self.rate is None:
+            return [0] * len(self.amounts)
+        whole = floor(total * self.rate)
+        quotas = [Fraction(whole * amount, total) for amount in self.amounts]
+        seats = [floor(quota) for quota in quotas]
+        while sum(seats) < whole:
+            rest = [quota - seat for quota, seat in zip(quotas, seats, strict=True)]
+            seats[rest.index(max(rest))] += 1
+        return seats
+
+    def should_have(self) -> int:
+        if self.status != "paid":
+            return 0
+        kept = 0
+        for n, (stored, amount) in enumerate(zip(self.shares(), self.amounts, strict=True), 1):
+            left = amount - self.refunded(n)
+            kept += floor(Fraction(stored * left, amount)) if amount else 0
+        return kept
+
+
+def months_later(day: date, months: int) -> date:
+    year, month = day.year, day.month
+    for _ in range(months):
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+    for last in range(day.day, 0, -1):
+        try:
+            return date(year, month, last)
+        except ValueError:
+            continue
+    raise AssertionError
+
+
+class Naive:
+    """One member. Every method answers with the slug of a refusal, or None."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.orders: dict[Any, RawOrder] = {}
+        self.coins: list[Any] = []  # one item per available point: the order that it came from
+        self.deficit = self.earned = self.clawed_back = 0
+        self.entries: list[tuple[str, int]] = []
+        self.tier = rules.tiers.ladder[0].id
+        self.until: dict[int, date] = {}
+        self.moves: list[tuple[int, int, str]] = []
+
+    def day(self, at: Any) -> date:
+        return at.astimezone(self.rules.zone).date()
+
+    # -- events
+
+    def put(self, event: Any) -> str | None:
+        old = self.orders.get(event.key)
+        status = event.status if event.status is not OMITTED else (old.status if old else "paid")
+        paid_at = event.paid_at if event.paid_at is not OMITTED else (old and old.paid_at)
+        paid_at = {"unpaid": None, "paid": paid_at or event.at, "cancelled": paid_at}[status]
+        completed_at = event.completed_at
+        if completed_at is OMITTED:
+            completed_at = (old and old.completed_at) or event.at
+        new = RawOrder(status, paid_at, completed_at, [a for *_, a in event.lines], [(s, q) for s, q, _ in event.lines])
+        if old:
+            new.rate, new.refunds, new.whole, new.posted = old.rate, old.refunds, old.whole, old.posted
+            if new == old:
+                return None
+        if any(amount < 0 for amount in new.amounts) or not new.amounts:
+            return "invalid"
+        if paid_at and self.day(paid_at) > self.day(event.at):
+            return "invalid"
+        if old:
+            for n in range(1, len(old.amounts) + 1):
+                if old.refunded(n) > (new.amounts[n - 1] if n <= len(new.amounts) else 0):
+                    return "refund-exceeds-order"
+        spend_before = self.raw_days()
+        self.orders[event.key] = new
+        if self.rules.is_open:
+            if new.rate is None:
+                points = self.rules.points
+                multiplier = Fraction(points.tier_multipliers.get(self.tier, 1))
+                new.rate = Fraction(points.per_major) * multiplier / 10**self.rules.minor_digits
+            self.settle(event.key)
+            if self.raw_days() != spend_before and new.is_counted():
+                self.order_lands(self.day(event.at))
+        return None
+
+    def refund(self, event: Any) -> str | None:
+        order = self.orders.get(event.key)
+        if order is None:
+            return "not-found"
+        lines: dict[int, int] | None = None
+        if event.lines is not None:
+            lines = {}
+            for n, amount in event.lines:
+                if n not in range(1, len(order.amounts) + 1) or amount < 0:
+                    return "invalid"
+                lines[n] = lines.get(n, 0) + amount
+        if event.refund in order.refunds:
+            same = event.refund in order.whole if lines is None else lines == order.refunds[event.refund]
+            return None if same else "idempotency-conflict"
+        left = {n: amount - order.refunded(n) for n, amount in enumerate(order.amounts, 1)}
+        if lines is None:
+            taken = {n: amount for n, amount in left.items() if amount}
+        else:
+            taken = lines
+        too_much = any(amount > left[n] or amount == 0 for n, amount in taken.items())
+        if order.status != "paid" or not taken or too_much:
+            return "refund-exceeds-order"
+        order.refunds[event.refund] = taken
+        if lines is None:
+            order.whole.add(event.refund)
+        if self.rules.is_open:
+            self.settle(event.key)
+        return None
+
+    def job(self, event: Any) -> None:
+        if not self.rules.is_open or self.tier not in self.until:
+            return
+        today, rules = self.day(event.at), self.rules.tiers
+        ids = [tier.id for tier in rules.ladder]
+        end = self.until[self.tier]
+        if today <= end:
+            return
+        best = max(i for i, holds in enumerate(self.holding(today)) if holds)
+        here = ids.index(self.tier)
+        if best >= here:
+            self.renew(self.tier, today)
+        elif (today - end).days > rules.grace_days:
+            if rules.downgrade == "one_step":
+                self.go(ids[here - 1], "recalculation")
+                if here > 1:
+                    self.renew(self.tier, today)
+            else:
+                grace = timedelta(days=rules.grace_days)
+                alive = [i for i in range(here) if i and self.until.get(ids[i], date.min) + grace >= today]
+                there = max([best, *alive])
+                self.go(ids[there], "recalculation")
+                if there == best and best:
+                    self.renew(self.tier, today)
+
+    def edit(self, event: Any) -> None:
+        self.rules = event.rules
+        if not self.rules.is_open:
+            return
+        ids = [tier.id for tier in self.rules.tiers.ladder]
+        today = self.day(event.at)
+        best = max(i for i, holds in enumerate(self.holding(today)) if holds)
+        if best > ids.index(self.tier):
+            self.renew(ids[best], today)
+            self.go(ids[best], "rules")
+
+    # -- points
+
+    def settle(self, key: Any) -> None:
+        order = self.orders[key]
+        missing = order.should_have() - order.posted
+        order.posted += missing
+        if missing > 0:
+            self.earned += missing
+            self.entries.append(("earn", missing))
+            self.coins += [key] * missing
+            while self.deficit and self.coins:
+                self.coins.pop(0)
+                self.deficit -= 1
+        policy = self.rules.points.clawback
+        taken = 0
+        for _ in range(-missing if policy != "only_pending" else 0):
+            if self.coins:
+                self.coins.pop(self.coins.index(key) if key in self.coins else 0)
+            elif policy == "allow_deficit":
+                self.deficit += 1
+            else:
+                break
+            taken += 1
+        if taken:
+            self.clawed_back += taken
+            self.entries.append(("clawback", -taken))
+
+    # -- metrics and tiers
+
+    def raw_days(self) -> dict[date, tuple[int, int]]:
+        """Day -> (net spend, orders), from the raw orders."""
+        days: dict[date, tuple[int, int]] = {}
+        for order in self.orders.values():
+            if order.status == "paid" and (order.net() or order.is_counted()):
+                spend, count = days.get(self.day(order.paid_at), (0, 0))
+                days[self.day(order.paid_at)] = (spend + order.net(), count + order.is_counted())
+        return days
+
+    def metrics(self, today: date) -> dict[str, int]:
+        window = self.rules.tiers.window
+        counted = {"spend_minor": 0, "orders": 0, "points_earned": 0}
+        active = set()
+        for order in self.orders.values():
+            day = order.paid_at and self.day(order.paid_at)
+            inside = day is not None and {
+                "rolling": lambda d: 0 <= (today - d).days < window.days,
+                "calendar_year": lambda d: d.year == today.year and d <= today,
+                "lifetime": lambda d: d <= today,
+            }[window.kind](day)
+            if not inside:
+                continue
+            counted["points_earned"] += order.posted
+            if order.status == "paid":
+                counted["spend_minor"] += order.net()
+            if order.is_counted():
+                counted["orders"] += 1
+                active.add(day)
+        counted["active_days"] = len(active)
+        weights = self.rules.tiers.growth.items()
+        counted["growth"] = floor(sum((counted[m] * Fraction(weight) for m, weight in weights), Fraction(0)))
+        return counted
+
+    def holding(self, today: date) -> list[bool]:
+        metrics = self.metrics(today)
+        answers = []
+        for tier in self.rules.tiers.ladder:
+            met = [metrics[metric] >= at_least for metric, at_least in tier.requirements]
+            answers.append(not met or (all(met) if tier.needs == "all" else any(met)))
+        return answers
+
+    def order_lands(self, today: date) -> None:
+        ids = [tier.id for tier in self.rules.tiers.ladder]
+        holding = self.holding(today)
+        for i, holds in enumerate(holding):
+            if holds and i:
+                self.renew(ids[i], today)
+        best = max(i for i, holds in enumerate(holding) if holds)
+        if best > ids.index(self.tier):
+            self.go(ids[best], "order")
+
+    def renew(self, tier: int, today: date) -> None:
+        fresh = months_later(today, self.rules.tiers.validity_months)
+        self.until[tier] = max(fresh, self.until.get(tier, fresh))
+
+    def go(self, tier: int, cause: str) -> None:
+        self.moves.append((self.tier, tier, cause))
+        self.tier = tier

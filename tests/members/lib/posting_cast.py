@@ -1,0 +1,145 @@
+"""Short words for tests of the posting rule: a shop in Shanghai, its rules, its member, and what happens to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from members.lib.periods import daily_job_instant
+from members.lib.points import PointRules
+from members.lib.posting import (
+    Changes,
+    MemberState,
+    OrderPut,
+    OrderRefund,
+    Recalculation,
+    Rules,
+    RulesEdit,
+    fold,
+)
+from members.lib.tiers import Tier, TierRules
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+BASE, SILVER, GOLD, BLACK = 1, 2, 3, 4
+MEMBER = 7
+
+LADDER = (
+    Tier(BASE, "base"),
+    Tier(SILVER, "silver", "all", (("spend_minor", 1_000_00),)),
+    Tier(GOLD, "gold", "all", (("spend_minor", 5_000_00),)),
+)
+
+
+def shop(**tiers: Any) -> Rules:
+    """The rules of E10 and E11: silver at 1,000.00, gold at 5,000.00, 365 days, one point a yuan."""
+    return Rules(version=1, zone=SHANGHAI, tiers=TierRules(**{"ladder": LADDER, **tiers}))
+
+
+def with_points(rules: Rules, **points: Any) -> Rules:
+    return replace(rules, points=PointRules(**points))
+
+
+def closed(rules: Rules) -> Rules:
+    return replace(rules, is_open=False)
+
+
+def noon(day: str) -> datetime:
+    """Twelve o'clock in Shanghai on an ISO day."""
+    return datetime.combine(date.fromisoformat(day), time(12), SHANGHAI)
+
+
+def lines(*amounts: int) -> tuple[tuple[str, int, int], ...]:
+    return tuple((f"sku-{i}", 1, amount) for i, amount in enumerate(amounts))
+
+
+class Shop:
+    """One member's life told line by line, each event folded by itself as the single-order service does."""
+
+    def __init__(self, rules: Rules | None = None, joined: str = "2024-01-01") -> None:
+        self.rules = rules or shop()
+        self.state = MemberState.joined(member_id=MEMBER, at=noon(joined), rules=self.rules.tiers)
+        self.changes = Changes()
+
+    def happen(self, *events: Any) -> Changes:
+        changes = fold(self.state, events, self.rules)
+        fold_into(self.changes, changes)
+        return changes
+
+    def put(self, order: str, day: str, *amounts: int, **rest: Any) -> Changes:
+        return self.happen(OrderPut(noon(day), ("web", order), lines(*amounts), **rest))
+
+    def refund(self, order: str, refund: str, day: str, *taken: tuple[int, int]) -> Changes:
+        return self.happen(OrderRefund(noon(day), ("web", order), refund, taken or None))
+
+    def job(self, day: str) -> Changes:
+        return self.happen(Recalculation(daily_job_instant(date.fromisoformat(day), SHANGHAI)))
+
+    def edit(self, day: str, rules: Rules, targets: dict[int, int] | None = None) -> Changes:
+        changes = self.happen(RulesEdit(noon(day), rules, targets))
+        self.rules = rules
+        return changes
+
+    @property
+    def tier(self) -> int:
+        return self.state.standing.tier_id
+
+    @property
+    def valid_until(self) -> str | None:
+        until = self.state.standing.valid_until
+        return until and until.isoformat()
+
+    @property
+    def points(self) -> tuple[int, int]:
+        """(available, deficit)."""
+        return self.state.account.available, self.state.account.deficit
+
+    @property
+    def entries(self) -> list[tuple[str, int, int]]:
+        """(kind, points, balance_after) of every entry."""
+        return [(entry.kind, entry.points, entry.balance_after) for entry in self.changes.entries]
+
+    @property
+    def moves(self) -> list[tuple[int, int, str]]:
+        return [(move.from_tier_id, move.to_tier_id, move.cause) for move in self.changes.moves]
+
+    def daily(self) -> dict[str, tuple[int, int, int]]:
+        """Day -> (spend, orders, points), without empty days."""
+        rows = {day.isoformat(): (t.spend_minor, t.orders, t.points) for day, t in self.state.daily.items()}
+        return {day: row for day, row in rows.items() if any(row)}
+
+
+def fold_into(whole: Changes, part: Changes) -> None:
+    """Add what one fold changed to what others did, as writing both to a database would."""
+    whole.orders |= part.orders
+    whole.new_orders += part.new_orders
+    whole.revisions += part.revisions
+    whole.refunds += part.refunds
+    whole.entries += part.entries
+    whole.new_lots |= part.new_lots
+    whole.accounts |= part.accounts
+    whole.standings |= part.standings
+    whole.validities |= part.validities
+    whole.moves += part.moves
+    for (member_id, day), totals in part.daily.items():
+        whole.add_to_day(member_id, day, totals.spend_minor, totals.orders, totals.points)
+
+
+def assert_books_balance(state: MemberState, entries: list[Any]) -> None:
+    """The laws of the ledger, over all entries that the member ever had."""
+    account = state.account
+    assert account.available == sum(lot.remaining for lot in account.lots)
+    assert sum(entry.points for entry in entries) == account.available - account.deficit
+    assert sum(entry.pending for entry in entries) == account.pending
+    assert min(account.available, account.deficit) == 0 <= account.available
+    assert account.deficit >= 0
+    assert [entry.sequence for entry in entries] == list(range(1, account.sequence + 1))
+    balance = 0
+    for entry in entries:
+        balance += entry.points
+        assert entry.balance_after == balance
+    assert all(0 < lot.remaining <= lot.amount for lot in account.lots)
+    assert account.earned - account.clawed_back == account.balance
+
+

@@ -1,0 +1,257 @@
+"""Random histories: the fold equals a slow model, step by step; one fold equals many; an order more never harms."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import asdict, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from members.lib.periods import daily_job_instant, merchant_day
+from members.lib.posting import (
+    OMITTED,
+    Changes,
+    MemberState,
+    OrderPut,
+    OrderRefund,
+    Recalculation,
+    Rules,
+    RulesEdit,
+    fold,
+)
+from members.lib.posting.windows import metrics_on
+from members.lib.refusals import Refusal
+from members.lib.tiers import Tier, TierRules, Window
+from tests.members.lib.naive import Naive
+from tests.members.lib.posting_cast import (
+    BASE,
+    GOLD,
+    MEMBER,
+    SHANGHAI,
+    SILVER,
+    assert_books_balance,
+    closed,
+    fold_into,
+    noon,
+    with_points,
+)
+
+START = date(2023, 12, 20)
+
+
+def rules(version: int, silver: tuple, gold: tuple, needs: Any = "all", **tiers: Any) -> Rules:
+    ladder = (Tier(BASE, "base"), Tier(SILVER, "silver", "all", silver), Tier(GOLD, "gold", needs, gold))
+    return Rules(version=version, zone=SHANGHAI, tiers=TierRules(ladder=ladder, **tiers))
+
+
+SPEND = ((("spend_minor", 20_00),), (("spend_minor", 50_00),))
+VERSIONS = [
+    with_points(rules(1, *SPEND), tier_multipliers={SILVER: Decimal("1.5"), GOLD: Decimal("2")}),
+    rules(2, *SPEND, window=Window("rolling", 30), validity_months=1, downgrade="one_step"),
+    with_points(
+        rules(
+            3,
+            (("orders", 2),),
+            (("spend_minor", 40_00), ("orders", 4)),
+            "any",
+            window=Window("calendar_year"),
+            validity_months=3,
+            grace_days=10,
+        ),
+        per_major=Decimal("0.37"),
+        clawback="within_balance",
+    ),
+    with_points(
+        rules(
+            4,
+            (("active_days", 2), ("spend_minor", 5_00)),
+            (("growth", 30),),
+            window=Window("lifetime"),
+            validity_months=2,
+            growth={"spend_minor": Decimal("0.005"), "orders": Decimal("3"), "active_days": Decimal("1.7")},
+        ),
+        per_major=Decimal("3.3"),
+        clawback="only_pending",
+    ),
+    rules(5, (("points_earned", 15),), (("points_earned", 40), ("orders", 2)), window=Window("rolling", 90)),
+    closed(rules(6, *SPEND)),
+]
+
+AMOUNTS = st.one_of(st.integers(0, 30_00), st.sampled_from([0, 1, 10_00, 20_00]))
+LINES = st.lists(AMOUNTS, min_size=1, max_size=4)
+BACK = st.integers(-1, 40)
+ORDERS = st.integers(0, 4)
+
+puts = st.tuples(
+    st.just("put"),
+    ORDERS,
+    LINES,
+    st.sampled_from([OMITTED, OMITTED, OMITTED, "paid", "unpaid", "cancelled"]),
+    st.one_of(st.just(OMITTED), BACK),
+    st.sampled_from([OMITTED, OMITTED, None]),
+)
+refunds = st.tuples(
+    st.just("refund"),
+    ORDERS,
+    st.integers(0, 3),
+    st.one_of(st.none(), st.lists(st.tuples(st.integers(1, 4), st.integers(0, 15_00)), max_size=3)),
+)
+waits = st.tuples(st.just("wait"), st.one_of(st.integers(0, 5), st.integers(0, 400)))
+edits = st.tuples(st.just("edit"), st.integers(0, len(VERSIONS) - 1))
+jobs = st.tuples(st.just("job"))
+histories = st.lists(st.one_of(puts, puts, refunds, waits, jobs, edits), max_size=40)
+
+
+def told(history: list[tuple]) -> list[Any]:
+    """The history as events: a job runs at 03:00 of the next day, everything else at noon."""
+    day = START
+    events: list[Any] = []
+    for verb, *rest in history:
+        at = noon(day.isoformat())
+        if verb == "wait":
+            day += timedelta(days=rest[0])
+        elif verb == "job":
+            day += timedelta(days=1)
+            events.append(Recalculation(daily_job_instant(day, SHANGHAI)))
+        elif verb == "edit":
+            events.append(RulesEdit(at, VERSIONS[rest[0]]))
+        elif verb == "refund":
+            order, refund, lines = rest
+            events.append(OrderRefund(at, ("web", str(order)), str(refund), lines and tuple(lines)))
+        else:
+            order, amounts, status, back, completed_at = rest
+            paid_at = back if back is OMITTED else at - timedelta(days=back)
+            lines = tuple((f"sku-{i}", 1, amount) for i, amount in enumerate(amounts))
+            events.append(OrderPut(at, ("web", str(order)), lines, status, paid_at, completed_at))
+    return events
+
+
+def member(version: Rules) -> MemberState:
+    return MemberState.joined(member_id=MEMBER, at=noon(START.isoformat()), rules=version.tiers)
+
+
+def tell_naive(naive: Naive, event: Any) -> str | None:
+    tell = {OrderPut: naive.put, OrderRefund: naive.refund, Recalculation: naive.job, RulesEdit: naive.edit}
+    return tell[type(event)](event)
+
+
+@settings(max_examples=400, deadline=None)
+@given(histories, st.integers(0, 4))
+def test_the_fold_equals_a_slow_model_after_every_step(history, first):
+    version = VERSIONS[first]
+    state, naive, entries, moves = member(version), Naive(version), [], []
+
+    for event in told(history):
+        before = deepcopy(state)
+        try:
+            changes = fold(state, [event], version)
+            refused = None
+        except Refusal as refusal:
+            changes, refused = Changes(), refusal.slug
+        version = event.rules if type(event) is RulesEdit else version
+
+        assert refused == tell_naive(naive, event)
+        if refused:
+            assert state == before
+        entries += changes.entries
+        moves += changes.moves
+        today = merchant_day(event.at, version.zone)
+        assert metrics_on(state, version.tiers, today)._asdict() == naive.metrics(today)
+        assert {d: (t.spend_minor, t.orders) for d, t in state.daily.items() if t.spend_minor or t.orders} == (
+            naive.raw_days()
+        )
+        assert (state.standing.tier_id, state.standing.validity) == (naive.tier, naive.until)
+        assert [(m.from_tier_id, m.to_tier_id, m.cause) for m in moves] == naive.moves
+        account = state.account
+        assert (account.available, account.deficit) == (len(naive.coins), naive.deficit)
+        assert (account.earned, account.clawed_back) == (naive.earned, naive.clawed_back)
+        assert [(entry.kind, entry.points) for entry in entries] == naive.entries
+        assert [lot.order for lot in account.lots for _ in range(lot.remaining)] == naive.coins
+        assert_books_balance(state, entries)
+
+
+def written(changes: Changes) -> dict[str, Any]:
+    """What a database would hold after these changes: orders get ids by arrival."""
+    for number, order in enumerate(changes.new_orders):
+        order.id = number
+    return {
+        "orders": sorted([*changes.order_rows(new=True), *changes.order_rows(new=False)]),
+        "lines": sorted([*changes.line_rows(new=True), *changes.line_rows(new=False)]),
+        "revisions": [asdict(revision) for revision in changes.revisions],
+        "refunds": [list(changes.refund_rows()), list(changes.refund_line_rows())],
+        "entries": list(changes.entry_rows()),
+        "lots": sorted(changes.new_lot_rows()),
+        "daily": sorted(changes.daily_rows()),
+        "accounts": list(changes.account_rows()),
+        "standings": [list(changes.standing_rows()), sorted(changes.validity_rows())],
+        "moves": list(changes.move_rows()),
+    }
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories, st.integers(0, 4), st.integers(0, 40))
+def test_one_fold_writes_the_same_as_many(history, first, split):
+    events = told(history)
+    version = VERSIONS[first]
+
+    at_once = fold(one := member(version), events, version, refusals=[])
+
+    piecewise = Changes()
+    many = member(version)
+    rest = [events[:split], *([event] for event in events[split:])]
+    for part in rest:
+        fold_into(piecewise, fold(many, part, version, refusals=[]))
+        for event in part:
+            version = event.rules if type(event) is RulesEdit else version
+
+    assert written(at_once) == written(piecewise)
+    assert one == many
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories, st.integers(0, 4))
+def test_a_member_loaded_without_sums_or_old_days_goes_on_the_same(history, first):
+    version = VERSIONS[first]
+    whole, partial = member(version), member(version)
+
+    for event in told(history):
+        day = merchant_day(event.at, version.zone)
+        after = event.rules if type(event) is RulesEdit else version
+        start = after.tiers.window.start(day)
+        partial.window = None
+        partial.daily = {d: replace(totals) for d, totals in partial.daily.items() if d >= start}
+        whole_changes = fold(whole, [event], version, refusals=[])
+        partial_changes = fold(partial, [event], version, refusals=[])
+        version = after
+
+        assert written(whole_changes) == written(partial_changes)
+        assert partial.standing == whole.standing
+        partial.daily = {d: replace(totals) for d, totals in whole.daily.items()}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.one_of(puts, waits, jobs, jobs), max_size=30),
+    st.integers(0, 30),
+    AMOUNTS,
+    st.sampled_from([Window("rolling", 60), Window("rolling", 365), Window("calendar_year"), Window("lifetime")]),
+    st.sampled_from([0, 10]),
+)
+def test_one_order_more_never_leaves_a_member_lower_later(history, place, amount, window, grace):
+    version = rules(1, *SPEND, window=window, grace_days=grace)
+    with_it, without = member(version), member(version)
+    events = told(history)
+    at = events[place].at if place < len(events) else None
+
+    for n, event in enumerate(events):
+        if n == place and at is not None:
+            fold(with_it, [OrderPut(at, ("web", "one more"), (("sku", 1, amount),))], version)
+        fold(with_it, [event], version, refusals=[])
+        fold(without, [event], version, refusals=[])
+
+        rank = version.tiers.rank
+        assert rank[with_it.standing.tier_id] >= rank[without.standing.tier_id]
