@@ -179,10 +179,16 @@ def lease(data_dir: Path | None = None, *, say: Say = say_on_stderr) -> Iterator
     """
     folder = data_dir or default_data_dir()
     use = folder / "embedded.use"
-    with processes.held(use, shared=True):
-        ensure_postgres(folder, say=say)
-        ensure_broker(folder, say=say)
-        yield
+    try:
+        with processes.held(use, shared=True):
+            ensure_postgres(folder, say=say)
+            ensure_broker(folder, say=say)
+            yield
+    finally:
+        _stop_unless_used(folder, use, say)
+
+
+def _stop_unless_used(folder: Path, use: Path, say: Say) -> None:
     with processes.held(folder / "embedded.lock"):
         state = load_state(folder)
         if state is None or state.keep:

@@ -43,7 +43,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "config.static_files.LiushuiStaticFilesConfig",
     "django.contrib.postgres",
     "django.contrib.humanize",
     "allauth",
@@ -150,7 +150,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if TESTING or DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "config.static_files.Storage"
     },
 }
 WHITENOISE_USE_FINDERS = TESTING or DEBUG
@@ -177,18 +177,32 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = env.choice("EMAIL_VERIFICATION", ["mandatory", "optional", "none"], "mandatory")
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_CHANGE = True
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_ADAPTER = "members.web.accounts.AccountAdapter"
-ACCOUNT_FORMS = {"signup": "members.web.accounts.SignUpForm"}
-ACCOUNT_RATE_LIMITS = {} if TESTING and not env.flag("LIUSHUI_RATE_LIMITS", False) else {"login": "30/m/ip"}
+ACCOUNT_FORMS = {"signup": "members.web.sign_up.SignUpForm"}
+# Beside allauth's own limits. `ip` is the address of the visitor, `key` the e-mail address tried.
+ACCOUNT_RATE_LIMITS: dict[str, str] | bool = {
+    "login": "30/m/ip",
+    "login_failed": "20/m/ip,5/5m/key",
+    "signup": "10/m/ip",
+    "reset_password": "10/m/ip,3/m/key",
+}
+if TESTING and not env.flag("LIUSHUI_RATE_LIMITS", False):
+    ACCOUNT_RATE_LIMITS = False
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.flag("BEHIND_PROXY", False) else 0
+MFA_ADAPTER = "members.web.second_factor.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
-MFA_TOTP_ISSUER = "Liushui"
+MFA_TOTP_ISSUER = PRODUCT
+MFA_TOTP_TOLERANCE = 1  # a phone whose clock is half a minute off still gets in
 
 # --- E-mail -----------------------------------------------------------------------------------------------------------
 vars().update(env.email(env.text("EMAIL_URL", "consolemail://")))
 if not env.is_set("EMAIL_URL") and not TESTING:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = str(DATA_DIR / "mail")
+EMAIL_TIMEOUT = 10  # seconds; a mail server that hangs must not hold a worker
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Liushui <noreply@liushui.invalid>")
 
 # --- Safety -----------------------------------------------------------------------------------------------------------

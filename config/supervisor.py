@@ -16,40 +16,30 @@ import sys
 import threading
 import time
 from collections import deque
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import IO, NoReturn
+from typing import NoReturn
 from urllib.error import URLError
-from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import psycopg
 
 from config import embedded, env, processes
 from config.embedded_home import Refused
-from config.postgres.roles import database_sql
+from config.preparation import Preparation, relay, say
 
 MARK = "LIUSHUI_RUN"  # in the environment of every process we start, so that their children are found as well
 STOP_SECONDS = 25.0
 CRASHES_ALLOWED = 5
 CRASH_WINDOW = 60.0
 SERVER_CHECK_SECONDS = 2.0
-WIDTH = 10
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_output = threading.Lock()
 
 
 class Stopped(BaseException):
     """A signal asked us to stop."""
-
-
-def say(who: str, line: str) -> None:
-    """One line of the log, with who says it."""
-    # A terminal that went away is no reason to stop.
-    with _output, suppress(BrokenPipeError, ValueError):
-        print(f"{who:<{WIDTH}}| {line}", flush=True)
 
 
 @dataclass
@@ -78,25 +68,23 @@ class Supervisor:
             MARK: str(self.data_dir),
             "PYTHONUNBUFFERED": "1",
             "DJANGO_SETTINGS_MODULE": "config.settings",
+            # Root in a container is usual; tasks are JSON, so Celery's warning about root has no object.
+            "PYTHONWARNINGS": "ignore:You're running the worker",
         }
         # What only a person's own machine wants; said explicitly, it is left as it is.
         self.environment.setdefault("LOG_JSON", "false")
         self.environment.setdefault("SITE_URL", f"http://{self._shown_host()}:{self.port}")
         if self.is_embedded:
-            self.environment.setdefault("DEMO", "true")
+            self.environment["DEMO"] = "true" if env.flag("DEMO", True) else "false"
 
-    def run(self) -> int:
-        """Until stopped. Returns the exit code."""
+    def run(self) -> NoReturn:
+        """Until stopped."""
         with ExitStack() as stack:
-            if not stack.enter_context(processes.held(self.data_dir / "run.lock", wait=False)):
-                raise Refused(
-                    f"already running on {self.data_dir}; stop that one first (or set DATA_DIR and PORT)"
-                )
-            self._reap()
+            self._be_alone(stack)
             self._check_port()
             stack.enter_context(embedded.lease(self.data_dir, say=lambda line: say("servers", line)))
             stack.callback(self._stop_programs)
-            self._prepare()
+            Preparation(self.data_dir, self.environment, self.demo).run()
             self.programs = self._programs()
             for program in self.programs:
                 self._start(program)
@@ -126,79 +114,6 @@ class Supervisor:
                 raise Refused(
                     f"port {self.port} is taken by another program; choose one: make run PORT=8001"
                 ) from error
-
-    def _prepare(self) -> None:
-        manage = [sys.executable, "manage.py"]
-        seeding = self.data_dir / "demo.unfinished"
-        if seeding.exists() and self.is_embedded:
-            say("setup", "the demo data was left half made; making the database anew")
-            self._remake_database()
-            seeding.unlink()
-        if not self._has_locale():
-            say("setup", "translations: none yet")
-        else:
-            self._step("translations", [sys.executable, "-m", "config.translations"])
-        known = embedded.urls(self.data_dir)
-        if known is not None and known.owner_url:
-            self._grant(known.owner_url)
-            self._step(
-                "migrations", [*manage, "migrate", "--database", "owner", "--no-input", "--verbosity", "1"]
-            )
-        else:
-            say("setup", "migrations: DATABASE_OWNER_URL is not set, so they are left to you")
-        self._step("static files", [*manage, "collectstatic", "--no-input", "--verbosity", "0"])
-        wants_demo = env.flag("DEMO", self.environment.get("DEMO") == "true")
-        if self.is_embedded and wants_demo and not self.demo.exists():
-            seeding.touch()
-            made = self._step("demo data", [*manage, "seed_demo", "--json"], capture=True)
-            self.demo.write_text(made, encoding="utf-8")
-            self.demo.chmod(0o600)
-            seeding.unlink()
-
-    def _has_locale(self) -> bool:
-        return any((embedded.BASE_DIR / "locale").glob("*/LC_MESSAGES/*.po"))
-
-    def _grant(self, owner_url: str) -> None:
-        with psycopg.connect(owner_url, autocommit=True, connect_timeout=10) as owner:
-            owner.execute(database_sql(embedded.role_prefix()).encode())
-
-    def _remake_database(self) -> None:
-        known = embedded.urls(self.data_dir)
-        assert known is not None
-        name = urlsplit(known.owner_url).path.lstrip("/")
-        with psycopg.connect(known.owner_url, dbname="postgres", autocommit=True) as owner:
-            owner.execute(f'drop database if exists "{name}" with (force)'.encode())
-            owner.execute(f'create database "{name}"'.encode())
-
-    def _step(self, name: str, command: list[str], *, capture: bool = False) -> str:
-        """One command of the set-up, its lines shown as they come. Returns its output when captured."""
-        say("setup", f"{name} …")
-        begun = time.monotonic()
-        with subprocess.Popen(
-            command,
-            cwd=embedded.BASE_DIR,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if capture else subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        ) as child:
-            try:
-                relay = threading.Thread(
-                    target=_relay, args=("setup", child.stderr if capture else child.stdout)
-                )
-                relay.start()
-                output = child.stdout.read() if capture and child.stdout is not None else ""
-                relay.join()
-                code = child.wait()
-            except BaseException:
-                child.terminate()
-                raise
-        if code:
-            raise Refused(f"{name} failed with exit code {code}; the lines above say why")
-        say("setup", f"{name}: done in {time.monotonic() - begun:.1f} s")
-        return output
 
     # --- The programs -----------------------------------------------------------------------------------------------
 
@@ -246,7 +161,7 @@ class Supervisor:
             text=True,
             errors="replace",
         )
-        threading.Thread(target=_relay, args=(program.name, program.child.stdout), daemon=True).start()
+        threading.Thread(target=relay, args=(program.name, program.child.stdout), daemon=True).start()
         self._remember()
 
     def _remember(self) -> None:
@@ -369,23 +284,18 @@ class Supervisor:
         say("", "")
 
     def _log_ins(self) -> list[str]:
-        """The demo accounts as seed_demo wrote them."""
-        try:
-            accounts = json.loads(self.demo.read_text(encoding="utf-8")).get("accounts", [])
-        except (FileNotFoundError, ValueError, AttributeError):
+        """The demo accounts as seed_demo wrote them for the sign-in page."""
+        if self.environment.get("DEMO") != "true":
             return []
-        if not accounts or self.environment.get("DEMO") != "true":
+        try:
+            accounts = json.loads((self.data_dir / "demo-accounts.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
             return []
         lines = ["Demo log-ins (the sign-in page offers them in one click):"]
         for account in accounts:
-            about = account.get("about") or account.get("role") or ""
-            lines.append(f"  {account.get('email', ''):<34} {account.get('password', ''):<24} {about}")
-        return lines
-
-
-def _relay(who: str, stream: IO[str] | None) -> None:
-    for line in stream or ():
-        say(who, line.rstrip())
+            words = (str(account.get(key) or "") for key in ("account", "password", "label", "note"))
+            lines.append("  " + "  ".join(word for word in words if word))
+        return lines if accounts else []
 
 
 _first_signal: list[float] = []
@@ -408,7 +318,7 @@ def main() -> int:
         if sys.argv[1:] == ["--reap"]:
             Supervisor().reap()
             return 0
-        Supervisor().run()  # returns only by raising
+        Supervisor().run()
     except Stopped:
         say("setup", "stopped")
         return 0

@@ -8,3 +8,9 @@ class MembersConfig(AppConfig):
 
     name = "members"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Put the app's pages into the menu."""
+        from members.web import pages
+
+        pages.register()

@@ -139,6 +139,31 @@
     if (target) target.focus();
   };
 
+  /* ---- dates: the typed field stays, a button beside it opens the system's calendar ---- */
+  const pickers = (scope) => all("input[data-date]", scope).forEach((input) => {
+    if (input.dataset.ready || typeof HTMLInputElement.prototype.showPicker !== "function") return;
+    input.dataset.ready = "1";
+    const box = document.createElement("div");
+    box.className = "affix date-box";
+    input.replaceWith(box);
+    const calendar = document.createElement("input");
+    calendar.type = "date";
+    calendar.tabIndex = -1;
+    calendar.setAttribute("aria-hidden", "true");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn";
+    button.setAttribute("aria-label", root.dataset.pick || "");
+    button.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#i-calendar"/></svg>';
+    box.append(input, button, calendar);
+    button.addEventListener("click", () => { calendar.value = input.value; calendar.showPicker(); });
+    calendar.addEventListener("change", () => {
+      input.value = calendar.value;
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+  });
+
   /* ---- selecting rows ---- */
   const countChecks = (name) => {
     const boxes = all(`[data-check="${CSS.escape(name)}"]`);
@@ -223,10 +248,15 @@
     release();
     if (event.detail.successful) online();
   });
-  document.addEventListener("htmx:afterSwap", (event) => settle(event.detail.elt || event.target));
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const scope = event.detail.elt || event.target;
+    pickers(scope);
+    settle(scope);
+  });
 
   const start = () => {
     applyTheme(root.dataset.theme || "auto");
+    pickers(document);
     all("[data-bulk]").forEach((bar) => countChecks(bar.dataset.bulk));
     const target = location.hash.length > 1 && layer();
     if (target && target.matches("details")) target.open = true;

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.coverage import EVERYONE
+from benefits.lib.kinds import label_of
 from members.lib.fields import PublicIdField, TenantForeignKey
 from members.models import TenantModel
 
@@ -63,6 +64,15 @@ class Benefit(TenantModel):
     class Meta:
         verbose_name = _("benefit")
         verbose_name_plural = _("benefits")
+        indexes = [
+            # The few whose coverage depends on who is in which tier.
+            models.Index(
+                fields=["merchant"],
+                condition=models.Q(status__in=[BenefitStatus.PUBLISHED, BenefitStatus.PAUSED])
+                & ~models.Q(audience=EVERYONE),
+                name="benefit_with_audience",
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["merchant", "public_id"], name="benefit_public_id_unique"),
             models.CheckConstraint(
@@ -87,7 +97,7 @@ class Benefit(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name or label_of(self.kind))
 
 
 class BenefitRevision(TenantModel):

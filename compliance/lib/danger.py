@@ -183,12 +183,11 @@ def _settled_at(
     first_opened_on: date,
     protected_until: datetime | None,
 ) -> datetime:
-    """An instant from which on nothing known changes any more: a run after it that does not threaten ends the
-    search."""
+    """An instant from which on nothing known changes any more: old enough under every version, and no bound of
+    rule 2 ahead. A run after it that does not threaten ends the search."""
     ages = (start_of(old_enough_on(first_opened_on, version.policy)) for version in history.versions)
     bounds = (bound for span in ahead for bound in span if bound is not None)
-    reigns = (utc(version.effective_from) for version in history.versions)
-    return max([opened_at, *ages, *bounds, *reigns, *([] if protected_until is None else [protected_until])])
+    return max([opened_at, *ages, *bounds, *([] if protected_until is None else [protected_until])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

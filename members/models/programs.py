@@ -58,7 +58,9 @@ class Program(models.Model):
 class Closure(TenantModel):
     """One stretch in which the program was closed; what a return to open shifts is recorded here."""
 
-    kind = models.CharField(max_length=8, choices=[("closed", _("by the merchant")), ("cleared", _("by a clearance"))])
+    kind = models.CharField(
+        max_length=8, choices=[("closed", _("by the merchant")), ("cleared", _("by a clearance"))]
+    )
     from_at = models.DateTimeField()
     to_at = models.DateTimeField(null=True)
     ended_by = models.CharField(max_length=12, blank=True)  # merchant | restored | reopened

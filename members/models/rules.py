@@ -53,7 +53,9 @@ class RulesVersion(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["merchant", "number"], name="rules_number_unique"),
             models.CheckConstraint(condition=models.Q(per_major__gte=0), name="rules_rate_not_negative"),
-            models.CheckConstraint(condition=models.Q(validity_months__gte=1), name="rules_validity_positive"),
+            models.CheckConstraint(
+                condition=models.Q(validity_months__gte=1), name="rules_validity_positive"
+            ),
             models.CheckConstraint(
                 condition=models.Q(clawback__in=["allow_deficit", "within_balance", "only_pending"]),
                 name="rules_clawback_known",

@@ -22,12 +22,13 @@ class TierStanding(TenantModel):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["merchant", "member"], name="tier_standing_once")]
         indexes = [
-            models.Index(
-                fields=["merchant", "valid_until"],
-                condition=models.Q(valid_until__isnull=False),
-                name="tier_standing_ending",
-            ),
             models.Index(fields=["merchant", "tier"], name="tier_standing_by_tier"),
+            # Across merchants: the daily job finds who is due by the day alone.
+            models.Index(
+                fields=["valid_until"],
+                condition=models.Q(valid_until__isnull=False),
+                name="tier_standing_due",
+            ),
         ]
 
 
@@ -39,7 +40,9 @@ class TierValidity(TenantModel):
     valid_until = models.DateField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["merchant", "member", "tier"], name="tier_validity_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "member", "tier"], name="tier_validity_once")
+        ]
 
 
 class TierMove(TenantModel):

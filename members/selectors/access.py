@@ -20,7 +20,9 @@ def key_hash(secret: str) -> str:
 
 def api_key(*, secret: str) -> ApiKey | None:
     """The live key of a secret, with its merchant; None when unknown or revoked. One query."""
-    return ApiKey.objects.select_related("merchant").filter(key_hash=key_hash(secret), revoked_at=None).first()
+    return (
+        ApiKey.objects.select_related("merchant").filter(key_hash=key_hash(secret), revoked_at=None).first()
+    )
 
 
 def program_of(*, merchant: Merchant) -> Program | None:

@@ -13,7 +13,7 @@ from members.lib import tenant as tenancy
 from members.lib.fields import opaque_id
 from members.lib.refusals import Invalid
 from members.models import Merchant, Program, Role, Staff, Store, User
-from members.services import audit
+from members.services import audit, rules
 from members.services.audit import Actor
 
 
@@ -60,6 +60,7 @@ def create_merchant(
         Staff.objects.create(merchant=merchant, user=owner, role=Role.OWNER, joined_at=at)
     with tenancy.tenant(merchant.pk):
         Program.objects.create(merchant=merchant, name=name, created_at=at)
+        rules.new_version(merchant_id=merchant.pk, at=at, actor=actor, values={})
         Store.objects.create(merchant=merchant, code="web", name=name, channel="web")
         audit.record(
             merchant_id=merchant.pk,

@@ -39,6 +39,13 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return answer(request, 404)
 
 
+def too_many_requests(request: HttpRequest, *, retry_after: int = 60) -> HttpResponse:
+    """429, with when to try again in seconds (most limits are by the minute)."""
+    response = answer(request, 429)
+    response["Retry-After"] = str(retry_after)
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: rendered without the request's context, since anything may be broken."""
     if request.path.startswith("/api/"):

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
 from members.lib import tenant as tenancy
@@ -84,6 +85,7 @@ class TenantMiddleware:
             self.find(request)
             if request.merchant is not None:
                 stack.enter_context(tenancy.tenant(request.merchant.pk))
+                stack.enter_context(timezone.override(request.merchant.zone))
                 request.program = access.program_of(merchant=request.merchant)
             return self.get_response(request)
 

@@ -4,10 +4,41 @@ from __future__ import annotations
 
 from django.urls import path
 
-from members.web import preferences
+from members.web import api_keys, audit, demo, preferences, profile, shop, staff, switcher
 
 app_name = "members"
 urlpatterns = [
     path("preferences/theme", preferences.set_theme, name="set_theme"),
     path("preferences/language", preferences.set_language, name="set_language"),
+    # Shops of a person
+    path("shops/switch", switcher.merchant_switch, name="merchant_switch"),
+    path("shops/new", switcher.merchant_new, name="merchant_new"),
+    path("demo/sign-in", demo.demo_sign_in, name="demo_sign_in"),
+    # Settings
+    path("settings/shop", shop.settings_shop, name="settings_shop"),
+    path("settings/stores/new", shop.settings_newstore, name="settings_newstore"),
+    path("settings/stores/<str:store_id>", shop.settings_store, name="settings_store"),
+    path("settings/me", profile.profile_edit, name="profile_edit"),
+    # Staff
+    path("settings/staff", staff.staff_list, name="staff_list"),
+    path("settings/staff/invite", staff.staff_invite, name="staff_invite"),
+    path("settings/staff/<str:staff_id>/role", staff.staff_change, name="staff_change"),
+    path("settings/staff/<str:staff_id>/remove", staff.staff_remove, name="staff_remove"),
+    path(
+        "settings/invitations/<str:invitation_id>/resend",
+        staff.staff_invitation_resend,
+        name="staff_invitation_resend",
+    ),
+    path(
+        "settings/invitations/<str:invitation_id>/revoke",
+        staff.staff_invitation_revoke,
+        name="staff_invitation_revoke",
+    ),
+    path("invitations/<str:token>", staff.invitation_accept, name="invitation_accept"),
+    # API keys
+    path("settings/api-keys", api_keys.api_keys_list, name="api_keys_list"),
+    path("settings/api-keys/new", api_keys.api_keys_create, name="api_keys_create"),
+    path("settings/api-keys/<str:key_id>/revoke", api_keys.api_keys_revoke, name="api_keys_revoke"),
+    # Audit log
+    path("settings/audit-log", audit.audit_list, name="audit_list"),
 ]

@@ -81,9 +81,9 @@ def test_no_app_listens_to_signals():
 def test_files_stay_short():
     long = [
         f"{path.relative_to(ROOT)}: {count}"
-        for label in [*ORDER, "config", "bench", "tests"]
+        for label, most in [*((label, 420) for label in [*ORDER, "config", "bench"]), ("tests", 700)]
         for path in (ROOT / label).rglob("*.py")
-        if "migrations" not in path.parts and (count := len(path.read_text().splitlines())) > 420
+        if "migrations" not in path.parts and (count := len(path.read_text().splitlines())) > most
     ]
 
     assert long == []

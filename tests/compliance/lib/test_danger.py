@@ -151,6 +151,22 @@ def test_a_short_stretch_counts_only_while_it_runs():
     assert not holds(long, end, policy)
 
 
+def test_a_short_stretch_that_has_ended_leaves_the_days_without_cover_running():
+    policy = Policy(counting_basis=CountingBasis.IN_FORCE, min_cover_days=7)
+    long, short = in_force(OPENED, NOW - DAYS_90), in_force(NOW - timedelta(days=3), NOW - timedelta(days=2))
+
+    assert uncovered_since([long, short], policy, OPENED, NOW) == NOW - DAYS_90
+    assert uncovered_since([long, short], policy, OPENED, NOW - timedelta(days=3)) is None
+    assert uncovered_since([long, short], Policy(counting_basis="in_force"), OPENED, NOW) == NOW - timedelta(
+        days=2
+    )
+
+
+def test_nothing_has_qualified_since_the_opening_where_nothing_ever_did():
+    assert uncovered_since([], Policy(), OPENED, NOW) == OPENED
+    assert uncovered_since([in_force(OPENED, None, "lucky_draw")], Policy(), OPENED, NOW) == OPENED
+
+
 def test_short_stretches_that_touch_make_one_long_one():
     policy = Policy(counting_basis=CountingBasis.IN_FORCE, min_cover_days=7)
     middle, end = NOW + timedelta(days=4), NOW + timedelta(days=8)

@@ -83,6 +83,12 @@ def test_a_policy_set_at_the_runs_instant_comes_after_it():
     assert days(history((INSTALLED, "2024-06-27"), (at, "2099-12-31")), at) == ["2024-06-27"]
 
 
+def test_a_run_that_a_later_policy_would_not_have_is_still_made_up():
+    policies = history((INSTALLED, "2024-06-27"), (shanghai("2024-06-28"), "2099-12-31"))
+
+    assert days(policies, shanghai("2024-06-29"), after=shanghai("2024-06-20")) == ["2024-06-27"]
+
+
 def test_a_policy_scheduled_for_the_runs_instant_judges_it():
     at = shanghai("2024-06-27", "23:00")
     policies = PolicyHistory(

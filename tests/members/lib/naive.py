@@ -99,7 +99,9 @@ class Naive:
         completed_at = event.completed_at
         if completed_at is OMITTED:
             completed_at = (old and old.completed_at) or event.at
-        new = RawOrder(status, paid_at, completed_at, [a for *_, a in event.lines], [(s, q) for s, q, _ in event.lines])
+        new = RawOrder(
+            status, paid_at, completed_at, [a for *_, a in event.lines], [(s, q) for s, q, _ in event.lines]
+        )
         if old:
             new.rate, new.refunds, new.whole, new.posted = old.rate, old.refunds, old.whole, old.posted
             if new == old:

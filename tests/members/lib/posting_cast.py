@@ -140,6 +140,4 @@ def assert_books_balance(state: MemberState, entries: list[Any]) -> None:
         balance += entry.points
         assert entry.balance_after == balance
     assert all(0 < lot.remaining <= lot.amount for lot in account.lots)
-    assert account.earned - account.clawed_back == account.balance
-
-
+    assert account.earned - account.clawed_back - account.redeemed == account.balance

@@ -666,5 +666,3 @@ def test_a_fold_without_events_changes_nothing():
 def test_something_that_is_not_an_event_is_a_mistake_of_the_caller():
     with pytest.raises(TypeError):
         fold(Shop().state, ["order"], shop())  # type: ignore[list-item]
-
-

@@ -29,7 +29,11 @@ def test_e10_validity_protects_from_a_refund_until_the_day_after():
 
     life.put("a", "2024-03-01", 1_000_00)
 
-    assert (life.tier, life.valid_until, life.state.standing.since) == (SILVER, "2025-03-01", noon("2024-03-01"))
+    assert (life.tier, life.valid_until, life.state.standing.since) == (
+        SILVER,
+        "2025-03-01",
+        noon("2024-03-01"),
+    )
 
     life.refund("a", "r", "2024-03-05", (1, 1))
 
@@ -161,7 +165,11 @@ def test_a_member_still_qualified_at_the_end_of_validity_is_renewed_that_morning
 
     life.job("2025-03-02")
 
-    assert (life.tier, life.valid_until, life.state.standing.since) == (SILVER, "2026-03-02", noon("2024-03-01"))
+    assert (life.tier, life.valid_until, life.state.standing.since) == (
+        SILVER,
+        "2026-03-02",
+        noon("2024-03-01"),
+    )
     assert len(life.moves) == 1
 
 
@@ -421,7 +429,9 @@ def test_one_more_order_never_leaves_a_member_lower_later():
     # Gold ended on 20 February, silver on 1 March; with grace of 10 days silver alone would last until 11 March.
     rules = shop(grace_days=10)
     state = MemberState.joined(member_id=1, at=noon("2024-01-01"), rules=rules.tiers)
-    state.standing = TierStanding(GOLD, noon("2024-02-20"), {SILVER: date(2025, 3, 1), GOLD: date(2025, 2, 20)})
+    state.standing = TierStanding(
+        GOLD, noon("2024-02-20"), {SILVER: date(2025, 3, 1), GOLD: date(2025, 2, 20)}
+    )
     life = Shop(rules)
     life.state = state
 

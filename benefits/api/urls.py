@@ -1,0 +1,5 @@
+"""Addresses of the API of benefits."""
+
+from __future__ import annotations
+
+urlpatterns: list = []

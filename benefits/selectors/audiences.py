@@ -1,0 +1,71 @@
+"""Who is in the audience of a benefit."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db.models import Exists, OuterRef
+
+from benefits.lib.audience import Audience, tiers_of
+from benefits.lib.coverage import EVERYONE
+from benefits.models import Benefit, BenefitStatus
+from members.models import Member, Tier, TierMove, TierStanding
+from members.selectors.rules import version_at
+
+
+def is_empty(*, merchant_id: int, audience: Audience, at: dt.datetime) -> bool:
+    """Whether an audience is named and nobody is in it now. "everyone" is never empty (domain.md 3).
+
+    `at` says which ladder is in force: who never moved holds its lowest tier.
+    """
+    if audience == EVERYONE:
+        return False
+    codes = tiers_of(audience)
+    if not codes:
+        return True
+    ids = tier_ids(merchant_id=merchant_id, codes=codes)
+    standings = TierStanding.objects.of(merchant_id)
+    if standings.filter(tier_id__in=ids).exists():
+        return False
+    if base_tier_id(merchant_id=merchant_id, at=at) not in ids:
+        return True
+    holds_another = standings.filter(member_id=OuterRef("pk"))
+    return not Member.objects.of(merchant_id).exclude(Exists(holds_another)).exists()
+
+
+def tier_ids(*, merchant_id: int, codes: list[str]) -> list[int]:
+    """The ids of tiers by code; codes of no tier are left out."""
+    return list(Tier.objects.of(merchant_id).filter(code__in=codes).values_list("id", flat=True))
+
+
+def base_tier_id(*, merchant_id: int, at: dt.datetime) -> int | None:
+    """The lowest tier of the ladder in force."""
+    version = version_at(merchant_id=merchant_id, at=at)
+    return version.ladder[0]["tier"] if version and version.ladder else None
+
+
+def tier_names(*, merchant_id: int, at: dt.datetime) -> list[tuple[str, str]]:
+    """(code, name) of the tiers of the ladder in force, lowest first."""
+    version = version_at(merchant_id=merchant_id, at=at)
+    rows = {row.pk: row for row in Tier.objects.of(merchant_id)}
+    found = [rows[rung["tier"]] for rung in version.ladder if rung["tier"] in rows] if version else []
+    return [(row.code, row.name or row.code) for row in found]
+
+
+def named(*, merchant_id: int) -> list[Benefit]:
+    """The running and paused benefits of a merchant that name an audience."""
+    live = (BenefitStatus.PUBLISHED, BenefitStatus.PAUSED)
+    rows = Benefit.objects.of(merchant_id).filter(status__in=live).exclude(audience=EVERYONE)
+    return list(rows.order_by("id"))
+
+
+def turned_at(
+    *, merchant_id: int, codes: list[str], since: dt.datetime, became_empty: bool
+) -> dt.datetime | None:
+    """When an audience of tiers turned after `since`: the first move into it, or the last one out of it. None when
+    no move did it (a first member, who holds the lowest tier by joining)."""
+    ids = tier_ids(merchant_id=merchant_id, codes=codes)
+    moves = TierMove.objects.of(merchant_id).filter(at__gt=since)
+    if became_empty:
+        return moves.filter(from_tier_id__in=ids).order_by("-at").values_list("at", flat=True).first()
+    return moves.filter(to_tier_id__in=ids).order_by("at").values_list("at", flat=True).first()

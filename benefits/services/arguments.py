@@ -1,0 +1,128 @@
+"""What is said about a benefit: the arguments of a publication, checked and brought into their stored form."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib.audience import Audience, normalise_audience
+from benefits.lib.coverage import EVERYONE
+from benefits.lib.kinds import Settings, kind_of
+from benefits.lib.prices import PriceRow, list_facts
+from benefits.models import Benefit
+from benefits.selectors.audiences import is_empty
+from members.lib.refusals import Invalid
+from members.models import Merchant
+
+MOST_STOCK = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What a merchant says about a benefit. Without `from_at` it starts when it is published."""
+
+    kind: str
+    name: str = ""
+    from_at: dt.datetime | None = None
+    to_at: dt.datetime | None = None
+    settings: Mapping[str, Any] | None = None
+    audience: Any = EVERYONE
+    stock: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """Arguments that were found right, in the form in which they are stored."""
+
+    kind: str
+    name: str
+    from_at: dt.datetime | None
+    to_at: dt.datetime | None
+    settings: Settings
+    audience: Audience
+    stock: int | None
+    audience_empty: bool
+    worthless: bool
+
+
+def check(
+    merchant_id: int,
+    arguments: Arguments,
+    at: dt.datetime,
+    prices: list[PriceRow] | None = None,
+) -> Checked:
+    """The arguments as they are stored, judged now. Raises Invalid, with the errors by field."""
+    kind = kind_of(arguments.kind)
+    name = str(arguments.name).strip()
+    if len(name) > 80 or "\x00" in name:
+        raise _invalid("name", _("A name has at most 80 characters."))
+    from_at, to_at = _instant("from_at", arguments.from_at), _instant("to_at", arguments.to_at)
+    if to_at is not None and from_at is not None and to_at <= from_at:
+        raise _invalid("to_at", _("The benefit ends before it starts. Choose an end after its start."))
+    audience = normalise_audience(arguments.audience)
+    currency = Merchant.objects.values_list("currency", flat=True).get(pk=merchant_id)
+    settings = kind.check({} if arguments.settings is None else arguments.settings, currency=currency)
+    if prices is not None:
+        settings["list"] = list_facts(prices)
+    return Checked(
+        kind=kind.code,
+        name=name,
+        from_at=from_at,
+        to_at=to_at,
+        settings=settings,
+        audience=audience,
+        stock=check_stock(arguments.stock),
+        audience_empty=is_empty(merchant_id=merchant_id, audience=audience, at=at),
+        worthless=kind.is_worthless(settings),
+    )
+
+
+def check_stock(stock: Any) -> int | None:
+    if stock is None:
+        return None
+    if not isinstance(stock, int) or isinstance(stock, bool) or not 0 <= stock <= MOST_STOCK:
+        raise _invalid(
+            "stock", _("Stock is a whole number of units, 0 or more; leave it empty for no limit.")
+        )
+    return stock
+
+
+def _instant(field: str, value: dt.datetime | None) -> dt.datetime | None:
+    if value is not None and value.tzinfo is None:
+        raise _invalid(field, _("This time has no time zone."))
+    return value
+
+
+def _invalid(field: str, text: Any) -> Invalid:
+    return Invalid(text, errors={field: text})
+
+
+def arguments_of(benefit: Benefit) -> Arguments:
+    """What was said about a benefit, as it stands now."""
+    return Arguments(
+        kind=benefit.kind,
+        name=benefit.name,
+        from_at=benefit.from_at,
+        to_at=benefit.to_at,
+        settings=benefit.settings,
+        audience=benefit.audience,
+        stock=benefit.stock,
+    )
+
+
+def facts(benefit: Benefit) -> dict[str, Any]:
+    """A benefit as the audit log shows it (JSON values)."""
+    return {
+        "name": benefit.name,
+        "kind": benefit.kind,
+        "status": str(benefit.status),
+        "from": benefit.from_at and benefit.from_at.astimezone(dt.UTC).isoformat(),
+        "to": benefit.to_at and benefit.to_at.astimezone(dt.UTC).isoformat(),
+        "settings": benefit.settings,
+        "audience": benefit.audience,
+        "stock": benefit.stock,
+    }

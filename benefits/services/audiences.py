@@ -1,0 +1,57 @@
+"""Noticing that a named audience got its first member or lost its last: a benefit turns on or off (domain.md 3)."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import transaction
+
+from benefits.lib import coverage as rule
+from benefits.lib.audience import tiers_of
+from benefits.models import Benefit
+from benefits.selectors import audiences
+from benefits.services import coverage
+from benefits.services.revisions import revise
+from members.services.audit import Actor
+
+OBSERVER = Actor.job("audiences")
+
+
+@transaction.atomic
+def observe(*, merchant_id: int, at: dt.datetime) -> int:
+    """Write a revision for each benefit whose named audience turned empty or came to have members since it was
+    last looked at, with the instant of the move that did it. Returns how many.
+
+    One query for a merchant without such benefits; called before coverage is judged. What it writes configures
+    nothing, and it works whatever the program's state: benefits keep their own periods.
+    """
+    if not audiences.named(merchant_id=merchant_id):
+        return 0
+    coverage.lock(merchant_id=merchant_id)
+    turned = 0
+    for benefit in audiences.named(merchant_id=merchant_id):
+        empty = audiences.is_empty(merchant_id=merchant_id, audience=benefit.audience, at=at)
+        if empty != benefit.audience_empty:
+            _turn(benefit, empty, at)
+            turned += 1
+    return turned
+
+
+def _turn(benefit: Benefit, empty: bool, at: dt.datetime) -> None:
+    since = audiences.turned_at(
+        merchant_id=benefit.merchant_id,
+        codes=tiers_of(benefit.audience) or [],
+        since=benefit.revision_at,
+        became_empty=empty,
+    )
+    before = {"audience_empty": benefit.audience_empty}
+    benefit.audience_empty = empty
+    revise(
+        benefit,
+        at if since is None else min(since, at),
+        OBSERVER,
+        rule.Action.AUDIENCE,
+        "benefit.audience_turned",
+        before,
+        {"audience_empty": empty},
+    )

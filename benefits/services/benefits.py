@@ -1,0 +1,310 @@
+"""Publishing, changing, pausing, resuming and ending benefits (domain.md 2, 3 and 8).
+
+Every service takes the gate, locks, checks, and writes in one transaction: the row, its revision, the audit row,
+the coverage of the program and the due row from which compliance learns of it. What changes nothing writes nothing.
+Instants are aware datetimes; `at` never lies before the benefit's newest
+revision (an earlier one, from a clock a little behind, is taken as that instant).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib import coverage as rule
+from benefits.lib.coverage import EVERYONE
+from benefits.lib.prices import PriceRow
+from benefits.models import Benefit, BenefitStatus
+from benefits.services import coverage
+from benefits.services.arguments import Arguments, Checked, arguments_of, check, check_stock, facts
+from benefits.services.prices import store_list
+from benefits.services.revisions import audit_row, revise, write_revision
+from members.lib.refusals import Conflict, Invalid, NotFound, ProgramNotOpen
+from members.models import Program, ProgramStatus
+from members.services import programs
+from members.services.audit import Actor
+
+
+class _Unset:
+    """What a change leaves as it is."""
+
+
+UNSET: Final = _Unset()
+
+
+def gate(*, merchant_id: int) -> Program:
+    """Lock the program against a close and refuse unless it is a draft or open.
+
+    Raises NotFound, ProgramNotOpen (closed by the merchant), ProgramCleared.
+    """
+    program = programs.lock_for_write(merchant_id=merchant_id)
+    if program.status == ProgramStatus.CLOSED:
+        raise ProgramNotOpen(_("The program is closed. Open it again, then change benefits."))
+    if program.status != ProgramStatus.DRAFT:
+        programs.require_open(program)
+    return program
+
+
+@transaction.atomic
+def publish_benefit(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    kind: str,
+    name: str = "",
+    from_at: dt.datetime | None = None,
+    to_at: dt.datetime | None = None,
+    settings: Mapping[str, Any] | None = None,
+    audience: Any = EVERYONE,
+    stock: int | None = None,
+    prices: Iterable[PriceRow] | None = None,
+    public_id: str = "",
+    reason: str = "",
+) -> Benefit:
+    """Publish a new benefit, or the draft of that `public_id`. domain.md 8, 3.
+
+    In force from publication (a `from_at` in the past does not reach back), until `to_at`, exclusive. `stock` in
+    units, None without limit. `prices` is the list of a member price benefit. A `public_id` that was published
+    before is answered with that benefit, so a form sent twice publishes once.
+    Raises ProgramNotOpen, ProgramCleared, Invalid (with errors by field).
+    """
+    gate(merchant_id=merchant_id)
+    coverage.lock(merchant_id=merchant_id)
+    arguments = Arguments(
+        kind=kind, name=name, from_at=from_at, to_at=to_at, settings=settings, audience=audience, stock=stock
+    )
+    benefit = _find_or_new(merchant_id, public_id)
+    if benefit.status == BenefitStatus.DRAFT:
+        _publish(benefit, at, actor, arguments, prices, reason)
+        coverage.refresh(merchant_id=merchant_id, at=at)
+    return benefit
+
+
+@transaction.atomic
+def publish_many(
+    *, merchant_id: int, at: dt.datetime, actor: Actor, benefits: Iterable[Arguments]
+) -> list[Benefit]:
+    """Publish several benefits of a merchant at one instant; all or none. Raises as `publish_benefit`."""
+    gate(merchant_id=merchant_id)
+    coverage.lock(merchant_id=merchant_id)
+    published = [_publish(Benefit(merchant_id=merchant_id), at, actor, each, None, "") for each in benefits]
+    if published:
+        coverage.refresh(merchant_id=merchant_id, at=at)
+    return published
+
+
+@transaction.atomic
+def save_draft(
+    *, merchant_id: int, at: dt.datetime, actor: Actor, arguments: Arguments, public_id: str = ""
+) -> Benefit:
+    """Keep a benefit without publishing it: a new draft, or the present one of that `public_id`.
+
+    Raises ProgramNotOpen, ProgramCleared, Invalid, Conflict when that benefit is published already.
+    """
+    gate(merchant_id=merchant_id)
+    coverage.lock(merchant_id=merchant_id)
+    benefit = _find_or_new(merchant_id, public_id)
+    if benefit.status != BenefitStatus.DRAFT:
+        raise Conflict(_("This benefit is published already."))
+    before = None if benefit._state.adding else facts(benefit)
+    _set(benefit, check(merchant_id, arguments, at))
+    if before == facts(benefit):
+        return benefit
+    benefit.save()
+    audit_row(benefit, at, actor, "benefit.draft_saved", before, facts(benefit), "")
+    return benefit
+
+
+@transaction.atomic
+def discard_draft(*, merchant_id: int, at: dt.datetime, actor: Actor, benefit_id: int) -> None:
+    """Delete a draft. Raises NotFound, Invalid when it is published, ProgramNotOpen, ProgramCleared."""
+    gate(merchant_id=merchant_id)
+    benefit = _locked(merchant_id, benefit_id)
+    if benefit.status != BenefitStatus.DRAFT:
+        raise Invalid(_("A published benefit is not deleted. End it instead."))
+    audit_row(benefit, at, actor, "benefit.draft_discarded", facts(benefit), None, "")
+    benefit.delete()
+
+
+@transaction.atomic
+def change_benefit(
+    *,
+    merchant_id: int,
+    benefit_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    kind: str | _Unset = UNSET,
+    name: str | _Unset = UNSET,
+    from_at: dt.datetime | _Unset | None = UNSET,
+    to_at: dt.datetime | _Unset | None = UNSET,
+    settings: Mapping[str, Any] | _Unset = UNSET,
+    audience: Any = UNSET,
+    stock: int | _Unset | None = UNSET,
+    prices: Iterable[PriceRow] | None = None,
+    expected_revision: int | None = None,
+    reason: str = "",
+) -> Benefit:
+    """Change any argument of a published or paused benefit; what is not given stays. domain.md 3, 8.
+
+    Whether it counts as configuring is decided by the rule and kept with the revision. A change that alters nothing
+    writes nothing. `expected_revision` refuses a change of what somebody else changed meanwhile.
+    Raises NotFound, Invalid (ended or a draft too), Conflict, ProgramNotOpen, ProgramCleared.
+    """
+    gate(merchant_id=merchant_id)
+    coverage.lock(merchant_id=merchant_id)
+    benefit = _published(merchant_id, benefit_id)
+    if expected_revision is not None and expected_revision != benefit.revision:
+        raise Conflict(_("Somebody else changed this benefit meanwhile. Look at it again, then change it."))
+    given = {
+        "kind": kind, "name": name, "from_at": from_at, "to_at": to_at,
+        "settings": settings, "audience": audience, "stock": stock,
+    }  # fmt: skip
+    named = {key: value for key, value in given.items() if value is not UNSET}
+    if "settings" not in named and named.get("kind", benefit.kind) != benefit.kind:
+        named["settings"] = {}
+    wanted = replace(arguments_of(benefit), **named)
+    if wanted.from_at is None:
+        wanted = replace(wanted, from_at=benefit.from_at)
+    rows = None if prices is None else list(prices)
+    checked = check(merchant_id, wanted, at, rows)
+    before = facts(benefit)
+    _set(benefit, checked)
+    if rows is not None:
+        store_list(benefit=benefit, rows=rows, at=max(at, benefit.revision_at))
+    if facts(benefit) == before:
+        return benefit
+    return revise(benefit, at, actor, rule.Action.CHANGE, "benefit.changed", before, facts(benefit), reason)
+
+
+@transaction.atomic
+def pause_benefit(
+    *, merchant_id: int, benefit_id: int, at: dt.datetime, actor: Actor, reason: str = ""
+) -> Benefit:
+    """Stop a published benefit for a while; pausing a paused one changes nothing.
+
+    Raises NotFound, Invalid (ended, a draft), ProgramNotOpen, ProgramCleared.
+    """
+    return _move(merchant_id, benefit_id, at, actor, rule.Action.PAUSE, BenefitStatus.PAUSED, reason)
+
+
+@transaction.atomic
+def resume_benefit(
+    *, merchant_id: int, benefit_id: int, at: dt.datetime, actor: Actor, reason: str = ""
+) -> Benefit:
+    """Let a paused benefit go on; resuming one that runs changes nothing. Raises as `pause_benefit`."""
+    return _move(merchant_id, benefit_id, at, actor, rule.Action.RESUME, BenefitStatus.PUBLISHED, reason)
+
+
+@transaction.atomic
+def end_benefit(
+    *, merchant_id: int, benefit_id: int, at: dt.datetime, actor: Actor, reason: str = ""
+) -> Benefit:
+    """End a benefit for good; ending an ended one changes nothing. Raises as `pause_benefit`."""
+    return _move(merchant_id, benefit_id, at, actor, rule.Action.END, BenefitStatus.ENDED, reason)
+
+
+@transaction.atomic
+def set_stock(
+    *, merchant_id: int, benefit_id: int, stock: int | None, at: dt.datetime, actor: Actor, reason: str = ""
+) -> Benefit:
+    """Record what stock is left (units; None without limit): taking the last one ends coverage, adding begins it
+    again, neither configures (a merchant who sets the argument anew uses `change_benefit`).
+
+    Raises NotFound, Invalid, ProgramNotOpen, ProgramCleared.
+    """
+    gate(merchant_id=merchant_id)
+    coverage.lock(merchant_id=merchant_id)
+    benefit = _published(merchant_id, benefit_id)
+    before = facts(benefit)
+    benefit.stock = check_stock(stock)
+    if facts(benefit) == before:
+        return benefit
+    return revise(benefit, at, actor, rule.Action.STOCK, "benefit.stock_set", before, facts(benefit), reason)
+
+
+# The parts of the services
+
+
+def _set(benefit: Benefit, checked: Checked) -> None:
+    for name in Checked.__slots__:
+        setattr(benefit, name, getattr(checked, name))
+
+
+def _publish(
+    benefit: Benefit,
+    at: dt.datetime,
+    actor: Actor,
+    arguments: Arguments,
+    prices: Iterable[PriceRow] | None,
+    reason: str,
+) -> Benefit:
+    """Write the publication of a draft or new benefit; the caller refreshes coverage."""
+    rows = None if prices is None else list(prices)
+    begins = at if arguments.from_at is None else arguments.from_at
+    _set(benefit, check(benefit.merchant_id, replace(arguments, from_at=begins), at, rows))
+    benefit.status = BenefitStatus.PUBLISHED
+    benefit.published_at = at
+    benefit.revision, benefit.revision_at = 1, at
+    benefit.save()
+    if rows is not None:
+        store_list(benefit=benefit, rows=rows, at=at)
+    write_revision(benefit, actor, rule.Action.PUBLISH, reason)
+    audit_row(benefit, at, actor, "benefit.published", None, facts(benefit), reason)
+    return benefit
+
+
+def _move(
+    merchant_id: int,
+    benefit_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    action: rule.Action,
+    status: BenefitStatus,
+    reason: str,
+) -> Benefit:
+    """Pause, resume or end."""
+    gate(merchant_id=merchant_id)
+    coverage.lock(merchant_id=merchant_id)
+    benefit = _locked(merchant_id, benefit_id)
+    if benefit.status == status:
+        return benefit
+    _require_live(benefit)
+    before = facts(benefit)
+    benefit.status = status
+    names = {"pause": "benefit.paused", "resume": "benefit.resumed", "end": "benefit.ended"}
+    return revise(benefit, at, actor, action, names[action], before, facts(benefit), reason)
+
+
+def _locked(merchant_id: int, benefit_id: int) -> Benefit:
+    """Raises NotFound."""
+    found = Benefit.objects.of(merchant_id).select_for_update().filter(pk=benefit_id).first()
+    if found is None:
+        raise NotFound(_("There is no such benefit."))
+    return found
+
+
+def _published(merchant_id: int, benefit_id: int) -> Benefit:
+    """Raises NotFound, Invalid when it is a draft or ended."""
+    benefit = _locked(merchant_id, benefit_id)
+    _require_live(benefit)
+    return benefit
+
+
+def _require_live(benefit: Benefit) -> None:
+    if benefit.status == BenefitStatus.DRAFT:
+        raise Invalid(_("This benefit is a draft. Publish it first."))
+    if benefit.status == BenefitStatus.ENDED:
+        raise Invalid(_("This benefit has ended. Publish it anew instead."))
+
+
+def _find_or_new(merchant_id: int, public_id: str) -> Benefit:
+    if public_id:
+        found = Benefit.objects.of(merchant_id).select_for_update().filter(public_id=public_id).first()
+        return found or Benefit(merchant_id=merchant_id, public_id=public_id)
+    return Benefit(merchant_id=merchant_id)

@@ -1,0 +1,73 @@
+"""Confirming a price list that was shown to a person: only then a price changes (domain.md 7)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib.prices import rows_from_json
+from benefits.models import Benefit, PriceUpload
+from benefits.services.arguments import Arguments
+from benefits.services.benefits import change_benefit, publish_benefit
+from benefits.services.prices import lock_upload
+from members.lib.refusals import Conflict
+from members.services.audit import Actor
+
+
+def as_json(arguments: Arguments, *, public_id: str) -> dict[str, Any]:
+    """Arguments of a benefit to be published with a list, as `PriceUpload.arguments` keeps them."""
+    return {
+        "public_id": public_id,
+        "kind": arguments.kind,
+        "name": arguments.name,
+        "from_at": arguments.from_at and arguments.from_at.astimezone(dt.UTC).isoformat(),
+        "to_at": arguments.to_at and arguments.to_at.astimezone(dt.UTC).isoformat(),
+        "settings": dict(arguments.settings or {}),
+        "audience": arguments.audience,
+        "stock": arguments.stock,
+    }
+
+
+def _from_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    instants = {
+        name: values[name] and dt.datetime.fromisoformat(values[name]) for name in ("from_at", "to_at")
+    }
+    return {**values, **instants}
+
+
+@transaction.atomic
+def confirm(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> Benefit:
+    """Publish the benefit that the list was uploaded for, or give an existing one its new list.
+
+    Confirming again changes nothing. Raises NotFound, Conflict when the benefit changed after the list was shown,
+    and what `publish_benefit` and `change_benefit` raise.
+    """
+    upload = lock_upload(merchant_id=merchant_id, public_id=public_id)
+    if upload.confirmed_at is not None and upload.benefit is not None:
+        return upload.benefit
+    rows = rows_from_json(upload.rows)
+    rest: dict[str, Any] = {"merchant_id": merchant_id, "at": at, "actor": actor, "prices": rows}
+    if upload.benefit_id is None:
+        benefit = publish_benefit(**_from_json(upload.arguments), **rest)
+    else:
+        benefit = change_benefit(
+            benefit_id=upload.benefit_id, expected_revision=upload.arguments.get("revision"), **rest
+        )
+    upload.benefit = benefit
+    upload.confirmed_at = at
+    upload.save(update_fields=["benefit", "confirmed_at"])
+    return benefit
+
+
+@transaction.atomic
+def drop(*, merchant_id: int, public_id: str) -> PriceUpload:
+    """Forget a list that was not confirmed. Raises NotFound, Conflict when it was."""
+    upload = lock_upload(merchant_id=merchant_id, public_id=public_id)
+    if upload.confirmed_at is not None:
+        raise Conflict(_("This list is in force already. Upload another one to change prices."))
+    upload.delete()
+    return upload

@@ -1,0 +1,6 @@
+"""Addresses of the pages of benefits."""
+
+from __future__ import annotations
+
+app_name = "benefits"
+urlpatterns: list = []

@@ -1,0 +1,63 @@
+"""`points` and `tiers` of program.configure, translated to what the services take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compliance.play.arguments import BadLine, exact
+
+
+def _only_default(options: dict[str, Any], name: str, default: Any) -> None:
+    """An option that no issue has built yet may be given with its default only."""
+    if name in options and options[name] != default:
+        raise BadLine(f"{name}: not yet built")
+
+
+def point_options(options: dict[str, Any]) -> dict[str, Any]:
+    """`points` of program.configure, as point_rules.configure takes it. Raises BadLine."""
+    known = {"per_major", "pending_days", "expiry", "clawback", "tier_multipliers"}
+    if unknown := sorted(set(options) - known):
+        raise BadLine(f"points: unknown option {unknown[0]!r}")
+    _only_default(options, "pending_days", 0)
+    _only_default(options, "expiry", {"kind": "never"})
+    _only_default(options, "clawback", "allow_deficit")
+    multipliers = options.get("tier_multipliers", {})
+    if not isinstance(multipliers, dict):
+        raise BadLine("tier_multipliers: an object from tier code to number")
+    return {
+        "per_major": exact("per_major", options.get("per_major", "1")),
+        "tier_multipliers": {
+            code: exact(f"tier_multipliers.{code}", value) for code, value in multipliers.items()
+        },
+    }
+
+
+def tier_options(options: dict[str, Any]) -> dict[str, Any]:
+    """`tiers` of program.configure, as tier_rules.configure takes it. Raises BadLine."""
+    known = {"window", "validity_months", "grace_days", "downgrade", "growth", "ladder"}
+    if unknown := sorted(set(options) - known):
+        raise BadLine(f"tiers: unknown option {unknown[0]!r}")
+    window = options.get("window", {"kind": "rolling", "days": 365})
+    if not isinstance(window, dict) or window.get("kind") not in ("rolling", "calendar_year", "lifetime"):
+        raise BadLine('window: {"kind": "rolling", "days": 365}')
+    if window["kind"] != "rolling":
+        raise BadLine(f"window {window['kind']}: not yet built")
+    _only_default(options, "grace_days", 0)
+    _only_default(options, "downgrade", "to_qualified")
+    if "growth" in options:
+        raise BadLine("growth: not yet built")
+    ladder = options.get("ladder", [{"code": "base"}])
+    if not isinstance(ladder, list) or not all(isinstance(rung, dict) for rung in ladder):
+        raise BadLine("ladder: a list of tiers")
+    for rung in ladder:
+        for mode in ("all", "any"):
+            for metric in rung.get(mode, {}):
+                if metric not in ("spend_minor", "orders"):
+                    raise BadLine(f"ladder: {metric}: not yet built")
+    return {
+        "window": {"kind": "rolling", "days": window.get("days", 365)},
+        "validity_months": options.get("validity_months", 12),
+        "grace_days": 0,
+        "downgrade": "to_qualified",
+        "ladder": ladder,
+    }

@@ -1,0 +1,44 @@
+"""What `show` prints: the selectors' answers with the script's handles in place of ids."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from compliance.play.arguments import Arguments, BadLine, Handles
+from compliance.selectors import decisions, standing
+from members.lib import tenant as tenancy
+from members.selectors import points, tiers
+
+SHOWS = ("compliance", "decisions", "tier", "points", "entries")
+
+
+def show(handles: Handles, at: dt.datetime, arguments: Arguments) -> dict[str, Any]:
+    """The fields of one `show` line, besides line and at. Raises BadLine."""
+    what = arguments.text("what")
+    if what == "quote":
+        raise BadLine("show quote: not yet built")
+    if what not in SHOWS:
+        raise BadLine(f"show {what!r}: one of {', '.join(SHOWS)}")
+    merchant = arguments.text("merchant")
+    merchant_id = handles.merchant(merchant)
+    head: dict[str, Any] = {"what": what, "merchant": merchant}
+    if what in ("compliance", "decisions"):
+        arguments.done()
+        with tenancy.tenant(merchant_id):
+            if what == "decisions":
+                return head | {"decisions": decisions.show(merchant_id=merchant_id)}
+            facts = standing.show(merchant_id=merchant_id, at=at)
+        names = {made: name for (shop, name), made in handles.benefits.items() if shop == merchant}
+        facts["qualifying"] = [names.get(made, str(made)) for made in facts["qualifying"]]
+        return head | facts
+    member = arguments.text("member")
+    member_id = handles.member(merchant, member)
+    arguments.done()
+    head["member"] = member
+    with tenancy.tenant(merchant_id):
+        if what == "tier":
+            return head | tiers.standing(merchant_id=merchant_id, member_id=member_id, at=at)
+        if what == "points":
+            return head | points.standing(merchant_id=merchant_id, member_id=member_id, at=at)
+        return head | {"entries": points.entries(merchant_id=merchant_id, member_id=member_id)}

@@ -1,0 +1,115 @@
+"""`compliance.lib.decide.decide` as one SQL statement over stored standings, tested equal on random histories.
+
+Reads what is stored and true of the run's instant; a fact of that very instant or later (a closing, an opening, a
+warning delivered late) is left out, so a run that is made up or resumed judges at its own instant.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection
+
+from compliance.lib.policy import AgeBoundary
+from compliance.lib.runs import Run
+from compliance.services.standing import LAST
+
+# Columns in the order of the decisions table, without run and policy.
+_JUDGED = """
+select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncovered_since,
+    case when is_exempt then exempt_until end as exempt_until, appeal_filed_at, protected_until,
+    case when is_uncovered and is_warned then warned_at end as notice_at,
+    case when is_uncovered then case
+        when last_warned_at < %(at)s then last_warned_at
+        else (select max(n.sent_at) from compliance_notice n where n.merchant_id = facts.merchant_id
+            and n.sent_at > facts.episode_began_at and n.danger_at >= facts.danger_at and n.sent_at < %(at)s)
+    end end as last_warned_at,
+    first_opened_on, old_enough_on, was_closed,
+    case
+        when %(on)s < old_enough_on then 'too_young'
+        when not is_uncovered then 'covered'
+        when is_exempt then 'exempt'
+        when appeal_filed_at is not null then 'appeal_pending'
+        when protected_until > %(at)s then 'protected'
+        when not is_warned then 'notice_too_short'
+        else 'uncovered'
+    end as reason
+from (
+    select s.merchant_id, s.opened_at, s.episode_began_at, s.danger_at, s.safe_again_at, s.uncovered_since,
+        s.exempt_until, s.appeal_filed_at, s.protected_until, s.warned_at, s.last_warned_at, s.first_opened_on,
+        (s.first_opened_on + %(age)s::interval)::date + %(over)s as old_enough_on,
+        s.danger_at <= %(at)s and (s.safe_again_at is null or %(at)s < s.safe_again_at) is true as is_uncovered,
+        s.exempt_until > %(at)s is true as is_exempt,
+        (s.warned_at < %(at)s and s.warned_at <= %(warned_by)s) is true as is_warned,
+        case when c.kind is not null then c.kind = 'closed'
+            else p.status = 'closed' and p.closed_at < %(at)s end as was_closed
+    from compliance_standing s
+    join members_program p using (merchant_id)
+    left join (
+        select merchant_id, max(kind) as kind from members_closure
+        where merchant_id between %(first_id)s and %(last_id)s and from_at < %(at)s and to_at >= %(at)s
+        group by merchant_id
+    ) c using (merchant_id)
+    where s.merchant_id between %(first_id)s and %(last_id)s
+        and p.merchant_id between %(first_id)s and %(last_id)s
+        and s.opened_at < %(at)s and p.opened_at = s.opened_at
+        and p.status in ('open', 'closed') and c.kind is distinct from 'cleared'
+) facts
+"""
+"""
+Kept apart from the status: an open program has every reason, a closed one is decided only when it is to be cleared.
+"""
+JUDGED = f"select * from ({_JUDGED}) judged where not was_closed or reason = 'uncovered'"
+OUTCOME = """case reason when 'uncovered' then 'cleared' when 'notice_too_short' then 'deferred'
+    when 'too_young' then 'kept' when 'covered' then 'kept' else 'held' end"""
+
+
+def values(run: Run, *, first_id: int = 0, last_id: int = LAST) -> dict[str, Any]:
+    """The parameters of `JUDGED` for a run over a range of merchants."""
+    policy = run.version.policy
+    return {
+        "at": run.at,
+        "on": run.on,
+        "age": f"{policy.min_age_months} months",
+        "over": 1 if policy.age_boundary is AgeBoundary.OVER else 0,
+        "warned_by": run.at - policy.min_notice,
+        "first_id": first_id,
+        "last_id": last_id,
+    }
+
+
+def foreseen(run: Run) -> dict[str, int]:
+    """Programs by outcome, and how many are eligible, as the standings say now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"select {OUTCOME} as outcome, count(*) from ({JUDGED}) judged group by outcome", values(run)
+        )
+        found = dict(cursor.fetchall())
+    counts = {name: found.get(name, 0) for name in ("cleared", "kept", "deferred", "held")}
+    return {"eligible": sum(counts.values()), **counts}
+
+
+def digest(run: Run) -> str:
+    """A hash of every decision with its evidence, whatever the order in which they are read."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*), bit_xor(hashtextextended(judged::text, 1)), "
+            f"sum(hashtextextended(judged::text, 2)::numeric) from ({JUDGED}) judged",
+            values(run),
+        )
+        return _fold(cursor.fetchone())
+
+
+def would_clear(run: Run) -> list[int]:
+    """The merchants whose programs would be cleared, ascending."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"select merchant_id from ({JUDGED}) judged where reason = 'uncovered' order by merchant_id",
+            values(run),
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _fold(row: tuple[int, int | None, Any]) -> str:
+    count, mixed, total = row
+    return f"{count:x}-{(mixed or 0) & (2**64 - 1):016x}-{int(total or 0) & (2**64 - 1):016x}"

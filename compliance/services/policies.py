@@ -1,0 +1,70 @@
+"""Publishing a clearance policy: always a new version, never an edit (domain.md 3)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from compliance.lib import policy as rule
+from compliance.models import Policy
+from compliance.models.policies import columns_of
+from compliance.selectors import policies
+from members.lib.refusals import Invalid
+from members.services import audit
+from members.services.audit import Actor
+
+LOCK = 0x706F6C  # one publication at a time, so that numbers follow each other
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Raises ValueError, which names the key, for an unknown setting or a value of the wrong type or range."""
+    rule.Policy().changed(values)
+
+
+@transaction.atomic
+def set_policy(
+    *, at: dt.datetime, effective_at: dt.datetime, actor: Actor, values: Mapping[str, Any], reason: str = ""
+) -> Policy:
+    """Publish a version that takes effect at `effective_at`, now at the earliest. domain.md 3.
+
+    values: JSON values as in play.md `policy.set`; settings left out keep what is in force at `effective_at`.
+    Standings become due by the version's number, so that nothing is written per program here. Works as platform.
+    Raises Invalid: a start in the past, or a bad value (with errors by key).
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+    if effective_at < at:
+        text = _("A policy cannot start in the past: choose now or a later time.")
+        raise Invalid(text, errors={"effective_at": text})
+    history = policies.history()
+    before = history.at(effective_at).policy
+    try:
+        after = before.changed(values)
+    except ValueError as error:
+        raise Invalid(str(error), errors={str(error).partition(":")[0]: str(error)}) from error
+    number = max(version.number for version in history.versions) + 1
+    row = Policy.objects.create(
+        number=number,
+        published_at=at,
+        effective_at=effective_at,
+        by_id=actor.user_id,
+        by_label=actor.label[:120],
+        reason=reason[:500],
+        **columns_of(after),
+    )
+    old, new = before.as_json(), after.as_json()
+    changed = sorted(key for key in new if new[key] != old[key])
+    audit.record_for_platform(
+        at=at,
+        actor=actor,
+        action="policy.published",
+        subject=("policy", number),
+        before={key: old[key] for key in changed},
+        after={key: new[key] for key in changed} | {"effective_at": effective_at.isoformat()},
+        reason=reason,
+    )
+    return row

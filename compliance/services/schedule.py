@@ -1,0 +1,71 @@
+"""Which scheduled jobs fall due when, and working one: the one clock of beat ticks, plays and replays.
+
+Daily tier and points jobs at 03:00 of each merchant zone's day, compliance at 04:00 platform time, clearance at
+23:00 on run days (play.md, architecture.md 5).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from compliance.lib import calendar, runs
+from compliance.selectors import policies
+from members.lib import tenant as tenancy
+from members.lib.periods import next_daily_job
+from members.models import Merchant
+
+DAILY, ASSESSMENT, CLEARANCE = "daily", "assessment", "clearance"
+PLATFORM = "platform"
+_ORDER = {DAILY: 0, ASSESSMENT: 1, CLEARANCE: 2}
+
+
+class Job(NamedTuple):
+    """One due instant of one job; sorts by time, then in the order in which jobs of one instant run."""
+
+    at: dt.datetime
+    rank: int
+    name: str
+    scope: str  # a time zone's name, or "platform"
+
+
+def _daily(zone: str, after: dt.datetime, until: dt.datetime) -> Iterator[Job]:
+    at = next_daily_job(after, ZoneInfo(zone))
+    while at <= until:
+        yield Job(at, _ORDER[DAILY], DAILY, zone)
+        at = next_daily_job(at, ZoneInfo(zone))
+
+
+def _assessments(after: dt.datetime, until: dt.datetime) -> Iterator[Job]:
+    day = calendar.platform_date(after)
+    while (at := calendar.assessment_instant(day)) <= until:
+        if at > after:
+            yield Job(at, _ORDER[ASSESSMENT], ASSESSMENT, PLATFORM)
+        day += dt.timedelta(days=1)
+
+
+def due_jobs(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
+    """The jobs due in (after, until], in the order in which they run. Works as platform; two queries."""
+    with tenancy.platform():
+        zones = list(Merchant.objects.values_list("timezone", flat=True).distinct().order_by("timezone"))
+        history = policies.history()
+    found = [job for zone in zones for job in _daily(zone, after, until)]
+    found.extend(_assessments(after, until))
+    for run in runs.due_runs(history, after, until):
+        found.append(Job(run.at, _ORDER[CLEARANCE], CLEARANCE, PLATFORM))
+    return sorted(found)
+
+
+def work(job: Job) -> dict[str, Any]:
+    """Work one job at its own instant, as platform; idempotent. Returns its report."""
+    from compliance.services import assessment, clearance
+    from members.services import daily
+
+    with tenancy.platform():
+        if job.name == DAILY:
+            return daily.run_daily(zone=job.scope, at=job.at)
+        if job.name == ASSESSMENT:
+            return assessment.assess(at=job.at)
+        return clearance.run_due(at=job.at)

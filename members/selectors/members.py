@@ -1,0 +1,160 @@
+"""Finding members: the list with its filters, one member, who a search means (domain.md 1, 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
+
+from members.lib import crypto
+from members.lib.phones import e164_or_none, national, region_of
+from members.models import Channel, Identity, Member, Merchant, PointsAccount, TierStanding
+
+PER_PAGE = 50
+SORTS = ("newest", "oldest", "points")
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFilter:
+    """What a list shows: `search` as typed, a tier's id, a channel, one of SORTS. Empty means all."""
+
+    search: str = ""
+    tier_id: int | None = None
+    channel: str = ""
+    sort: str = "newest"
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it leaves anybody out."""
+        return bool(self.search or self.tier_id or self.channel)
+
+
+def listed(*, merchant: Merchant, wanted: MemberFilter, base_tier_id: int | None = None) -> QuerySet[Member]:
+    """The members a filter means, in its order, to be paged. Runs no query.
+
+    A member without a standing holds the lowest tier, `base_tier_id`.
+    """
+    rows: QuerySet[Member] = Member.objects.of(merchant.pk)
+    if wanted.channel in Channel.values:
+        rows = rows.filter(channel=wanted.channel)
+    if wanted.tier_id is not None:
+        standings = TierStanding.objects.of(merchant.pk).filter(member_id=OuterRef("pk"))
+        if wanted.tier_id == base_tier_id:
+            rows = rows.exclude(Exists(standings.exclude(tier_id=base_tier_id)))
+        else:
+            rows = rows.filter(Exists(standings.filter(tier_id=wanted.tier_id)))
+    if wanted.search.strip():
+        rows = rows.filter(pk__in=_found(merchant, wanted.search.strip()))
+    if wanted.sort == "points":
+        account = PointsAccount.objects.of(merchant.pk).filter(member_id=OuterRef("pk"))
+        rows = rows.annotate(by_points=Coalesce(Subquery(account.values("available")[:1]), 0))
+        return rows.order_by("-by_points", "-joined_at", "-pk")
+    if wanted.sort == "oldest":
+        return rows.order_by("joined_at", "pk")
+    return rows.order_by("-joined_at", "-pk")
+
+
+def _found(merchant: Merchant, text: str) -> RawSQL:
+    """The ids of those whom a search means: by whole phone, last four digits, name, external id or member id.
+
+    One union of index look-ups: an OR over several indexes would read every member of the shop.
+    """
+    parts = ["select member_id from members_identity where merchant_id = %s and external_id = %s"]
+    values: list[object] = [merchant.pk, text]
+
+    def either(column: str, value: object) -> None:
+        # The column is one of the names written below, never from outside.
+        parts.append(f"select id from members_member where merchant_id = %s and {column} = %s")
+        values.extend([merchant.pk, value])
+
+    either("public_id", text)
+    number = e164_or_none(text, region_of(merchant.currency))
+    if number:
+        either("phone_index", crypto.blind_index(merchant.pk, number))
+    if len(text) == 4 and text.isdigit():
+        either("phone_tail", crypto.tail_token(merchant.pk, text))
+    else:
+        wanted = crypto.token(merchant.pk, "name", crypto.plain_name(text))
+        for column in ("name_token", "name_first_token", "name_rest_token"):
+            either(column, wanted)
+    return RawSQL(" union ".join(parts), values)
+
+
+@dataclass(slots=True)
+class MemberRow:
+    """A line of the list. Phone and name are clear text here: the page masks them."""
+
+    member: Member
+    phone: str
+    name: str
+    tier_id: int | None
+    valid_until: object
+    points: int
+    identity: str
+
+
+def rows_of(*, merchant: Merchant, members: Sequence[Member]) -> list[MemberRow]:
+    """The lines of a page of members. Three queries, however many members."""
+    ids = [member.pk for member in members]
+    standings = {
+        row.member_id: row
+        for row in TierStanding.objects.of(merchant.pk)
+        .filter(member_id__in=ids)
+        .only("member_id", "tier_id", "valid_until")
+    }
+    points = dict(
+        PointsAccount.objects.of(merchant.pk).filter(member_id__in=ids).values_list("member_id", "available")
+    )
+    identities = dict(
+        Identity.objects.of(merchant.pk)
+        .filter(member_id__in=ids)
+        .order_by("-id")
+        .values_list("member_id", "external_id")
+    )
+    region = region_of(merchant.currency)
+    return [
+        MemberRow(
+            member=member,
+            phone=national(member.phone, region) if member.phone_index is not None else "",
+            name=member.name,
+            tier_id=standings[member.pk].tier_id if member.pk in standings else None,
+            valid_until=standings[member.pk].valid_until if member.pk in standings else None,
+            points=points.get(member.pk, 0),
+            identity=identities.get(member.pk, ""),
+        )
+        for member in members
+    ]
+
+
+def by_public_id(*, merchant_id: int, public_id: str) -> Member | None:
+    """One member by the id shown outside; None for nobody's or another merchant's. One query."""
+    return Member.objects.of(merchant_id).filter(public_id=public_id).first()
+
+
+def identities_of(*, merchant_id: int, member_id: int) -> list[Identity]:
+    """How the channels know a member, in the order they came. One query."""
+    return list(Identity.objects.of(merchant_id).filter(member_id=member_id).order_by("id"))
+
+
+def find(
+    *, merchant: Merchant, phone: str = "", channel: str = "", external_id: str = ""
+) -> QuerySet[Member]:
+    """Members by whole phone or by identity, oldest first, for look-ups by other systems. Runs no query."""
+    rows: QuerySet[Member] = Member.objects.of(merchant.pk)
+    if phone:
+        number = e164_or_none(phone, region_of(merchant.currency))
+        rows = rows.filter(phone_index=crypto.blind_index(merchant.pk, number)) if number else rows.none()
+    if external_id or channel:
+        known = Identity.objects.of(merchant.pk).filter(member_id__isnull=False)
+        known = known.filter(external_id=external_id) if external_id else known
+        known = known.filter(channel=channel) if channel else known
+        rows = rows.filter(pk__in=known.values("member_id"))
+    return rows.order_by("joined_at", "pk")
+
+
+def count(*, merchant_id: int) -> int:
+    """How many members the merchant has. One query."""
+    return Member.objects.of(merchant_id).count()

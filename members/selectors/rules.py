@@ -1,0 +1,92 @@
+"""The program's rules in force at an instant, as the pure posting rule takes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+from babel.numbers import get_currency_precision
+
+from members.lib.points import PointRules
+from members.lib.posting import Rules
+from members.lib.refusals import NotFound
+from members.lib.tiers import Tier, TierRules, Window
+from members.models import Merchant, Program, RulesVersion
+from members.models import Tier as TierRow
+
+
+def version_at(*, merchant_id: int, at: dt.datetime) -> RulesVersion | None:
+    """The version in force at an instant; None before the first. One query."""
+    return RulesVersion.objects.of(merchant_id).filter(at__lte=at).order_by("-at", "-number").first()
+
+
+def ladder(version: RulesVersion, codes: dict[int, str]) -> tuple[Tier, ...]:
+    """The version's ladder, lowest first."""
+    return tuple(
+        Tier(
+            id=rung["tier"],
+            code=codes[rung["tier"]],
+            needs=rung.get("needs", "all"),
+            requirements=tuple(sorted(rung.get("requirements", {}).items())),
+        )
+        for rung in version.ladder
+    )
+
+
+def window(spec: dict[str, Any]) -> Window:
+    """A window from its stored form."""
+    return Window(kind=spec.get("kind", "rolling"), days=spec.get("days", 365))
+
+
+def tier_rules(version: RulesVersion, codes: dict[int, str]) -> TierRules:
+    """The tier part of a version."""
+    return TierRules(
+        ladder=ladder(version, codes),
+        window=window(version.window),
+        validity_months=version.validity_months,
+        grace_days=version.grace_days,
+        downgrade=version.downgrade,
+        growth={metric: Decimal(weight) for metric, weight in version.growth.items()},
+    )
+
+
+def point_rules(version: RulesVersion) -> PointRules:
+    """The point part of a version."""
+    return PointRules(
+        per_major=version.per_major,
+        tier_multipliers={int(tier): Decimal(value) for tier, value in version.tier_multipliers.items()},
+        clawback=version.clawback,
+    )
+
+
+def tier_codes(*, merchant_id: int) -> dict[int, str]:
+    """Every tier's code by id, also of tiers no longer in the ladder."""
+    return dict(TierRow.objects.of(merchant_id).values_list("id", "code"))
+
+
+def rules_of(version: RulesVersion, *, merchant: Merchant, is_open: bool, codes: dict[int, str]) -> Rules:
+    """A version as the posting rule takes it."""
+    return Rules(
+        version=version.number,
+        zone=merchant.zone,
+        is_open=is_open,
+        minor_digits=get_currency_precision(merchant.currency),
+        points=point_rules(version),
+        tiers=tier_rules(version, codes),
+    )
+
+
+def rules_at(*, merchant_id: int, at: dt.datetime, program: Program | None = None) -> Rules:
+    """The rules in force, and whether the program is open now. Raises NotFound when none were ever configured."""
+    version = version_at(merchant_id=merchant_id, at=at)
+    if version is None:
+        raise NotFound("This program has no rules yet.")
+    program = program or Program.objects.get(merchant_id=merchant_id)
+    merchant = Merchant.objects.get(pk=merchant_id)
+    return rules_of(
+        version,
+        merchant=merchant,
+        is_open=program.status == "open",
+        codes=tier_codes(merchant_id=merchant_id),
+    )

@@ -1,0 +1,106 @@
+"""The daily job of a merchant's day, 03:00 local: what validity and expiry end is worked here (play.md).
+
+Its cost follows what is due, not what exists: the due members of a zone are found by one index scan.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+
+from members.lib import tenant as tenancy
+from members.lib.periods import merchant_day
+from members.lib.posting import Changes, Recalculation, fold
+from members.models import Merchant, ProgramStatus
+from members.selectors import rules as rules_selector
+from members.services import posting, programs
+
+CHUNK = 5_000
+
+
+@dataclass(slots=True)
+class Recalculated:
+    """How many members a recalculation looked at, and what became of them."""
+
+    examined: int = 0
+    upgraded: int = 0
+    downgraded: int = 0
+    unchanged: int = 0
+
+    def add(self, other: Recalculated) -> None:
+        """Count another part in."""
+        self.examined += other.examined
+        self.upgraded += other.upgraded
+        self.downgraded += other.downgraded
+        self.unchanged += other.unchanged
+
+
+def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
+    """Recalculate the tiers of a zone's merchants whose validities ended before the merchant day of `at`.
+
+    Works as platform to find who is due, then as each merchant. A killed job is simply run again: what was done is
+    no longer due. domain.md 5. Returns counts: examined, upgraded, downgraded, unchanged.
+    """
+    today = merchant_day(at, ZoneInfo(zone))
+    total = Recalculated()
+    for merchant_id, members in due_members(zone=zone, today=today).items():
+        for start in range(0, len(members), CHUNK):
+            total.add(recalculate(merchant_id=merchant_id, member_ids=members[start : start + CHUNK], at=at))
+    return asdict(total)
+
+
+def due_members(*, zone: str, today: dt.date) -> dict[int, list[int]]:
+    """Members of open programs of a zone whose present tier's validity ended before today, by merchant."""
+    found: dict[int, list[int]] = defaultdict(list)
+    with tenancy.platform(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "select s.merchant_id, s.member_id from members_tierstanding s "
+            "join members_program p on p.merchant_id = s.merchant_id and p.status = 'open' "
+            "join members_merchant m on m.id = s.merchant_id and m.timezone = %s "
+            "where s.valid_until < %s order by 1, 2",
+            [zone, today],
+        )
+        for merchant_id, member_id in cursor.fetchall():
+            found[merchant_id].append(member_id)
+    return found
+
+
+def recalculate(*, merchant_id: int, member_ids: list[int], at: dt.datetime) -> Recalculated:
+    """Recalculate some members of one merchant in one transaction; nothing while the program is not open."""
+    done = Recalculated()
+    with tenancy.tenant(merchant_id), transaction.atomic():
+        program = programs.lock_for_write(merchant_id=merchant_id)
+        if program.status != ProgramStatus.OPEN:
+            return done
+        posting.lock_merchant(merchant_id=merchant_id, alone=False)
+        posting.lock_members(merchant_id=merchant_id, member_ids=member_ids)
+        rules = rules_selector.rules_at(merchant_id=merchant_id, at=at, program=program)
+        merchant = Merchant.objects.get(pk=merchant_id)
+        states = posting.load(merchant=merchant, rules=rules, member_ids=member_ids, at=at, spending=())
+        changes = Changes()
+        for member_id in member_ids:
+            fold(states[member_id], [Recalculation(at=at)], rules, changes=changes)
+        posting.write(merchant_id=merchant_id, changes=changes)
+    rank = rules.tiers.rank
+    for move in changes.moves:
+        if rank[move.to_tier_id] > rank.get(move.from_tier_id, -1):
+            done.upgraded += 1
+        else:
+            done.downgraded += 1
+    done.examined = len(member_ids)
+    done.unchanged = done.examined - done.upgraded - done.downgraded
+    return done
+
+
+def recalculate_all(*, merchant_id: int, at: dt.datetime) -> Recalculated:
+    """Recalculate every member of a merchant (`--full`): after the daily job it must change nothing."""
+    total = Recalculated()
+    with tenancy.tenant(merchant_id), transaction.atomic():
+        chunks = list(posting.member_chunks(merchant_id=merchant_id, size=CHUNK))
+    for ids in chunks:
+        total.add(recalculate(merchant_id=merchant_id, member_ids=ids, at=at))
+    return total

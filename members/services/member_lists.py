@@ -1,0 +1,204 @@
+"""Many people at once: declared member lists and the customers of imported orders, set-based (domain.md 1)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from members.lib import crypto
+from members.lib.fields import ALPHABET
+from members.lib.periods import merchant_day
+from members.lib.phones import e164_or_none, region_of
+from members.lib.refusals import Invalid
+from members.models import Channel, JoinSource, Merchant
+from members.services import audit, programs
+from members.services.audit import Actor
+
+CHUNK = 10_000
+LONGEST_EXTERNAL_ID, LONGEST_NAME = 128, 80
+PUBLIC_ID_LENGTH = 16
+_TO_ALPHABET = bytes(ord(ALPHABET[i % len(ALPHABET)]) for i in range(256))
+
+Key = tuple[str, str]
+"""(channel, external id)."""
+
+
+class Joining(NamedTuple):
+    """One person of a list. A phone that is no number is left out, not refused: a list has many."""
+
+    channel: str
+    external_id: str
+    joined_at: dt.datetime
+    phone: str = ""
+    name: str = ""
+    source: str = "list"
+
+
+class Joined(NamedTuple):
+    """Member ids in the order of the people given, and how many of them are new."""
+
+    ids: list[int]
+    created: int
+
+
+class KnownIdentity(NamedTuple):
+    """An identity's row and its member, None for a customer."""
+
+    id: int
+    member_id: int | None
+
+
+@transaction.atomic
+def join_many(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    people: Sequence[Joining | tuple],
+    consent_source: str = "",
+) -> Joined:
+    """Make the people of a list members: those who are members stay what they are.
+
+    Equal to `join` one by one in the list's order with unverified phones, but for missing phones and names, which
+    a list does not fill in. Raises ProgramNotOpen, ProgramCleared, Invalid (a channel, an id, a source, a
+    joining in the future).
+    """
+    programs.lock_open(merchant_id=merchant_id)
+    merchant = Merchant.objects.get(pk=merchant_id)
+    wanted = [Joining(*person) for person in people]
+    _check(wanted, at)
+    first: dict[Key, Joining] = {}
+    for person in wanted:
+        first.setdefault((person.channel, person.external_id), person)
+    known = identify_many(merchant_id=merchant_id, at=at, keys=list(first), lock=True)
+    new = [key for key in first if known[key].member_id is None]
+    ids: dict[Key, int] = {key: row.member_id for key, row in known.items() if row.member_id is not None}
+    for begin in range(0, len(new), CHUNK):
+        chunk = [(known[key].id, first[key]) for key in new[begin : begin + CHUNK]]
+        made = _insert(merchant, at, chunk, consent_source[:200])
+        ids.update(zip(new[begin : begin + CHUNK], made, strict=True))
+    if new:
+        audit.record(
+            merchant_id=merchant_id,
+            at=at,
+            actor=actor,
+            action="members.joined",
+            subject=("members", len(new)),
+            after={"members": len(new), "consent_source": consent_source[:200]},
+        )
+    return Joined([ids[person.channel, person.external_id] for person in wanted], len(new))
+
+
+def check_identity(channel: str, external_id: str) -> None:
+    """Raises Invalid for a channel nobody knows or an external id that is empty or too long."""
+    if channel not in Channel.values:
+        problem = _("There is no channel “%(channel)s”. Known channels: %(known)s.") % {
+            "channel": channel,
+            "known": ", ".join(Channel.values),
+        }
+        raise Invalid(problem, errors={"channel": problem})
+    if not external_id or len(external_id) > LONGEST_EXTERNAL_ID:
+        problem = _("An external id has 1 to %(most)s characters.") % {"most": LONGEST_EXTERNAL_ID}
+        raise Invalid(problem, errors={"external_id": problem})
+
+
+def _check(people: Sequence[Joining], at: dt.datetime) -> None:
+    for person in people:
+        check_identity(person.channel, person.external_id)
+    for source in {person.source for person in people} - set(JoinSource.values):
+        raise Invalid(_("There is no source “%(source)s”.") % {"source": source})
+    latest = max((person.joined_at for person in people), default=at)
+    if latest > at:
+        raise Invalid(
+            _("Nobody has joined in the future: %(joined)s is later than now.")
+            % {"joined": latest.isoformat(timespec="minutes")}
+        )
+
+
+def identify_many(
+    *, merchant_id: int, at: dt.datetime, keys: Sequence[Key], lock: bool = False
+) -> dict[Key, KnownIdentity]:
+    """The identities of these keys, made where nobody knew them: customers until they join.
+
+    No gate: orders of people who have not joined are stored whatever the program's state (domain.md 2). `lock`
+    keeps others from making them members until this transaction ends.
+    """
+    unique = sorted(set(keys))
+    channels, externals = [key[0] for key in unique], [key[1] for key in unique]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into members_identity (merchant_id, channel, external_id, at) "
+            "select %s, k.channel, k.external_id, %s from unnest(%s::text[], %s::text[]) "
+            "with ordinality k(channel, external_id, ord) order by ord "
+            "on conflict (merchant_id, external_id, channel) do nothing",
+            [merchant_id, at, channels, externals],
+        )
+        cursor.execute(
+            "select i.channel, i.external_id, i.id, i.member_id from unnest(%s::text[], %s::text[]) "
+            "k(channel, external_id) join members_identity i on i.merchant_id = %s "
+            "and i.external_id = k.external_id and i.channel = k.channel "
+            + ("order by i.id for update of i" if lock else ""),
+            [channels, externals, merchant_id],
+        )
+        return {(row[0], row[1]): KnownIdentity(row[2], row[3]) for row in cursor.fetchall()}
+
+
+def _public_ids(count: int) -> list[str]:
+    letters = secrets.token_bytes(count * PUBLIC_ID_LENGTH).translate(_TO_ALPHABET).decode()
+    return [letters[i : i + PUBLIC_ID_LENGTH] for i in range(0, len(letters), PUBLIC_ID_LENGTH)]
+
+
+def _insert(
+    merchant: Merchant, at: dt.datetime, chunk: list[tuple[int, Joining]], consent_source: str
+) -> list[int]:
+    """Insert members for identities, link them; their ids in the chunk's order."""
+    columns = _columns(merchant, [person for _identity, person in chunk])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into members_member (merchant_id, at, consent_source, status, phone_verified, public_id, "
+            "joined_at, joined_on, channel, source, phone, phone_index, phone_tail, name, name_token, "
+            "name_first_token, name_rest_token) "
+            "select %s, %s, %s, 'active', false, p.public_id, p.joined_at, p.joined_on, p.channel, p.source, "
+            "p.phone, p.phone_index, p.phone_tail, p.name, p.name_token, p.name_first, p.name_rest "
+            "from unnest(%s::text[], %s::timestamptz[], %s::date[], %s::text[], %s::text[], %s::bytea[], "
+            "%s::bytea[], %s::bigint[], %s::bytea[], %s::bigint[], %s::bigint[], %s::bigint[]) with ordinality "
+            "p(public_id, joined_at, joined_on, channel, source, phone, phone_index, phone_tail, name, "
+            "name_token, name_first, name_rest, ord) order by p.ord returning id, public_id",
+            [merchant.pk, at, consent_source, *columns],
+        )
+        by_public_id = {public_id: member_id for member_id, public_id in cursor.fetchall()}
+        ids = [by_public_id[public_id] for public_id in columns[0]]
+        cursor.execute(
+            "update members_identity i set member_id = l.member_id, linked_at = %s "
+            "from unnest(%s::bigint[], %s::bigint[]) l(id, member_id) where i.merchant_id = %s and i.id = l.id",
+            [at, [identity for identity, _person in chunk], ids, merchant.pk],
+        )
+    return ids
+
+
+def _columns(merchant: Merchant, people: list[Joining]) -> list[list]:
+    """The columns of the members to insert, in the order of the statement above."""
+    ring, zone, region = crypto.keyring(), merchant.zone, region_of(merchant.currency)
+    rows = []
+    for public_id, person in zip(_public_ids(len(people)), people, strict=True):
+        number, name = e164_or_none(person.phone, region), person.name.strip()[:LONGEST_NAME]
+        rows.append(
+            (
+                public_id,
+                person.joined_at,
+                merchant_day(person.joined_at, zone),
+                person.channel,
+                person.source,
+                ring.seal(merchant.pk, number) if number else None,
+                crypto.blind_index(merchant.pk, number) if number else None,
+                crypto.tail_token(merchant.pk, number) if number else None,
+                ring.seal(merchant.pk, name) if name else None,
+                *(crypto.name_tokens(merchant.pk, name) if name else (None, None, None)),
+            )
+        )
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,224 @@
+"""Joining a program, and what a merchant does to a member's own data (domain.md 1, 11)."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from members.lib import crypto
+from members.lib.periods import merchant_day
+from members.lib.phones import e164, region_of
+from members.lib.refusals import Invalid, NotFound, Refusal
+from members.models import AuditRow, Identity, JoinSource, Member, MemberStatus, Merchant
+from members.services import audit, programs
+from members.services.audit import Actor
+from members.services.member_lists import (
+    LONGEST_NAME,
+    Joined,
+    Joining,
+    KnownIdentity,
+    check_identity,
+    identify_many,
+    join_many,
+)
+
+REVEALS_AN_HOUR = 60
+
+__all__ = [
+    "Joined",
+    "Joining",
+    "KnownIdentity",
+    "TooManyReveals",
+    "identify_many",
+    "join",
+    "join_many",
+    "reveal_phone",
+]
+
+
+class TooManyReveals(Refusal):
+    """A person asked for more phone numbers in an hour than looking after customers needs."""
+
+    slug = "too-many-requests"
+
+
+@transaction.atomic
+def join(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    channel: str,
+    external_id: str,
+    phone: str = "",
+    name: str = "",
+    joined_at: dt.datetime | None = None,
+    source: str = "page",
+    consent_source: str = "",
+    phone_verified: bool = False,
+) -> Member:
+    """Make the person behind an identity a member, once (domain.md 1).
+
+    Joining again by the same identity gives the same member and fills in a phone or name that was missing. An
+    identity whose orders came earlier becomes the member's. Only a phone verified by code or authorised by the
+    channel makes one member of two identities. Raises ProgramNotOpen, ProgramCleared, Invalid.
+    """
+    programs.lock_open(merchant_id=merchant_id)
+    merchant = Merchant.objects.get(pk=merchant_id)
+    joined_at = joined_at or at
+    external_id, name = external_id.strip(), name.strip()
+    check_identity(channel, external_id)
+    _check_join(source=source, name=name, joined_at=joined_at, at=at)
+    number = e164(phone, region_of(merchant.currency)) if phone else ""
+    identity = _lock_identity(merchant_id, channel, external_id, at)
+    if identity.member_id is not None:
+        member = Member.objects.of(merchant_id).get(pk=identity.member_id)
+        _fill_in(member, number, name, at, actor)
+        return member
+    member = _by_verified_phone(merchant_id, number) if phone_verified else None
+    if member is None:
+        member = Member(
+            merchant_id=merchant_id,
+            at=at,
+            joined_at=joined_at,
+            joined_on=merchant_day(joined_at, merchant.zone),
+            channel=channel,
+            source=source,
+            consent_source=consent_source[:200],
+        )
+        _set_phone(member, number, verified=phone_verified)
+        _set_name(member, name)
+        member = _insert(member, number)
+    identity.member = member
+    identity.linked_at = at
+    identity.save(update_fields=["member", "linked_at"])
+    audit.record(
+        merchant_id=merchant_id,
+        at=at,
+        actor=actor,
+        action="member.joined",
+        subject=("member", member.public_id),
+        after={"channel": channel, "source": source, "consent_source": consent_source[:200]},
+    )
+    return member
+
+
+def _check_join(*, source: str, name: str, joined_at: dt.datetime, at: dt.datetime) -> None:
+    if source not in JoinSource.values:
+        problem = _("There is no source “%(source)s”. Known sources: %(known)s.") % {
+            "source": source,
+            "known": ", ".join(JoinSource.values),
+        }
+        raise Invalid(problem, errors={"source": problem})
+    if len(name) > LONGEST_NAME:
+        problem = _("A name has at most %(most)s characters.") % {"most": LONGEST_NAME}
+        raise Invalid(problem, errors={"name": problem})
+    if joined_at > at:
+        problem = _("Nobody has joined in the future: %(joined)s is later than now.") % {
+            "joined": joined_at.isoformat(timespec="minutes")
+        }
+        raise Invalid(problem, errors={"joined_at": problem})
+
+
+def _lock_identity(merchant_id: int, channel: str, external_id: str, at: dt.datetime) -> Identity:
+    """The identity's row, made if need be, locked: of two who join at once the second waits here."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into members_identity (merchant_id, channel, external_id, at) values (%s, %s, %s, %s) "
+            "on conflict (merchant_id, external_id, channel) do nothing",
+            [merchant_id, channel, external_id, at],
+        )
+    return Identity.objects.of(merchant_id).select_for_update().get(external_id=external_id, channel=channel)
+
+
+def _by_verified_phone(merchant_id: int, number: str) -> Member | None:
+    if not number:
+        return None
+    index = crypto.blind_index(merchant_id, number)
+    return (
+        Member.objects.of(merchant_id)
+        .filter(phone_index=index, phone_verified=True, status=MemberStatus.ACTIVE)
+        .first()
+    )
+
+
+def _insert(member: Member, number: str) -> Member:
+    """Save a new member; where somebody with the same verified phone was faster, that one."""
+    try:
+        with transaction.atomic():
+            member.save(force_insert=True)
+    except IntegrityError:
+        faster = _by_verified_phone(member.merchant_id, number) if member.phone_verified else None
+        if faster is None:
+            raise
+        return faster
+    return member
+
+
+def _set_phone(member: Member, number: str, *, verified: bool) -> None:
+    member.phone = number
+    member.phone_verified = bool(number) and verified
+    member.phone_index = crypto.blind_index(member.merchant_id, number) if number else None
+    member.phone_tail = crypto.tail_token(member.merchant_id, number) if number else None
+
+
+def _set_name(member: Member, name: str) -> None:
+    member.name = name
+    tokens = crypto.name_tokens(member.merchant_id, name)
+    member.name_token, member.name_first_token, member.name_rest_token = tokens
+
+
+def _fill_in(member: Member, number: str, name: str, at: dt.datetime, actor: Actor) -> None:
+    """Write a phone or name that was missing; what is there stays."""
+    filled = []
+    if number and member.phone_index is None:
+        _set_phone(member, number, verified=False)
+        filled.append("phone")
+    if name and member.name_token is None:
+        _set_name(member, name)
+        filled.append("name")
+    if filled:
+        member.save()
+        audit.record(
+            merchant_id=member.merchant_id,
+            at=at,
+            actor=actor,
+            action="member.filled_in",
+            subject=("member", member.public_id),
+            after={"fields": filled},
+        )
+
+
+@transaction.atomic
+def reveal_phone(*, merchant_id: int, at: dt.datetime, actor: Actor, public_id: str, reason: str) -> str:
+    """A member's whole phone number (E.164), "" when none is stored; the look is logged with its reason.
+
+    Raises Invalid without a reason, NotFound, TooManyReveals after 60 in an hour by one person (domain.md 11).
+    """
+    member = Member.objects.of(merchant_id).filter(public_id=public_id).first()
+    if member is None:
+        raise NotFound(_("There is no such member."))
+    if not reason.strip():
+        problem = _("Say why you need the number; the reason goes into the audit log.")
+        raise Invalid(problem, errors={"reason": problem})
+    looks = AuditRow.objects.of(merchant_id).filter(
+        action="member.phone_revealed",
+        at__gt=at - dt.timedelta(hours=1),
+        actor_kind=actor.kind,
+        actor_id=actor.user_id,
+    )
+    if looks.count() >= REVEALS_AN_HOUR:
+        raise TooManyReveals(
+            _("You have shown %(n)s phone numbers within an hour. Try again later.") % {"n": REVEALS_AN_HOUR}
+        )
+    audit.record(
+        merchant_id=merchant_id,
+        at=at,
+        actor=actor,
+        action="member.phone_revealed",
+        subject=("member", member.public_id),
+        reason=reason.strip(),
+    )
+    return member.phone

@@ -1,0 +1,359 @@
+"""Orders in: put, put again, refund; one by one or many at once, by one rule (domain.md 4)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from members.lib.posting import (
+    OMITTED,
+    Changes,
+    Event,
+    MemberState,
+    Omitted,
+    OrderKey,
+    OrderPut,
+    OrderRefund,
+    OrderState,
+    Rules,
+    fold,
+)
+from members.lib.refusals import Invalid, NotFound, Refusal
+from members.models import Channel, Member, Merchant, Order, Store
+from members.selectors import rules as rules_selector
+from members.services import posting, programs
+from members.services.audit import Actor
+from members.services.member_lists import identify_many
+
+LONGEST_ORDER_ID = 128
+
+
+class LineIn(NamedTuple):
+    """A line as it comes in; the amount is the whole line after all discounts, in minor units."""
+
+    sku: str
+    quantity: Decimal | int
+    amount_minor: int
+
+
+@dataclass(slots=True)
+class OrderIn:
+    """An order as a channel sends it. What is left out (OMITTED) is filled in as `OrderPut` says.
+
+    Who bought: `member_id`, or `member_key`, the buyer's external id on the channel, whose member it becomes if the
+    buyer has joined. `store` is a store's code on the channel.
+    """
+
+    external_id: str
+    lines: Sequence[LineIn]
+    channel: str = "web"
+    member_id: int | None = None
+    member_key: str = ""
+    store: str = ""
+    status: str | Omitted = OMITTED
+    paid_at: dt.datetime | Omitted | None = OMITTED
+    completed_at: dt.datetime | Omitted | None = OMITTED
+
+    @property
+    def key(self) -> OrderKey:
+        """Unique per merchant."""
+        return (self.channel, self.external_id)
+
+
+@dataclass(slots=True)
+class RefundIn:
+    """A refund as a channel sends it; lines None means all that is not refunded yet."""
+
+    external_id: str
+    refund: str
+    channel: str = "web"
+    lines: Sequence[tuple[int, int]] | None = None
+
+    @property
+    def key(self) -> OrderKey:
+        """The order's key."""
+        return (self.channel, self.external_id)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one item of a batch: `created`, `changed`, `unchanged`, or refused with its reason."""
+
+    outcome: str
+    order: OrderState | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Outcomes in the order of the items, and counts by outcome."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def count(self, outcome: str) -> int:
+        """How many items ended so."""
+        return sum(each.outcome == outcome for each in self.outcomes)
+
+
+@transaction.atomic
+def put_order(*, merchant_id: int, at: dt.datetime, actor: Actor, order: OrderIn) -> Outcome:
+    """Store an order, or adjust it by difference; the same order again is a no-op (domain.md 4).
+
+    Points, tier and daily totals follow in the same transaction while the program is open; while it is not, the
+    order is stored and earns nothing. Raises Invalid, NotFound, OrderMemberFixed, RefundExceedsOrder.
+    """
+    posting.lock_merchant(merchant_id=merchant_id, alone=False)
+    posting.lock_order(merchant_id=merchant_id, key=order.key)
+    outcome = _work(merchant_id, [(at, order)]).outcomes[0]
+    if outcome.refusal is not None:
+        raise outcome.refusal
+    return outcome
+
+
+@transaction.atomic
+def refund_order(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    channel: str,
+    external_id: str,
+    refund_id: str,
+    lines: Sequence[tuple[int, int]] | None = None,
+) -> Outcome:
+    """Refund an order whole or by line; points follow under the clawback policy in force (domain.md 6).
+
+    `lines` are (line number from 1, amount in minor units). Refused whole over what is left of any line, or of
+    nothing. Raises NotFound, RefundExceedsOrder, Invalid, IdempotencyConflict.
+    """
+    item = RefundIn(external_id=external_id, refund=refund_id, channel=channel, lines=lines)
+    posting.lock_merchant(merchant_id=merchant_id, alone=False)
+    posting.lock_order(merchant_id=merchant_id, key=item.key)
+    outcome = _work(merchant_id, [(at, item)]).outcomes[0]
+    if outcome.refusal is not None:
+        raise outcome.refusal
+    return outcome
+
+
+Item = tuple[dt.datetime, OrderIn | RefundIn]
+
+
+@transaction.atomic
+def put_many(*, merchant_id: int, actor: Actor, items: Sequence[Item]) -> Batch:
+    """Post many orders and refunds in the order given, each arriving at its own instant (not going back).
+
+    Equal to posting them one by one; refused items change nothing and the rest goes on. One transaction: keep a
+    call to some ten thousand items.
+    """
+    posting.lock_merchant(merchant_id=merchant_id, alone=True)
+    return _work(merchant_id, items)
+
+
+def _work(merchant_id: int, items: Sequence[Item]) -> Batch:
+    """Resolve buyers, load, fold per member, write."""
+    batch = Batch([Outcome("") for _ in items])
+    if not items:
+        return batch
+    program = programs.lock_for_write(merchant_id=merchant_id)
+    merchant = Merchant.objects.get(pk=merchant_id)
+    first = items[0][0]
+    rules = rules_selector.rules_at(merchant_id=merchant_id, at=first, program=program)
+    desk = _Desk(merchant, rules, items, batch)
+    desk.check()
+    desk.resolve()
+    desk.load(first)
+    desk.fold()
+    posting.write(merchant_id=merchant_id, changes=desk.changes, buyers=desk.buyers)
+    desk.report()
+    return batch
+
+
+class _Desk:
+    """One call's items on their way: each becomes an event of one member's fold."""
+
+    def __init__(self, merchant: Merchant, rules: Rules, items: Sequence[Item], batch: Batch) -> None:
+        self.merchant, self.rules, self.items, self.batch = merchant, rules, items, batch
+        self.changes = Changes()
+        self.buyers: dict[OrderKey, tuple[int | None, int | None]] = {}
+        self.identities: dict[tuple[str, str], Any] = {}
+        self.stores: dict[tuple[str, str], int] = {}
+        self.states: dict[int | None, MemberState] = {}
+        self.owner: dict[OrderKey, int | None] = {}
+
+    def refuse(self, place: int, refusal: Refusal) -> None:
+        """Item `place` is refused."""
+        self.batch.outcomes[place] = Outcome("refused", refusal=refusal)
+
+    def live(self) -> list[tuple[int, dt.datetime, OrderIn | RefundIn]]:
+        """The items not refused yet, with their places."""
+        return [
+            (place, at, item)
+            for place, (at, item) in enumerate(self.items)
+            if self.batch.outcomes[place].refusal is None
+        ]
+
+    def check(self) -> None:
+        """Shapes that the pure rule does not look at."""
+        for place, (_at, item) in enumerate(self.items):
+            try:
+                _check(item)
+            except Refusal as refusal:
+                self.refuse(place, refusal)
+
+    def resolve(self) -> None:
+        """Buyers to identities and members, stores to ids."""
+        live = self.live()
+        first = self.items[0][0]
+        keys = {
+            (i.channel, i.member_key): None for _, _, i in live if isinstance(i, OrderIn) and i.member_key
+        }
+        if keys:
+            self.identities = identify_many(merchant_id=self.merchant.pk, at=first, keys=list(keys))
+        wanted = {(i.channel, i.store) for _, _, i in live if isinstance(i, OrderIn) and i.store}
+        if wanted:
+            self._stores(wanted)
+        given = {i.member_id for _, _, i in live if isinstance(i, OrderIn) and i.member_id is not None}
+        known = (
+            set(Member.objects.of(self.merchant).filter(id__in=given).values_list("id", flat=True))
+            if given
+            else given
+        )
+        for place, _at, item in live:
+            if isinstance(item, OrderIn):
+                if item.member_id is not None and item.member_id not in known:
+                    self.refuse(place, NotFound(_("There is no such member.")))
+                    continue
+                identity = self.identities.get((item.channel, item.member_key))
+                self.buyers[item.key] = (
+                    identity and identity.id,
+                    self.stores.get((item.channel, item.store)),
+                )
+
+    def _stores(self, wanted: set[tuple[str, str]]) -> None:
+        found = Store.objects.of(self.merchant).values_list("channel", "code", "id")
+        self.stores = {(channel, code): store_id for channel, code, store_id in found}
+        for channel, code in sorted(wanted - set(self.stores)):
+            made = Store.objects.create(merchant=self.merchant, channel=channel, code=code, name=code)
+            self.stores[channel, code] = made.pk
+
+    def member_of(self, item: OrderIn) -> int | None:
+        """The member an order names, itself or through its buyer; None for a customer."""
+        if item.member_id is not None:
+            return item.member_id
+        identity = self.identities.get((item.channel, item.member_key))
+        return identity.member_id if identity else None
+
+    def load(self, first: dt.datetime) -> None:
+        """Lock and load every member and order concerned."""
+        live = self.live()
+        keys = {item.key for _, _, item in live}
+        members = {m for _, _, i in live if isinstance(i, OrderIn) and (m := self.member_of(i)) is not None}
+        counts: dict[OrderKey, int] = {}
+        for _, _, item in live:
+            counts[item.key] = counts.get(item.key, 0) + 1
+        repeated = any(n > 1 for n in counts.values())
+        owners = posting_owners(self.merchant.pk, keys)
+        posting.lock_members(merchant_id=self.merchant.pk, member_ids=members | owners)
+        self.states = posting.load(
+            merchant=self.merchant,
+            rules=self.rules,
+            member_ids=members,
+            at=first,
+            order_keys=keys,
+            spending=members if repeated else None,
+        )
+        for member_id, state in self.states.items():
+            for key in state.orders:
+                self.owner[key] = member_id
+
+    def fold(self) -> None:
+        """Each item through the fold of its member, in the order given."""
+        for place, at, item in self.live():
+            member_id = self._concerned(item)
+            state = self.states[member_id]
+            event: Event
+            if isinstance(item, OrderIn):
+                event = OrderPut(at, item.key, item.lines, item.status, item.paid_at, item.completed_at)  # type: ignore[arg-type]
+            else:
+                event = OrderRefund(at, item.key, item.refund, item.lines)
+            known, entries = state.orders.get(item.key), None
+            revision = (known.revision, known.refunded_minor, known.member_id) if known else entries
+            try:
+                fold(state, [event], self.rules, changes=self.changes)
+            except Refusal as refusal:
+                self.refuse(place, refusal)
+                continue
+            order = state.orders[item.key]
+            self.owner[item.key] = order.member_id
+            now = (order.revision, order.refunded_minor, order.member_id)
+            self.batch.outcomes[place] = Outcome(
+                "created" if revision is None else "unchanged" if revision == now else "changed", order
+            )
+
+    def _concerned(self, item: OrderIn | RefundIn) -> int | None:
+        """Whose fold an item belongs to: the stored order's member, else the one it names.
+
+        An order stored without a member moves to the one it is put with.
+        """
+        owner = self.owner.get(item.key)
+        if isinstance(item, RefundIn):
+            return owner
+        named = self.member_of(item)
+        if named is None:
+            return owner
+        if owner is None and item.key in self.owner:
+            self.states[named].orders[item.key] = self.states[None].orders.pop(item.key)
+            self.owner[item.key] = named
+        elif owner is not None and owner != named:
+            # Shown to the named member's fold, which refuses it.
+            self.states[named].orders.setdefault(item.key, self.states[owner].orders[item.key])
+        return named
+
+    def report(self) -> None:
+        """Every item has an outcome by now."""
+        assert all(each.outcome for each in self.batch.outcomes)
+
+
+def posting_owners(merchant_id: int, keys: set[OrderKey]) -> set[int]:
+    """The members of stored orders, before their locks are taken; an order's member never changes once set."""
+    if not keys:
+        return set()
+    external_ids = {external_id for _, external_id in keys}
+    rows = Order.objects.of(merchant_id).filter(
+        external_id__in=external_ids, channel__in={c for c, _ in keys}
+    )
+    return {
+        member_id
+        for channel, external_id, member_id in rows.values_list("channel", "external_id", "member_id")
+        if member_id is not None and (channel, external_id) in keys
+    }
+
+
+def _check(item: OrderIn | RefundIn) -> None:
+    """Raises Invalid for an unknown channel or an id or line out of shape."""
+    if item.channel not in Channel.values:
+        raise Invalid(
+            _("There is no channel “%(channel)s”.") % {"channel": item.channel}, errors={"channel": "unknown"}
+        )
+    if not item.external_id or len(item.external_id) > LONGEST_ORDER_ID:
+        raise Invalid(_("An order number has 1 to 128 characters."), errors={"order": "length"})
+    if isinstance(item, RefundIn):
+        if not item.refund or len(item.refund) > LONGEST_ORDER_ID:
+            raise Invalid(_("A refund's number has 1 to 128 characters."), errors={"refund": "length"})
+        return
+    for number, line in enumerate(item.lines, start=1):
+        if not line.sku or len(line.sku) > LONGEST_ORDER_ID:
+            raise Invalid(
+                _("Line %(line)s: a SKU has 1 to 128 characters.") % {"line": number},
+                errors={"sku": "length"},
+            )
+        if abs(line.amount_minor) >= 10**15 or abs(line.quantity) >= 10**11:
+            raise Invalid(
+                _("Line %(line)s: the number is too large.") % {"line": number}, errors={"lines": "range"}
+            )

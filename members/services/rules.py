@@ -1,0 +1,121 @@
+"""New versions of the program's rules: what they may say, and lifting members at an edit (domain.md 5, 6)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from members.lib.points import PointRules
+from members.lib.posting import Changes, RulesEdit, fold
+from members.lib.refusals import Invalid
+from members.lib.tiers import TierRules
+from members.models import Merchant, RulesVersion, Tier
+from members.selectors import rules as selector
+from members.services import audit, posting, programs
+from members.services.audit import Actor
+
+CHUNK = 20_000
+DEFAULTS: dict[str, Any] = {
+    "per_major": Decimal(1),
+    "tier_multipliers": {},
+    "pending_days": 0,
+    "expiry": {"kind": "never"},
+    "clawback": "allow_deficit",
+    "window": {"kind": "rolling", "days": 365},
+    "validity_months": 12,
+    "grace_days": 0,
+    "downgrade": "to_qualified",
+    "growth": {},
+}
+POINT_FIELDS = ("per_major", "tier_multipliers", "pending_days", "expiry", "clawback")
+TIER_FIELDS = ("window", "validity_months", "grace_days", "downgrade", "growth", "ladder")
+
+
+@transaction.atomic
+def new_version(
+    *, merchant_id: int, at: dt.datetime, actor: Actor, values: Mapping[str, Any]
+) -> RulesVersion:
+    """Store a version with some fields replaced; writes nothing when it would say the same.
+
+    `ladder` holds tier ids here. Raises Invalid for what the rules refuse (a ladder out of order, a negative rate).
+    """
+    programs.lock_for_close(merchant_id=merchant_id)
+    before = RulesVersion.objects.of(merchant_id).order_by("-at", "-number").first()
+    if before is not None and before.at > at:
+        raise Invalid(_("A later version of the rules exists already."))
+    fields = (
+        {name: getattr(before, name) for name in (*POINT_FIELDS, *TIER_FIELDS)} if before else dict(DEFAULTS)
+    )
+    if before is None:
+        base = tier_ids(merchant_id=merchant_id, codes=["base"], at=at)["base"]
+        fields["ladder"] = [{"tier": base, "needs": "all", "requirements": {}}]
+    fields.update(values)
+    if before is not None and all(getattr(before, name) == value for name, value in fields.items()):
+        return before
+    version = RulesVersion(
+        merchant_id=merchant_id,
+        number=before.number + 1 if before else 1,
+        at=at,
+        by_id=actor.user_id,
+        **fields,
+    )
+    check(version, merchant_id=merchant_id)
+    version.save(force_insert=True)
+    audit.record(
+        merchant_id=merchant_id,
+        at=at,
+        actor=actor,
+        action="rules.changed",
+        subject=("rules", version.number),
+        before=_plain(before) if before else None,
+        after=_plain(version),
+    )
+    return version
+
+
+def check(version: RulesVersion, *, merchant_id: int) -> tuple[PointRules, TierRules]:
+    """Build the rules that a version says. Raises Invalid with the rule's own words."""
+    return (
+        selector.point_rules(version),
+        selector.tier_rules(version, selector.tier_codes(merchant_id=merchant_id)),
+    )
+
+
+def _plain(version: RulesVersion) -> dict[str, Any]:
+    names = (*POINT_FIELDS, *TIER_FIELDS)
+    return {name: str(v) if isinstance(v := getattr(version, name), Decimal) else v for name in names}
+
+
+def tier_ids(
+    *, merchant_id: int, codes: Sequence[str], at: dt.datetime, names: Mapping[str, str] | None = None
+) -> dict[str, int]:
+    """Ids of tiers by code, making those that do not exist; names given are set."""
+    known = {tier.code: tier for tier in Tier.objects.of(merchant_id).filter(code__in=codes)}
+    for code in codes:
+        if code not in known:
+            known[code] = Tier.objects.create(merchant_id=merchant_id, code=code, created_at=at)
+        name = (names or {}).get(code)
+        if name is not None and name != known[code].name:
+            known[code].name = name
+            known[code].save(update_fields=["name"])
+    return {code: tier.pk for code, tier in known.items()}
+
+
+def lift_members(*, merchant_id: int, at: dt.datetime, targets: Mapping[int, int] | None = None) -> int:
+    """Apply the rules in force to every member at an edit's instant: they may rise, nobody falls. How many moved."""
+    rules = selector.rules_at(merchant_id=merchant_id, at=at)
+    merchant = Merchant.objects.get(pk=merchant_id)
+    moved = 0
+    for ids in posting.member_chunks(merchant_id=merchant_id, size=CHUNK):
+        changes = Changes()
+        states = posting.load(merchant=merchant, rules=rules, member_ids=ids, at=at)
+        for state in states.values():
+            fold(state, [RulesEdit(at=at, rules=rules, targets=targets)], rules, changes=changes)
+        posting.write(merchant_id=merchant_id, changes=changes)
+        moved += len(changes.moves)
+    return moved

@@ -1,0 +1,106 @@
+"""The ladder of tiers: thresholds, window, validity (domain.md 5)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from members.lib.refusals import Invalid
+from members.models import RulesVersion, TierStanding
+from members.selectors import rules as selector
+from members.services import rules
+from members.services.audit import Actor
+
+
+@transaction.atomic
+def configure(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    ladder: Sequence[Mapping[str, Any]],
+    window: Mapping[str, Any] | None = None,
+    validity_months: int = 12,
+    grace_days: int = 0,
+    downgrade: str = "to_qualified",
+    targets: Mapping[str, str] | None = None,
+) -> RulesVersion:
+    """Replace the tier part of the rules from `at` on. Members rise at once, nobody falls (cause "rules").
+
+    `ladder` is lowest first: {"code", "name", "all" or "any": {metric: at least}}. `targets` says, by code, where
+    members of a deleted tier go. Raises Invalid for a ladder out of order or a deleted tier without target.
+    """
+    for rung in ladder:
+        _check_rung(rung)
+    codes = [rung["code"] for rung in ladder]
+    if len(set(codes)) < len(codes):
+        raise Invalid(_("Every tier of the ladder needs a code of its own."))
+    names = {rung["code"]: rung["name"] for rung in ladder if rung.get("name")}
+    ids = rules.tier_ids(merchant_id=merchant_id, codes=codes, at=at, names=names)
+    steps = []
+    for rung in ladder:
+        needs = "any" if rung.get("any") else "all"
+        steps.append({"tier": ids[rung["code"]], "needs": needs, "requirements": dict(rung.get(needs, {}))})
+    before = selector.version_at(merchant_id=merchant_id, at=at)
+    version = rules.new_version(
+        merchant_id=merchant_id,
+        at=at,
+        actor=actor,
+        values={
+            "ladder": steps,
+            "window": dict(window or {"kind": "rolling", "days": 365}),
+            "validity_months": validity_months,
+            "grace_days": grace_days,
+            "downgrade": downgrade,
+        },
+    )
+    if before is not None and version.number != before.number:
+        moves = _targets(merchant_id, before, version, targets or {}, at)
+        rules.lift_members(merchant_id=merchant_id, at=at, targets=moves)
+    return version
+
+
+def _check_rung(rung: Mapping[str, Any]) -> None:
+    code = rung.get("code")
+    if not isinstance(code, str) or not re.fullmatch(r"[\w-]{1,32}", code):
+        raise Invalid(_("A tier's code is letters, digits, - and _, at most 32."))
+    if unknown := sorted(set(rung) - {"code", "name", "all", "any"}):
+        raise Invalid(_("Tier %(tier)s: unknown key %(key)s.") % {"tier": code, "key": unknown[0]})
+    if rung.get("all") and rung.get("any"):
+        raise Invalid(
+            _("Tier %(tier)s needs all of its requirements or any of them, not both.") % {"tier": code}
+        )
+    for needs in ("all", "any"):
+        requirements = rung.get(needs) or {}
+        if not isinstance(requirements, Mapping) or not all(
+            isinstance(value, int) and not isinstance(value, bool) for value in requirements.values()
+        ):
+            raise Invalid(_("Tier %(tier)s: requirements are whole numbers by metric.") % {"tier": code})
+
+
+def _targets(
+    merchant_id: int, before: RulesVersion, after: RulesVersion, targets: Mapping[str, str], at: dt.datetime
+) -> dict[int, int]:
+    """Where members of deleted tiers go, by id; a deleted tier that nobody holds needs no target."""
+    kept = {rung["tier"] for rung in after.ladder}
+    gone = [rung["tier"] for rung in before.ladder if rung["tier"] not in kept]
+    if not gone:
+        return {}
+    codes = selector.tier_codes(merchant_id=merchant_id)
+    ids = {code: tier_id for tier_id, code in codes.items()}
+    found: dict[int, int] = {}
+    for tier_id in gone:
+        target = ids.get(targets.get(codes[tier_id], ""))
+        if target in kept:
+            found[tier_id] = target
+        elif TierStanding.objects.of(merchant_id).filter(tier_id=tier_id).exists():
+            raise Invalid(
+                _("Members hold tier %(tier)s. Say which tier they move to before deleting it.")
+                % {"tier": codes[tier_id]}
+            )
+    return found

@@ -1,0 +1,100 @@
+"""API keys of a shop: the list, a new key shown once, revoking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from members.lib.crypto import keyring
+from members.lib.refusals import NotFound, Refusal
+from members.lib.scopes import Scope
+from members.selectors import api_keys as selectors
+from members.services import api_keys
+from members.services.audit import Actor
+from members.web import gates
+from members.web.forms import OnceField, add_refusal, answer
+
+MADE = "api_key_made"  # session key: the new key's id and sealed secret, until its page was looked at
+
+
+class KeyForm(forms.Form):
+    """A new key."""
+
+    once = OnceField()
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=60,
+        help_text=gettext_lazy("Which system uses it, for example the till or the web shop."),
+    )
+    scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("What the key may do"),
+        choices=Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": gettext_lazy("Choose at least one thing the key may do.")},
+    )
+
+
+@gates.staff(read=gates.MANAGERS)
+@never_cache
+def api_keys_list(request: HttpRequest) -> HttpResponse:
+    """The keys; right after one was made also its secret, this once."""
+    made: dict[str, Any] | None = request.session.pop(MADE, None)
+    secret = ""
+    if made and made["merchant"] == request.merchant.pk:
+        secret = keyring().open(request.merchant.pk, bytes.fromhex(made["secret"]))
+    keys = selectors.keys(merchant_id=request.merchant.pk)
+    labels = dict(Scope.choices)
+    shown = [{"row": key, "scopes": [labels.get(s, s) for s in key.scopes]} for key in keys]
+    context = {"keys": shown, "secret": secret, "name": made["name"] if secret and made else ""}
+    return render(request, "members/api_keys/list.html", context)
+
+
+@gates.staff(read=gates.MANAGERS, write=gates.MANAGERS)
+def api_keys_create(request: HttpRequest) -> HttpResponse:
+    """Make a key."""
+    form = KeyForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        merchant_id = request.merchant.pk
+        try:
+            key, secret = api_keys.create_key(
+                merchant_id=merchant_id,
+                name=form.cleaned_data["name"],
+                scopes=form.cleaned_data["scopes"],
+                actor=Actor.person(request.user),
+                at=timezone.now(),
+                public_id=form.cleaned_data["once"],
+            )
+        except Refusal as refusal:
+            add_refusal(form, refusal)
+        else:
+            if secret:
+                sealed = keyring().seal(merchant_id, secret).hex()
+                request.session[MADE] = {"merchant": merchant_id, "name": key.name, "secret": sealed}
+            return redirect("members:api_keys_list")
+    return answer(request, "members/api_keys/create.html", {"form": form}, form)
+
+
+@gates.staff(read=gates.MANAGERS, write=gates.MANAGERS)
+@require_POST
+def api_keys_revoke(request: HttpRequest, key_id: str) -> HttpResponse:
+    """End a key."""
+    try:
+        key = api_keys.revoke_key(
+            merchant_id=request.merchant.pk,
+            public_id=key_id,
+            actor=Actor.person(request.user),
+            at=timezone.now(),
+        )
+    except NotFound:
+        raise Http404 from None
+    messages.success(request, _("The key “%(name)s” no longer works.") % {"name": key.name})
+    return redirect("members:api_keys_list")

@@ -1,0 +1,81 @@
+"""The audit log: who changed what, when and why."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+
+from members.models import AuditRow, Role
+from members.selectors import audit as selectors
+from members.web import audit_words, gates
+from members.web.htmx import wants_piece
+
+READERS = frozenset({Role.OWNER, Role.MANAGER, Role.ANALYST})
+PER_PAGE = 50
+ACTORS = [
+    ("", _("Everybody")),
+    ("user", _("Staff")),
+    ("api_key", _("API keys")),
+    ("job", _("Scheduled work")),
+    ("platform", _("The platform")),
+]
+
+
+class AuditFilters(forms.Form):
+    """Filters that live in the address."""
+
+    actor = forms.ChoiceField(label=_("Who"), choices=ACTORS, required=False)
+    topic = forms.ChoiceField(label=_("What"), required=False)
+    date_from = forms.DateField(label=_("From"), required=False)
+    date_to = forms.DateField(label=_("To, this day included"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["topic"].choices = [("", _("Everything")), *audit_words.topics()]
+
+
+def _midnight(request: HttpRequest, day: dt.date | None, plus: int = 0) -> dt.datetime | None:
+    if day is None:
+        return None
+    return dt.datetime.combine(day + dt.timedelta(days=plus), dt.time(), tzinfo=request.merchant.zone)
+
+
+def _shown(row: AuditRow) -> dict[str, Any]:
+    before, after = row.before or {}, row.after or {}
+    changes = [
+        {"name": name, "before": before.get(name), "after": after.get(name), "had": name in before}
+        for name in [*before, *(name for name in after if name not in before)]
+    ]
+    return {"row": row, "action": audit_words.label(row.action), "changes": changes}
+
+
+@gates.staff(read=READERS)
+def audit_list(request: HttpRequest) -> HttpResponse:
+    """The log, newest first, fifty a page; days are the merchant's."""
+    filters = AuditFilters(request.GET or None)
+    chosen = filters.cleaned_data if filters.is_valid() else {}
+    text = request.GET.get("q", "").strip()
+    found = selectors.rows(
+        merchant_id=request.merchant.pk,
+        actor_kind=chosen.get("actor", ""),
+        topic=chosen.get("topic", ""),
+        text=text,
+        from_at=_midnight(request, chosen.get("date_from")),
+        to_at=_midnight(request, chosen.get("date_to"), plus=1),
+    )
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "filters": filters,
+        "q": text,
+        "page_obj": page,
+        "rows": [_shown(row) for row in page.object_list],
+        "is_filtered": bool(text or any(chosen.values())),
+    }
+    template = "members/audit/_list.html" if wants_piece(request) else "members/audit/list.html"
+    return render(request, template, context)

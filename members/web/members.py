@@ -1,0 +1,209 @@
+"""The members list and the page of one member."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from members.lib.phones import national, region_of
+from members.lib.refusals import NotFound, Refusal
+from members.models import Channel, Member, Role, Tier
+from members.selectors import member_entries, member_page
+from members.selectors import members as selectors
+from members.selectors import rules as rules_of
+from members.selectors.members import PER_PAGE, SORTS, MemberFilter
+from members.services import members as services
+from members.services.audit import Actor
+from members.web import entry_words, gates
+from members.web.htmx import wants_piece
+
+ENTRIES_PER_PAGE = 20
+REVEALERS = frozenset({Role.OWNER, Role.MANAGER, Role.OPERATOR, Role.CASHIER})
+SORT_LABELS = {"newest": _("Newest first"), "oldest": _("Oldest first"), "points": _("Most points first")}
+
+
+class MemberFilters(forms.Form):
+    """Filters that live in the address."""
+
+    tier = forms.ChoiceField(label=_("Tier"), required=False)
+    channel = forms.ChoiceField(
+        label=_("Channel"), choices=[("", _("All channels")), *Channel.choices], required=False
+    )
+    sort = forms.ChoiceField(
+        label=_("Order"), choices=[(name, SORT_LABELS[name]) for name in SORTS], required=False
+    )
+
+    def __init__(self, *args: Any, tiers: list[Tier], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["tier"].choices = [("", _("All tiers")), *((tier.code, str(tier)) for tier in tiers)]
+
+
+class RevealForm(forms.Form):
+    """Why somebody looks at a phone number."""
+
+    reason = forms.CharField(
+        label=_("Why do you need it?"),
+        max_length=200,
+        help_text=_("Kept in the audit log with your name and the time."),
+        error_messages={"required": _("Say why you need the number; the reason goes into the audit log.")},
+    )
+
+
+def _ladder(request: HttpRequest, at: Any) -> tuple[list[Tier], Tier | None]:
+    """The program's tiers in ladder order, and the lowest. Two queries."""
+    version = rules_of.version_at(merchant_id=request.merchant.pk, at=at)
+    known = {tier.pk: tier for tier in Tier.objects.of(request.merchant.pk)}
+    tiers = [known[rung["tier"]] for rung in version.ladder] if version else []
+    return tiers, tiers[0] if tiers else None
+
+
+def _address(text: str, chosen: dict[str, str]) -> str:
+    """The list's address with what is chosen, without what is left at its default."""
+    parameters = {"q": text, **chosen}
+    if parameters.get("sort") == SORTS[0]:
+        del parameters["sort"]
+    query = urlencode({name: value for name, value in parameters.items() if value})
+    return reverse("members:members_list") + (f"?{query}" if query else "")
+
+
+@gates.staff(read=gates.EVERYONE, function="members")
+@require_GET
+def members_list(request: HttpRequest) -> HttpResponse:
+    """Members, fifty a page. The number of queries does not depend on how many there are."""
+    tiers, base = _ladder(request, timezone.now())
+    filters = MemberFilters(request.GET or None, tiers=tiers)
+    filters.is_valid()
+    chosen = filters.cleaned_data if filters.is_bound else {}
+    by_code = {tier.code: tier for tier in tiers}
+    tier = by_code.get(chosen.get("tier", ""))
+    wanted = MemberFilter(
+        search=request.GET.get("q", "").strip()[:128],
+        tier_id=tier.pk if tier else None,
+        channel=chosen.get("channel", ""),
+        sort=chosen.get("sort") or SORTS[0],
+    )
+    found = selectors.listed(merchant=request.merchant, wanted=wanted, base_tier_id=base.pk if base else None)
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    rows = selectors.rows_of(merchant=request.merchant, members=list(page.object_list))
+    names = {tier.pk: str(tier) for tier in tiers}
+    context = {
+        "filters": filters,
+        "q": wanted.search,
+        "page_obj": page,
+        "rows": [(row, names.get(row.tier_id) or (str(base) if base else "")) for row in rows],
+        "is_narrow": wanted.is_narrow,
+        "program": request.program,
+    }
+    if not wants_piece(request):
+        return render(request, "members/members/list.html", context)
+    response = render(request, "members/members/_list.html", context | {"is_piece": True})
+    response["HX-Push-Url"] = _address(wanted.search, chosen)
+    return response
+
+
+def _member(request: HttpRequest, member_id: str) -> Member:
+    member = selectors.by_public_id(merchant_id=request.merchant.pk, public_id=member_id)
+    if member is None:
+        raise Http404
+    return member
+
+
+def _title(member: Member, phone: str, identities: list[Any]) -> dict[str, str]:
+    """What the page is headed by: the number, else the name, else how a channel knows the member."""
+    return {"phone": phone, "name": member.name, "identity": identities[0].external_id if identities else ""}
+
+
+def _ledger(request: HttpRequest, member: Member) -> dict[str, Any]:
+    """The entries of a page of the ledger, one of them opened."""
+    found = member_entries.entries(merchant=request.merchant, member_id=member.pk)
+    page = Paginator(found, ENTRIES_PER_PAGE).get_page(request.GET.get("entries"))
+    asked = request.GET.get("why", "")
+    why = None
+    if asked.isascii() and asked.isdigit() and len(asked) < 16:
+        why = member_entries.why(merchant=request.merchant, member_id=member.pk, sequence=int(asked))
+    rows = [
+        {
+            "entry": entry,
+            "words": entry_words.describe(entry),
+            "level": entry_words.CHIPS.get(entry.kind, "neutral"),
+            "is_open": why is not None and why.entry.sequence == entry.sequence,
+        }
+        for entry in page.object_list
+    ]
+    sentences = entry_words.explain(why, request.merchant) if why else []
+    return {"entries": rows, "entries_page": page, "why": why, "sentences": sentences, "member": member}
+
+
+def _page(
+    request: HttpRequest,
+    member: Member,
+    *,
+    form: RevealForm | None = None,
+    revealed: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    at = timezone.now()
+    merchant = request.merchant
+    identities = selectors.identities_of(merchant_id=merchant.pk, member_id=member.pk)
+    phone = national(member.phone, region_of(merchant.currency)) if member.phone_index is not None else ""
+    context = {
+        **_ledger(request, member),
+        "title": _title(member, phone, identities),
+        "identities": identities,
+        "progress": member_page.progress(merchant=merchant, member=member, at=at),
+        "points": member_page.points_card(merchant=merchant, member_id=member.pk),
+        "orders": member_page.orders_of(merchant=merchant, member_id=member.pk, at=at),
+        "moves": member_page.moves_of(merchant=merchant, member_id=member.pk),
+        "may_reveal": request.staff.role in REVEALERS,
+        "reveal_form": form or RevealForm(),
+        "revealed": revealed,
+    }
+    return render(request, "members/members/page.html", context, status=status)
+
+
+@gates.staff(read=gates.EVERYONE, function="members")
+@require_GET
+def members_page(request: HttpRequest, member_id: str) -> HttpResponse:
+    """One member; asked by htmx, the ledger alone."""
+    member = _member(request, member_id)
+    if wants_piece(request):
+        return render(request, "members/members/_ledger.html", _ledger(request, member))
+    return _page(request, member)
+
+
+@gates.staff(read=gates.EVERYONE, write=REVEALERS, function="members")
+@never_cache
+def members_phone(request: HttpRequest, member_id: str) -> HttpResponse:
+    """Show a member's whole number, once, with a reason that is logged."""
+    member = _member(request, member_id)
+    if request.method != "POST":
+        return redirect("members:members_page", member_id=member.public_id)
+    form = RevealForm(request.POST)
+    if not form.is_valid():
+        return _page(request, member, form=form, status=422)
+    try:
+        number = services.reveal_phone(
+            merchant_id=request.merchant.pk,
+            at=timezone.now(),
+            actor=Actor.person(request.user),
+            public_id=member.public_id,
+            reason=form.cleaned_data["reason"],
+        )
+    except NotFound as refusal:
+        raise Http404 from refusal
+    except Refusal as refusal:
+        form.add_error(None, refusal.detail)
+        status = 429 if isinstance(refusal, services.TooManyReveals) else 422
+        return _page(request, member, form=form, status=status)
+    shown = national(number, region_of(request.merchant.currency)) if number else ""
+    return _page(request, member, revealed=shown)

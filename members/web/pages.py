@@ -1,0 +1,19 @@
+"""The pages of members in the console's menu: one line a page, read once at start."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from members.web import audit, gates
+from members.web.menu import register as add
+
+
+def register() -> None:
+    """Add the pages to their groups; `order` leaves room between them for upper apps."""
+    add("settings", label=_("Shop and stores"), route="members:settings_shop", order=10, roles=gates.READERS)
+    add("settings", label=_("Staff"), route="members:staff_list", order=20, roles=gates.MANAGERS)
+    add("settings", label=_("API keys"), route="members:api_keys_list", order=30, roles=gates.MANAGERS)
+    add("settings", label=_("Audit log"), route="members:audit_list", order=50, roles=audit.READERS)
+    add(
+        "settings", label=_("Name and language"), route="members:profile_edit", order=60, roles=gates.EVERYONE
+    )

@@ -1,0 +1,47 @@
+"""Loaded before Django's settings (pyproject.toml): says that this is a test, and has the servers it needs running.
+
+Under `make test` both servers hold until the suite ends; a single `pytest tests/…` starts them if they are not
+there and leaves them for the next one (`make stop`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+from config import embedded, env
+
+os.environ["LIUSHUI_TESTING"] = "true"
+os.environ.setdefault("LOG_LEVEL", "ERROR")
+# Under the event loop of the browser's driver Django would refuse the test's own queries.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+env.load_dotenv(embedded.BASE_DIR / ".env")
+embedded.ensure_postgres()
+embedded.ensure_broker()
+
+IS_CI = env.flag("CI", False)
+SOAK = env.flag("SOAK", False)
+
+
+def sized(full: int, *, least: int = 1) -> int:
+    """The size of a long proof: full under `make soak`, a tenth in the suite."""
+    return full if SOAK else max(least, full // 10)
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test because the machine lacks something; in CI that is a failure."""
+    if IS_CI:
+        pytest.fail(f"missing on this machine: {what}", pytrace=False)
+    pytest.skip(f"missing on this machine: {what}")
+
+
+def chromium() -> str:
+    """The path of a browser, or the test is skipped."""
+    for name in (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"):
+        if name and (path := shutil.which(name)):
+            return path
+    missing("chromium")

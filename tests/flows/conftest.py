@@ -1,0 +1,50 @@
+"""Telling a script in a database of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from compliance.play.player import Player, dump
+from compliance.play.stage import stage
+
+Tell = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def tell(django_db_blocker) -> Tell:
+    """Tell lines (dicts) and get back what was printed, as it would be read from stdout."""
+
+    def tell_lines(*script: dict[str, Any]) -> list[dict[str, Any]]:
+        printed: list[dict[str, Any]] = []
+        with django_db_blocker.unblock(), stage():
+            Player(lambda row: printed.append(json.loads(dump(row)))).tell(
+                [json.dumps(line) for line in script]
+            )
+        return printed
+
+    return tell_lines
+
+
+def at(when: str) -> str:
+    """An instant in Shanghai from "2024-06-27 23:00" or a day (its start)."""
+    return (when if " " in when else f"{when} 00:00").replace(" ", "T") + ":00+08:00"
+
+
+def line(when: str, verb: str, **arguments: Any) -> dict[str, Any]:
+    """One line of a script about shop "a"."""
+    if verb not in ("policy.set", "clock.advance"):
+        arguments = {"merchant": "a", **arguments}
+    return {"at": at(when), "do": verb, **arguments}
+
+
+def shop(opened: str, **policy: Any) -> list[dict[str, Any]]:
+    """A shop opened on a day under a policy."""
+    return [
+        *([line(opened, "policy.set", **policy)] if policy else []),
+        line(opened, "merchant.create"),
+        line(opened, "program.open"),
+    ]

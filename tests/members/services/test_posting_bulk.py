@@ -1,0 +1,169 @@
+"""Bulk posting is single posting: the same history gives the same rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from members.lib import tenant as tenancy
+from members.lib.refusals import Refusal
+from members.services import members as joining
+from members.services import merchants, orders, point_rules, programs, tier_rules
+from members.services.audit import Actor
+from tests.conftest import NOON
+
+JOB = Actor.job("test")
+FACTS = {
+    "orders": "select o.channel, o.external_id, i.external_id, o.at, status, paid_at, paid_on, completed_at, total_minor, "
+    "refunded_minor, counts, rules_version, per_major, multiplier, posted, postings, revision from members_order o "
+    "left join members_identity i on i.merchant_id = o.merchant_id and i.member_id = o.member_id order by 1, 2",
+    "lines": "select o.external_id, l.number, sku, quantity, amount_minor, l.points, l.refunded_minor "
+    "from members_orderline l join members_order o on o.id = l.order_id order by 1, 2",
+    "refunds": "select o.external_id, refund, r.at, is_whole, r.amount_minor, r.lines::text from members_refund r "
+    "join members_order o on o.id = r.order_id order by 1, 2",
+    "revisions": "select o.external_id, r.revision, r.replaced_at, r.lines::text, r.posted "
+    "from members_orderrevision r join members_order o on o.id = r.order_id order by 1, 2",
+    "entries": "select i.external_id, sequence, e.at, kind, points, pending, balance_after, cause, o.external_id, "
+    "refund, posting from members_pointsentry e join members_identity i on i.member_id = e.member_id "
+    "left join members_order o on o.id = e.order_id order by 1, 2",
+    "lots": "select i.external_id, number, available_at, amount, remaining from members_pointslot l "
+    "join members_identity i on i.member_id = l.member_id order by 1, 2",
+    "accounts": "select i.external_id, available, pending, deficit, earned, clawed_back, sequence "
+    "from members_pointsaccount a join members_identity i on i.member_id = a.member_id where sequence > 0 order by 1",
+    "days": "select i.external_id, day, spend_minor, orders, points from members_dailytotal d "
+    "join members_identity i on i.member_id = d.member_id where spend_minor <> 0 or orders <> 0 order by 1, 2",
+    "standings": "select i.external_id, t.code, since, valid_until from members_tierstanding s "
+    "join members_identity i on i.member_id = s.member_id join members_tier t on t.id = s.tier_id order by 1",
+    "moves": "select i.external_id, m.at, t.code, cause, spend_minor, orders from members_tiermove m "
+    "join members_identity i on i.member_id = m.member_id join members_tier t on t.id = m.to_tier_id order by 1, 2, 3",
+}
+
+
+def facts(merchant_id: int) -> dict[str, list[Any]]:
+    """Everything derived, by external names instead of ids."""
+    found = {}
+    with tenancy.tenant(merchant_id), connection.cursor() as cursor:
+        for name, query in FACTS.items():
+            cursor.execute(query)
+            found[name] = cursor.fetchall()
+    return found
+
+
+def open_shop(name: str) -> tuple[int, list[int]]:
+    with tenancy.platform():
+        shop = merchants.create_merchant(name=name, owner=None, at=NOON, actor=JOB)
+    with tenancy.tenant(shop.pk):
+        tier_rules.configure(
+            merchant_id=shop.pk,
+            at=NOON,
+            actor=JOB,
+            ladder=[
+                {"code": "base"},
+                {"code": "silver", "all": {"spend_minor": 20_000}},
+                {"code": "gold", "any": {"spend_minor": 60_000, "orders": 9}},
+            ],
+        )
+        point_rules.configure(
+            merchant_id=shop.pk,
+            at=NOON,
+            actor=JOB,
+            per_major=Decimal("1.37"),
+            tier_multipliers={"silver": Decimal("1.2"), "gold": Decimal("1.5")},
+        )
+        programs.open_program(merchant_id=shop.pk, at=NOON, actor=JOB)
+        people = [
+            joining.join(merchant_id=shop.pk, at=NOON, actor=JOB, channel="web", external_id=f"m{n}").pk for n in range(4)
+        ]
+    return shop.pk, people
+
+
+def history(seed: int, people: list[int]) -> list[orders.Item]:
+    """Orders, changes, cancellations and refunds, some of them refused."""
+    dice = random.Random(seed)
+    items: list[orders.Item] = []
+    at = NOON
+    for _ in range(60):
+        at += dt.timedelta(minutes=dice.randint(0, 900))
+        name = f"o{dice.randint(0, 24)}"
+        if dice.random() < 0.3:
+            some = [(dice.randint(1, 3), dice.randint(1, 4_000)) for _ in range(dice.randint(1, 2))]
+            items.append((at, orders.RefundIn(name, f"r{dice.randint(0, 9)}", lines=dice.choice([None, some]))))
+            continue
+        lines = [
+            orders.LineIn(f"s{n}", dice.randint(0, 3), dice.choice([0, dice.randint(1, 9_000)]))
+            for n in range(dice.randint(1, 3))
+        ]
+        member = people[int(name[1:]) % len(people)] if dice.random() < 0.85 else None
+        more: dict[str, Any] = {"status": dice.choice(["unpaid", "cancelled", "paid"])} if dice.random() < 0.2 else {}
+        items.append((at, orders.OrderIn(name, lines, member_id=member, **more)))
+    return items
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bulk_posting_equals_single_posting(db, seed):
+    single, its_people = open_shop("single")
+    bulk, other_people = open_shop("bulk")
+
+    refused_singly = []
+    for at, item in history(seed, its_people):
+        with tenancy.tenant(single):
+            try:
+                with transaction.atomic():
+                    post(single, at, item)
+            except Refusal as refusal:
+                refused_singly.append((item.key, refusal.slug))
+    items = history(seed, other_people)
+    with tenancy.tenant(bulk):
+        outcomes = []
+        cut = random.Random(seed).randint(1, 59)
+        for part in (items[:cut], items[cut:]):
+            outcomes += orders.put_many(merchant_id=bulk, actor=JOB, items=part).outcomes
+
+    refused_in_bulk = [
+        (item.key, o.refusal.slug) for (_, item), o in zip(items, outcomes, strict=True) if o.refusal
+    ]
+    assert refused_in_bulk == refused_singly
+    assert facts(bulk) == facts(single)
+
+
+def post(merchant_id: int, at: dt.datetime, item: orders.OrderIn | orders.RefundIn) -> None:
+    if isinstance(item, orders.OrderIn):
+        orders.put_order(merchant_id=merchant_id, at=at, actor=JOB, order=item)
+    else:
+        orders.refund_order(
+            merchant_id=merchant_id,
+            at=at,
+            actor=JOB,
+            channel=item.channel,
+            external_id=item.external_id,
+            refund_id=item.refund,
+            lines=item.lines,
+        )
+
+
+def test_many_rows_go_by_copy_and_say_the_same(db):
+    single, its_people = open_shop("single")
+    bulk, other_people = open_shop("bulk")
+
+    def year(people: list[int]) -> list[orders.Item]:
+        return [
+            (
+                NOON + dt.timedelta(hours=n),
+                orders.OrderIn(f"o{n}", [orders.LineIn("s", 1, 700 + n)], member_id=people[n % 4]),
+            )
+            for n in range(150)
+        ]
+
+    with tenancy.tenant(single):
+        for at, item in year(its_people):
+            post(single, at, item)
+    with tenancy.tenant(bulk):
+        batch = orders.put_many(merchant_id=bulk, actor=JOB, items=year(other_people))
+
+    assert batch.count("created") == 150
+    assert facts(bulk) == facts(single)

@@ -1,0 +1,90 @@
+"""Settings of a shop: what may change, and what orders fix."""
+
+from __future__ import annotations
+
+import pytest
+
+from members.lib import tenant as tenancy
+from members.lib.refusals import Conflict, Invalid, NotFound
+from members.models import AuditRow, Merchant, Store
+from members.selectors import shop as selectors
+from members.services import shop as service
+from members.services.audit import Actor
+from tests.conftest import NOON
+
+JOB = Actor.job("test")
+
+
+@pytest.fixture
+def shop(cast):
+    with tenancy.tenant(cast.shop.pk):
+        yield cast.shop
+
+
+def change(shop, **more):
+    values = {name: getattr(shop, name) for name in service.FIELDS} | more
+    return service.change_shop(merchant_id=shop.pk, **values, actor=JOB, at=NOON)
+
+
+def test_a_change_is_saved_and_said_in_the_audit_log(shop):
+    change(shop, name="Swallow", timezone="Asia/Tokyo", currency="JPY", language="en")
+
+    row = AuditRow.objects.get(action="merchant.changed")
+    saved = Merchant.objects.get(pk=shop.pk)
+    assert (saved.name, saved.timezone, saved.currency, saved.language) == (
+        "Swallow",
+        "Asia/Tokyo",
+        "JPY",
+        "en",
+    )
+    assert row.before["currency"] == "CNY" and row.after["currency"] == "JPY"
+
+
+def test_the_same_values_change_nothing(shop):
+    change(shop)
+
+    assert not AuditRow.objects.filter(action="merchant.changed").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"name": " "}, {"timezone": "Mars/Olympus"}, {"currency": "ZZZ"}, {"language": "tlh"}]
+)
+def test_what_does_not_exist_is_refused_by_its_field(shop, wrong):
+    with pytest.raises(Invalid) as refused:
+        change(shop, **wrong)
+
+    assert list(refused.value.errors) == list(wrong)
+    assert Merchant.objects.get(pk=shop.pk).name == shop.name
+
+
+@pytest.mark.parametrize("fixed", [{"currency": "USD"}, {"timezone": "Asia/Tokyo"}])
+def test_currency_and_zone_are_fixed_once_orders_exist(shop, monkeypatch, fixed):
+    monkeypatch.setattr(selectors, "has_orders", lambda **_: True)
+
+    with pytest.raises(Conflict):
+        change(shop, **fixed)
+
+    saved = Merchant.objects.get(pk=shop.pk)
+    assert (saved.currency, saved.timezone) == ("CNY", "Asia/Shanghai")
+    assert change(shop, name="Another").name == "Another"
+
+
+def test_a_store_is_unique_by_channel_and_code(shop):
+    service.add_store(merchant_id=shop.pk, code="7", name="Seven", channel="pos", actor=JOB, at=NOON)
+
+    with pytest.raises(Invalid):
+        service.add_store(merchant_id=shop.pk, code="7", name="Other", channel="pos", actor=JOB, at=NOON)
+
+    service.add_store(merchant_id=shop.pk, code="7", name="Seven on JD", channel="jd", actor=JOB, at=NOON)
+    assert Store.objects.of(shop).filter(code="7").count() == 2
+
+
+def test_another_shops_store_is_not_found(shop, cast):
+    with tenancy.tenant(cast.other.pk):
+        theirs = Store.objects.of(cast.other).get()
+
+    with pytest.raises(NotFound):
+        service.rename_store(merchant_id=shop.pk, store_id=theirs.public_id, name="Mine", actor=JOB, at=NOON)
+
+    with tenancy.tenant(cast.other.pk):
+        assert Store.objects.of(cast.other).get().name == theirs.name
