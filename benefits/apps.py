@@ -8,3 +8,9 @@ class BenefitsConfig(AppConfig):
 
     name = "benefits"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Put the app's pages into the menu."""
+        from benefits.web import pages
+
+        pages.register()

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.management import call_command
 from django.db import connections, transaction
+from django.test import Client
 
 from config import embedded
 from config.postgres.setup import drop_database, make_database
@@ -57,6 +58,29 @@ def _no_scope_leaks() -> Iterator[None]:
 def noon() -> dt.datetime:
     """A Wednesday at twelve in Shanghai."""
     return NOON
+
+
+class ScopedClient(Client):
+    """Django's test client; what it does to sessions by itself it does as the site does, as a visitor."""
+
+    def force_login(self, user, backend=None):
+        """Sign a person in without their password."""
+        with tenancy.visitor(), transaction.atomic():
+            return super().force_login(user, backend)
+
+    @property
+    def session(self):
+        """The session as it is now; save changes under `tenancy.visitor()`."""
+        with tenancy.visitor(), transaction.atomic():
+            session = super().session
+            session.keys()
+        return session
+
+
+@pytest.fixture
+def client() -> ScopedClient:
+    """A browser."""
+    return ScopedClient()
 
 
 @pytest.fixture

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from typing import NoReturn
 
+import psycopg
 import pytest
+from psycopg import sql
 
-from config import embedded, env
+from config import embedded, env, processes
 
 os.environ["LIUSHUI_TESTING"] = "true"
 os.environ.setdefault("LOG_LEVEL", "ERROR")
@@ -25,6 +28,20 @@ embedded.ensure_broker()
 
 IS_CI = env.flag("CI", False)
 SOAK = env.flag("SOAK", False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Drop the databases of suites that were killed; their names end in the pid of a process that is gone."""
+    owner_url = getattr(embedded.urls(), "owner_url", "")
+    if hasattr(config, "workerinput") or not owner_url:
+        return
+    with psycopg.connect(owner_url, dbname="postgres", autocommit=True) as owner:
+        for (name,) in owner.execute(
+            "select datname from pg_database where datname ~ '^test_.*_[0-9]+$'"
+        ).fetchall():
+            if not processes.command_line(int(name.rsplit("_", 1)[1])):
+                with suppress(psycopg.Error):  # one that is in use is not dropped
+                    owner.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
 
 
 def sized(full: int, *, least: int = 1) -> int:

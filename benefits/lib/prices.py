@@ -99,9 +99,7 @@ def list_facts(rows: Sequence[PriceRow]) -> dict[str, Any]:
     }
 
 
-def read_price_list(
-    content: bytes, *, file_name: str, currency: str, tiers: Mapping[str, str] | None = None
-) -> PriceList:
+def read_price_list(content: bytes, *, currency: str, tiers: Mapping[str, str] | None = None) -> PriceList:
     """Read CSV (UTF-8 or GBK) or XLSX. tiers: name or code of a tier (casefolded) -> its code.
 
     Raises Invalid for a file that is too large, of unknown encoding, empty, or without a needed column.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.db.models import F, Q, QuerySet
 
 from benefits.lib.prices import PriceRow
-from benefits.models import CatalogueSku, MemberPrice
+from benefits.models import CatalogueSku, MemberPrice, PriceUpload
 
 
 def present(*, merchant_id: int, benefit_id: int) -> QuerySet[MemberPrice]:
@@ -87,3 +87,9 @@ def _difference(row: PriceRow, old: MemberPrice | None) -> Difference:
 def has_catalogue(*, merchant_id: int) -> bool:
     """Whether any SKU is known."""
     return CatalogueSku.objects.of(merchant_id).exists()
+
+
+def upload_of(*, merchant_id: int, public_id: str) -> PriceUpload | None:
+    """A list that was read, with the benefit it is for."""
+    found = PriceUpload.objects.of(merchant_id).filter(public_id=public_id).select_related("benefit")
+    return found.first()

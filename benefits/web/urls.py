@@ -2,5 +2,30 @@
 
 from __future__ import annotations
 
+from django.urls import path
+
+from benefits.web import benefits, prices, publishing
+
 app_name = "benefits"
-urlpatterns: list = []
+urlpatterns = [
+    path("", benefits.benefits_list, name="benefits_list"),
+    path("coupons/", benefits.coupons_list, name="coupons_list"),
+    path("draws/", benefits.draws_list, name="draws_list"),
+    path("new/", publishing.benefits_new, name="benefits_new"),
+    path("new/<slug:kind>/", publishing.benefits_publish, name="benefits_publish"),
+    path("prices/", prices.prices_list, name="prices_list"),
+    path("prices/uploads/<slug:public_id>/", prices.prices_upload, name="prices_upload"),
+    path("prices/uploads/<slug:public_id>/drop", prices.prices_upload_drop, name="prices_upload_drop"),
+    path(
+        "prices/uploads/<slug:public_id>/rejects.csv",
+        prices.prices_upload_rejects,
+        name="prices_upload_rejects",
+    ),
+    path("<slug:public_id>/", benefits.benefits_detail, name="benefits_detail"),
+    path("<slug:public_id>/change/", publishing.benefits_change, name="benefits_change"),
+    path("<slug:public_id>/prices/", prices.prices_change, name="prices_change"),
+    path("<slug:public_id>/pause", benefits.benefits_pause, name="benefits_pause"),
+    path("<slug:public_id>/resume", benefits.benefits_resume, name="benefits_resume"),
+    path("<slug:public_id>/end", benefits.benefits_end, name="benefits_end"),
+    path("<slug:public_id>/discard", benefits.benefits_discard, name="benefits_discard"),
+]

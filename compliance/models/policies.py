@@ -42,7 +42,10 @@ class Policy(models.Model):
     )
     min_notice_days = models.PositiveIntegerField(_("shortest notice (days)"))
     warn_days = ArrayField(
-        models.PositiveIntegerField(), verbose_name=_("warnings before a run (days)"), default=list, blank=True
+        models.PositiveIntegerField(),
+        verbose_name=_("warnings before a run (days)"),
+        default=list,
+        blank=True,
     )
     first_run_on = models.DateField(_("first run"))
     protection_days = models.PositiveIntegerField(_("protection after a restoration (days)"))
@@ -53,7 +56,9 @@ class Policy(models.Model):
     reopen_wait_days = models.PositiveIntegerField(_("wait before reopening (days)"))
     appeal_hold_days = models.PositiveIntegerField(_("an appeal holds once in (days)"))
     min_cover_days = models.PositiveIntegerField(_("shortest stretch that counts (days)"))
-    max_lead_days = models.PositiveIntegerField(_("longest lead of a configuration (days)"), null=True, blank=True)
+    max_lead_days = models.PositiveIntegerField(
+        _("longest lead of a configuration (days)"), null=True, blank=True
+    )
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     by_label = models.CharField(_("who"), max_length=120, blank=True)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
@@ -67,7 +72,8 @@ class Policy(models.Model):
                 condition=models.Q(effective_at__gte=models.F("published_at")), name="policy_not_retroactive"
             ),
             models.CheckConstraint(
-                condition=models.Q(max_clear_share__gte=0, max_clear_share__lte=1), name="policy_share_is_a_share"
+                condition=models.Q(max_clear_share__gte=0, max_clear_share__lte=1),
+                name="policy_share_is_a_share",
             ),
         ]
 

@@ -49,7 +49,9 @@ class Run(Counts):
     state = models.CharField(_("state"), max_length=8, choices=RunState.choices, default=RunState.PLANNED)
     is_manual = models.BooleanField(_("started by hand"), default=False)
     brake = models.CharField(_("why it waits"), max_length=12, blank=True)  # share | jump
-    policy = models.ForeignKey("compliance.Policy", models.PROTECT, related_name="+", verbose_name=_("policy"))
+    policy = models.ForeignKey(
+        "compliance.Policy", models.PROTECT, related_name="+", verbose_name=_("policy")
+    )
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     approved_at = models.DateTimeField(_("approved"), null=True)
@@ -91,7 +93,9 @@ class Preview(Counts):
     run_on = models.DateField(_("run on"))
     at = models.DateTimeField(_("judged at"))
     made_at = models.DateTimeField(_("previewed"))
-    policy = models.ForeignKey("compliance.Policy", models.PROTECT, related_name="+", verbose_name=_("policy"))
+    policy = models.ForeignKey(
+        "compliance.Policy", models.PROTECT, related_name="+", verbose_name=_("policy")
+    )
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     digest = models.CharField(_("hash"), max_length=64)
     members = models.BigIntegerField(_("members concerned"), default=0)

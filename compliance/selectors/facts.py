@@ -147,7 +147,9 @@ def load(
     coverages, unseen = _coverages(ids, before)
     protections = _by_merchant(_known(Protection.objects.filter(merchant_id__in=ids), before))
     exemptions = _exemptions(ids, at, before)
-    notices = _by_merchant(Notice.objects.filter(merchant_id__in=ids).order_by("sent_at", "-days_before", "id"))
+    notices = _by_merchant(
+        Notice.objects.filter(merchant_id__in=ids).order_by("sent_at", "-days_before", "id")
+    )
     return [
         Facts(
             merchant_id=program.pk,

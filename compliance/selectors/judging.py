@@ -12,9 +12,9 @@ from django.db import connection
 
 from compliance.lib.policy import AgeBoundary
 from compliance.lib.runs import Run
-from compliance.services.standing import LAST
 
-# Columns in the order of the decisions table, without run and policy.
+LAST = 2**62  # above every merchant's id
+
 _JUDGED = """
 select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncovered_since,
     case when is_exempt then exempt_until end as exempt_until, appeal_filed_at, protected_until,
@@ -38,8 +38,8 @@ from (
     select s.merchant_id, s.opened_at, s.episode_began_at, s.danger_at, s.safe_again_at, s.uncovered_since,
         s.exempt_until, s.appeal_filed_at, s.protected_until, s.warned_at, s.last_warned_at, s.first_opened_on,
         (s.first_opened_on + %(age)s::interval)::date + %(over)s as old_enough_on,
-        s.danger_at <= %(at)s and (s.safe_again_at is null or %(at)s < s.safe_again_at) is true as is_uncovered,
-        s.exempt_until > %(at)s is true as is_exempt,
+        (s.danger_at <= %(at)s and (s.safe_again_at is null or %(at)s < s.safe_again_at)) is true as is_uncovered,
+        (s.exempt_until > %(at)s) is true as is_exempt,
         (s.warned_at < %(at)s and s.warned_at <= %(warned_by)s) is true as is_warned,
         case when c.kind is not null then c.kind = 'closed'
             else p.status = 'closed' and p.closed_at < %(at)s end as was_closed
@@ -56,9 +56,7 @@ from (
         and p.status in ('open', 'closed') and c.kind is distinct from 'cleared'
 ) facts
 """
-"""
-Kept apart from the status: an open program has every reason, a closed one is decided only when it is to be cleared.
-"""
+# An open program has every reason; one that its merchant closed is decided only when it is to be cleared.
 JUDGED = f"select * from ({_JUDGED}) judged where not was_closed or reason = 'uncovered'"
 OUTCOME = """case reason when 'uncovered' then 'cleared' when 'notice_too_short' then 'deferred'
     when 'too_young' then 'kept' when 'covered' then 'kept' else 'held' end"""

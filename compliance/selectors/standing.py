@@ -99,8 +99,8 @@ from members_program p left join compliance_standing s using (merchant_id)
 """
 
 
-def _state_values(at: dt.datetime) -> dict[str, Any]:
-    policy = policies.current(at=at).policy
+def _state_values(at: dt.datetime, policy: Policy | None) -> dict[str, Any]:
+    policy = policy or policies.current(at=at).policy
     return {
         "at": at,
         "today": platform_date(at),
@@ -113,11 +113,12 @@ def _state_values(at: dt.datetime) -> dict[str, Any]:
     }
 
 
-def counts_by_state(*, at: dt.datetime) -> dict[str, int]:
-    """Programs by state, from standings that are true of `at`. Works as platform."""
+def counts_by_state(*, at: dt.datetime, policy: Policy | None = None) -> dict[str, int]:
+    """Programs by state, from standings that are true of `at`, under the policy in force. Works as platform."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"select state, count(*) from ({STATES}) found group by state order by state", _state_values(at)
+            f"select state, count(*) from ({STATES}) found group by state order by state",
+            _state_values(at, policy),
         )
         return dict(cursor.fetchall())
 
@@ -126,7 +127,7 @@ def states_of(merchant_ids: list[int], *, at: dt.datetime) -> dict[int, State]:
     """The state of some programs from their stored standings, for lists. Works as platform."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"{STATES} where p.merchant_id = any(%(ids)s)", _state_values(at) | {"ids": list(merchant_ids)}
+            f"{STATES} where p.merchant_id = any(%(ids)s)",
+            _state_values(at, None) | {"ids": list(merchant_ids)},
         )
         return {merchant_id: State(state) for state, merchant_id in cursor.fetchall()}
-

@@ -15,14 +15,7 @@ from compliance.services import standing as keeping
 
 def refresh_due(*, at: dt.datetime) -> int:
     """Make the standings true of `at`; returns how many were computed anew. Works as platform."""
-    with transaction.atomic():
-        history = policies.history()
-        keeping.add_missing(at=at)
-    today = platform_date(at)
-    count = keeping.refresh_due(at=at, history=history, today=today)
-    with transaction.atomic():
-        keeping.forget_passed_runs(today=today)
-    return count
+    return keeping.refresh_due(at=at, today=platform_date(at))
 
 
 def assess(*, at: dt.datetime, delivered_at: dt.datetime | None = None) -> dict[str, Any]:
@@ -33,9 +26,10 @@ def assess(*, at: dt.datetime, delivered_at: dt.datetime | None = None) -> dict[
     """
     refreshed = refresh_due(at=at)
     with transaction.atomic():
-        version = policies.history().for_job(at)
+        history = policies.history()
+        version = history.for_job(at)
         sent = 0
         if version is not None:
             sent = notices.send_due(at=at, delivered_at=delivered_at or at, version=version)
-        states = standing.counts_by_state(at=at)
+        states = standing.counts_by_state(at=at, policy=history.at(at).policy)
     return {"refreshed": refreshed, "warnings_sent": sent, "states": states}

@@ -12,12 +12,11 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from compliance.lib.policy import PolicyHistory
 from compliance.selectors import facts, policies
 from compliance.selectors.facts import Facts, Ground
+from compliance.selectors.judging import LAST
 
 BATCH = 2000
-LAST = 2**62
 LOCK = 0x7374  # a run's chunk holds it shared while it decides, a refresh outside of runs alone
 
 COLUMNS: dict[str, str] = {
@@ -171,21 +170,35 @@ def forget_passed_runs(*, today: dt.date) -> None:
         )
 
 
-def refresh_due(
-    *, at: dt.datetime, history: PolicyHistory | None = None, today: dt.date | None = None
-) -> int:
-    """Refresh whatever is not true of instant `at`, in transactions of a batch each. Returns how many."""
+def refresh_due(*, at: dt.datetime, today: dt.date | None = None) -> int:
+    """Refresh whatever is not true of instant `at`, in transactions of a batch each. Returns how many.
+
+    today: the daily job's platform day. It also looks for programs without a standing and for passed runs.
+    """
     count, first_id = 0, 0
     while True:
         with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
-            known = facts.ground(history or policies.history(), before=at)
-            ids = stale(
-                at=at, newest=known.newest, first_id=first_id, last_id=LAST, today=today, limit=BATCH
-            )
-            refresh(ids, ground=known, at=at)
+            _wait_for_runs()
+            known = facts.ground(policies.history(), before=at)
+            if today is not None and first_id == 0:
+                add_missing(at=at)
+                forget_passed_runs(today=today)
+            ids = stale(at=at, newest=known.newest, first_id=first_id, today=today, limit=BATCH)
+            if ids:
+                refresh(ids, ground=known, at=at)
         count += len(ids)
         if len(ids) < BATCH:
             return count
         first_id = ids[-1] + 1
+
+
+def _wait_for_runs() -> None:
+    """Let no run decide a chunk while standings move."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def refresh_for_preview(*, at: dt.datetime) -> None:
+    """The same for a preview, in the caller's savepoint, which it rolls back; due rows stay untouched."""
+    known = facts.ground(policies.history(), before=at)
+    refresh(stale(at=at, newest=known.newest), ground=known, at=at, consume=False)

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from members.web import api_keys, audit, demo, preferences, profile, shop, staff, switcher
+from members.web import (
+    api_keys,
+    audit,
+    demo,
+    members,
+    points,
+    preferences,
+    profile,
+    program,
+    shop,
+    staff,
+    switcher,
+    tiers,
+)
 
 app_name = "members"
 urlpatterns = [
@@ -41,4 +54,14 @@ urlpatterns = [
     path("settings/api-keys/<str:key_id>/revoke", api_keys.api_keys_revoke, name="api_keys_revoke"),
     # Audit log
     path("settings/audit-log", audit.audit_list, name="audit_list"),
+    # Members
+    path("members/", members.members_list, name="members_list"),
+    path("members/<str:member_id>", members.members_page, name="members_page"),
+    path("members/<str:member_id>/phone", members.members_phone, name="members_phone"),
+    # Program
+    path("program/", program.program_page, name="program_page"),
+    path("program/open", program.program_open, name="program_open"),
+    path("program/close", program.program_close, name="program_close"),
+    path("program/tiers", tiers.tiers_edit, name="tiers_edit"),
+    path("program/points", points.points_edit, name="points_edit"),
 ]

@@ -115,8 +115,8 @@ waits = st.tuples(st.just("wait"), st.one_of(st.integers(0, 3), st.integers(0, 4
 nights = st.tuples(st.just("nights"), st.one_of(st.integers(1, 4), st.integers(1, 45)))
 edits = st.tuples(st.just("edit"), st.integers(0, len(VERSIONS) - 1))
 posted = st.one_of(puts, puts, again, refunds, refunds, nights)
-histories = st.lists(st.one_of(posted, posted, waits, edits), max_size=40)
-histories_with_spending = st.lists(st.one_of(posted, posted, waits, edits, spends), max_size=40)
+histories = st.lists(st.one_of(posted, posted, waits, edits), min_size=8, max_size=50)
+histories_with_spending = st.lists(st.one_of(posted, posted, waits, edits, spends), min_size=12, max_size=60)
 
 
 def told(history: list[tuple]) -> list[Any]:

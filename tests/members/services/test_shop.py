@@ -6,8 +6,7 @@ import pytest
 
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid, NotFound
-from members.models import AuditRow, Merchant, Store
-from members.selectors import shop as selectors
+from members.models import AuditRow, Merchant, Order, Store
 from members.services import shop as service
 from members.services.audit import Actor
 from tests.conftest import NOON
@@ -58,8 +57,16 @@ def test_what_does_not_exist_is_refused_by_its_field(shop, wrong):
 
 
 @pytest.mark.parametrize("fixed", [{"currency": "USD"}, {"timezone": "Asia/Tokyo"}])
-def test_currency_and_zone_are_fixed_once_orders_exist(shop, monkeypatch, fixed):
-    monkeypatch.setattr(selectors, "has_orders", lambda **_: True)
+def test_currency_and_zone_are_fixed_once_orders_exist(shop, fixed):
+    Order.objects.create(
+        merchant=shop,
+        channel="web",
+        external_id="1",
+        at=NOON,
+        status="unpaid",
+        total_minor=100,
+        net_minor=100,
+    )
 
     with pytest.raises(Conflict):
         change(shop, **fixed)

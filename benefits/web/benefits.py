@@ -1,0 +1,266 @@
+"""Benefits: the list, one benefit with its history, and pausing, resuming, ending."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from benefits.lib.coverage import EVERYONE
+from benefits.lib.kinds import KINDS, label_of
+from benefits.lib.standing import Standing
+from benefits.models import Benefit, BenefitStatus
+from benefits.selectors import audiences, prices
+from benefits.selectors import benefits as selectors
+from benefits.services import benefits as services
+from benefits.web import words
+from benefits.web.templates import TEMPLATES
+from members.lib.refusals import NotFound, Refusal
+from members.services.audit import Actor
+from members.web import gates
+from members.web.htmx import wants_piece
+
+FUNCTION = "benefits"
+PAGE = 50
+DRAWS = tuple(code for code, kind in KINDS.items() if kind.is_draw)
+COUPONS = ("coupon", "repurchase_coupon")
+
+reads = gates.staff(read=gates.READERS, function=FUNCTION)
+writes = gates.staff(read=gates.WRITERS, write=gates.WRITERS, function=FUNCTION)
+
+
+def found_or_404(request: HttpRequest, public_id: str) -> Benefit:
+    """The merchant's benefit of that id. Raises Http404."""
+    benefit = selectors.by_public_id(merchant_id=request.merchant.pk, public_id=public_id)
+    if benefit is None:
+        raise Http404
+    return benefit
+
+
+def may_write(request: HttpRequest) -> bool:
+    """Whether the page offers what changes something."""
+    return request.staff.role in gates.WRITERS
+
+
+def described(
+    benefit: Benefit, *, request: HttpRequest, at: dt.datetime, names: dict[str, str]
+) -> dict[str, Any]:
+    """A benefit as lists and pages show it."""
+    merchant = request.merchant
+    return {
+        "row": benefit,
+        "name": benefit.name or label_of(benefit.kind),
+        "kind": label_of(benefit.kind),
+        "gives": words.gives(benefit.kind, benefit.settings, merchant.currency),
+        "chip": words.standing_chip(benefit, at),
+        "period": words.period_text(benefit.from_at, benefit.to_at, merchant.zone),
+        "audience": words.audience_text(benefit.audience, names),
+        "stock": words.stock_text(benefit.stock),
+        "is_draw": benefit.kind in DRAWS,
+    }
+
+
+def tier_names(request: HttpRequest, at: dt.datetime) -> dict[str, str]:
+    """The names of the merchant's tiers by code."""
+    return dict(audiences.tier_names(merchant_id=request.merchant.pk, at=at))
+
+
+@reads
+@require_safe
+def benefits_list(request: HttpRequest) -> HttpResponse:
+    """Every benefit, filtered by the address."""
+    kind = request.GET.get("kind", "")
+    return _list(request, title=_("Benefits"), kinds=(kind,) if kind in KINDS else (), kind=kind, new_kind="")
+
+
+@reads
+@require_safe
+def coupons_list(request: HttpRequest) -> HttpResponse:
+    """Coupons alone."""
+    return _list(request, title=_("Coupons"), kinds=COUPONS, kind="", new_kind="coupon")
+
+
+@reads
+@require_safe
+def draws_list(request: HttpRequest) -> HttpResponse:
+    """Draws alone, which do not count."""
+    return _list(request, title=_("Draws"), kinds=DRAWS, kind="", new_kind="lucky_draw")
+
+
+def _list(
+    request: HttpRequest, *, title: str, kinds: tuple[str, ...], kind: str, new_kind: str
+) -> HttpResponse:
+    at = timezone.now()
+    standing = request.GET.get("status", "")
+    wanted = selectors.BenefitFilter(
+        search=request.GET.get("q", "")[:80],
+        standing=standing if standing in set(Standing) else "",
+        kinds=kinds,
+    )
+    merchant_id = request.merchant.pk
+    page = Paginator(selectors.listed(merchant_id=merchant_id, wanted=wanted, at=at), PAGE).get_page(
+        request.GET.get("page")
+    )
+    needs_names = any(row.audience != EVERYONE for row in page.object_list)
+    names = tier_names(request, at) if needs_names else {}
+    counts = selectors.counts(merchant_id=merchant_id, wanted=wanted, at=at)
+    is_narrow = bool(wanted.search or wanted.standing or kind)
+    context = {
+        "title": title,
+        "page_obj": page,
+        "rows": [described(row, request=request, at=at, names=names) for row in page.object_list],
+        "tabs": _tabs(request, wanted.standing, counts),
+        "kind": kind,
+        "kinds": None if new_kind else [(code, each.label) for code, each in KINDS.items()],
+        "q": wanted.search,
+        "standing": wanted.standing,
+        "is_narrow": is_narrow,
+        "templates": [] if is_narrow or counts[""] else TEMPLATES,
+        "new_kind": new_kind,
+        "is_draws": kinds == DRAWS,
+        "may_write": may_write(request),
+    }
+    template = "benefits/benefits/_list.html" if wants_piece(request) else "benefits/benefits/list.html"
+    return render(request, template, context)
+
+
+def _tabs(request: HttpRequest, present: str, counts: dict[str, int]) -> list[dict[str, Any]]:
+    """The standings as tabs; the rest of the address stays."""
+    items = []
+    for value, label in (("", _("All")), *((str(s), str(text)) for s, text in words.STANDINGS.items())):
+        query = request.GET.copy()
+        for name in ("page", "status"):
+            query.pop(name, None)
+        if value:
+            query["status"] = value
+        url = f"{request.path}?{query.urlencode()}" if query else request.path
+        items.append({"label": label, "url": url, "current": value == present, "count": counts[value]})
+    return items
+
+
+@reads
+@require_safe
+def benefits_detail(request: HttpRequest, public_id: str) -> HttpResponse:
+    """One benefit: how it stands, its prices, its history."""
+    at = timezone.now()
+    benefit = found_or_404(request, public_id)
+    merchant = request.merchant
+    names = tier_names(request, at)
+    steps = selectors.history(merchant_id=merchant.pk, benefit_id=benefit.pk)
+    context = {
+        "benefit": described(benefit, request=request, at=at, names=names),
+        "why_not": words.why_not_counted(benefit) if benefit.status == BenefitStatus.PUBLISHED else [],
+        "steps": [
+            {
+                "row": step.row,
+                "changes": words.change_texts(
+                    step.changes, step.row.kind, merchant.currency, merchant.zone, names
+                ),
+            }
+            for step in steps
+        ],
+        "prizes": benefit.settings.get("prizes") if benefit.kind in DRAWS else None,
+        "terms": benefit.settings.get("terms") if benefit.kind in DRAWS else None,
+        "has_prices": benefit.kind == "member_price",
+        "tier_names": names,
+        "may_write": may_write(request),
+        **_moves(benefit, at),
+    }
+    if benefit.kind == "member_price":
+        rows = prices.present(merchant_id=merchant.pk, benefit_id=benefit.pk)
+        context["page_obj"] = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+        if wants_piece(request):
+            return render(request, "benefits/prices/_grid.html", context)
+    return render(request, "benefits/benefits/detail.html", context)
+
+
+def _moves(benefit: Benefit, at: dt.datetime) -> dict[str, bool]:
+    """Which actions a benefit admits."""
+    over = benefit.to_at is not None and benefit.to_at <= at
+    live = benefit.status in (BenefitStatus.PUBLISHED, BenefitStatus.PAUSED)
+    return {
+        "can_change": live or benefit.status == BenefitStatus.DRAFT,
+        "can_pause": benefit.status == BenefitStatus.PUBLISHED and not over,
+        "can_resume": benefit.status == BenefitStatus.PAUSED,
+        "can_end": live and not over,
+        "can_renew": benefit.status == BenefitStatus.ENDED or over,
+        "is_draft": benefit.status == BenefitStatus.DRAFT,
+    }
+
+
+def _move(
+    request: HttpRequest, public_id: str, service: Callable[..., Any], done: Callable[[str], str]
+) -> HttpResponse:
+    """Call a service for one benefit and go back to its page with what became of it."""
+    benefit = found_or_404(request, public_id)
+    try:
+        service(
+            merchant_id=request.merchant.pk,
+            benefit_id=benefit.pk,
+            at=timezone.now(),
+            actor=Actor.person(request.user),
+        )
+    except NotFound:
+        raise Http404 from None
+    except Refusal as refusal:
+        messages.error(request, refusal.detail)
+    else:
+        messages.success(request, done(str(benefit)))
+    return redirect("benefits:benefits_detail", public_id=public_id)
+
+
+@writes
+@require_POST
+def benefits_pause(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Stop a benefit for a while."""
+    return _move(
+        request,
+        public_id,
+        services.pause_benefit,
+        lambda name: _("“%(name)s” is paused. It does not count until it is resumed.") % {"name": name},
+    )
+
+
+@writes
+@require_POST
+def benefits_resume(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Let a paused benefit go on."""
+    return _move(
+        request, public_id, services.resume_benefit, lambda name: _("“%(name)s” goes on.") % {"name": name}
+    )
+
+
+@writes
+@require_POST
+def benefits_end(request: HttpRequest, public_id: str) -> HttpResponse:
+    """End a benefit for good."""
+    return _move(
+        request, public_id, services.end_benefit, lambda name: _("“%(name)s” has ended.") % {"name": name}
+    )
+
+
+@writes
+@require_POST
+def benefits_discard(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Delete a draft."""
+    benefit = found_or_404(request, public_id)
+    try:
+        services.discard_draft(
+            merchant_id=request.merchant.pk,
+            benefit_id=benefit.pk,
+            at=timezone.now(),
+            actor=Actor.person(request.user),
+        )
+    except Refusal as refusal:
+        messages.error(request, refusal.detail)
+        return redirect("benefits:benefits_detail", public_id=public_id)
+    messages.success(request, _("The draft “%(name)s” is deleted.") % {"name": benefit})
+    return redirect("benefits:benefits_list")

@@ -1,0 +1,207 @@
+"""Benefits in words: what a benefit gives, for whom, until when, how it stands, and why it does not count."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from benefits.lib.audience import tiers_of
+from benefits.lib.coverage import EVERYONE
+from benefits.lib.kinds import KINDS, label_of
+from benefits.lib.standing import Standing, standing_of
+from benefits.models import Benefit
+from benefits.selectors.coverage import paper_reasons
+from members.templatetags.fmt import discount, money_text, points
+
+NOTHING = "--"
+STANDINGS = {
+    Standing.IN_FORCE: gettext_lazy("In force"),
+    Standing.SCHEDULED: gettext_lazy("Scheduled"),
+    Standing.PAUSED: gettext_lazy("Paused"),
+    Standing.OVER: gettext_lazy("Ended"),
+    Standing.DRAFT: gettext_lazy("Draft"),
+}
+LEVELS = {
+    Standing.IN_FORCE: "success",
+    Standing.SCHEDULED: "info",
+    Standing.PAUSED: "warning",
+    Standing.OVER: "neutral",
+    Standing.DRAFT: "neutral",
+}
+GROUPS = (
+    ("price", gettext_lazy("Price")),
+    ("draw", gettext_lazy("Draws")),
+)
+FIELDS = {
+    "name": gettext_lazy("Name"),
+    "kind": gettext_lazy("Kind"),
+    "from_at": gettext_lazy("Starts"),
+    "to_at": gettext_lazy("Ends"),
+    "settings": gettext_lazy("What it gives"),
+    "audience": gettext_lazy("For whom"),
+    "stock": gettext_lazy("Stock"),
+}
+
+
+def gives(kind: str, settings: Mapping[str, Any], currency: str) -> str:
+    """What settings give a member, in one phrase; "--" where they say nothing."""
+    if kind in ("coupon", "discount", "repurchase_coupon"):
+        return _coupon(settings, currency)
+    if kind == "member_price":
+        return _member_price(settings)
+    if KINDS.get(kind) and KINDS[kind].is_draw:
+        return _draw(settings, currency)
+    return _plain(settings)
+
+
+def _coupon(settings: Mapping[str, Any], currency: str) -> str:
+    off, share = settings.get("off_minor"), settings.get("off_percent")
+    at_least, most = settings.get("at_least_minor"), settings.get("max_off_minor")
+    if off is not None:
+        what = _("%(amount)s off") % {"amount": money_text(off, currency)}
+    elif share is not None:
+        what = discount(100 - _decimal(share))
+    else:
+        return _plain(settings)
+    if at_least:
+        what = _("%(what)s orders from %(amount)s") % {"what": what, "amount": money_text(at_least, currency)}
+    if most:
+        what = _("%(what)s, at most %(amount)s") % {"what": what, "amount": money_text(most, currency)}
+    return what
+
+
+def _member_price(settings: Mapping[str, Any]) -> str:
+    listed = settings.get("list")
+    if not isinstance(listed, Mapping):
+        return _plain(settings)
+    number = int(listed.get("rows", 0))
+    return ngettext("%(number)s price", "%(number)s prices", number) % {"number": points(number)}
+
+
+def _draw(settings: Mapping[str, Any], currency: str) -> str:
+    prizes = settings.get("prizes")
+    if not isinstance(prizes, list) or not prizes:
+        return _plain({k: v for k, v in settings.items() if k != "terms"})
+    pieces = sum(prize.get("count", 0) for prize in prizes)
+    text = ngettext("%(number)s prize", "%(number)s prizes", pieces) % {"number": points(pieces)}
+    worth = max((prize.get("value_minor") or 0 for prize in prizes), default=0)
+    if worth:
+        text = _("%(what)s, the best worth %(amount)s") % {
+            "what": text,
+            "amount": money_text(worth, currency),
+        }
+    return text
+
+
+def _plain(settings: Mapping[str, Any]) -> str:
+    """Settings of kinds that have no words of their own yet, as they are."""
+    if not settings:
+        return NOTHING
+    return json.dumps(settings, ensure_ascii=False, separators=(", ", ": "))[:200]
+
+
+def _decimal(value: Any) -> Decimal:
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return Decimal(0)
+
+
+def audience_text(audience: Any, names: Mapping[str, str] | None = None) -> str:
+    """For whom; `names` gives the tiers' names by code."""
+    if audience == EVERYONE:
+        return _("All members")
+    codes = tiers_of(audience)
+    if codes is None:
+        return _("Segment %(name)s") % {"name": audience.get("segment", "")}
+    return ", ".join((names or {}).get(code, code) for code in codes)
+
+
+def stock_text(stock: int | None) -> str:
+    """Units left."""
+    return _("No limit") if stock is None else points(stock)
+
+
+def moment_text(at: dt.datetime, zone: dt.tzinfo) -> str:
+    """An instant as a merchant writes it: a day alone stands for its midnight."""
+    local = at.astimezone(zone)
+    return local.strftime("%Y-%m-%d" if local.time() == dt.time() else "%Y-%m-%d %H:%M")
+
+
+def last_day_text(to_at: dt.datetime, zone: dt.tzinfo) -> str:
+    """An exclusive end as a merchant writes it: the last day included, or the exact time."""
+    local = to_at.astimezone(zone)
+    if local.time() == dt.time():
+        return (local.date() - dt.timedelta(days=1)).isoformat()
+    return local.strftime("%Y-%m-%d %H:%M")
+
+
+def period_text(from_at: dt.datetime | None, to_at: dt.datetime | None, zone: dt.tzinfo) -> str:
+    """From when until when, in the merchant's zone."""
+    if from_at is None and to_at is None:
+        return _("Open-ended")
+    if to_at is None:
+        return _("From %(start)s") % {"start": moment_text(from_at, zone)}
+    if from_at is None:
+        return _("Until %(end)s") % {"end": last_day_text(to_at, zone)}
+    return _("%(start)s to %(end)s") % {
+        "start": moment_text(from_at, zone),
+        "end": last_day_text(to_at, zone),
+    }
+
+
+PAPER = {
+    "stock": gettext_lazy("This benefit does not count: no stock is left, so nobody can use it."),
+    "audience": gettext_lazy("This benefit does not count: nobody is in its audience yet."),
+    "worth": gettext_lazy("This benefit does not count: it gives members nothing."),
+}
+DRAW = gettext_lazy("Draws do not count for clearance. Publish another kind of benefit as well.")
+
+
+def why_not_counted(benefit: Benefit) -> list[str]:
+    """Why a benefit as it stands does not count, in whole sentences; empty when nothing speaks against it."""
+    reasons = [str(PAPER[slug]) for slug in paper_reasons(benefit)]
+    kind = KINDS.get(benefit.kind)
+    if kind is not None and kind.is_draw:
+        reasons.insert(0, str(DRAW))
+    return reasons
+
+
+def standing_chip(benefit: Benefit, at: dt.datetime) -> dict[str, str]:
+    """Level and word of a benefit's standing; one that nobody can use says so."""
+    standing = standing_of(status=benefit.status, from_at=benefit.from_at, to_at=benefit.to_at, at=at)
+    if standing is Standing.IN_FORCE and paper_reasons(benefit):
+        return {"level": "warning", "text": _("In force, nobody can use it"), "standing": str(standing)}
+    return {"level": LEVELS[standing], "text": str(STANDINGS[standing]), "standing": str(standing)}
+
+
+def change_texts(
+    changes: list[tuple[str, Any, Any]], kind: str, currency: str, zone: dt.tzinfo, names: Mapping[str, str]
+) -> list[dict[str, str]]:
+    """What a revision changed: label, before, after."""
+
+    def text(name: str, value: Any) -> str:
+        if name == "settings":
+            return gives(kind, value, currency)
+        if name == "audience":
+            return audience_text(value, names)
+        if name == "stock":
+            return stock_text(value)
+        if name == "kind":
+            return str(label_of(value))
+        if name == "from_at" and value:
+            return moment_text(value, zone)
+        if name == "to_at":
+            return last_day_text(value, zone) if value else _("Open-ended")
+        return str(value or NOTHING)
+
+    return [
+        {"label": str(FIELDS[name]), "before": text(name, before), "after": text(name, after)}
+        for name, before, after in changes
+    ]

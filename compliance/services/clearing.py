@@ -1,0 +1,165 @@
+"""Deciding one chunk of a run and closing what it clears: set-based, in one transaction (architecture.md 5)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import connection, transaction
+
+from compliance.lib.runs import Run
+from compliance.models import Run as RunRow
+from compliance.models import RunChunk, RunState
+from compliance.selectors import facts, judging, policies
+from compliance.selectors.facts import Ground
+from compliance.services import standing
+from members.lib import queue
+
+ROUNDS = 5  # of writers that were in flight when candidates were locked; each round waits for those it meets
+
+CLAIM = """
+select id from compliance_runchunk where run_id = %s and not is_done
+order by number limit 1 for update skip locked
+"""
+# Only programs that are to be closed are locked, in id order: a writer of theirs is waited for, then waits.
+CANDIDATES = f"""
+select count(*) from (
+    select p.merchant_id from members_program p
+    where p.merchant_id in (select merchant_id from ({judging.JUDGED}) judged where reason = 'uncovered')
+    order by p.merchant_id for update
+) locked
+"""
+DECIDE = f"""
+with decided as (
+    insert into compliance_decision
+        (id, run_id, policy_id, merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncovered_since,
+        exempt_until, appeal_filed_at, protected_until, notice_at, last_warned_at, first_opened_on, old_enough_on,
+        was_closed, reason, outcome)
+    select (%(run)s::bigint << 40) + merchant_id, %(run)s, %(policy)s, judged.*, {judging.OUTCOME}
+    from ({judging.JUDGED}) judged
+    order by merchant_id
+    returning outcome
+)
+select outcome, count(*) from decided group by outcome
+"""
+_CLEARED = """
+compliance_decision d where d.run_id = %(run)s and d.merchant_id between %(first_id)s and %(last_id)s
+    and d.outcome = 'cleared'
+"""
+CLOSE = f"""
+update members_program p set status = 'cleared', closed_at = %(at)s
+from {_CLEARED} and p.merchant_id = d.merchant_id
+"""
+# A closing by the merchant goes on as a clearance: what is frozen stays frozen, without a seam.
+CARRY_ON = f"""
+update members_closure c set kind = 'cleared'
+from {_CLEARED} and d.was_closed and c.merchant_id = d.merchant_id and c.to_at is null
+"""
+CLOSURES = f"""
+insert into members_closure (merchant_id, kind, from_at, ended_by)
+select d.merchant_id, 'cleared', %(at)s, '' from {_CLEARED}
+on conflict (merchant_id) where to_at is null do nothing
+"""
+AUDIT = f"""
+insert into members_auditrow
+    (merchant_id, at, actor_kind, actor_label, action, subject_kind, subject_id, subject_label, before, after,
+    reason, request_id)
+select d.merchant_id, %(at)s, 'job', 'clearance', 'program.cleared', 'program', d.merchant_id::text, '',
+    case when d.was_closed then '{{"status": "closed"}}'::jsonb else '{{"status": "open"}}'::jsonb end,
+    %(after)s::jsonb, '', ''
+from {_CLEARED}
+"""
+EMAILS = f"""
+insert into members_outboxrow (merchant_id, topic, key, payload, created_at, due_at, attempts, last_error)
+select d.merchant_id, 'email', 'cleared:' || %(run)s || ':' || u.id, jsonb_build_object(
+    'to', u.email, 'template', 'compliance/clearance/email/cleared', 'until', null,
+    'context', jsonb_build_object('run_on', %(on)s::date, 'policy', %(policy)s,
+        'days', %(on)s::date - (d.uncovered_since at time zone %(zone)s)::date)
+), %(at)s, %(at)s, 0, ''
+from members_staff m join members_user u on u.id = m.user_id and u.is_active, {_CLEARED}
+    and m.merchant_id = d.merchant_id and m.left_at is null and m.role in ('owner', 'manager')
+on conflict do nothing
+"""
+
+
+def as_rule(row: RunRow) -> Run:
+    """A stored run as the pure rules read it."""
+    return Run(row.period, row.run_on, row.at, row.policy.version)
+
+
+def ground_of(row: RunRow) -> Ground:
+    """What a run may know that concerns every program."""
+    return facts.ground(policies.history(), before=row.at)
+
+
+def drain_chunk(*, run_id: int) -> bool:
+    """Decide and close one open chunk of a running run, or find none to claim (False). Works as platform.
+
+    One transaction: killed at any moment it leaves the chunk open and nothing else. Chunks claimed by other workers
+    are skipped. Standings of its programs are first made those of the run's own instant.
+    """
+    with transaction.atomic():
+        row = RunRow.objects.select_related("policy").get(pk=run_id)
+        if row.state != RunState.RUNNING:
+            return False
+        with connection.cursor() as cursor:
+            cursor.execute(CLAIM, [run_id])
+            claimed = cursor.fetchone()
+            if claimed is None:
+                return False
+            cursor.execute("select pg_advisory_xact_lock_shared(%s)", [standing.LOCK])
+        chunk = RunChunk.objects.get(pk=claimed[0])
+        run = as_rule(row)
+        values = judging.values(run, first_id=chunk.first_id, last_id=chunk.last_id)
+        values |= {"run": row.pk, "policy": row.policy_id}
+        if _lock_candidates(ground_of(row), run, values):
+            queue.enqueue("members.outbox")
+        counts = _decide(values)
+        if counts.get("cleared"):
+            _close(values, run)
+        chunk.eligible = sum(counts.values())
+        for outcome, count in counts.items():
+            setattr(chunk, outcome, count)
+        chunk.is_done = True
+        chunk.save()
+    return True
+
+
+def _lock_candidates(ground: Ground, run: Run, values: dict[str, Any]) -> int:
+    """Make the standings of the range true of the run's instant and lock the programs to be closed.
+
+    A change that was in flight while they were locked is there now: look again, until nothing is new.
+    """
+    locked = 0
+    for _ in range(ROUNDS):
+        _refresh(ground, run.at, values)
+        with connection.cursor() as cursor:
+            cursor.execute(CANDIDATES, values)
+            locked = cursor.fetchone()[0]
+        if not _stale(ground, run.at, values):
+            break
+    return locked
+
+
+def _stale(ground: Ground, at: dt.datetime, values: dict[str, Any]) -> list[int]:
+    return standing.stale(at=at, newest=ground.newest, first_id=values["first_id"], last_id=values["last_id"])
+
+
+def _refresh(ground: Ground, at: dt.datetime, values: dict[str, Any]) -> None:
+    if ids := _stale(ground, at, values):
+        standing.refresh(ids, ground=ground, at=at)
+
+
+def _decide(values: dict[str, Any]) -> dict[str, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(DECIDE, values)
+        return dict(cursor.fetchall())
+
+
+def _close(values: dict[str, Any], run: Run) -> None:
+    """Status, closures, audit rows and e-mails of the range's cleared programs."""
+    after = f'{{"status": "cleared", "period": "{run.period}", "policy": {run.version.number}}}'
+    values = values | {"after": after, "zone": "Asia/Shanghai"}
+    with connection.cursor() as cursor:
+        for statement in (CLOSE, CARRY_ON, CLOSURES, AUDIT, EMAILS):
+            cursor.execute(statement, values)

@@ -1,0 +1,141 @@
+"""The minute's tick: jobs that fell due are written down once and worked in order, each for its own instant.
+
+What is due is decided from tables, so a beat that was missed, sent twice or answered by two workers loses and
+doubles nothing. One process works ticks at a time: it holds a lock in a transaction of its own, which ends with it
+however it ends.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from django.db import connections, transaction
+
+from compliance.models import Run, RunChunk, RunState
+from compliance.services import assessment, clearance, installation, notices, schedule
+from compliance.services.schedule import Job
+from members.lib import queue
+from members.models import Installation, JobTick
+from members.services import outbox
+
+log = structlog.get_logger(__name__)
+
+LOCK = 0x7469636B
+RECEIPTS_BACK = dt.timedelta(days=1)
+
+
+@contextmanager
+def alone() -> Iterator[bool]:
+    """Hold the ticks' lock over a connection of its own while the block runs; False when another process does."""
+    holder = connections.create_connection("default")
+    try:
+        holder.set_autocommit(False)
+        with holder.cursor() as cursor:
+            # It waits, idle in its transaction, for as long as the work takes.
+            cursor.execute("set local idle_in_transaction_session_timeout = 0")
+            cursor.execute("select pg_try_advisory_xact_lock(%s)", [LOCK])
+            yield bool(cursor.fetchone()[0])
+    finally:
+        holder.close()
+
+
+def write_down(*, until: dt.datetime) -> int:
+    """A row for each job due since the last one written down (or the installation), up to `until`; each once.
+
+    Returns how many rows are new.
+    """
+    with transaction.atomic():
+        installation.install(at=until)
+        began = Installation.objects.get(id=1).installed_at
+        latest = JobTick.objects.order_by("-due_at").values_list("due_at", flat=True).first()
+    # Another zone's job may be due at the latest instant itself: it is asked for again.
+    after = began if latest is None else latest - dt.timedelta(microseconds=1)
+    rows = [
+        JobTick(job=job.name, scope=job.scope, due_at=job.at)
+        for job in schedule.due_jobs(after=after, until=until)
+    ]
+    with transaction.atomic():
+        before = JobTick.objects.count()
+        JobTick.objects.bulk_create(rows, ignore_conflicts=True)
+        return JobTick.objects.count() - before
+
+
+def tick(*, at: dt.datetime) -> dict[str, Any]:
+    """Write down what fell due up to `at` and work every open row in order. Works as platform.
+
+    Returns {"worked": n, "open": n, "busy": whether another process was at it}.
+    """
+    with alone() as is_alone:
+        if not is_alone:
+            return {"worked": 0, "open": 0, "busy": True}
+        write_down(until=at)
+        worked = 0
+        failed: set[tuple[str, str]] = set()
+        for row in _open_rows():
+            if (row.job, row.scope) in failed:
+                continue
+            if not _runs_done_before(row.due_at, at):
+                break  # a worker is at a chunk of an earlier run: what comes after it waits a minute
+            if _work(row, at):
+                worked += 1
+            else:
+                failed.add((row.job, row.scope))
+        return {"worked": worked, "open": len(_open_rows()), "busy": False}
+
+
+def _open_rows() -> list[JobTick]:
+    with transaction.atomic():
+        rows = list(JobTick.objects.filter(done_at=None))
+    ranks = {schedule.DAILY: 0, schedule.ASSESSMENT: 1, schedule.CLEARANCE: 2}
+    return sorted(rows, key=lambda row: (row.due_at, ranks.get(row.job, 9), row.scope))
+
+
+def _runs_done_before(due_at: dt.datetime, at: dt.datetime) -> bool:
+    """Drain the running runs judged before an instant; True when none is left, so that jobs keep their order."""
+    with transaction.atomic():
+        ids = list(Run.objects.filter(state=RunState.RUNNING, at__lt=due_at).values_list("id", flat=True))
+    found = [clearance.drain(run_id=run_id, at=at) for run_id in ids]
+    return all(found)
+
+
+def _work(row: JobTick, at: dt.datetime) -> bool:
+    """Work one row for its own instant; False when it failed (it stays open and is tried again)."""
+    with transaction.atomic():
+        JobTick.objects.filter(pk=row.pk, started_at=None).update(started_at=at)
+    try:
+        report = _job(Job(row.due_at, 0, row.job, row.scope), at)
+    except Exception:
+        log.exception("tick_failed", job=row.job, scope=row.scope, due_at=row.due_at.isoformat())
+        return False
+    with transaction.atomic():
+        JobTick.objects.filter(pk=row.pk, done_at=None).update(done_at=at, report=report)
+    log.info("tick_worked", job=row.job, scope=row.scope, due_at=row.due_at.isoformat())
+    return True
+
+
+def _job(job: Job, at: dt.datetime) -> dict[str, Any]:
+    if job.name == schedule.CLEARANCE:
+        run = clearance.plan_due(at=job.at)
+        return {} if run is None else clearance.report(run)
+    if job.name == schedule.ASSESSMENT:
+        return assessment.assess(at=job.at, delivered_at=max(at, job.at))
+    return schedule.work(job)
+
+
+def sweep(*, at: dt.datetime) -> dict[str, int]:
+    """Send again what is open: drains of running runs, due outbox rows, ticks; note e-mails handed over."""
+    with transaction.atomic():
+        runs = list(Run.objects.filter(state=RunState.RUNNING).values_list("id", flat=True))
+        chunks = RunChunk.objects.filter(run_id__in=runs, is_done=False).count()
+        ticks = JobTick.objects.filter(done_at=None).count()
+    for run_id in runs:
+        queue.enqueue(clearance.TASK, run_id=run_id)
+    if ticks:
+        queue.enqueue("compliance.tick")
+    outbox.sweep(at=at)
+    receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)
+    return {"runs": len(runs), "chunks": chunks, "ticks": ticks, "receipts": receipts}

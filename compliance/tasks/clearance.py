@@ -1,0 +1,28 @@
+"""The beat's tick and sweep, and the draining of a clearance run. The clock is read here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from compliance.services import clearance, ticks
+from members.lib.queue import task
+
+
+@task("compliance.tick")
+def tick(**_: Any) -> dict[str, Any]:
+    """Work whatever fell due since the last tick, in order; two at once do no harm."""
+    return ticks.tick(at=timezone.now())
+
+
+@task("compliance.sweep")
+def sweep(**_: Any) -> dict[str, int]:
+    """Send again what is open: the broker is only a hint."""
+    return ticks.sweep(at=timezone.now())
+
+
+@task("compliance.drain")
+def drain(*, run_id: int, **_: Any) -> bool:
+    """Work a run's open chunks; as many of these as there are workers may run at once."""
+    return clearance.drain(run_id=run_id, at=timezone.now())

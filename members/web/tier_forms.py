@@ -1,0 +1,203 @@
+"""The forms of the tier ladder and what is wrong with a ladder, in exact words (domain.md 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from members.lib.fields import opaque_id
+from members.models import Tier
+from members.templatetags.fmt import money_text
+from members.web.number_fields import MoneyField, WholeField
+
+MOST_TIERS = 12
+COLUMNS = ("code", "name", "needs", "spend_minor", "orders")
+DOWNGRADES = [
+    ("to_qualified", gettext_lazy("To the highest tier that is still reached or valid")),
+    ("one_step", gettext_lazy("By one tier, for a full validity")),
+]
+
+
+class SettingsForm(forms.Form):
+    """What holds for the whole ladder."""
+
+    window_days = WholeField(
+        label=gettext_lazy("Window"),
+        least=1,
+        most=3650,
+        initial="365",
+        help_text=gettext_lazy("Orders paid in these last days count; today is one of them."),
+    )
+    validity_months = WholeField(
+        label=gettext_lazy("Validity"),
+        least=1,
+        most=120,
+        initial="12",
+        help_text=gettext_lazy("How long a tier is kept from the day it was reached or reached again."),
+    )
+    grace_days = WholeField(
+        label=gettext_lazy("Grace"),
+        least=0,
+        most=365,
+        initial="0",
+        help_text=gettext_lazy("Days after the end of validity before a member falls."),
+    )
+    downgrade = forms.ChoiceField(
+        label=gettext_lazy("How members fall"),
+        choices=DOWNGRADES,
+        widget=forms.RadioSelect,
+        initial="to_qualified",
+    )
+
+
+class RungForm(forms.Form):
+    """One tier. The lowest has a name only."""
+
+    code = forms.RegexField(r"^[\w-]{1,32}$", widget=forms.HiddenInput, required=False)
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=40)
+    needs = forms.ChoiceField(
+        label=gettext_lazy("Needs"),
+        choices=[("all", gettext_lazy("all of these")), ("any", gettext_lazy("any of these"))],
+        required=False,
+    )
+
+    def __init__(self, *args: Any, currency: str, place: int, **kwargs: Any) -> None:
+        super().__init__(*args, prefix=f"t{place}", **kwargs)
+        self.is_lowest = place == 0
+        if self.is_lowest:
+            del self.fields["needs"]
+            return
+        self.fields["spend_minor"] = MoneyField(
+            label=gettext_lazy("Spend in the window"), currency=currency, least_minor=1, required=False
+        )
+        self.fields["orders"] = WholeField(
+            label=gettext_lazy("Orders in the window"), least=1, most=1_000_000, required=False
+        )
+
+    @property
+    def title(self) -> str:
+        """The tier's name as typed, for messages about it."""
+        return str(self["name"].value() or "").strip() or _("this tier")
+
+    @property
+    def requirements(self) -> dict[str, int]:
+        """What the tier asks: {metric: at least}; needs a form that was cleaned."""
+        if self.is_lowest:
+            return {}
+        data = self.cleaned_data
+        return {metric: data[metric] for metric in ("spend_minor", "orders") if data.get(metric)}
+
+    def rung(self) -> dict[str, Any]:
+        """The tier as the service takes it."""
+        data = self.cleaned_data
+        rung: dict[str, Any] = {"code": data.get("code") or f"tier-{opaque_id(6)}", "name": data["name"]}
+        if self.requirements:
+            rung[data.get("needs") or "all"] = self.requirements
+        return rung
+
+
+class TargetsForm(forms.Form):
+    """Where members of tiers that were taken out go."""
+
+    def __init__(
+        self, *args: Any, gone: Sequence[tuple[Tier, int]], rows: Sequence[RungForm], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        left = [(str(row["code"].value()), row.title) for row in rows if row["code"].value()]
+        for tier, count in gone:
+            self.fields[f"target_{tier.code}"] = forms.ChoiceField(
+                label=_("%(count)s members hold %(tier)s. They move to")
+                % {"count": f"{count:,}", "tier": tier},
+                choices=[("", _("Choose a tier")), *left],
+                error_messages={"required": _("Choose where the members of %(tier)s go.") % {"tier": tier}},
+            )
+
+    def targets(self) -> dict[str, str]:
+        """By code."""
+        return {name.removeprefix("target_"): code for name, code in self.cleaned_data.items()}
+
+
+def typed_rows(data: Mapping[str, str]) -> list[dict[str, str]]:
+    """The rows that were sent, in their order, after the row to take out and the row to add."""
+    removed, rows = data.get("remove", ""), []
+    for place in range(MOST_TIERS + 1):
+        if f"t{place}-name" in data and (removed != str(place) or place == 0):
+            rows.append({name: data.get(f"t{place}-{name}", "") for name in COLUMNS})
+    if "add" in data and len(rows) < MOST_TIERS:
+        rows.append(dict.fromkeys(COLUMNS, ""))
+    return rows or [dict.fromkeys(COLUMNS, "")]
+
+
+def rung_forms(rows: Sequence[Mapping[str, Any]], currency: str, *, bound: bool) -> list[RungForm]:
+    """A form a row; unbound ones show what was typed and find nothing wrong with it yet."""
+    forms_made = []
+    for place, row in enumerate(rows):
+        if bound:
+            data = {f"t{place}-{name}": value for name, value in row.items()}
+            forms_made.append(RungForm(data, currency=currency, place=place))
+        else:
+            forms_made.append(RungForm(initial=dict(row), currency=currency, place=place))
+    return forms_made
+
+
+def as_typed(ladder: Sequence[Mapping[str, Any]], currency: str) -> list[dict[str, str]]:
+    """A ladder (code, name, all or any) as somebody would have typed it."""
+    money, rows = MoneyField(currency=currency), []
+    for rung in ladder:
+        needs = "any" if rung.get("any") else "all"
+        asked = rung.get(needs) or {}
+        rows.append(
+            {
+                "code": rung["code"],
+                "name": rung["name"],
+                "needs": needs,
+                "spend_minor": money.as_typed(asked.get("spend_minor")),
+                "orders": str(asked.get("orders", "")),
+            }
+        )
+    return rows
+
+
+def check_order(rows: Sequence[RungForm], currency: str) -> None:
+    """Put an exact message on every tier that asks for nothing, or for less than a lower one."""
+    highest: dict[str, tuple[int, str]] = {}
+    below: tuple[dict[str, int], str] | None = None
+    for row in rows[1:]:
+        if row.errors:
+            continue
+        asked = row.requirements
+        if not asked:
+            problem = _("%(tier)s needs a spend, a number of orders, or both.") % {"tier": row.title}
+            row.add_error("spend_minor", problem)
+            continue
+        for metric, at_least in asked.items():
+            most, lower = highest.get(metric, (0, ""))
+            if at_least < most:
+                row.add_error(metric, _out_of_order(metric, at_least, most, row.title, lower, currency))
+            else:
+                highest[metric] = (at_least, row.title)
+        if below is not None and below[0] == asked:
+            problem = _("%(tier)s asks for exactly what %(lower)s asks for, so nobody would hold %(lower)s.")
+            row.add_error("spend_minor", problem % {"tier": row.title, "lower": below[1]})
+        below = (asked, row.title)
+
+
+def _out_of_order(metric: str, at_least: int, most: int, tier: str, lower: str, currency: str) -> str:
+    if metric == "spend_minor":
+        return _(
+            "%(tier)s asks for %(amount)s, less than the lower tier %(lower)s with %(most)s. "
+            "Raise it, or swap the two."
+        ) % {
+            "tier": tier,
+            "amount": money_text(at_least, currency),
+            "lower": lower,
+            "most": money_text(most, currency),
+        }
+    return _(
+        "%(tier)s asks for %(n)s orders, fewer than the lower tier %(lower)s with %(most)s. "
+        "Raise it, or swap the two."
+    ) % {"tier": tier, "n": f"{at_least:,}", "lower": lower, "most": f"{most:,}"}
