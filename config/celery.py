@@ -6,6 +6,8 @@ import os
 
 from celery import Celery
 
+from members.lib.queue import QUEUES
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("liushui")
@@ -16,3 +18,11 @@ app.conf.beat_schedule = {
     "tick": {"task": "compliance.tick", "schedule": 60.0, "options": {"expires": 55}},
     "sweep": {"task": "compliance.sweep", "schedule": 60.0, "options": {"expires": 55}},
 }
+
+
+def route(name: str, *_args: object, **_options: object) -> dict[str, str]:
+    """The queue that a task declared for itself."""
+    return {"queue": QUEUES.get(name, "default")}
+
+
+app.conf.task_routes = (route,)

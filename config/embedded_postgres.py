@@ -14,7 +14,7 @@ from psycopg import sql
 
 from config import processes
 from config.embedded_home import Home, Refused, State, digest
-from config.postgres.roles import database_sql, role_names, roles_sql
+from members.lib.roles import database_sql, role_names, roles_sql
 
 START_SECONDS = 180  # replaying the log after a crash may take a while
 IDLE_IN_TRANSACTION = "60s"  # of the processes' log-in: a forgotten transaction must not hold its locks

@@ -15,7 +15,7 @@ import psycopg
 
 from config import embedded
 from config.embedded_home import Refused
-from config.postgres.roles import database_sql
+from members.lib.roles import database_sql
 
 WIDTH = 10
 _output = threading.Lock()

@@ -1,6 +1,7 @@
 """The members app."""
 
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 
 
 class MembersConfig(AppConfig):
@@ -10,7 +11,12 @@ class MembersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Put the app's pages into the menu."""
-        from members.web import pages
+        """Put the app's pages into the menu, its checks into `check --deploy`, and its rules into the language."""
+        from django.utils.translation import gettext
 
+        from members.lib import words
+        from members.web import demo, pages
+
+        words.use(gettext)
         pages.register()
+        register(demo.refuse_in_production, Tags.security, deploy=True)

@@ -13,9 +13,8 @@ from django.core.management import call_command
 from django.db import connections, transaction
 from django.test import Client
 
-from config import embedded
-from config.postgres.setup import drop_database, make_database
 from members.lib import tenant as tenancy
+from members.lib.databases import drop_database, make_database
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = dt.datetime(2024, 5, 15, 12, 0, tzinfo=SHANGHAI)

@@ -9,7 +9,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from compliance.lib import policy as rule
+from compliance.lib.policy import Policy as Settings
+from compliance.lib.policy import PolicyVersion
 
 
 class Policy(models.Model):
@@ -81,14 +82,14 @@ class Policy(models.Model):
         return str(_("Version %(number)s") % {"number": self.number})
 
     @property
-    def rule(self) -> rule.Policy:
+    def rule(self) -> Settings:
         """The settings as the pure rules read them."""
-        return rule.Policy(**{name: getattr(self, name) for name in SETTINGS})
+        return Settings(**{name: getattr(self, name) for name in SETTINGS})
 
     @property
-    def version(self) -> rule.PolicyVersion:
+    def version(self) -> PolicyVersion:
         """This version as the pure rules read it."""
-        return rule.PolicyVersion(
+        return PolicyVersion(
             number=self.number,
             effective_from=self.effective_at,
             recorded_at=self.published_at,
@@ -96,10 +97,10 @@ class Policy(models.Model):
         )
 
 
-SETTINGS = tuple(rule.Policy.__dataclass_fields__)
+SETTINGS = tuple(Settings.__dataclass_fields__)
 
 
-def columns_of(policy: rule.Policy) -> dict[str, Any]:
+def columns_of(policy: Settings) -> dict[str, Any]:
     """The settings of a pure policy as column values."""
     values = {name: getattr(policy, name) for name in SETTINGS}
     return values | {

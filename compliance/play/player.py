@@ -12,11 +12,15 @@ from django.db import connections, transaction
 from compliance.play import shows
 from compliance.play.arguments import Arguments, BadLine, Handles
 from compliance.play.script import Line, Malformed, lines
-from compliance.play.verbs import NOT_YET, VERBS
+from compliance.play.verbs import NOT_YET, VERBS, put_orders, read_order
 from compliance.services import installation, schedule
 from members.lib import tenant as tenancy
 from members.lib.refusals import Refusal
+from members.services import orders
 
+TOGETHER = 2_000
+A_DAY = dt.timedelta(days=1)
+RESCHEDULES = ("policy.set", "merchant.create")
 Print = Callable[[dict[str, Any]], None]
 
 
@@ -40,33 +44,68 @@ class Player:
         self.with_jobs = with_jobs
         self.handles = Handles()
         self.reached: dt.datetime | None = None
+        self.next_job: dt.datetime | None = None
+        self.waiting: list[tuple[Line, orders.OrderIn]] = []  # orders of one merchant, told together
+        self.waiting_for = 0
         self.count = self.refused = 0
 
     def tell(self, texts: Iterable[str]) -> None:
         """Tell the whole script and print its last line. Raises Malformed."""
-        for line in lines(iter(texts)):
-            self.count += 1
-            self.one(line)
+        try:
+            for line in lines(iter(texts)):
+                self.count += 1
+                self.one(line)
+        finally:
+            self.flush()
         self.put({"done": True, "lines": self.count, "refused": self.refused})
 
     def one(self, line: Line) -> None:
         """The jobs due before a line, then the line in one transaction."""
         if self.reached is None:
             self.begin(line.at)
-        elif self.with_jobs and line.at > self.reached:
+        elif self.with_jobs and line.at > self.reached and not self.is_quiet(until=line.at):
+            self.flush()
             self.work_jobs(line.at)
         self.reached = line.at
         try:
+            if line.verb == "order.put":
+                self.wait(line, *read_order(self.handles, line.at, Arguments(line.arguments)))
+                return
+            self.flush()
             with transaction.atomic():
                 shown = self.do(line)
         except BadLine as error:
             raise Malformed(line.number, f"{line.verb}: {error}") from error
         except Refusal as refusal:
-            self.refused += 1
-            self.put({"line": line.number, "refused": refusal.slug, "detail": refusal.detail})
+            self.refuse(line, refusal)
             return
+        if line.verb in RESCHEDULES:
+            self.next_job = None
         if shown is not None:
             self.put({"line": line.number, "at": line.at.isoformat(), **shown})
+
+    def refuse(self, line: Line, refusal: Refusal) -> None:
+        """Print a refused line; the play goes on."""
+        self.refused += 1
+        self.put({"line": line.number, "refused": refusal.slug, "detail": refusal.detail})
+
+    def wait(self, line: Line, merchant_id: int, order: orders.OrderIn) -> None:
+        """Keep an order until something else happens: many told together are as if told one by one, but quick."""
+        if self.waiting and (self.waiting_for != merchant_id or len(self.waiting) >= TOGETHER):
+            self.flush()
+        self.waiting_for = merchant_id
+        self.waiting.append((line, order))
+
+    def flush(self) -> None:
+        """Tell the orders that wait."""
+        told, self.waiting = self.waiting, []
+        if not told:
+            return
+        with transaction.atomic():
+            refusals = put_orders(self.waiting_for, [(line.at, order) for line, order in told])
+        for (line, _order), refusal in zip(told, refusals, strict=True):
+            if refusal is not None:
+                self.refuse(line, refusal)
 
     def begin(self, at: dt.datetime) -> None:
         """The platform begins with the first line: runs before it do not exist."""
@@ -75,18 +114,20 @@ class Player:
         with tenancy.platform(), transaction.atomic():
             installation.install(at=at, scripted=True)
 
+    def is_quiet(self, *, until: dt.datetime) -> bool:
+        """Whether no job falls due up to an instant, by what was known when that was last looked up."""
+        return self.next_job is not None and until < self.next_job
+
     def work_jobs(self, until: dt.datetime) -> None:
         """Every job due since the line before, at its own instant, in time order."""
         assert self.reached is not None
-        done = self.reached
-        while True:
-            with tenancy.platform(), transaction.atomic():
-                due = schedule.due_jobs(after=done, until=until)
-            if not due:
-                return
-            for job in due:
-                schedule.work(job)
-            done = until
+        with tenancy.platform(), transaction.atomic():
+            due = schedule.due_jobs(after=self.reached, until=until)
+        for job in due:
+            schedule.work(job)
+        with tenancy.platform(), transaction.atomic():
+            ahead = schedule.due_jobs(after=until, until=until + A_DAY)
+        self.next_job = ahead[0].at if ahead else None
 
     def do(self, line: Line) -> dict[str, Any] | None:
         """One line. Raises BadLine, Refusal."""

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
-from config.postgres.roles import database_sql
-from config.postgres.setup import drop_database, make_database, owner_connection
+from members.lib.databases import drop_database, make_database, owner_connection
+from members.lib.roles import database_sql
 
 ALIASES = ("default", "owner")
 

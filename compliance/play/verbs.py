@@ -11,9 +11,9 @@ from compliance.play.arguments import Arguments, BadLine, Handles
 from compliance.play.options import point_options, tier_options
 from compliance.services import life, policies
 from members.lib import tenant as tenancy
-from members.lib.refusals import Invalid
-from members.services import merchants, orders, point_rules, programs, tier_rules
+from members.lib.refusals import Invalid, Refusal
 from members.services import members as joining
+from members.services import merchants, orders, point_rules, programs, tier_rules
 from members.services.audit import Actor
 
 SCRIPT = Actor.job("play")
@@ -183,8 +183,8 @@ def _order_lines(arguments: Arguments) -> list[orders.LineIn]:
     return found
 
 
-def order_put(handles: Handles, at: dt.datetime, arguments: Arguments) -> None:
-    """order.put: an omitted member, paid_at or completed_at of a repeated put keeps its stored value."""
+def read_order(handles: Handles, at: dt.datetime, arguments: Arguments) -> tuple[int, orders.OrderIn]:
+    """The merchant and order of an order.put; an omitted member, paid_at or completed_at keeps its stored value."""
     merchant = arguments.text("merchant")
     merchant_id = handles.merchant(merchant)
     member = arguments.take("member", None)
@@ -193,6 +193,8 @@ def order_put(handles: Handles, at: dt.datetime, arguments: Arguments) -> None:
         given["paid_at"] = arguments.moment("paid_at")
     if "completed_at" in arguments.values:
         given["completed_at"] = arguments.moment("completed_at")
+        if given["completed_at"] is None or given["completed_at"] > at:
+            raise BadLine("completed_at: an order completed later has pending points: not yet built")
     order = orders.OrderIn(
         external_id=arguments.text("order"),
         channel=arguments.text("channel", "web"),
@@ -201,8 +203,14 @@ def order_put(handles: Handles, at: dt.datetime, arguments: Arguments) -> None:
         **given,
     )
     arguments.done()
+    return merchant_id, order
+
+
+def put_orders(merchant_id: int, items: list[tuple[dt.datetime, orders.OrderIn]]) -> list[Refusal | None]:
+    """Consecutive orders of one merchant, in one call; the refusal of each, or None."""
     with tenancy.tenant(merchant_id):
-        orders.put_order(merchant_id=merchant_id, at=at, actor=SCRIPT, order=order)
+        batch = orders.put_many(merchant_id=merchant_id, actor=SCRIPT, items=items)
+    return [outcome.refusal for outcome in batch.outcomes]
 
 
 def order_refund(handles: Handles, at: dt.datetime, arguments: Arguments) -> None:
@@ -251,7 +259,6 @@ VERBS: dict[str, Verb] = {
     "benefit.resume": _benefit_act(benefits.resume_benefit),
     "benefit.end": _benefit_act(benefits.end_benefit),
     "member.join": member_join,
-    "order.put": order_put,
     "order.refund": order_refund,
     "clock.advance": clock_advance,
 }

@@ -11,8 +11,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from django.db.models import QuerySet
-
 from benefits.lib.coverage import Coverage, program_coverage
 from benefits.lib.spans import Spans
 from benefits.models import BenefitRevision
@@ -145,8 +143,8 @@ def load(
     ids = sorted(merchant_ids)
     programs = Program.objects.filter(merchant_id__in=ids).exclude(status=ProgramStatus.DRAFT)
     coverages, unseen = _coverages(ids, before)
-    protections = _by_merchant(_known(Protection.objects.filter(merchant_id__in=ids), before))
-    exemptions = _exemptions(ids, at, before)
+    protections = _protections(ids, before, unseen)
+    exemptions = _exemptions(ids, at, before, unseen)
     notices = _by_merchant(
         Notice.objects.filter(merchant_id__in=ids).order_by("sent_at", "-days_before", "id")
     )
@@ -166,11 +164,8 @@ def load(
             unseen_at=unseen.get(program.pk),
         )
         for program in programs.order_by("merchant_id")
+        if program.opened_at is not None and program.first_opened_at is not None
     ]
-
-
-def _known(rows: QuerySet, before: dt.datetime | None) -> QuerySet:
-    return rows if before is None else rows.filter(from_at__lt=before)
 
 
 def _by_merchant(rows: Iterable) -> dict[int, list]:
@@ -180,19 +175,45 @@ def _by_merchant(rows: Iterable) -> dict[int, list]:
     return found
 
 
-def _exemptions(ids: Collection[int], at: dt.datetime, before: dt.datetime | None) -> dict[int, dt.datetime]:
+def _see_later(unseen: dict[int, dt.datetime], merchant_id: int, at: dt.datetime) -> None:
+    """Note the first instant at which something becomes known that is not yet."""
+    unseen[merchant_id] = min(at, unseen.get(merchant_id, at))
+
+
+def _protections(
+    ids: Collection[int], before: dt.datetime | None, unseen: dict[int, dt.datetime]
+) -> dict[int, list[Protection]]:
+    found: dict[int, list[Protection]] = {}
+    for row in Protection.objects.filter(merchant_id__in=list(ids)).order_by("from_at", "id"):
+        if before is None or row.from_at < before:
+            found.setdefault(row.merchant_id, []).append(row)
+        else:
+            _see_later(unseen, row.merchant_id, row.from_at)
+    return found
+
+
+def _exemptions(
+    ids: Collection[int], at: dt.datetime, before: dt.datetime | None, unseen: dict[int, dt.datetime]
+) -> dict[int, dt.datetime]:
     """Until when each merchant is exempt, for those that are exempt at the instant."""
     found: dict[int, dt.datetime] = {}
-    for row in _known(Exemption.objects.filter(merchant_id__in=list(ids), until_at__gt=at), before):
-        lifted = row.ended_at is not None and (row.ended_at <= at if before is None else row.ended_at < at)
-        if not lifted and row.from_at <= at:
+    for row in Exemption.objects.filter(merchant_id__in=list(ids), until_at__gt=at):
+        for change in (row.from_at, row.ended_at):
+            if change is not None and not _is_known(change, at, before):
+                _see_later(unseen, row.merchant_id, change)
+        is_lifted = row.ended_at is not None and _is_known(row.ended_at, at, before)
+        if _is_known(row.from_at, at, before) and not is_lifted:
             found[row.merchant_id] = max(row.until_at, found.get(row.merchant_id, row.until_at))
     return found
 
 
+def _is_known(change: dt.datetime, at: dt.datetime, before: dt.datetime | None) -> bool:
+    return change <= at if before is None else change < before
+
+
 def _coverages(
     ids: Collection[int], before: dt.datetime | None
-) -> tuple[Mapping[int, tuple[Coverage, ...]], Mapping[int, dt.datetime]]:
+) -> tuple[Mapping[int, tuple[Coverage, ...]], dict[int, dt.datetime]]:
     """Coverage by merchant, and the first revision that may not be known yet. As stored, but for merchants whose
     benefits were changed at or after `before`: theirs is told anew from the revisions made before it."""
     unseen: dict[int, dt.datetime] = {}

@@ -7,7 +7,7 @@ e-mail arrives, changes nothing. The e-mails to owners and managers go through t
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
@@ -101,13 +101,13 @@ def send_due(*, at: dt.datetime, delivered_at: dt.datetime, version: PolicyVersi
     return len(ids)
 
 
-def _insert(values: dict) -> list[int]:
+def _insert(values: dict[str, Any]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(DUE, values)
         return [row[0] for row in cursor.fetchall()]
 
 
-def _follow(ids: Sequence[int], today: dt.date) -> None:
+def _follow(ids: list[int], today: dt.date) -> None:
     """Receipts of the delivery, what the standings remember, e-mails for after the commit."""
     with connection.cursor() as cursor:
         cursor.execute(DELIVERED, [ids])

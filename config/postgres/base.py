@@ -17,8 +17,8 @@ from django.db.backends.postgresql import base
 from django.db.backends.postgresql.operations import DatabaseOperations as PostgresOperations
 from psycopg.pq import TransactionStatus
 
-from config.postgres.roles import role_names
-from config.postgres.setup import owner_connection
+from members.lib.roles import role_names
+from members.lib.databases import owner_connection
 from members.lib.tenant import Scope, current_scope, on_scope_change
 
 NAMES = role_names(os.environ.get("DB_ROLE_PREFIX") or "liushui")

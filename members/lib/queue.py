@@ -13,6 +13,8 @@ from django.db import transaction
 from members.lib import tenant as tenancy
 
 log = structlog.get_logger(__name__)
+QUEUES: dict[str, str] = {}
+"""Which queue each task declared; the Celery application routes by it."""
 
 
 def task(
@@ -31,7 +33,8 @@ def task(
             with scope:
                 return function(**kwargs)
 
-        return shared_task(name=name, queue=queue)(work)
+        QUEUES[name] = queue
+        return shared_task(name=name)(work)
 
     return decorate
 

@@ -2,6 +2,7 @@
 
 from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
+from members.models.imports import ColumnName, ImportJob, ImportState
 from members.models.jobs import IdempotencyRow, JobTick, OutboxRow
 from members.models.members import Identity, JoinSource, Member, MemberStatus
 from members.models.merchants import Channel, Installation, Merchant, Store
@@ -18,10 +19,13 @@ __all__ = [
     "AuditRow",
     "Channel",
     "Closure",
+    "ColumnName",
     "DailyTotal",
     "EntryKind",
     "IdempotencyRow",
     "Identity",
+    "ImportJob",
+    "ImportState",
     "Installation",
     "Invitation",
     "JobTick",

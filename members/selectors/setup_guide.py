@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 
-from members.models import AuditRow, Member, Program
+from members.models import AuditRow, Member, Program, ProgramStatus
 from members.selectors import rules as rules_of
 
 STEPS = ("name", "tiers", "points", "benefit", "members")
@@ -36,6 +36,14 @@ def tasks(*, program: Program, at: dt.datetime, has_benefit: bool) -> list[Task]
         "members": Member.objects.of(merchant_id).exists(),
     }
     return [Task(step, done[step]) for step in STEPS]
+
+
+def has_own_tiers(*, program: Program, at: dt.datetime) -> bool:
+    """Whether somebody decided on the ladder; a merchant begins with one tier that nobody chose. Two queries."""
+    version = rules_of.version_at(merchant_id=program.pk, at=at)
+    if version is None or program.status != ProgramStatus.DRAFT or len(version.ladder) > 1:
+        return version is not None
+    return AuditRow.objects.of(program.pk).filter(subject_kind="setup", subject_id="tiers").exists()
 
 
 def left(guide: list[Task]) -> int:

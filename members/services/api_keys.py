@@ -29,11 +29,11 @@ def _checked(name: str, scopes: Iterable[str]) -> tuple[str, list[str]]:
     chosen = [scope for scope in Scope.values if scope in set(scopes)]
     unknown = set(scopes) - set(chosen)
     if unknown:
-        detail = _("There is no scope “%(scope)s”.") % {"scope": sorted(unknown)[0]}
-        raise Invalid(detail, errors={"scopes": detail})
+        strange = _("There is no scope “%(scope)s”.") % {"scope": sorted(unknown)[0]}
+        raise Invalid(strange, errors={"scopes": strange})
     if not chosen:
-        detail = _("Choose at least one thing the key may do.")
-        raise Invalid(detail, errors={"scopes": detail})
+        missing = _("Choose at least one thing the key may do.")
+        raise Invalid(missing, errors={"scopes": missing})
     return name, chosen
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from members.lib.refusals import Invalid
 from members.models import AuditRow, Merchant, Program
-from members.selectors import rules as rules_of
+from members.selectors import setup_guide
 from members.services import audit, programs, tier_rules
 from members.services.audit import Actor
 
@@ -76,11 +76,12 @@ def use_opener(opener: Opener) -> None:
 
 @transaction.atomic
 def open_with_defaults(*, merchant_id: int, at: dt.datetime, actor: Actor) -> Program:
-    """Open the program; where nobody set up tiers and points, with three tiers and one point per currency unit.
+    """Open the program; a draft whose tiers nobody decided on gets three. One point per currency unit is there already.
 
     Raises what the opener raises: Conflict when it is open, ProgramCleared or ReopenTooEarly when it is cleared.
     """
-    if rules_of.version_at(merchant_id=merchant_id, at=at) is None:
+    program = programs.lock_for_close(merchant_id=merchant_id)
+    if not setup_guide.has_own_tiers(program=program, at=at):
         currency = Merchant.objects.get(pk=merchant_id).currency
         tier_rules.configure(merchant_id=merchant_id, at=at, actor=actor, ladder=three_tiers(currency))
     return _opener(merchant_id=merchant_id, at=at, actor=actor)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from members.lib.periods import whole_days_within
 from members.lib.refusals import Conflict, NotFound, ProgramCleared, ProgramNotOpen
-from members.models import Closure, Merchant, Program, ProgramStatus
+from members.models import Closure, Merchant, PointsLot, Program, ProgramStatus, TierStanding, TierValidity
 from members.services import audit
 from members.services.audit import Actor
 
@@ -93,22 +95,30 @@ def begin_closure(*, program: Program, at: dt.datetime, kind: str, actor: Actor)
 
 
 def end_closure(*, merchant_id: int, at: dt.datetime, ended_by: str) -> int:
-    """End the open closure: shift what it froze by its whole merchant days, once, and record that. Returns the days.
+    """End the open closure: shift what it froze by the merchant days that lie wholly in it, once. Returns the days.
 
-    What shifts is registered by the topics that freeze (tier validities, lot expiries).
+    Expiries of open lots and validities of tiers move, set-based; the closure records by how much (domain.md 2).
     """
     closure = Closure.objects.select_for_update().filter(merchant_id=merchant_id, to_at=None).first()
     if closure is None:
         return 0
-    zone = Merchant.objects.get(pk=merchant_id).zone
-    days = (at.astimezone(zone).date() - closure.from_at.astimezone(zone).date()).days
-    for shift in SHIFTS:
-        shift(merchant_id, days)
+    days = whole_days_within(closure.from_at, at, Merchant.objects.get(pk=merchant_id).zone)
+    if days:
+        _shift(merchant_id, dt.timedelta(days=days))
     closure.to_at = at
     closure.ended_by = ended_by
     closure.shifted_days = days
     closure.save(update_fields=["to_at", "ended_by", "shifted_days"])
     return days
+
+
+def _shift(merchant_id: int, by: dt.timedelta) -> None:
+    lots = PointsLot.objects.filter(merchant_id=merchant_id, remaining__gt=0, expires_on__isnull=False)
+    lots.update(expires_on=models.F("expires_on") + by)
+    TierValidity.objects.filter(merchant_id=merchant_id).update(valid_until=models.F("valid_until") + by)
+    TierStanding.objects.filter(merchant_id=merchant_id, valid_until__isnull=False).update(
+        valid_until=models.F("valid_until") + by
+    )
 
 
 def _audit(program: Program, at: dt.datetime, actor: Actor, action: str, before: str) -> None:
@@ -121,6 +131,3 @@ def _audit(program: Program, at: dt.datetime, actor: Actor, action: str, before:
         before={"status": before},
         after={"status": program.status},
     )
-
-
-SHIFTS: list = []

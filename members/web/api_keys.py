@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,6 +22,7 @@ from members.services import api_keys
 from members.services.audit import Actor
 from members.web import gates
 from members.web.forms import OnceField, add_refusal, answer
+from members.web.request import StaffRequest
 
 MADE = "api_key_made"  # session key: the new key's id and sealed secret, until its page was looked at
 
@@ -45,7 +46,7 @@ class KeyForm(forms.Form):
 
 @gates.staff(read=gates.MANAGERS)
 @never_cache
-def api_keys_list(request: HttpRequest) -> HttpResponse:
+def api_keys_list(request: StaffRequest) -> HttpResponse:
     """The keys; right after one was made also its secret, this once."""
     made: dict[str, Any] | None = request.session.pop(MADE, None)
     secret = ""
@@ -59,7 +60,7 @@ def api_keys_list(request: HttpRequest) -> HttpResponse:
 
 
 @gates.staff(read=gates.MANAGERS, write=gates.MANAGERS)
-def api_keys_create(request: HttpRequest) -> HttpResponse:
+def api_keys_create(request: StaffRequest) -> HttpResponse:
     """Make a key."""
     form = KeyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -85,7 +86,7 @@ def api_keys_create(request: HttpRequest) -> HttpResponse:
 
 @gates.staff(read=gates.MANAGERS, write=gates.MANAGERS)
 @require_POST
-def api_keys_revoke(request: HttpRequest, key_id: str) -> HttpResponse:
+def api_keys_revoke(request: StaffRequest, key_id: str) -> HttpResponse:
     """End a key."""
     try:
         key = api_keys.revoke_key(

@@ -7,14 +7,16 @@ from typing import Any
 
 from django import forms
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
 from members.models import AuditRow, Role
 from members.selectors import audit as selectors
 from members.web import audit_words, gates
+from members.web.forms import offer
 from members.web.htmx import wants_piece
+from members.web.request import StaffRequest
 
 READERS = frozenset({Role.OWNER, Role.MANAGER, Role.ANALYST})
 PER_PAGE = 50
@@ -37,26 +39,35 @@ class AuditFilters(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["topic"].choices = [("", _("Everything")), *audit_words.topics()]
+        offer(self, "topic", [("", _("Everything")), *audit_words.topics()])
 
 
-def _midnight(request: HttpRequest, day: dt.date | None, plus: int = 0) -> dt.datetime | None:
+def _midnight(request: StaffRequest, day: dt.date | None, plus: int = 0) -> dt.datetime | None:
     if day is None:
         return None
     return dt.datetime.combine(day + dt.timedelta(days=plus), dt.time(), tzinfo=request.merchant.zone)
 
 
 def _shown(row: AuditRow) -> dict[str, Any]:
+    """A row with its change in words: only what differs, each name once."""
     before, after = row.before or {}, row.after or {}
+    names = [*before, *(name for name in after if name not in before)]
     changes = [
-        {"name": name, "before": before.get(name), "after": after.get(name), "had": name in before}
-        for name in [*before, *(name for name in after if name not in before)]
+        {
+            "name": audit_words.field(name),
+            "before": audit_words.text(before.get(name)),
+            "after": audit_words.text(after.get(name)),
+            "had": name in before,
+            "has": name in after,
+        }
+        for name in names
+        if name not in before or name not in after or before[name] != after[name]
     ]
     return {"row": row, "action": audit_words.label(row.action), "changes": changes}
 
 
 @gates.staff(read=READERS)
-def audit_list(request: HttpRequest) -> HttpResponse:
+def audit_list(request: StaffRequest) -> HttpResponse:
     """The log, newest first, fifty a page; days are the merchant's."""
     filters = AuditFilters(request.GET or None)
     chosen = filters.cleaned_data if filters.is_valid() else {}

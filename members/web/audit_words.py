@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 Word = Promise | str
@@ -25,6 +27,13 @@ ACTIONS: dict[str, Word] = {
     "api_key.revoked": _("API key revoked"),
     "program.opened": _("Program opened"),
     "program.closed": _("Program closed"),
+    "program.renamed": _("Program renamed"),
+    "program.step_done": _("Step of the set-up done"),
+    "rules.changed": _("Rules of tiers and points changed"),
+    "member.joined": _("Member joined"),
+    "member.filled_in": _("Member's data completed"),
+    "member.phone_revealed": _("Phone number looked at"),
+    "members.joined": _("Member list declared"),
 }
 TOPICS: dict[str, Word] = {
     "merchant": _("Shop"),
@@ -32,13 +41,33 @@ TOPICS: dict[str, Word] = {
     "staff": _("Staff"),
     "api_key": _("API keys"),
     "program": _("Program"),
+    "rules": _("Rules of tiers and points"),
+    "member": _("Members"),
+    "members": _("Member lists"),
+}
+FIELDS: dict[str, Word] = {
+    "name": _("Name"),
+    "role": _("Role"),
+    "scopes": _("May do"),
+    "currency": _("Currency"),
+    "timezone": _("Time zone"),
+    "language": _("Language"),
+    "status": _("State"),
+    "code": _("Code"),
+    "channel": _("Channel"),
 }
 
 
-def register(*, actions: Mapping[str, Word], topics: Mapping[str, Word] | None = None) -> None:
-    """Name actions ("benefit.published") and what they begin with ("benefit"), for the log and its filter."""
+def register(
+    *,
+    actions: Mapping[str, Word],
+    topics: Mapping[str, Word] | None = None,
+    fields: Mapping[str, Word] | None = None,
+) -> None:
+    """Name actions ("benefit.published"), what they begin with ("benefit"), and the fields they change."""
     ACTIONS.update(actions)
     TOPICS.update(topics or {})
+    FIELDS.update(fields or {})
 
 
 def label(action: str) -> str:
@@ -49,3 +78,21 @@ def label(action: str) -> str:
 def topics() -> list[tuple[str, Word]]:
     """Choices of the filter."""
     return list(TOPICS.items())
+
+
+def field(name: str) -> str:
+    """A changed field in words; an unnamed one as it is written, spaces for underscores."""
+    return str(FIELDS.get(name, name.replace("_", " ")))
+
+
+def text(value: Any) -> str:
+    """A value of the log as people read it: lists with commas, records as "name: value"; nothing is "--"."""
+    if value is None or value == "" or value == [] or value == {}:
+        return "--"
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, list):
+        return ", ".join(text(one) for one in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{field(str(name))}: {text(one)}" for name, one in value.items())
+    return str(value)

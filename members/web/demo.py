@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import login
+from django.core.checks import CheckMessage, Error
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST
 
@@ -29,6 +30,14 @@ def accounts() -> list[dict[str, Any]]:
     except (OSError, ValueError):
         return []
     return [one for one in listed if isinstance(one, dict) and one.get("account")]
+
+
+def refuse_in_production(**_kwargs: Any) -> list[CheckMessage]:
+    """`check --deploy`: a site that anybody enters without a password is no production."""
+    if not settings.DEMO:
+        return []
+    hint = "Leave DEMO unset, or set it to false."
+    return [Error("DEMO is on: anybody could sign in without a password.", hint=hint, id="liushui.E001")]
 
 
 @gates.public()

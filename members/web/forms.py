@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Iterable
 from typing import Any
 
 from babel import Locale
@@ -90,6 +91,14 @@ class LanguageField(forms.ChoiceField):
 
         kwargs.setdefault("label", _("Language"))
         super().__init__(choices=settings.LANGUAGES, **kwargs)
+
+
+def offer(form: forms.BaseForm, name: str, choices: Iterable[tuple[str, Any]]) -> None:
+    """Give a form's field the choices of this moment."""
+    field = form.fields[name]
+    if not isinstance(field, forms.ChoiceField):
+        raise TypeError(f"{name} is no field with choices")
+    field.choices = list(choices)
 
 
 def add_refusal(form: forms.BaseForm, refusal: Refusal) -> None:

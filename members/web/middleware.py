@@ -20,6 +20,7 @@ from members.lib import tenant as tenancy
 from members.selectors import access
 from members.services.health import readiness
 from members.web import gates
+from members.web.menu import GROUPS
 
 Respond = Callable[[HttpRequest], HttpResponse]
 log = structlog.get_logger(__name__)
@@ -142,7 +143,8 @@ class GateMiddleware:
         if not gate.admits(request.staff.role, request.method or "GET"):
             return render(request, "403.html", {"gate": gate}, status=403)
         if gate.function and request.program and request.program.status == "cleared":
-            return render(request, "errors/program_cleared.html", {"function": gate.function}, status=403)
+            label = GROUPS[gate.function].label
+            return render(request, "errors/locked.html", {"function": label}, status=403)
         return None
 
 

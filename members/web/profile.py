@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import translation
 from django.utils.translation import get_language, gettext_lazy
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from members.web import gates
 from members.web.accounts import remember_language
 from members.web.forms import LanguageField, answer
+from members.web.request import StaffRequest
 
 
 class ProfileForm(forms.Form):
@@ -33,7 +34,7 @@ class ProfileForm(forms.Form):
 
 
 @gates.staff(read=gates.EVERYONE, write=gates.EVERYONE)
-def profile_edit(request: HttpRequest) -> HttpResponse:
+def profile_edit(request: StaffRequest) -> HttpResponse:
     """Change one's own name and language."""
     user = request.user
     form = ProfileForm(request.POST or None, initial={"name": user.name, "language": get_language()})

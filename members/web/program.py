@@ -115,7 +115,9 @@ def _context(request: HttpRequest, program: Program, at: Any, form: NameForm) ->
         "version": version,
         "tiers": len(version.ladder) if version else 0,
         "rate": decimal_text(version.per_major) if version else "",
-        "template": None if version else program_settings.three_tiers(request.merchant.currency),
+        "template": None
+        if setup_guide.has_own_tiers(program=program, at=at)
+        else program_settings.three_tiers(request.merchant.currency),
         "members": members_of.count(merchant_id=program.pk),
         "may_write": request.staff.role in gates.MANAGERS,
         "next": request.POST.get("next") or request.GET.get("next", ""),

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,9 +19,8 @@ from members.services import shop
 from members.services.audit import Actor
 from members.web import gates
 from members.web.forms import OnceField, add_refusal, answer
+from members.web.request import StaffRequest
 from members.web.switcher import MerchantForm
-
-SETTINGS = {"read": gates.READERS, "write": gates.MANAGERS}
 
 
 class StoreForm(forms.Form):
@@ -43,8 +42,8 @@ class StoreNameForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
 
 
-@gates.staff(**SETTINGS)
-def settings_shop(request: HttpRequest) -> HttpResponse:
+@gates.staff(read=gates.READERS, write=gates.MANAGERS)
+def settings_shop(request: StaffRequest) -> HttpResponse:
     """Name, zone, currency, language; the stores below."""
     merchant = request.merchant
     is_fixed = selectors.has_orders(merchant_id=merchant.pk)
@@ -80,7 +79,7 @@ def settings_shop(request: HttpRequest) -> HttpResponse:
 
 
 @gates.staff(read=gates.MANAGERS, write=gates.MANAGERS)
-def settings_newstore(request: HttpRequest) -> HttpResponse:
+def settings_newstore(request: StaffRequest) -> HttpResponse:
     """Add a store."""
     form = StoreForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -102,7 +101,7 @@ def settings_newstore(request: HttpRequest) -> HttpResponse:
 
 
 @gates.staff(read=gates.MANAGERS, write=gates.MANAGERS)
-def settings_store(request: HttpRequest, store_id: str) -> HttpResponse:
+def settings_store(request: StaffRequest, store_id: str) -> HttpResponse:
     """Rename a store."""
     store = Store.objects.of(request.merchant).filter(public_id=store_id).first()
     if store is None:

@@ -8,7 +8,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
-from django.contrib.auth.password_validation import password_validators_help_texts
+from django.contrib.auth.password_validation import password_validators_help_text_html
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -23,9 +23,9 @@ from members.models import Invitation, Role, User
 from members.selectors import staff as selectors
 from members.services import people, staff
 from members.web import gates
-from members.web.forms import LanguageField, OnceField, add_refusal, answer
+from members.web.forms import LanguageField, OnceField, add_refusal, answer, offer
+from members.web.request import StaffRequest
 
-MANAGERS_ONLY = {"read": gates.MANAGERS, "write": gates.MANAGERS}
 # What each role may do, in words, where a role is chosen.
 ROLE_NOTES = {
     Role.OWNER: gettext_lazy("Everything, other owners included"),
@@ -61,7 +61,7 @@ class InviteForm(forms.Form):
 
     def __init__(self, *args: Any, by: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["role"].choices = role_choices(by)
+        offer(self, "role", role_choices(by))
 
 
 class JoinForm(forms.Form):
@@ -79,11 +79,11 @@ class JoinForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["password"].help_text = " ".join(str(text) for text in password_validators_help_texts())
+        self.fields["password"].help_text = password_validators_help_text_html()
 
 
 @gates.staff(read=gates.MANAGERS)
-def staff_list(request: HttpRequest) -> HttpResponse:
+def staff_list(request: StaffRequest) -> HttpResponse:
     """Who works here, and which invitations are out."""
     at = timezone.now()
     gives = staff.may_give(request.staff.role)
@@ -108,8 +108,8 @@ def staff_list(request: HttpRequest) -> HttpResponse:
     return render(request, "members/staff/list.html", context)
 
 
-@gates.staff(**MANAGERS_ONLY)
-def staff_invite(request: HttpRequest) -> HttpResponse:
+@gates.staff(read=gates.MANAGERS, write=gates.MANAGERS)
+def staff_invite(request: StaffRequest) -> HttpResponse:
     """Invite somebody by e-mail."""
     form = InviteForm(request.POST or None, by=request.staff.role, initial={"role": Role.OPERATOR})
     if request.method == "POST" and form.is_valid():
@@ -132,7 +132,7 @@ def staff_invite(request: HttpRequest) -> HttpResponse:
     return answer(request, "members/staff/invite.html", {"form": form}, form)
 
 
-def _do(request: HttpRequest, service: Any, done: Any, **arguments: Any) -> HttpResponse:
+def _do(request: StaffRequest, service: Any, done: Any, **arguments: Any) -> HttpResponse:
     """Call a service for one row and go back to the list with what became of it."""
     try:
         result = service(merchant_id=request.merchant.pk, by=request.user, at=timezone.now(), **arguments)
@@ -145,8 +145,8 @@ def _do(request: HttpRequest, service: Any, done: Any, **arguments: Any) -> Http
     return redirect("members:staff_list")
 
 
-@gates.staff(**MANAGERS_ONLY)
-def staff_change(request: HttpRequest, staff_id: str) -> HttpResponse:
+@gates.staff(read=gates.MANAGERS, write=gates.MANAGERS)
+def staff_change(request: StaffRequest, staff_id: str) -> HttpResponse:
     """Give a person another role."""
     row = selectors.member_of_team(merchant_id=request.merchant.pk, staff_id=staff_id)
     if row is None:
@@ -173,9 +173,9 @@ def staff_change(request: HttpRequest, staff_id: str) -> HttpResponse:
     )
 
 
-@gates.staff(**MANAGERS_ONLY)
+@gates.staff(read=gates.MANAGERS, write=gates.MANAGERS)
 @require_POST
-def staff_remove(request: HttpRequest, staff_id: str) -> HttpResponse:
+def staff_remove(request: StaffRequest, staff_id: str) -> HttpResponse:
     """End a person's work for the shop."""
     response = _do(
         request,
@@ -186,9 +186,9 @@ def staff_remove(request: HttpRequest, staff_id: str) -> HttpResponse:
     return HttpResponseRedirect("/") if staff_id == request.staff.public_id else response
 
 
-@gates.staff(**MANAGERS_ONLY)
+@gates.staff(read=gates.MANAGERS, write=gates.MANAGERS)
 @require_POST
-def staff_invitation_resend(request: HttpRequest, invitation_id: str) -> HttpResponse:
+def staff_invitation_resend(request: StaffRequest, invitation_id: str) -> HttpResponse:
     """Send an invitation again, with a new link."""
     return _do(
         request,
@@ -198,9 +198,9 @@ def staff_invitation_resend(request: HttpRequest, invitation_id: str) -> HttpRes
     )
 
 
-@gates.staff(**MANAGERS_ONLY)
+@gates.staff(read=gates.MANAGERS, write=gates.MANAGERS)
 @require_POST
-def staff_invitation_revoke(request: HttpRequest, invitation_id: str) -> HttpResponse:
+def staff_invitation_revoke(request: StaffRequest, invitation_id: str) -> HttpResponse:
     """Take an invitation back."""
     return _do(
         request,
@@ -226,19 +226,23 @@ def invitation_accept(request: HttpRequest, token: str) -> HttpResponse:
     context["has_account"] = User.objects.filter(email=invitation.email).exists()
     if request.user.is_authenticated:
         if request.method == "POST":
-            return _come_in(request, token, context)
+            return _come_in(request, request.user, token, context)
     elif not context["has_account"]:
         form = JoinForm(
             request.POST or None, initial={"language": invitation.merchant.language or get_language()}
         )
         context["form"] = form
-        if request.method == "POST" and form.is_valid() and _make_account(request, invitation, form):
-            return _come_in(request, token, context)
+        if (
+            request.method == "POST"
+            and form.is_valid()
+            and (user := _make_account(request, invitation, form))
+        ):
+            return _come_in(request, user, token, context)
     return answer(request, "members/staff/accept.html", context, *filter(None, [context["form"]]))
 
 
-def _make_account(request: HttpRequest, invitation: Invitation, form: JoinForm) -> bool:
-    """Make the invited person's account (the link proves the address) and sign in; False with the form in error."""
+def _make_account(request: HttpRequest, invitation: Invitation, form: JoinForm) -> User | None:
+    """Make the invited person's account (the link proves the address) and sign in; None with the form in error."""
     try:
         user = people.create_person(
             email=invitation.email,
@@ -248,14 +252,14 @@ def _make_account(request: HttpRequest, invitation: Invitation, form: JoinForm) 
         )
     except Refusal as refusal:
         add_refusal(form, refusal)
-        return False
+        return None
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    return True
+    return user
 
 
-def _come_in(request: HttpRequest, token: str, context: dict[str, Any]) -> HttpResponse:
+def _come_in(request: HttpRequest, user: User, token: str, context: dict[str, Any]) -> HttpResponse:
     try:
-        row = staff.accept(token=token, user=request.user, at=timezone.now())
+        row = staff.accept(token=token, user=user, at=timezone.now())
     except Refusal as refusal:
         context["refusal"] = refusal.detail
         return render(request, "members/staff/accept.html", context, status=422)

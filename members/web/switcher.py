@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -17,7 +18,8 @@ from members.models import Merchant
 from members.services import merchants
 from members.services.audit import Actor
 from members.web import gates
-from members.web.forms import LanguageField, add_refusal, answer, currency_choices, zone_choices
+from members.web.forms import LanguageField, add_refusal, answer, currency_choices, offer, zone_choices
+from members.web.request import UserRequest
 
 
 class MerchantForm(forms.Form):
@@ -38,15 +40,15 @@ class MerchantForm(forms.Form):
         help_text=gettext_lazy("For e-mails to people who have not chosen a language."),
     )
 
-    def __init__(self, *args: object, present: Merchant | None = None, **kwargs: object) -> None:
+    def __init__(self, *args: Any, present: Merchant | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["timezone"].choices = zone_choices(present.timezone if present else "")
-        self.fields["currency"].choices = currency_choices(present.currency if present else "")
+        offer(self, "timezone", zone_choices(present.timezone if present else ""))
+        offer(self, "currency", currency_choices(present.currency if present else ""))
 
 
 @gates.signed_in()
 @require_POST
-def merchant_switch(request: HttpRequest) -> HttpResponse:
+def merchant_switch(request: UserRequest) -> HttpResponse:
     """Work in another of one's own shops from now on."""
     slug = request.POST.get("merchant", "")
     for row in request.memberships:
@@ -56,7 +58,7 @@ def merchant_switch(request: HttpRequest) -> HttpResponse:
     raise Http404
 
 
-def _made_a_moment_ago(request: HttpRequest, name: str, at: dt.datetime) -> int | None:
+def _made_a_moment_ago(request: UserRequest, name: str, at: dt.datetime) -> int | None:
     """The shop that the first press of a double click has made."""
     for row in request.memberships:
         if row.merchant.name == name.strip() and at - row.merchant.created_at < dt.timedelta(minutes=1):
@@ -65,7 +67,7 @@ def _made_a_moment_ago(request: HttpRequest, name: str, at: dt.datetime) -> int 
 
 
 @gates.signed_in()
-def merchant_new(request: HttpRequest) -> HttpResponse:
+def merchant_new(request: UserRequest) -> HttpResponse:
     """Add a shop; its maker becomes the owner and goes on in it."""
     initial = {"timezone": "Asia/Shanghai", "currency": "CNY", "language": get_language()}
     form = MerchantForm(request.POST or None, initial=initial)

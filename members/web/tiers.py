@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from members.lib.refusals import Refusal
 from members.models import RulesVersion, Tier
 from members.selectors import rules as rules_of
-from members.selectors import tier_counts
+from members.selectors import setup_guide, tier_counts
 from members.services import program_settings, tier_rules
 from members.services.audit import Actor
 from members.web import gates, tier_forms
@@ -25,10 +25,10 @@ from members.web.tier_forms import RungForm, SettingsForm, TargetsForm
 
 
 def _ladder(
-    request: HttpRequest, version: RulesVersion | None, tiers: Mapping[int, Tier]
+    request: HttpRequest, version: RulesVersion | None, tiers: Mapping[int, Tier], is_own: bool
 ) -> Sequence[Mapping]:
-    """The ladder in force; the three-tier template where there is none."""
-    if version is None:
+    """The ladder in force; the three-tier template where nobody decided on one."""
+    if version is None or not is_own:
         return program_settings.three_tiers(request.merchant.currency)
     return [
         {
@@ -72,6 +72,7 @@ def tiers_edit(request: HttpRequest) -> HttpResponse:
     tiers = {tier.pk: tier for tier in Tier.objects.of(merchant_id)}
     base_id = version.ladder[0]["tier"] if version else None
     counts = tier_counts.by_tier(merchant_id=merchant_id, base_tier_id=base_id)
+    is_own = setup_guide.has_own_tiers(program=request.program, at=at)
     saving = request.method == "POST" and not {"add", "remove"} & set(request.POST)
     if request.method == "POST":
         typed = tier_forms.typed_rows(request.POST)
@@ -80,7 +81,7 @@ def tiers_edit(request: HttpRequest) -> HttpResponse:
         gone = _gone(version, tiers, counts, rows)
         targets = TargetsForm(request.POST if saving else None, gone=gone, rows=rows)
     else:
-        typed = tier_forms.as_typed(_ladder(request, version, tiers), currency)
+        typed = tier_forms.as_typed(_ladder(request, version, tiers, is_own), currency)
         rows = tier_forms.rung_forms(typed, currency, bound=False)
         settings, targets = SettingsForm(initial=_settings(version)), TargetsForm(gone=[], rows=rows)
     if saving and _save(request, at, version, settings, targets, rows):
@@ -94,7 +95,7 @@ def tiers_edit(request: HttpRequest) -> HttpResponse:
         "rows": [(row, held.get(row["code"].value(), 0)) for row in rows],
         "row_forms": rows,
         "targets": targets,
-        "version": version,
+        "version": version if is_own else None,
         "may_write": request.staff.role in gates.MANAGERS,
         "may_add": len(rows) < tier_forms.MOST_TIERS,
         "next": request.POST.get("next") or request.GET.get("next", ""),

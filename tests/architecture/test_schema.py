@@ -7,7 +7,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connections
 
-from config.postgres.setup import owner_connection
+from members.lib.databases import owner_connection
 from members.lib.schema import constraint_name, has_merchant, tenant_relations
 
 OURS = ("members", "benefits", "compliance")

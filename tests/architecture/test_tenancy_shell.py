@@ -7,6 +7,7 @@ import threading
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
 from django.db.utils import DataError, InternalError
+from config.postgres.base import NAMES
 from members.lib import tenant as tenancy
 from members.models import AuditRow, Store, User
 from members.services import audit
@@ -61,7 +62,7 @@ def test_leaving_a_scope_restores_the_one_before_in_the_same_transaction(cast):
             inner = role_and_merchant()
         outer = role_and_merchant()
 
-    assert inner[0].endswith("_platform") and outer == ("liushui_app", str(cast.shop.pk))
+    assert inner[0].endswith("_platform") and outer == (NAMES.app, str(cast.shop.pk))
 
 
 def test_an_aborted_transaction_leaves_the_scope_without_a_word(cast):
@@ -94,8 +95,8 @@ def test_nothing_of_a_scope_outlives_its_transaction(cast):
     with tenancy.tenant(cast.shop.pk), transaction.atomic():
         inside = role_and_merchant()
 
-    assert inside == ("liushui_app", str(cast.shop.pk))
-    assert role_and_merchant() == ("liushui_web", "")
+    assert inside == (NAMES.app, str(cast.shop.pk))
+    assert role_and_merchant() == (NAMES.web, "")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -168,3 +168,15 @@ def test_an_edited_ladder_lifts_at_once_and_lets_nobody_fall_before_validity_end
 
     assert [row["tier"] for row in printed[:4]] == ["base", "silver", "silver", "base"]
     assert printed[1]["history"][-1]["cause"] == "rules"
+
+
+def test_a_return_to_open_shifts_validities_by_the_whole_days_of_the_closure(tell):
+    printed = tell(
+        *start(tiers={"ladder": LADDER}),
+        order("2024-03-01", "o", 100_000),
+        line("2024-04-01 18:00", "program.close"),
+        line("2024-04-11 10:00", "program.open"),
+        show("2024-04-12", "tier"),
+    )
+
+    assert printed[0]["valid_until"] == "2025-03-10"  # nine days, 2 to 10 April, lie wholly in it

@@ -24,7 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--keep", default="", metavar="NAME", help="name the database and leave it")
         parser.add_argument("--no-jobs", action="store_true", help="leave the scheduled jobs out")
         parser.add_argument("--out", type=Path, metavar="DIR", help="write DIR/<file name> instead of stdout")
-        parser.add_argument("--json", action="store_true", help="accepted like everywhere; output is JSON anyway")
+        parser.add_argument(
+            "--json", action="store_true", help="accepted like everywhere; output is JSON anyway"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         files: list[Path] = options["files"]

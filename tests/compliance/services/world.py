@@ -34,7 +34,7 @@ def policy(dice: random.Random) -> Policy:
         counting_basis=dice.choice(list(CountingBasis)),
         min_cover_days=dice.choice([0, 0, 3]),
         max_lead_days=dice.choice([None, None, 4]),
-        min_age_months=dice.choice([0, 1, 2]),
+        min_age_months=dice.choice([0, 1, 2, 4]),
         age_boundary=dice.choice(["over", "at_least"]),
         min_notice_days=dice.choice([0, 3, 7]),
         uncounted_kinds=dice.choice([frozenset(), frozenset({"lucky_draw"}), frozenset(KINDS[:2])]),
@@ -169,9 +169,7 @@ class World:
         told = [self._revision(rule.Action.PUBLISH, at)]
         for _ in range(dice.choice([0, 0, 1, 2, 3])):
             at += dice.randint(0, 60) * DAY / 4
-            action = dice.choice(
-                [rule.Action.CHANGE, rule.Action.PAUSE, rule.Action.RESUME, rule.Action.END]
-            )
+            action = dice.choice([rule.Action.CHANGE, rule.Action.PAUSE, rule.Action.RESUME, rule.Action.END])
             told.append(self._revision(action, at))
         return told
 

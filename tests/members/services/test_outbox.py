@@ -178,9 +178,13 @@ def test_two_workers_hand_over_each_row_once(cast, topic):
 
 
 def test_a_rolled_back_transaction_leaves_nothing(cast):
-    with pytest.raises(ZeroDivisionError), tenancy.tenant(cast.shop.pk), transaction.atomic():
-        leave(cast)
-        raise ZeroDivisionError
+    def fail_after_leaving():
+        with transaction.atomic():
+            leave(cast)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), tenancy.tenant(cast.shop.pk):
+        fail_after_leaving()
 
     with tenancy.platform():
         assert not OutboxRow.objects.exists()

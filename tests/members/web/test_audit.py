@@ -10,6 +10,7 @@ from members.lib import tenant as tenancy
 from members.models import Role, Staff, User
 from members.services import audit
 from members.services.audit import Actor
+from members.web import audit_words
 from tests.conftest import NOON
 
 
@@ -107,3 +108,35 @@ def test_fifty_a_page_with_a_constant_number_of_queries(client, cast, log, djang
         response, _text = page(client, "?page=2")
 
     assert len(response.context["rows"]) == 50
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "--"),
+        ({}, "--"),
+        (0, "0"),
+        (["a", "b"], "a, b"),
+        ({"kind": "rolling", "max_days": 365}, "kind: rolling; max days: 365"),
+    ],
+)
+def test_values_are_shown_as_people_read_them(value, expected):
+    assert audit_words.text(value) == expected
+
+
+def test_only_what_differs_is_shown(client, cast):
+    with tenancy.tenant(cast.shop.pk):
+        audit.record(
+            merchant_id=cast.shop.pk,
+            at=NOON,
+            actor=Actor.job("nightly"),
+            action="x.y",
+            subject=("x", 1),
+            before={"stock": 5, "colour": "red"},
+            after={"stock": 6, "colour": "red"},
+        )
+    client.force_login(cast.owner)
+
+    text = page(client, "?topic=")[1]
+
+    assert "<del>5</del> → 6" in text and "colour" not in text

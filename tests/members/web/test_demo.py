@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.core.checks.registry import registry
+
+from members.web import demo as door
 
 
 @pytest.fixture
@@ -48,3 +51,12 @@ def test_a_broken_list_offers_nobody(client, demo, tmp_path, text):
 
     assert client.get("/accounts/login/").status_code == 200
     assert client.post("/demo/sign-in", {"account": "owner@example.com"}).status_code == 404
+
+
+def test_a_deployment_with_the_demo_on_is_refused(settings):
+    settings.DEMO = True
+    refused = door.refuse_in_production()
+    settings.DEMO = False
+
+    assert [error.id for error in refused] == ["liushui.E001"] and door.refuse_in_production() == []
+    assert door.refuse_in_production in registry.get_checks(include_deployment_checks=True)

@@ -8,7 +8,7 @@ import psycopg
 from django.conf import settings
 from django.db import connections
 
-from config.postgres.roles import database_sql
+from members.lib.roles import database_sql
 
 
 def owner_connection(name: str = "postgres") -> psycopg.Connection[Any]:

@@ -1,0 +1,128 @@
+"""`manage.py seed_demo`: one shop per compliance state, told as a play, only into an empty database."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.db import transaction
+
+from compliance.play import demo
+from compliance.play import demo_words as words
+from compliance.play.player import Player
+from members.lib import tenant as tenancy
+from members.management.base import Command as BaseCommand
+from members.models import Identity, Merchant, Role, Staff, User
+from members.services import members as joining
+from members.services.audit import Actor
+
+SEED = Actor.job("seed_demo")
+NOTES = {
+    "at_risk": "at risk: publish one benefit to see the banner go",
+    "open": "in good standing",
+    "observing": "observed",
+    "final_notice": "final notice",
+    "cleared": "closed by a clearance",
+    "closed": "closed by its owner",
+    "draft": "a draft: open its program",
+}
+
+
+class Command(BaseCommand):
+    """Writes the demo's script, tells it to the real services, and adds the people who sign in."""
+
+    help = "Fill an empty database with demo shops, one per compliance state."
+
+    def work(self, *, at: dt.datetime, **options: Any) -> Mapping[str, Any]:
+        """Seed and write the demo accounts. Raises CommandError unless the database is empty."""
+        with tenancy.platform(), transaction.atomic():
+            if Merchant.objects.exists():
+                raise CommandError(
+                    "the database holds merchants already: the demo is seeded into an empty one only"
+                )
+        script = demo.script(at)
+        self.say(f"telling {len(script):,} lines of demo history")
+        refused: list[dict[str, Any]] = []
+        player = Player(lambda row: refused.append(row) if "refused" in row else None)
+        player.tell(self._with_progress(script))
+        with tenancy.platform(), transaction.atomic():
+            self.name_members(at)
+            accounts = self.people(at)
+        path = settings.DATA_DIR / "demo-accounts.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(accounts, ensure_ascii=False, indent=1), encoding="utf-8")
+        return {
+            "merchants": len(words.SHOPS),
+            "lines": len(script),
+            "refused": len(refused),
+            "accounts": accounts,
+        }
+
+    def _with_progress(self, script: list[dict[str, Any]]):
+        for number, line in enumerate(script, start=1):
+            if number % 1_000 == 0:
+                self.say(f"  {number:,} of {len(script):,}, {line['at'][:10]}")
+            yield json.dumps(line, ensure_ascii=False)
+
+    def name_members(self, at: dt.datetime) -> None:
+        """Give members the names that a play's members do not have."""
+        dice = random.Random(7)
+        for merchant in Merchant.objects.order_by("id"):
+            with tenancy.tenant(merchant.pk):
+                if merchant.program.status != "open":
+                    continue
+                for identity in Identity.objects.of(merchant).filter(member__isnull=False).order_by("id"):
+                    name = dice.choice(words.SURNAMES) + "".join(
+                        dice.sample(words.GIVEN, dice.choice([1, 2]))
+                    )
+                    joining.join(
+                        merchant_id=merchant.pk,
+                        at=at,
+                        actor=SEED,
+                        channel=identity.channel,
+                        external_id=identity.external_id,
+                        name=name,
+                    )
+
+    def people(self, at: dt.datetime) -> list[dict[str, str]]:
+        """The owner of each shop, a cashier of the first, a platform admin; all sign in with one click."""
+        accounts = []
+        by_name = {merchant.name: merchant for merchant in Merchant.objects.all()}
+        states = {
+            shop.name: shop
+            for shop in demo.shops(demo.Calendar.around(at.astimezone(demo.PLATFORM_ZONE).date()))
+        }
+        for number, (name, owner) in enumerate(zip(words.SHOPS, words.OWNERS, strict=True), start=1):
+            shop = states[name]
+            email = f"owner{number}@demo.liushui.example"
+            self.person(email, owner, by_name[name], Role.OWNER, at)
+            accounts.append(
+                {
+                    "account": email,
+                    "label": f"{name} · {owner}",
+                    "note": NOTES[shop.state],
+                    "state": shop.state,
+                }
+            )
+        email = "cashier@demo.liushui.example"
+        self.person(email, words.CLERK, by_name[words.SHOPS[0]], Role.CASHIER, at)
+        accounts.append(
+            {"account": email, "label": f"{words.SHOPS[0]} · {words.CLERK}", "note": "cashier", "state": ""}
+        )
+        email = "admin@demo.liushui.example"
+        User.objects.create_superuser(email, secrets.token_urlsafe(16), name=words.ADMIN, language="zh-hans")
+        accounts.append({"account": email, "label": words.ADMIN, "note": "platform admin", "state": ""})
+        return accounts
+
+    def person(self, email: str, name: str, merchant: Merchant, role: str, at: dt.datetime) -> None:
+        """A user with a random password who is staff of a shop, the address verified."""
+        user = User.objects.create_user(email, secrets.token_urlsafe(16), name=name, language="zh-hans")
+        EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+        Staff.objects.create(merchant=merchant, user=user, role=role, joined_at=at)

@@ -1,0 +1,155 @@
+"""Which benefits counted, for how many days, and why others did not: the evidence behind a state (ux.md, Evidence)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from benefits.lib.coverage import Coverage
+from benefits.lib.spans import Span, Spans, clip, utc
+from benefits.models import Benefit, BenefitStatus
+from benefits.selectors import coverage
+from benefits.selectors.coverage import BenefitStretches
+from compliance.lib import danger
+from compliance.lib import strip as strips
+from compliance.lib.calendar import start_of
+from compliance.lib.policy import Policy
+from compliance.lib.strip import ONE_DAY
+from compliance.models import Decision, Run
+from compliance.selectors import decisions
+from compliance.selectors.facts import Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What one benefit (of one kind) was worth within the window.
+
+    spans: in force from the window's first day on, into the future. days: platform days of the window that counted.
+    first, last: of those days. reason: a slug of `REASONS`.
+    """
+
+    benefit: Benefit
+    kind: str
+    spans: Spans
+    is_in_force: bool
+    days: int
+    first: dt.date | None
+    last: dt.date | None
+    reason: str
+    counted: Spans
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts for the window, or does now."""
+        return self.reason in COUNTED
+
+    @property
+    def is_old(self) -> bool:
+        """Over before the window began."""
+        return self.reason == "before"
+
+
+COUNTED = ("running", "counted", "configured")
+REASONS = (
+    *COUNTED, "kind", "stock", "audience", "worth", "short", "paused", "scheduled", "before", "never"
+)  # fmt: skip
+
+
+def lines(*, facts: Facts, at: dt.datetime, until: dt.date) -> list[Line]:
+    """A line a benefit, those that count first, then by publication; `until`: the last day that the strip shows."""
+    policy = facts.policy
+    first = strips.window_of(policy, at)
+    rows = coverage.stretches(
+        merchant_id=facts.merchant_id, start=start_of(first), end=start_of(until + ONE_DAY)
+    )
+    force = strips.counted_force(facts.coverages, policy, at)
+    found = [_line(row, facts, policy, force, at, first) for row in rows]
+    return sorted(found, key=lambda line: (not line.counts, line.is_old))
+
+
+def _line(
+    row: BenefitStretches, facts: Facts, policy: Policy, force: Spans, at: dt.datetime, first: dt.date
+) -> Line:
+    at = utc(at)
+    own = Coverage(row.kind, row.in_force, row.configured)
+    days = strips.counted_days(
+        facts.coverages, policy, at, first, first + (policy.window_days - 1) * ONE_DAY, of=[own]
+    )
+    counted = tuple(part for stretch in row.in_force for part in clip(force, stretch))
+    return Line(
+        benefit=row.benefit,
+        kind=row.kind,
+        spans=row.in_force,
+        is_in_force=any(span.holds(at) for span in row.in_force),
+        days=len(days),
+        first=min(days, default=None),
+        last=max(days, default=None),
+        reason=_reason(row, policy, at, bool(days)),
+        counted=counted if policy.counts(row.kind) else (),
+    )
+
+
+def _reason(row: BenefitStretches, policy: Policy, at: dt.datetime, has_days: bool) -> str:
+    live = row.benefit.status in (BenefitStatus.PUBLISHED, BenefitStatus.PAUSED)
+    over = row.benefit.to_at is not None and row.benefit.to_at <= at
+    runs = any(span.holds(at) for span in row.in_force)
+    past = clip(row.in_force, Span(None, at))
+    if not policy.counts(row.kind):
+        return "kind" if row.in_force or (live and not over) else "before"
+    if has_days:
+        if runs:
+            return "running"
+        return "counted" if past else "configured"
+    if runs:
+        return "running"
+    if past:
+        return "short"
+    if live and not over:
+        if row.paper:
+            return row.paper[0]
+        if row.benefit.status == BenefitStatus.PAUSED:
+            return "paused"
+        if row.in_force:
+            return "scheduled"
+        return "never"
+    return "before"
+
+
+def qualifying(found: list[Line]) -> int:
+    """How many benefits that count are in force."""
+    return sum(line.is_in_force and line.reason in COUNTED for line in found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A decision with its run, as a merchant reads it."""
+
+    run: Run
+    decision: Decision
+
+    @property
+    def uncovered_days(self) -> int | None:
+        """Platform days without a qualifying benefit at the run."""
+        since = self.decision.uncovered_since
+        return None if since is None else (self.run.run_on - strips.platform_date(since)).days
+
+
+def judged(*, merchant_id: int) -> list[Judged]:
+    """Every decision of the merchant, the latest first."""
+    rows = decisions.of_merchant(merchant_id=merchant_id)
+    return [Judged(run=run, decision=row) for run, row in reversed(rows)]
+
+
+def old_enough_on(facts: Facts) -> dt.date:
+    """From which platform day on a run can close the program."""
+    return danger.old_enough_on(facts.first_opened_on, facts.policy)
+
+
+def table(found: list[Line]) -> list[dict[str, Any]]:
+    """The lines with every stretch on its own, exact to the second: what the CSV holds."""
+    rows: list[dict[str, Any]] = []
+    for line in found:
+        for span in line.spans or (Span(None, None),):
+            rows.append({"line": line, "span": span if line.spans else None})
+    return rows

@@ -1,0 +1,179 @@
+"""What every page knows of a program's compliance: the state shown, in three queries (ux.md, The compliance banner).
+
+Computed live from the same facts as `standing.find` and by the same rules; only the reading is folded.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connection
+
+from benefits.models import Benefit, BenefitStatus
+from benefits.selectors import coverage
+from compliance.lib.policy import Policy, PolicyHistory
+from compliance.lib.runs import Run
+from compliance.lib.state import State
+from compliance.models import Decision, Notice, Protection
+from compliance.models import Policy as PolicyRow
+from compliance.models import Run as RunRow
+from compliance.selectors import standing
+from compliance.selectors.facts import Facts, Ground
+from members.models import Program, ProgramStatus
+from members.selectors import setup_guide
+
+# Protections, the exemption of the instant, and notices with what this person did about each.
+MORE = """
+select 'protection', from_at, until_at, null::date, null::int, cause, null::text[]
+from compliance_protection where merchant_id = %(merchant)s
+union all
+select 'exemption', from_at, until_at, null, null, reason, null
+from compliance_exemption where merchant_id = %(merchant)s and from_at <= %(at)s and until_at > %(at)s
+    and (ended_at is null or ended_at > %(at)s)
+union all
+select 'notice', sent_at, danger_at, for_run_on, days_before, public_id, array(
+    select channel || ' ' || event from compliance_receipt r
+    where r.merchant_id = n.merchant_id and r.notice_id = n.id and r.user_id = %(user)s
+) from compliance_notice n where merchant_id = %(merchant)s
+order by 2, 5 desc nulls last, 6
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A notice and what one person did about it: "popup seen", "inbox acknowledged"."""
+
+    notice: Notice
+    done: frozenset[str]
+
+    def has(self, channel: str, event: str) -> bool:
+        """Whether the person did that."""
+        return f"{channel} {event}" in self.done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appeal:
+    """What the banner says of a pending appeal."""
+
+    reference: str
+    decision_by: dt.date
+
+
+@dataclass(slots=True, kw_only=True)
+class Glance:
+    """A program at an instant as one person sees it.
+
+    facts: None for a draft and a cleared program. run: the one that threatens it, also while its merchant has it
+    closed. told: notices with this person's receipts, oldest first. steps_left: of the set-up guide, for a draft.
+    decision: the one that cleared it.
+    """
+
+    at: dt.datetime
+    program: Program
+    state: State
+    facts: Facts | None = None
+    told: list[Told] = field(default_factory=list)
+    exemption: str | None = None
+    decision: Decision | None = None
+    steps_left: int = 0
+    appeal: Appeal | None = None
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy in force; None for a draft and a cleared program, which need none."""
+        return None if self.facts is None else self.facts.policy
+
+    @property
+    def run(self) -> Run | None:
+        """The run that threatens the program."""
+        return None if self.facts is None else self.facts.threat
+
+    @property
+    def present(self) -> list[Told]:
+        """The notices that announce the threatening run, oldest first."""
+        run = self.run
+        return [] if run is None else [each for each in self.told if each.notice.for_run_on == run.on]
+
+    @property
+    def is_threatened(self) -> bool:
+        """At risk or in its final notice: the states in which notices are put before people."""
+        return self.state in (State.AT_RISK, State.FINAL_NOTICE)
+
+    @property
+    def protection(self) -> Protection | None:
+        """The protection that a restoration gave and that reaches furthest."""
+        rows = [] if self.facts is None else self.facts.protections
+        return max(
+            (row for row in rows if row.cause == "restored"), key=lambda row: row.until_at, default=None
+        )
+
+
+def look(*, program: Program, user_id: int | None, at: dt.datetime) -> Glance:
+    """A program at an instant. Three queries; one for a cleared program, four for a draft's guide."""
+    if program.status == ProgramStatus.DRAFT:
+        guide = setup_guide.tasks(program=program, at=at, has_benefit=has_benefit(merchant_id=program.pk))
+        return Glance(at=at, program=program, state=State.DRAFT, steps_left=setup_guide.left(guide))
+    if program.status == ProgramStatus.CLEARED:
+        return Glance(at=at, program=program, state=State.CLEARED, decision=clearing(program=program))
+    found = _facts(program, user_id, at)
+    found.state = standing.state_of(found.facts)
+    return found
+
+
+def has_benefit(*, merchant_id: int) -> bool:
+    """Whether a benefit was ever published."""
+    return Benefit.objects.of(merchant_id).exclude(status=BenefitStatus.DRAFT).exists()
+
+
+def clearing(*, program: Program) -> Decision | None:
+    """The decision that cleared a program, with its run. One query."""
+    rows = Decision.objects.filter(
+        merchant_id=program.pk, run__at=program.closed_at, outcome="cleared"
+    ).select_related("run")
+    return rows.first()
+
+
+def ground() -> Ground:
+    """Every policy version and the periods that have had a run, in one query."""
+    periods = ArraySubquery(RunRow.objects.order_by("period").values("period"))
+    rows = list(PolicyRow.objects.annotate(done=periods).order_by("number"))
+    done = frozenset(rows[0].done) if rows else frozenset()
+    return Ground(history=PolicyHistory(row.version for row in rows), done=done)
+
+
+def _facts(program: Program, user_id: int | None, at: dt.datetime) -> Glance:
+    assert program.opened_at is not None and program.first_opened_at is not None  # a constraint of the table
+    facts = Facts(
+        merchant_id=program.pk,
+        status=program.status,
+        opened_at=program.opened_at,
+        first_opened_at=program.first_opened_at,
+        closed_at=program.closed_at,
+        coverages=coverage.stored(merchant_id=program.pk),
+        ground=ground(),
+        at=at,
+    )
+    found = Glance(at=at, program=program, state=State.OPEN, facts=facts)
+    with connection.cursor() as cursor:
+        cursor.execute(MORE, {"merchant": program.pk, "at": at, "user": user_id})
+        for what, first, second, day, days, word, done in cursor.fetchall():
+            if what == "protection":
+                row = Protection(merchant_id=program.pk, from_at=first, until_at=second, cause=word)
+                facts.protections.append(row)
+            elif what == "exemption":
+                facts.exempt_until = max(second, facts.exempt_until or second)
+                found.exemption = word
+            else:
+                notice = Notice(
+                    merchant_id=program.pk,
+                    public_id=word,
+                    sent_at=first,
+                    danger_at=second,
+                    for_run_on=day,
+                    days_before=days,
+                )
+                facts.notices.append(notice)
+                found.told.append(Told(notice, frozenset(done)))
+    return found

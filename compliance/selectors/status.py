@@ -1,0 +1,295 @@
+"""What the compliance pages show of one program, as facts; the pages find the words (ux.md, The compliance banner).
+
+Computed live at the instant asked, so a benefit published a moment ago is in it. Needs the tenant in scope.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypedDict
+
+from benefits.lib.spans import Span, Spans, clip
+from benefits.models import Benefit
+from benefits.selectors import coverage
+from benefits.selectors.coverage import BenefitStretches
+from compliance.lib import danger, runs
+from compliance.lib.calendar import platform_date
+from compliance.lib.policy import CountingBasis, Policy, PolicyVersion
+from compliance.lib.runs import Run
+from compliance.lib.state import State, Status, uncovered_days
+from compliance.models import Decision, Notice, Receipt, ReceiptChannel
+from compliance.models import Run as RunRow
+from compliance.selectors import decisions, policies, standing
+from compliance.selectors.facts import Facts
+
+DAY = dt.timedelta(days=1)
+APPEAL_DAYS = 20  # a decision can be appealed while it is at most so old (domain.md 3, Appeal)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Banner:
+    """State and dates of a program.
+
+    run, run_at: the run that threatens it; days_left, hours_left: until then, in platform days and whole hours.
+    safe_until: platform day before which nothing can close it with what is set up now (None: no end is foreseen).
+    uncovered_days: platform days without a qualifying benefit (None while covered).
+    limit_days: after how many the rule fails. is_new: younger than half a year; protected_until: its last safe day.
+    restored_until, reopens_at, appeal_until: instants. cleared: the run and decision that closed it.
+    notice: the latest warning of the present episode.
+    """
+
+    state: State
+    at: dt.datetime
+    version: PolicyVersion
+    opened_at: dt.datetime | None = None
+    first_opened_on: dt.date | None = None
+    danger_at: dt.datetime | None = None
+    run: Run | None = None
+    run_at: dt.datetime | None = None
+    days_left: int | None = None
+    hours_left: int | None = None
+    in_force: bool = False
+    uncovered_since: dt.datetime | None = None
+    uncovered_days: int | None = None
+    limit_days: int = 0
+    is_new: bool = False
+    protected_until: dt.date | None = None
+    restored_on: dt.date | None = None
+    restored_until: dt.datetime | None = None
+    cleared: tuple[RunRow, Decision] | None = None
+    reopens_at: dt.datetime | None = None
+    appeal_until: dt.datetime | None = None
+    notice: Notice | None = None
+
+    @property
+    def safe_until(self) -> dt.date | None:
+        """The day of the run that threatens it."""
+        return None if self.run is None else self.run.on
+
+
+def banner(*, merchant_id: int, at: dt.datetime) -> Banner:
+    """The facts of the banner and the state card; a constant, small number of queries."""
+    found = standing.find(merchant_id=merchant_id, at=at)
+    if found is None:
+        return Banner(state=State.DRAFT, at=at, version=policies.current(at=at))
+    return _banner(found)
+
+
+def _banner(found: Facts) -> Banner:
+    at, policy = found.at, found.policy
+    is_open = found.status == Status.OPEN
+    run = found.threat if is_open else None
+    run_at = None if run is None else run.at
+    return Banner(
+        state=standing.state_of(found),
+        at=at,
+        version=found.ground.history.at(at),
+        opened_at=found.opened_at,
+        first_opened_on=found.first_opened_on,
+        danger_at=found.assessment.danger_at if is_open else None,
+        run=run,
+        run_at=run_at,
+        days_left=None if run is None else (run.on - platform_date(at)).days,
+        hours_left=None if run_at is None else int((run_at - at).total_seconds()) // 3600,
+        in_force=found.assessment.in_force,
+        uncovered_since=found.assessment.uncovered_since,
+        uncovered_days=uncovered_days(found.assessment.uncovered_since, at),
+        limit_days=policy.window_days,
+        is_new=danger.is_young(found.first_opened_on, policy, at),
+        protected_until=danger.old_enough_on(found.first_opened_on, policy) - DAY,
+        restored_on=_restored_on(found),
+        restored_until=found.restored_until,
+        notice=_latest(found),
+        **_after_clearance(found),
+    )
+
+
+def _restored_on(found: Facts) -> dt.date | None:
+    began = [row.from_at for row in found.protections if row.cause == "restored"]
+    return platform_date(max(began)) if began else None
+
+
+def _latest(found: Facts) -> Notice | None:
+    sent = {warning.sent_at for warning in found.episode}
+    return next((row for row in reversed(found.notices) if row.sent_at in sent), None)
+
+
+def _after_clearance(found: Facts) -> dict[str, Any]:
+    if found.status != Status.CLEARED:
+        return {}
+    told = [
+        pair for pair in decisions.of_merchant(merchant_id=found.merchant_id) if pair[1].outcome == "cleared"
+    ]
+    if not told or found.closed_at is None:
+        return {}
+    return {
+        "cleared": told[-1],
+        "reopens_at": found.closed_at + dt.timedelta(days=found.policy.reopen_wait_days),
+        "appeal_until": told[-1][0].at + dt.timedelta(days=APPEAL_DAYS),
+    }
+
+
+def popup(*, merchant_id: int, user_id: int, at: dt.datetime, found: Banner) -> Notice | None:
+    """The warning that a person has not been shown yet: the latest one while the program is threatened.
+
+    A receipt (popup, seen) of that person ends it, so each warning pops up once a person.
+    """
+    if found.notice is None or found.run is None or found.notice.for_run_on != found.run.on:
+        return None
+    told = Receipt.objects.of(merchant_id).filter(
+        notice=found.notice, channel=ReceiptChannel.POPUP, user_id=user_id
+    )
+    return None if told.exists() else found.notice
+
+
+class DayRow(TypedDict):
+    """One platform day of the strip: covered, uncovered, uncounted (in force, not counted) or future."""
+
+    date: dt.date
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceRow:
+    """One benefit in the window. reason: counted, or why not: `kind` (never counts), `stock`, `audience`, `worth`
+    (paper), `short` (counts only while it runs), `later` (not in force yet), `before` (not in force in the window).
+
+    spans: platform days [first, day after the last or None) with whether they counted. days: how many counted.
+    configured: instants in the window that counted as configuring.
+    """
+
+    benefit: Benefit
+    kind: str
+    counted: bool
+    reason: str
+    days: int
+    spans: list[tuple[dt.date, dt.date | None, bool]] = field(default_factory=list)
+    configured: list[dt.datetime] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Everything the status and evidence pages show. runs: the next ones, whoever they threaten."""
+
+    banner: Banner
+    qualifying: list[Benefit]
+    strip: list[DayRow]
+    evidence: list[EvidenceRow]
+    runs: list[Run]
+    window: Span
+
+
+def page(*, merchant_id: int, at: dt.datetime, ahead_days: int = 0, next_runs: int = 3) -> Page:
+    """State, dates, the strip of the window (and of days ahead), the benefits with what counted, the next runs."""
+    found = standing.find(merchant_id=merchant_id, at=at)
+    history = policies.history() if found is None else found.ground.history
+    done = frozenset() if found is None else found.ground.done
+    shown = Banner(state=State.DRAFT, at=at, version=history.at(at)) if found is None else _banner(found)
+    policy = shown.version.policy
+    window = Span(at - policy.window, at + ahead_days * DAY)
+    rows = evidence(merchant_id=merchant_id, at=at, policy=policy, until=window.end)
+    return Page(
+        banner=shown,
+        qualifying=standing.qualifying(merchant_id=merchant_id, at=at, policy=policy),
+        strip=strip(rows, window, at),
+        evidence=rows,
+        runs=list(islice(runs.coming_runs(history, at, done), next_runs)),
+        window=window,
+    )
+
+
+def evidence(
+    *, merchant_id: int, at: dt.datetime, policy: Policy, until: dt.datetime | None = None
+) -> list[EvidenceRow]:
+    """Each benefit of the window before `at` with what counted of it and why the rest did not."""
+    end = until or at
+    found = coverage.stretches(merchant_id=merchant_id, start=at - policy.window, end=max(end, at + DAY / 24))
+    return [_evidence(each, policy, at, end) for each in found]
+
+
+def _evidence(each: BenefitStretches, policy: Policy, at: dt.datetime, end: dt.datetime) -> EvidenceRow:
+    counts = policy.counts(each.kind) and policy.counting_basis is not CountingBasis.CONFIGURED
+    past = clip(each.in_force, Span(None, at + dt.timedelta(microseconds=1)))
+    shown = clip(each.in_force, Span(None, end))
+    configured = [row.at for row in each.configured if row.at <= at and policy.counts(each.kind)]
+    if policy.counting_basis is CountingBasis.IN_FORCE:
+        configured = []
+    reason = _reason(each, policy, past, configured)
+    return EvidenceRow(
+        benefit=each.benefit,
+        kind=each.kind,
+        counted=reason == "counted",
+        reason=reason,
+        days=len(_days_of(past, at)) if counts else 0,
+        spans=[_as_days(span, counts) for span in shown],
+        configured=configured,
+    )
+
+
+def _reason(each: BenefitStretches, policy: Policy, past: Spans, configured: list[dt.datetime]) -> str:
+    if not policy.counts(each.kind):
+        return "kind"
+    if configured or (past and policy.counting_basis is not CountingBasis.CONFIGURED):
+        return "counted"
+    if each.paper:
+        return each.paper[0]
+    return "later" if each.in_force else "before"
+
+
+def _as_days(span: Span, counted: bool) -> tuple[dt.date, dt.date | None, bool]:
+    first = platform_date(span.start) if span.start is not None else dt.date.min
+    if span.end is None:
+        return first, None, counted
+    return first, platform_date(span.end - dt.timedelta(microseconds=1)) + DAY, counted
+
+
+def _days_of(spans: Spans, at: dt.datetime) -> set[dt.date]:
+    days: set[dt.date] = set()
+    for span in spans:
+        first, after, _counted = _as_days(span, True)
+        last = platform_date(at) if after is None else after - DAY
+        days.update(first + n * DAY for n in range((last - first).days + 1))
+    return days
+
+
+def strip(rows: list[EvidenceRow], window: Span, at: dt.datetime) -> list[DayRow]:
+    """One row a platform day of the window. Past days say what was; days ahead say what is set up for them."""
+    assert window.start is not None and window.end is not None
+    counted = _Days(rows, counted=True)
+    other = _Days(rows, counted=False)
+    today, day, last = platform_date(at), platform_date(window.start) + DAY, platform_date(window.end)
+    days = []
+    while day <= last:
+        if day > today:
+            state = "covered" if day in counted else "future"
+        else:
+            state = "covered" if day in counted else "uncounted" if day in other else "uncovered"
+        days.append(DayRow(date=day, state=state))
+        day += DAY
+    return days
+
+
+class _Days:
+    """The days that some spans touch; open ends reach on."""
+
+    def __init__(self, rows: list[EvidenceRow], *, counted: bool) -> None:
+        self.spans = [
+            (first, after) for row in rows for first, after, counts in row.spans if counts is counted
+        ]
+        if counted:
+            days = [platform_date(at) for row in rows for at in row.configured]
+            self.spans += [(day, day + DAY) for day in days]
+
+    def __contains__(self, day: dt.date) -> bool:
+        return any(first <= day and (after is None or day < after) for first, after in self.spans)
+
+
+def notices(*, merchant_id: int) -> list[tuple[Notice, list[Receipt]]]:
+    """Every notice with its receipts, the latest first. Two queries."""
+    rows = list(Notice.objects.of(merchant_id).order_by("-sent_at", "-id"))
+    receipts: dict[int, list[Receipt]] = {}
+    for receipt in Receipt.objects.of(merchant_id).select_related("user").order_by("at", "id"):
+        receipts.setdefault(receipt.notice_id, []).append(receipt)
+    return [(row, receipts.get(row.pk, [])) for row in rows]

@@ -1,0 +1,128 @@
+"""Files of orders on their way in: the job a person or a command began, and the names of columns it taught us.
+
+The lines themselves pass through `members_stagedorder`, an unlogged table without merchant or policy that the
+migration makes by hand: COPY refuses tables with row security, and the file can always be read again.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from members.lib.fields import PublicIdField
+from members.models.base import TenantModel
+from members.models.merchants import Channel
+
+
+class ImportState(models.TextChoices):
+    """queued -> checking -> checked -> running -> done; failed and cancelled keep what was posted."""
+
+    QUEUED = "queued", _("Waiting to be checked")
+    CHECKING = "checking", _("Being checked")
+    CHECKED = "checked", _("Checked")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+OPEN_STATES = (ImportState.QUEUED, ImportState.CHECKING, ImportState.CHECKED, ImportState.RUNNING)
+WORKED_STATES = (ImportState.QUEUED, ImportState.CHECKING, ImportState.RUNNING)
+
+
+class ImportJob(TenantModel):
+    """One file of orders. `position` is how many of its orders, in order of arrival, are posted.
+
+    `at` is when all of its orders arrive: the instant the run began, kept through every resume. Counters of rows are
+    of the whole file; those of orders move with `position`, in the transaction that posts.
+    """
+
+    public_id = PublicIdField()
+    file_name = models.CharField(_("file"), max_length=200)
+    stored_as = models.CharField(max_length=200)  # below UPLOADS_DIR
+    sha256 = models.CharField(max_length=64)
+    size = models.BigIntegerField(_("size"))
+    channel = models.CharField(_("channel"), max_length=16, choices=Channel.choices)
+    declared_source = models.CharField(_("where the consent comes from"), max_length=200, blank=True)
+    columns = models.JSONField(default=dict)  # field -> header
+    headers = models.JSONField(default=list)  # of the file, in its order
+    encoding = models.CharField(_("encoding"), max_length=16, blank=True)
+    state = models.CharField(
+        _("state"), max_length=9, choices=ImportState.choices, default=ImportState.QUEUED
+    )
+    starts_itself = models.BooleanField(default=False)  # from checked to running without a person
+    cancel_asked = models.BooleanField(default=False)
+    failure = models.TextField(blank=True)
+    notes = models.JSONField(default=list)  # what a person should know although it is no error
+    rejects_as = models.CharField(max_length=200, blank=True)  # below UPLOADS_DIR
+
+    rows = models.BigIntegerField(_("rows"), default=0)
+    rejected = models.BigIntegerField(_("rejected rows"), default=0)
+    total_orders = models.BigIntegerField(default=0)
+    people = models.BigIntegerField(default=0)  # buyers the file names
+    first_at = models.DateTimeField(null=True)
+    last_at = models.DateTimeField(null=True)
+    amount_minor = models.BigIntegerField(default=0)
+
+    position = models.BigIntegerField(default=0)
+    created = models.BigIntegerField(_("new orders"), default=0)
+    changed = models.BigIntegerField(_("changed orders"), default=0)
+    unchanged = models.BigIntegerField(_("unchanged orders"), default=0)
+    lines = models.BigIntegerField(_("lines"), default=0)
+    refunds = models.BigIntegerField(_("refunds"), default=0)
+    members_created = models.BigIntegerField(_("new members"), default=0)
+
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
+    by_label = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(_("uploaded"))
+    at = models.DateTimeField(_("arrival of its orders"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    worker = models.CharField(max_length=120, blank=True)  # host:pid:token of the process at work
+    leased_until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("order import")
+        verbose_name_plural = _("order imports")
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "public_id"], name="import_public_id_unique"),
+            models.UniqueConstraint(
+                fields=["merchant", "sha256"],
+                condition=models.Q(state__in=[str(state) for state in OPEN_STATES]),
+                name="import_one_open_per_file",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=ImportState.values), name="import_state_known"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["merchant", "-created_at"], name="import_by_age"),
+            models.Index(
+                fields=["leased_until"],
+                condition=models.Q(state__in=[str(state) for state in WORKED_STATES]),
+                name="import_being_worked",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to come."""
+        return self.state in OPEN_STATES
+
+    @property
+    def is_worked(self) -> bool:
+        """Whether a worker has it, or should."""
+        return self.state in WORKED_STATES
+
+
+class ColumnName(TenantModel):
+    """A header that a merchant's files use for one of our fields: the saved mapping."""
+
+    header = models.CharField(max_length=100)
+    field = models.CharField(max_length=24)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["merchant", "header"], name="column_name_once")]

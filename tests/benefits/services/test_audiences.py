@@ -1,0 +1,98 @@
+"""A named audience: empty it makes a paper benefit, its first member turns the benefit on, its last one off."""
+
+from __future__ import annotations
+
+import pytest
+
+from benefits.models import BenefitRevision, Coverage
+from benefits.services import benefits
+from benefits.services.audiences import observe
+from members.lib import tenant as tenancy
+from members.models import Member, Tier, TierMove, TierStanding
+from members.services import members, programs, tier_rules
+from members.services.audit import Actor
+from tests.benefits.services.test_benefits import DAY
+
+JOB = Actor.job("test")
+LADDER = [{"code": "base"}, {"code": "gold", "all": {"spend_minor": 100_000}}]
+
+
+@pytest.fixture
+def shop(cast, noon):
+    with tenancy.tenant(cast.shop.pk):
+        programs.open_program(merchant_id=cast.shop.pk, at=noon, actor=JOB)
+        tier_rules.configure(merchant_id=cast.shop.pk, at=noon, actor=JOB, ladder=LADDER)
+        yield cast.shop
+
+
+def join(shop, at) -> Member:
+    return members.join(
+        merchant_id=shop.pk, at=at, actor=JOB, channel="web", external_id="someone", phone="", source="page"
+    )
+
+
+def move(shop, member, to_code, at):
+    tiers = {tier.code: tier for tier in Tier.objects.of(shop)}
+    was = TierStanding.objects.of(shop).filter(member=member).first()
+    TierMove.objects.create(
+        merchant=shop, member=member, at=at, from_tier=was.tier if was else tiers["base"], to_tier=tiers[to_code],
+        cause="staff", rules_version=1, spend_minor=0, orders=0, active_days=0, points_earned=0, growth=0,
+    )  # fmt: skip
+    TierStanding.objects.update_or_create(
+        merchant=shop, member=member, defaults={"tier": tiers[to_code], "since": at}
+    )
+
+
+def publish(shop, at, codes):
+    return benefits.publish_benefit(
+        merchant_id=shop.pk, at=at, actor=JOB, kind="coupon", audience={"tiers": codes}
+    )
+
+
+def spans(shop):
+    rows = Coverage.objects.of(shop).filter(kind="coupon")
+    return [(span.start, span.end) for row in rows for span in row.in_force]
+
+
+def test_the_first_and_the_last_member_of_a_tier_turn_the_benefit_on_and_off(shop, noon):
+    publish(shop, noon, ["gold"])
+    member = join(shop, noon + DAY)
+    assert spans(shop) == []
+
+    move(shop, member, "gold", noon + 2 * DAY)
+    assert observe(merchant_id=shop.pk, at=noon + 3 * DAY) == 1
+    assert observe(merchant_id=shop.pk, at=noon + 3 * DAY) == 0
+    move(shop, member, "base", noon + 5 * DAY)
+    assert observe(merchant_id=shop.pk, at=noon + 6 * DAY) == 1
+
+    assert spans(shop) == [(noon + 2 * DAY, noon + 5 * DAY)]
+    assert Coverage.objects.of(shop).get().configured_at == []
+    assert [row.configures for row in BenefitRevision.objects.of(shop).order_by("number")] == [False] * 3
+
+
+def test_who_never_moved_is_in_the_lowest_tier(shop, noon):
+    join(shop, noon)
+
+    publish(shop, noon + DAY, ["base"])
+
+    assert spans(shop) == [(noon + DAY, None)]
+
+
+def test_a_tier_that_somebody_holds_is_no_empty_audience(shop, noon):
+    move(shop, join(shop, noon), "gold", noon)
+
+    publish(shop, noon + DAY, ["gold"])
+    publish(shop, noon + 2 * DAY, ["base"])
+
+    assert spans(shop) == [(noon + DAY, None)]
+    assert BenefitRevision.objects.of(shop).filter(audience_empty=True).count() == 1
+
+
+def test_observing_works_while_the_program_is_closed(shop, noon):
+    publish(shop, noon, ["gold"])
+    member = join(shop, noon)
+    programs.close_program(merchant_id=shop.pk, at=noon + DAY, actor=JOB)
+    move(shop, member, "gold", noon + 2 * DAY)
+
+    assert observe(merchant_id=shop.pk, at=noon + 3 * DAY) == 1
+    assert spans(shop) == [(noon + 2 * DAY, None)]

@@ -1,0 +1,353 @@
+"""The program's settings, its tiers and its point rule, over HTTP and without a script."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from members.lib import tenant as tenancy
+from members.models import Program, Role, RulesVersion, Staff, Tier, TierStanding
+from members.selectors import rules as rules_of
+from members.selectors import setup_guide
+from members.services import members, orders, programs
+from members.services.audit import Actor
+from members.services.orders import LineIn, OrderIn
+
+JOB = Actor.job("test")
+
+
+@pytest.fixture
+def owner(client, cast):
+    client.force_login(cast.owner)
+    client.cookies["django_language"] = "en"
+    return client
+
+
+@pytest.fixture
+def analyst(client, cast):
+    with tenancy.platform():
+        Staff.objects.filter(user=cast.clerk).update(role=Role.ANALYST)
+    client.force_login(cast.clerk)
+    return client
+
+
+def program_of(shop):
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        return Program.objects.get(pk=shop.pk)
+
+
+def version_of(shop):
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        return rules_of.version_at(merchant_id=shop.pk, at=timezone.now())
+
+
+def ladder_of(shop):
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        names = dict(Tier.objects.of(shop).values_list("id", "name"))
+    return [(names[rung["tier"]], rung["requirements"]) for rung in version_of(shop).ladder]
+
+
+def guide_of(shop, has_benefit=False):
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        program = Program.objects.get(pk=shop.pk)
+        tasks = setup_guide.tasks(program=program, at=timezone.now(), has_benefit=has_benefit)
+    return {task.key for task in tasks if task.is_done}
+
+
+def ladder_form(*rows, **more):
+    """What a browser sends for these rows of (code, name, spend, orders)."""
+    form = {"window_days": "365", "validity_months": "12", "grace_days": "0", "downgrade": "to_qualified"}
+    for place, (code, name, spend, count) in enumerate(rows):
+        values = {"code": code, "name": name, "needs": "all", "spend_minor": spend, "orders": count}
+        form |= {f"t{place}-{key}": value for key, value in values.items()}
+    return form | more
+
+
+BASE = ("base", "Member", "", "")
+
+
+def test_a_draft_opens_with_defaults_in_one_press(owner, cast):
+    page = owner.get("/program/").content.decode()
+    assert "Open program" in page
+    assert "from ¥1,000.00 in 365 days" in page
+
+    response = owner.post("/program/open", follow=True)
+
+    assert response.status_code == 200
+    assert program_of(cast.shop).status == "open"
+    assert ladder_of(cast.shop) == [
+        ("Member", {}),
+        ("Silver", {"spend_minor": 100_000}),
+        ("Gold", {"spend_minor": 500_000}),
+    ]
+    assert version_of(cast.shop).per_major == 1
+
+
+def test_a_ladder_that_somebody_chose_is_not_replaced_by_opening(owner, cast):
+    owner.post("/program/tiers", ladder_form(BASE))
+
+    owner.post("/program/open")
+
+    assert program_of(cast.shop).status == "open"
+    assert ladder_of(cast.shop) == [("Member", {})]
+
+
+def test_opening_twice_and_closing_twice_are_refused(owner, cast):
+    owner.post("/program/open")
+    assert owner.post("/program/open").status_code == 422
+    opened_at = program_of(cast.shop).opened_at
+
+    assert owner.post("/program/close").status_code == 302
+    assert owner.post("/program/close").status_code == 422
+    assert program_of(cast.shop).status == "closed"
+    owner.post("/program/open")
+
+    assert (program_of(cast.shop).status, program_of(cast.shop).opened_at) == ("open", opened_at)
+
+
+def test_opening_and_closing_need_a_post(owner, cast):
+    assert owner.get("/program/open").status_code in (403, 405)
+    assert owner.get("/program/close").status_code in (403, 405)
+    assert program_of(cast.shop).status == "draft"
+
+
+def test_the_name_is_changed_and_ticked_off(owner, cast):
+    assert "name" not in guide_of(cast.shop)
+
+    same = owner.post("/program/", {"name": "Swallow Valley"})
+    empty = owner.post("/program/", {"name": "  "})
+    owner.post("/program/", {"name": " Swallow  Club "})
+
+    assert (same.status_code, empty.status_code) == (302, 422)
+    assert program_of(cast.shop).name == "Swallow Club"
+    assert "name" in guide_of(cast.shop)
+
+
+def test_an_address_of_another_site_is_not_gone_back_to(owner):
+    assert owner.post("/program/", {"name": "A", "next": "https://example.org/"})["Location"] == "/program/"
+    assert owner.post("/program/", {"name": "A", "next": "/"})["Location"] == "/"
+
+
+def test_five_tasks_are_done_in_any_order(owner, cast):
+    assert guide_of(cast.shop) == set()
+
+    owner.post("/program/points", {"per_major": "1", "times_base": "1"})
+    assert guide_of(cast.shop) == {"points"}
+    owner.post("/program/tiers", ladder_form(BASE, ("silver", "Silver", "1000", "")))
+    assert guide_of(cast.shop, has_benefit=True) == {"points", "tiers", "benefit"}
+
+
+def test_an_analyst_reads_and_changes_nothing(analyst, cast):
+    for page in ("/program/", "/program/tiers", "/program/points"):
+        assert analyst.get(page).status_code == 200
+    for page in ("/program/", "/program/open", "/program/close", "/program/tiers", "/program/points"):
+        assert analyst.post(page, {"name": "Mine"}).status_code == 403
+
+    assert program_of(cast.shop).status == "draft"
+
+
+# --- tiers
+
+
+def test_a_draft_is_offered_three_tiers(owner, cast):
+    page = owner.get("/program/tiers").content.decode()
+
+    assert 'value="1000.00"' in page
+    assert 'value="5000.00"' in page
+    assert version_of(cast.shop).number == 1
+
+
+def test_a_ladder_is_saved_with_amounts_as_people_type_them(owner, cast):
+    form = ladder_form(BASE, ("", "银卡", "１，０００ 元", ""), ("", "金卡", "¥5,000.50", "3"))
+
+    response = owner.post("/program/tiers", form | {"t2-needs": "any"})
+
+    assert response.status_code == 302
+    assert ladder_of(cast.shop) == [
+        ("Member", {}),
+        ("银卡", {"spend_minor": 100_000}),
+        ("金卡", {"spend_minor": 500_050, "orders": 3}),
+    ]
+    assert [rung["needs"] for rung in version_of(cast.shop).ladder] == ["all", "all", "any"]
+
+
+def test_a_ladder_out_of_order_is_refused_with_both_numbers(owner, cast):
+    form = ladder_form(BASE, ("silver", "Silver", "1000", "5"), ("gold", "Gold", "500", "3"))
+
+    response = owner.post("/program/tiers", form)
+    page = response.content.decode()
+
+    assert response.status_code == 422
+    assert (
+        "Gold asks for ¥500.00, less than the lower tier Silver with ¥1,000.00. Raise it, or swap the two."
+        in page
+    )
+    assert (
+        "Gold asks for 3 orders, fewer than the lower tier Silver with 5. Raise it, or swap the two." in page
+    )
+    assert version_of(cast.shop).number == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([("a", "A", "", "")], "A needs a spend, a number of orders, or both."),
+        ([("a", "A", "1000", ""), ("b", "B", "1000", "")], "B asks for exactly what A asks for"),
+        ([("a", "A", "12,5x", "")], "“12,5x” is not a number."),
+        ([("a", "A", "1.005", "")], "“1.005” has more than 2 decimals."),
+        ([("a", "A", "0", "")], "An amount lies between 0.01 and"),
+        ([("a", "A", "", "1.5")], "“1.5” is not a whole number from 1 to 1,000,000."),
+        ([("a", "", "10", "")], "This field is required."),
+        ([("a", "A", "10", ""), ("a", "B", "20", "")], "code of its own"),
+    ],
+)
+def test_what_is_wrong_with_a_tier_is_said_and_entries_are_kept(owner, cast, rows, says):
+    response = owner.post("/program/tiers", ladder_form(BASE, *rows))
+    page = response.content.decode()
+
+    assert response.status_code == 422
+    assert says in page
+    assert all(f'value="{value}"' in page for row in rows for value in row[1:] if value)
+    assert version_of(cast.shop).number == 1
+
+
+def test_a_row_comes_and_goes_without_a_script(owner, cast):
+    form = ladder_form(BASE, ("silver", "Silver", "not yet", ""), ("gold", "Gold", "500", ""))
+
+    added = owner.post("/program/tiers", form | {"add": "1"})
+    removed = owner.post("/program/tiers", form | {"remove": "1"})
+
+    assert added.status_code == removed.status_code == 200
+    assert [row["name"].value() for row in added.context["row_forms"]] == ["Member", "Silver", "Gold", ""]
+    assert 'value="not yet"' in added.content.decode()
+    assert [row["name"].value() for row in removed.context["row_forms"]] == ["Member", "Gold"]
+    assert version_of(cast.shop).number == 1
+
+
+def test_the_lowest_tier_cannot_be_taken_out(owner):
+    response = owner.post("/program/tiers", ladder_form(BASE) | {"remove": "0"})
+
+    assert [row["name"].value() for row in response.context["row_forms"]] == ["Member"]
+
+
+def test_a_tier_that_members_hold_needs_somewhere_for_them_to_go(owner, cast):
+    at = timezone.now() - dt.timedelta(days=1)
+    owner.post(
+        "/program/tiers", ladder_form(BASE, ("silver", "Silver", "10", ""), ("gold", "Gold", "50", ""))
+    )
+    owner.post("/program/open")
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        now = timezone.now()
+        who = {"merchant_id": cast.shop.pk, "at": now, "actor": JOB}
+        member = members.join(channel="web", external_id="u1", joined_at=at, **who)
+        orders.put_order(order=OrderIn("o1", [LineIn("s", 1, 2_000)], member_id=member.pk), **who)
+    shorter = ladder_form(BASE, ("gold", "Gold", "50", ""))
+
+    refused = owner.post("/program/tiers", shorter)
+    assert refused.status_code == 422
+    assert "Choose where the members of Silver go." in refused.content.decode()
+    assert len(version_of(cast.shop).ladder) == 3
+
+    assert owner.post("/program/tiers", shorter | {"target_silver": "gold"}).status_code == 302
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        assert TierStanding.objects.select_related("tier").get(member_id=member.pk).tier.code == "gold"
+
+
+def test_an_edit_lifts_members_at_once(owner, cast):
+    owner.post("/program/tiers", ladder_form(BASE, ("silver", "Silver", "1000", "")))
+    owner.post("/program/open")
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        who = {"merchant_id": cast.shop.pk, "at": timezone.now(), "actor": JOB}
+        member = members.join(channel="web", external_id="u1", **who)
+        orders.put_order(order=OrderIn("o1", [LineIn("s", 1, 2_000)], member_id=member.pk), **who)
+
+    owner.post("/program/tiers", ladder_form(BASE, ("silver", "Silver", "20", "")))
+
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        assert TierStanding.objects.select_related("tier").get(member_id=member.pk).tier.code == "silver"
+
+
+# --- points
+
+
+def test_the_rule_is_saved_and_what_the_page_does_not_show_stays(owner, cast):
+    owner.post("/program/tiers", ladder_form(BASE, ("silver", "Silver", "1000", "")))
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        from members.services import point_rules
+
+        point_rules.configure(
+            merchant_id=cast.shop.pk,
+            at=timezone.now(),
+            actor=JOB,
+            per_major=Decimal(1),
+            clawback="within_balance",
+        )
+
+    response = owner.post(
+        "/program/points", {"per_major": "１.5", "times_base": "1", "times_silver": "1.20", "example": ""}
+    )
+
+    version = version_of(cast.shop)
+    assert response.status_code == 302
+    assert (version.per_major, version.clawback) == (Decimal("1.5"), "within_balance")
+    assert list(version.tier_multipliers.values()) == ["1.2"]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"per_major": "-1"}, "“-1” does not lie between 0 and 1,000,000."),
+        ({"per_major": "one"}, "“one” is not a number."),
+        ({"per_major": "0.1234567"}, "“0.1234567” has more than 6 decimals."),
+        ({"per_major": "NaN"}, "“NaN” is not a number."),
+        ({"times_base": "1e9"}, "“1e9” does not lie between 0 and 1,000."),
+        ({"per_major": ""}, "This field is required."),
+    ],
+)
+def test_a_rate_that_cannot_be_is_refused(owner, cast, values, says):
+    response = owner.post("/program/points", {"per_major": "1", "times_base": "1", **values})
+
+    assert response.status_code == 422
+    assert says in response.content.decode()
+    assert version_of(cast.shop).number == 1
+
+
+def test_the_example_recalculates_by_its_button_and_saves_nothing(owner, cast):
+    owner.post("/program/tiers", ladder_form(BASE, ("silver", "Silver", "1000", "")))
+    typed = {"per_major": "1", "times_base": "1", "times_silver": "1.2", "example": "268", "recalculate": "1"}
+
+    page = owner.post("/program/points", typed).content.decode()
+
+    assert "¥268.00 × 1 × 1.2 = 321.6, rounded down to 321" in page
+    assert "<html" in page
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        assert RulesVersion.objects.of(cast.shop).count() == 2
+
+
+def test_the_example_recalculates_as_a_piece(owner, cast):
+    typed = {"per_major": "2", "times_base": "1", "example": "9.99"}
+
+    page = owner.post("/program/points", typed, headers={"HX-Request": "true"}).content.decode()
+    half = owner.post("/program/points", typed | {"per_major": "2x"}, headers={"HX-Request": "true"})
+
+    assert "¥9.99 × 2 × 1 = 19.98, rounded down to 19" in page
+    assert "<html" not in page
+    assert "not a number yet" in half.content.decode()
+    assert version_of(cast.shop).number == 1
+
+
+def test_a_program_that_a_clearance_closed_opens_again_only_after_the_wait(owner, cast):
+    owner.post("/program/open")
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        program = programs.lock_for_close(merchant_id=cast.shop.pk)
+        programs.begin_closure(program=program, at=timezone.now(), kind="cleared", actor=JOB)
+
+    response = owner.post("/program/open")
+
+    assert response.status_code == 422
+    assert program_of(cast.shop).status == "cleared"
+    assert owner.get("/program/").status_code == 200
