@@ -100,7 +100,6 @@ def fill(programs: int) -> None:
     with connections["owner"].cursor() as cursor:
         cursor.execute(FILL.format(n=programs, each=BENEFITS_EACH))
         cursor.execute("vacuum analyze")
-        cursor.execute("checkpoint")
 
 
 def check_standings(programs: int) -> None:

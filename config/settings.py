@@ -59,6 +59,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "members.web.request_id.RequestIdMiddleware",
     "members.web.middleware.HealthMiddleware",  # outside everything: answers while the database is down
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

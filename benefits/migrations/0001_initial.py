@@ -10,205 +10,425 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('members', '0001_initial'),
+        ("members", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CoverageDue',
+            name="CoverageDue",
             fields=[
-                ('merchant', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='members.merchant')),
-                ('changed_at', models.DateTimeField()),
+                (
+                    "merchant",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="members.merchant",
+                    ),
+                ),
+                ("changed_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Benefit',
+            name="Benefit",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', members.lib.fields.PublicIdField(default=members.lib.fields.opaque_id, editable=False, max_length=24)),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('kind', models.CharField(max_length=24, verbose_name='kind')),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('published', 'Published'), ('paused', 'Paused'), ('ended', 'Ended')], default='draft', max_length=9, verbose_name='status')),
-                ('audience_empty', models.BooleanField(default=False)),
-                ('worthless', models.BooleanField(default=False)),
-                ('stock', models.IntegerField(blank=True, null=True, verbose_name='stock')),
-                ('revision', models.IntegerField(default=0)),
-                ('from_at', models.DateTimeField(blank=True, null=True, verbose_name='from')),
-                ('to_at', models.DateTimeField(blank=True, null=True, verbose_name='to')),
-                ('published_at', models.DateTimeField(blank=True, null=True, verbose_name='published')),
-                ('revision_at', models.DateTimeField(blank=True, null=True)),
-                ('settings', models.JSONField(default=dict, verbose_name='settings')),
-                ('audience', models.JSONField(default=benefits.models.benefits.everyone, verbose_name='audience')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.merchant')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "public_id",
+                    members.lib.fields.PublicIdField(
+                        default=members.lib.fields.opaque_id, editable=False, max_length=24
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("kind", models.CharField(max_length=24, verbose_name="kind")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("published", "Published"),
+                            ("paused", "Paused"),
+                            ("ended", "Ended"),
+                        ],
+                        default="draft",
+                        max_length=9,
+                        verbose_name="status",
+                    ),
+                ),
+                ("audience_empty", models.BooleanField(default=False)),
+                ("worthless", models.BooleanField(default=False)),
+                ("stock", models.IntegerField(blank=True, null=True, verbose_name="stock")),
+                ("revision", models.IntegerField(default=0)),
+                ("from_at", models.DateTimeField(blank=True, null=True, verbose_name="from")),
+                ("to_at", models.DateTimeField(blank=True, null=True, verbose_name="to")),
+                ("published_at", models.DateTimeField(blank=True, null=True, verbose_name="published")),
+                ("revision_at", models.DateTimeField(blank=True, null=True)),
+                ("settings", models.JSONField(default=dict, verbose_name="settings")),
+                (
+                    "audience",
+                    models.JSONField(default=benefits.models.benefits.everyone, verbose_name="audience"),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'benefit',
-                'verbose_name_plural': 'benefits',
+                "verbose_name": "benefit",
+                "verbose_name_plural": "benefits",
             },
         ),
         migrations.CreateModel(
-            name='BenefitRevision',
+            name="BenefitRevision",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('number', models.IntegerField()),
-                ('at', models.DateTimeField(verbose_name='time')),
-                ('action', models.CharField(choices=[('publish', 'Published'), ('change', 'Changed'), ('pause', 'Paused'), ('resume', 'Resumed'), ('end', 'Ended'), ('stock', 'Stock changed'), ('audience', 'Audience changed')], max_length=8, verbose_name='action')),
-                ('configures', models.BooleanField(default=False)),
-                ('audience_empty', models.BooleanField(default=False)),
-                ('worthless', models.BooleanField(default=False)),
-                ('stock', models.IntegerField(null=True, verbose_name='stock')),
-                ('from_at', models.DateTimeField(null=True, verbose_name='from')),
-                ('to_at', models.DateTimeField(null=True, verbose_name='to')),
-                ('kind', models.CharField(max_length=24, verbose_name='kind')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('settings', models.JSONField(default=dict, verbose_name='settings')),
-                ('audience', models.JSONField(default=benefits.models.benefits.everyone, verbose_name='audience')),
-                ('actor_label', models.CharField(blank=True, max_length=120, verbose_name='who')),
-                ('reason', models.CharField(blank=True, max_length=500, verbose_name='reason')),
-                ('benefit', members.lib.fields.TenantForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='benefits.benefit')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.merchant')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("number", models.IntegerField()),
+                ("at", models.DateTimeField(verbose_name="time")),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("publish", "Published"),
+                            ("change", "Changed"),
+                            ("pause", "Paused"),
+                            ("resume", "Resumed"),
+                            ("end", "Ended"),
+                            ("stock", "Stock changed"),
+                            ("audience", "Audience changed"),
+                        ],
+                        max_length=8,
+                        verbose_name="action",
+                    ),
+                ),
+                ("configures", models.BooleanField(default=False)),
+                ("audience_empty", models.BooleanField(default=False)),
+                ("worthless", models.BooleanField(default=False)),
+                ("stock", models.IntegerField(null=True, verbose_name="stock")),
+                ("from_at", models.DateTimeField(null=True, verbose_name="from")),
+                ("to_at", models.DateTimeField(null=True, verbose_name="to")),
+                ("kind", models.CharField(max_length=24, verbose_name="kind")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("settings", models.JSONField(default=dict, verbose_name="settings")),
+                (
+                    "audience",
+                    models.JSONField(default=benefits.models.benefits.everyone, verbose_name="audience"),
+                ),
+                ("actor_label", models.CharField(blank=True, max_length=120, verbose_name="who")),
+                ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason")),
+                (
+                    "benefit",
+                    members.lib.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="revisions",
+                        to="benefits.benefit",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'benefit revision',
-                'verbose_name_plural': 'benefit revisions',
-                'ordering': ['benefit_id', 'number'],
+                "verbose_name": "benefit revision",
+                "verbose_name_plural": "benefit revisions",
+                "ordering": ["benefit_id", "number"],
             },
         ),
         migrations.CreateModel(
-            name='CatalogueSku',
+            name="CatalogueSku",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('sku', models.CharField(max_length=64, verbose_name='SKU')),
-                ('name', models.CharField(blank=True, max_length=160, verbose_name='name')),
-                ('list_minor', models.BigIntegerField(verbose_name='list price')),
-                ('changed_at', models.DateTimeField()),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.merchant')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("sku", models.CharField(max_length=64, verbose_name="SKU")),
+                ("name", models.CharField(blank=True, max_length=160, verbose_name="name")),
+                ("list_minor", models.BigIntegerField(verbose_name="list price")),
+                ("changed_at", models.DateTimeField()),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'catalogue item',
-                'verbose_name_plural': 'catalogue',
+                "verbose_name": "catalogue item",
+                "verbose_name_plural": "catalogue",
             },
         ),
         migrations.CreateModel(
-            name='Coverage',
+            name="Coverage",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=24)),
-                ('in_force', benefits.lib.multirange.SpansField()),
-                ('configured_at', django.contrib.postgres.fields.ArrayField(base_field=models.DateTimeField(), default=list, size=None)),
-                ('force_from', django.contrib.postgres.fields.ArrayField(base_field=models.DateTimeField(null=True), default=list, size=None)),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.merchant')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=24)),
+                ("in_force", benefits.lib.multirange.SpansField()),
+                (
+                    "configured_at",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.DateTimeField(), default=list, size=None
+                    ),
+                ),
+                (
+                    "force_from",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.DateTimeField(null=True), default=list, size=None
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.merchant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='MemberPrice',
+            name="MemberPrice",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('tier_code', models.CharField(blank=True, max_length=32, verbose_name='tier')),
-                ('price_minor', models.BigIntegerField(verbose_name='member price')),
-                ('list_minor', models.BigIntegerField(verbose_name='list price')),
-                ('from_at', models.DateTimeField()),
-                ('to_at', models.DateTimeField(null=True)),
-                ('benefit', members.lib.fields.TenantForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='prices', to='benefits.benefit')),
-                ('item', members.lib.fields.TenantForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='prices', to='benefits.cataloguesku')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.merchant')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("tier_code", models.CharField(blank=True, max_length=32, verbose_name="tier")),
+                ("price_minor", models.BigIntegerField(verbose_name="member price")),
+                ("list_minor", models.BigIntegerField(verbose_name="list price")),
+                ("from_at", models.DateTimeField()),
+                ("to_at", models.DateTimeField(null=True)),
+                (
+                    "benefit",
+                    members.lib.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="prices",
+                        to="benefits.benefit",
+                    ),
+                ),
+                (
+                    "item",
+                    members.lib.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="prices",
+                        to="benefits.cataloguesku",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'member price',
-                'verbose_name_plural': 'member prices',
+                "verbose_name": "member price",
+                "verbose_name_plural": "member prices",
             },
         ),
         migrations.CreateModel(
-            name='PriceUpload',
+            name="PriceUpload",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', members.lib.fields.PublicIdField(default=members.lib.fields.opaque_id, editable=False, max_length=24)),
-                ('arguments', models.JSONField(default=dict)),
-                ('file_name', models.CharField(blank=True, max_length=160)),
-                ('rows', models.JSONField(default=list)),
-                ('rejects', models.JSONField(default=list)),
-                ('uploaded_at', models.DateTimeField()),
-                ('confirmed_at', models.DateTimeField(null=True)),
-                ('benefit', members.lib.fields.TenantForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='benefits.benefit')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.merchant')),
-                ('uploaded_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "public_id",
+                    members.lib.fields.PublicIdField(
+                        default=members.lib.fields.opaque_id, editable=False, max_length=24
+                    ),
+                ),
+                ("arguments", models.JSONField(default=dict)),
+                ("file_name", models.CharField(blank=True, max_length=160)),
+                ("rows", models.JSONField(default=list)),
+                ("rejects", models.JSONField(default=list)),
+                ("uploaded_at", models.DateTimeField()),
+                ("confirmed_at", models.DateTimeField(null=True)),
+                (
+                    "benefit",
+                    members.lib.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="benefits.benefit",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.merchant",
+                    ),
+                ),
+                (
+                    "uploaded_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='benefit',
-            index=models.Index(condition=models.Q(('status__in', ['published', 'paused']), models.Q(('audience', 'everyone'), _negated=True)), fields=['merchant'], name='benefit_with_audience'),
+            model_name="benefit",
+            index=models.Index(
+                condition=models.Q(
+                    ("status__in", ["published", "paused"]), models.Q(("audience", "everyone"), _negated=True)
+                ),
+                fields=["merchant"],
+                name="benefit_with_audience",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='benefit',
-            constraint=models.UniqueConstraint(fields=('merchant', 'public_id'), name='benefit_public_id_unique'),
+            model_name="benefit",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "public_id"), name="benefit_public_id_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='benefit',
-            constraint=models.CheckConstraint(condition=models.Q(('to_at', None), ('from_at', None), ('to_at__gt', models.F('from_at')), _connector='OR'), name='benefit_ends_after_it_starts'),
+            model_name="benefit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("to_at", None), ("from_at", None), ("to_at__gt", models.F("from_at")), _connector="OR"
+                ),
+                name="benefit_ends_after_it_starts",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='benefit',
-            constraint=models.CheckConstraint(condition=models.Q(('stock', None), ('stock__gte', 0), _connector='OR'), name='benefit_stock_not_negative'),
+            model_name="benefit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("stock", None), ("stock__gte", 0), _connector="OR"),
+                name="benefit_stock_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='benefit',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('published_at', None), ('revision', 0), ('status', 'draft')), models.Q(('published_at__isnull', False), ('revision__gte', 1), ('revision_at__isnull', False), ('status__in', ['published', 'paused', 'ended'])), _connector='OR'), name='benefit_published_unless_draft'),
+            model_name="benefit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("published_at", None), ("revision", 0), ("status", "draft")),
+                    models.Q(
+                        ("published_at__isnull", False),
+                        ("revision__gte", 1),
+                        ("revision_at__isnull", False),
+                        ("status__in", ["published", "paused", "ended"]),
+                    ),
+                    _connector="OR",
+                ),
+                name="benefit_published_unless_draft",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='benefitrevision',
-            constraint=models.UniqueConstraint(fields=('merchant', 'benefit', 'number'), name='benefit_revision_number'),
+            model_name="benefitrevision",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "benefit", "number"), name="benefit_revision_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='benefitrevision',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='benefit_revision_from_one'),
+            model_name="benefitrevision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("number__gte", 1)), name="benefit_revision_from_one"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='benefitrevision',
-            constraint=models.CheckConstraint(condition=models.Q(('to_at', None), ('from_at', None), ('to_at__gt', models.F('from_at')), _connector='OR'), name='benefit_revision_ends_after'),
+            model_name="benefitrevision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("to_at", None), ("from_at", None), ("to_at__gt", models.F("from_at")), _connector="OR"
+                ),
+                name="benefit_revision_ends_after",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='benefitrevision',
-            constraint=models.CheckConstraint(condition=models.Q(('stock', None), ('stock__gte', 0), _connector='OR'), name='benefit_revision_stock'),
+            model_name="benefitrevision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("stock", None), ("stock__gte", 0), _connector="OR"),
+                name="benefit_revision_stock",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cataloguesku',
-            constraint=models.UniqueConstraint(fields=('merchant', 'sku'), name='catalogue_sku_unique'),
+            model_name="cataloguesku",
+            constraint=models.UniqueConstraint(fields=("merchant", "sku"), name="catalogue_sku_unique"),
         ),
         migrations.AddConstraint(
-            model_name='cataloguesku',
-            constraint=models.CheckConstraint(condition=models.Q(('list_minor__gte', 1)), name='catalogue_list_price'),
+            model_name="cataloguesku",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("list_minor__gte", 1)), name="catalogue_list_price"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='coverage',
-            constraint=models.UniqueConstraint(fields=('merchant', 'kind'), name='coverage_one_per_kind'),
+            model_name="coverage",
+            constraint=models.UniqueConstraint(fields=("merchant", "kind"), name="coverage_one_per_kind"),
         ),
         migrations.AddIndex(
-            model_name='memberprice',
-            index=models.Index(condition=models.Q(('to_at', None)), fields=['merchant', 'item'], name='member_price_by_item'),
+            model_name="memberprice",
+            index=models.Index(
+                condition=models.Q(("to_at", None)), fields=["merchant", "item"], name="member_price_by_item"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='memberprice',
-            constraint=models.UniqueConstraint(condition=models.Q(('to_at', None)), fields=('merchant', 'benefit', 'item', 'tier_code'), name='member_price_one_present'),
+            model_name="memberprice",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("to_at", None)),
+                fields=("merchant", "benefit", "item", "tier_code"),
+                name="member_price_one_present",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='memberprice',
-            constraint=models.CheckConstraint(condition=models.Q(('price_minor__gte', 1)), name='member_price_positive'),
+            model_name="memberprice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("price_minor__gte", 1)), name="member_price_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='memberprice',
-            constraint=models.CheckConstraint(condition=models.Q(('price_minor__lte', models.F('list_minor'))), name='member_price_not_above_list'),
+            model_name="memberprice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("price_minor__lte", models.F("list_minor"))),
+                name="member_price_not_above_list",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='memberprice',
-            constraint=models.CheckConstraint(condition=models.Q(('to_at', None), ('to_at__gte', models.F('from_at')), _connector='OR'), name='member_price_ends_after'),
+            model_name="memberprice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("to_at", None), ("to_at__gte", models.F("from_at")), _connector="OR"),
+                name="member_price_ends_after",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='priceupload',
-            constraint=models.UniqueConstraint(fields=('merchant', 'public_id'), name='price_upload_public_id_unique'),
+            model_name="priceupload",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "public_id"), name="price_upload_public_id_unique"
+            ),
         ),
     ]

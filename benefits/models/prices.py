@@ -75,6 +75,16 @@ class MemberPrice(TenantModel):
     def __str__(self) -> str:
         return f"{self.item_id} {self.tier_code} {self.price_minor}"
 
+    @property
+    def sku(self) -> str:
+        """The item's SKU; read it with `select_related("item")`."""
+        return self.item.sku
+
+    @property
+    def item_name(self) -> str:
+        """The item's name; read it with `select_related("item")`."""
+        return self.item.name
+
 
 class PriceUpload(TenantModel):
     """A price list that was read and is waiting for a person to confirm or drop it; no price is saved before.

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from benefits.lib.prices import PriceRow
 from benefits.models import CatalogueSku, MemberPrice, PriceUpload
@@ -14,20 +14,20 @@ from benefits.models import CatalogueSku, MemberPrice, PriceUpload
 
 def present(*, merchant_id: int, benefit_id: int) -> QuerySet[MemberPrice]:
     """The prices of a benefit's list now, with their items, by SKU and tier."""
+    rows: QuerySet[MemberPrice] = MemberPrice.objects.of(merchant_id)
     return (
-        MemberPrice.objects.of(merchant_id)
-        .filter(benefit_id=benefit_id, to_at=None)
-        .annotate(sku=F("item__sku"), item_name=F("item__name"))
+        rows.filter(benefit_id=benefit_id, to_at=None)
+        .select_related("item")
         .order_by("item__sku", "tier_code", "id")
     )
 
 
 def at_instant(*, merchant_id: int, benefit_id: int, at: dt.datetime) -> QuerySet[MemberPrice]:
     """The prices that stood in a benefit's list at an instant."""
+    rows: QuerySet[MemberPrice] = MemberPrice.objects.of(merchant_id)
     return (
-        MemberPrice.objects.of(merchant_id)
-        .filter(Q(to_at=None) | Q(to_at__gt=at), benefit_id=benefit_id, from_at__lte=at)
-        .annotate(sku=F("item__sku"), item_name=F("item__name"))
+        rows.filter(Q(to_at=None) | Q(to_at__gt=at), benefit_id=benefit_id, from_at__lte=at)
+        .select_related("item")
         .order_by("item__sku", "tier_code", "id")
     )
 

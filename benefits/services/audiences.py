@@ -41,7 +41,7 @@ def _turn(benefit: Benefit, empty: bool, at: dt.datetime) -> None:
     since = audiences.turned_at(
         merchant_id=benefit.merchant_id,
         codes=tiers_of(benefit.audience) or [],
-        since=benefit.revision_at,
+        since=benefit.revision_at or at,
         became_empty=empty,
     )
     before = {"audience_empty": benefit.audience_empty}

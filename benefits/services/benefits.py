@@ -143,7 +143,7 @@ def change_benefit(
     name: str | _Unset = UNSET,
     from_at: dt.datetime | _Unset | None = UNSET,
     to_at: dt.datetime | _Unset | None = UNSET,
-    settings: Mapping[str, Any] | _Unset = UNSET,
+    settings: Mapping[str, Any] | _Unset | None = UNSET,
     audience: Any = UNSET,
     stock: int | _Unset | None = UNSET,
     prices: Iterable[PriceRow] | None = None,
@@ -176,7 +176,7 @@ def change_benefit(
     before = facts(benefit)
     _set(benefit, checked)
     if rows is not None:
-        store_list(benefit=benefit, rows=rows, at=max(at, benefit.revision_at))
+        store_list(benefit=benefit, rows=rows, at=max(at, benefit.revision_at or at))
     if facts(benefit) == before:
         return benefit
     return revise(benefit, at, actor, rule.Action.CHANGE, "benefit.changed", before, facts(benefit), reason)
@@ -254,7 +254,7 @@ def _publish(
     benefit.save()
     if rows is not None:
         store_list(benefit=benefit, rows=rows, at=at)
-    write_revision(benefit, actor, rule.Action.PUBLISH, reason)
+    write_revision(benefit, at, actor, rule.Action.PUBLISH, reason)
     audit_row(benefit, at, actor, "benefit.published", None, facts(benefit), reason)
     return benefit
 

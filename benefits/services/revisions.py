@@ -29,11 +29,11 @@ def revise(
 
     The caller holds the coverage lock. `at` never lies before the newest revision.
     """
-    at = max(at, benefit.revision_at)
+    at = max(at, benefit.revision_at or at)
     benefit.revision += 1
     benefit.revision_at = at
     benefit.save()
-    write_revision(benefit, actor, action, reason)
+    write_revision(benefit, at, actor, action, reason)
     changed = {key for key in after if after[key] != before[key]}
     audit_row(benefit, at, actor, name, _only(before, changed), _only(after, changed), reason)
     coverage.refresh(merchant_id=benefit.merchant_id, at=at)
@@ -44,13 +44,13 @@ def _only(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key in names}
 
 
-def write_revision(benefit: Benefit, actor: Actor, action: rule.Action, reason: str) -> None:
+def write_revision(benefit: Benefit, at: dt.datetime, actor: Actor, action: rule.Action, reason: str) -> None:
     """Write the revision of a benefit just saved, and whether it configures the benefit."""
     row = BenefitRevision(
         merchant_id=benefit.merchant_id,
         benefit_id=benefit.pk,
         number=benefit.revision,
-        at=benefit.revision_at,
+        at=at,
         action=action.value,
         actor_label=actor.label[:120],
         reason=reason[:500],

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,22 +22,23 @@ from benefits.selectors import audiences, prices
 from benefits.selectors import benefits as selectors
 from benefits.services import benefits as services
 from benefits.web import words
+from benefits.web.forms import FORMS
 from benefits.web.templates import TEMPLATES
 from members.lib.refusals import NotFound, Refusal
 from members.services.audit import Actor
 from members.web import gates
 from members.web.htmx import wants_piece
+from members.web.request import StaffRequest
 
-FUNCTION = "benefits"
 PAGE = 50
 DRAWS = tuple(code for code, kind in KINDS.items() if kind.is_draw)
 COUPONS = ("coupon", "repurchase_coupon")
 
-reads = gates.staff(read=gates.READERS, function=FUNCTION)
-writes = gates.staff(read=gates.WRITERS, write=gates.WRITERS, function=FUNCTION)
+reads = gates.staff(read=gates.READERS, function="benefits")
+writes = gates.staff(read=gates.WRITERS, write=gates.WRITERS, function="benefits")
 
 
-def found_or_404(request: HttpRequest, public_id: str) -> Benefit:
+def found_or_404(request: StaffRequest, public_id: str) -> Benefit:
     """The merchant's benefit of that id. Raises Http404."""
     benefit = selectors.by_public_id(merchant_id=request.merchant.pk, public_id=public_id)
     if benefit is None:
@@ -45,13 +46,13 @@ def found_or_404(request: HttpRequest, public_id: str) -> Benefit:
     return benefit
 
 
-def may_write(request: HttpRequest) -> bool:
+def may_write(request: StaffRequest) -> bool:
     """Whether the page offers what changes something."""
     return request.staff.role in gates.WRITERS
 
 
 def described(
-    benefit: Benefit, *, request: HttpRequest, at: dt.datetime, names: dict[str, str]
+    benefit: Benefit, *, request: StaffRequest, at: dt.datetime, names: dict[str, str]
 ) -> dict[str, Any]:
     """A benefit as lists and pages show it."""
     merchant = request.merchant
@@ -68,14 +69,14 @@ def described(
     }
 
 
-def tier_names(request: HttpRequest, at: dt.datetime) -> dict[str, str]:
+def tier_names(request: StaffRequest, at: dt.datetime) -> dict[str, str]:
     """The names of the merchant's tiers by code."""
     return dict(audiences.tier_names(merchant_id=request.merchant.pk, at=at))
 
 
 @reads
 @require_safe
-def benefits_list(request: HttpRequest) -> HttpResponse:
+def benefits_list(request: StaffRequest) -> HttpResponse:
     """Every benefit, filtered by the address."""
     kind = request.GET.get("kind", "")
     return _list(request, title=_("Benefits"), kinds=(kind,) if kind in KINDS else (), kind=kind, new_kind="")
@@ -83,20 +84,20 @@ def benefits_list(request: HttpRequest) -> HttpResponse:
 
 @reads
 @require_safe
-def coupons_list(request: HttpRequest) -> HttpResponse:
+def coupons_list(request: StaffRequest) -> HttpResponse:
     """Coupons alone."""
     return _list(request, title=_("Coupons"), kinds=COUPONS, kind="", new_kind="coupon")
 
 
 @reads
 @require_safe
-def draws_list(request: HttpRequest) -> HttpResponse:
+def draws_list(request: StaffRequest) -> HttpResponse:
     """Draws alone, which do not count."""
     return _list(request, title=_("Draws"), kinds=DRAWS, kind="", new_kind="lucky_draw")
 
 
 def _list(
-    request: HttpRequest, *, title: str, kinds: tuple[str, ...], kind: str, new_kind: str
+    request: StaffRequest, *, title: str, kinds: tuple[str, ...], kind: str, new_kind: str
 ) -> HttpResponse:
     at = timezone.now()
     standing = request.GET.get("status", "")
@@ -132,7 +133,7 @@ def _list(
     return render(request, template, context)
 
 
-def _tabs(request: HttpRequest, present: str, counts: dict[str, int]) -> list[dict[str, Any]]:
+def _tabs(request: StaffRequest, present: str, counts: dict[str, int]) -> list[dict[str, Any]]:
     """The standings as tabs; the rest of the address stays."""
     items = []
     for value, label in (("", _("All")), *((str(s), str(text)) for s, text in words.STANDINGS.items())):
@@ -148,7 +149,7 @@ def _tabs(request: HttpRequest, present: str, counts: dict[str, int]) -> list[di
 
 @reads
 @require_safe
-def benefits_detail(request: HttpRequest, public_id: str) -> HttpResponse:
+def benefits_detail(request: StaffRequest, public_id: str) -> HttpResponse:
     """One benefit: how it stands, its prices, its history."""
     at = timezone.now()
     benefit = found_or_404(request, public_id)
@@ -186,18 +187,19 @@ def _moves(benefit: Benefit, at: dt.datetime) -> dict[str, bool]:
     """Which actions a benefit admits."""
     over = benefit.to_at is not None and benefit.to_at <= at
     live = benefit.status in (BenefitStatus.PUBLISHED, BenefitStatus.PAUSED)
+    has_form = benefit.kind in FORMS
     return {
-        "can_change": live or benefit.status == BenefitStatus.DRAFT,
+        "can_change": has_form and (live or benefit.status == BenefitStatus.DRAFT),
         "can_pause": benefit.status == BenefitStatus.PUBLISHED and not over,
         "can_resume": benefit.status == BenefitStatus.PAUSED,
         "can_end": live and not over,
-        "can_renew": benefit.status == BenefitStatus.ENDED or over,
+        "can_renew": has_form and (benefit.status == BenefitStatus.ENDED or over),
         "is_draft": benefit.status == BenefitStatus.DRAFT,
     }
 
 
 def _move(
-    request: HttpRequest, public_id: str, service: Callable[..., Any], done: Callable[[str], str]
+    request: StaffRequest, public_id: str, service: Callable[..., Any], done: Callable[[str], str]
 ) -> HttpResponse:
     """Call a service for one benefit and go back to its page with what became of it."""
     benefit = found_or_404(request, public_id)
@@ -219,7 +221,7 @@ def _move(
 
 @writes
 @require_POST
-def benefits_pause(request: HttpRequest, public_id: str) -> HttpResponse:
+def benefits_pause(request: StaffRequest, public_id: str) -> HttpResponse:
     """Stop a benefit for a while."""
     return _move(
         request,
@@ -231,7 +233,7 @@ def benefits_pause(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @writes
 @require_POST
-def benefits_resume(request: HttpRequest, public_id: str) -> HttpResponse:
+def benefits_resume(request: StaffRequest, public_id: str) -> HttpResponse:
     """Let a paused benefit go on."""
     return _move(
         request, public_id, services.resume_benefit, lambda name: _("“%(name)s” goes on.") % {"name": name}
@@ -240,7 +242,7 @@ def benefits_resume(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @writes
 @require_POST
-def benefits_end(request: HttpRequest, public_id: str) -> HttpResponse:
+def benefits_end(request: StaffRequest, public_id: str) -> HttpResponse:
     """End a benefit for good."""
     return _move(
         request, public_id, services.end_benefit, lambda name: _("“%(name)s” has ended.") % {"name": name}
@@ -249,7 +251,7 @@ def benefits_end(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @writes
 @require_POST
-def benefits_discard(request: HttpRequest, public_id: str) -> HttpResponse:
+def benefits_discard(request: StaffRequest, public_id: str) -> HttpResponse:
     """Delete a draft."""
     benefit = found_or_404(request, public_id)
     try:

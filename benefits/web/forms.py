@@ -59,7 +59,7 @@ class BenefitForm(forms.Form):
                 field.zone = merchant.zone
             if isinstance(field, MoneyField):
                 field.currency = merchant.currency
-        self.fields["tiers"].choices = list(tiers)
+        self.fields["tiers"].choices = list(tiers)  # type: ignore[attr-defined]
         if len(tiers) < 2:
             # With one tier there is nothing to choose: everyone is in it.
             self.fields.pop("audience")
@@ -200,12 +200,13 @@ class DrawForm(BenefitForm):
         help_text=_("Shown to members before they take part: who may enter, when winners are drawn, until when "
                     "and how a prize is claimed."),
     )  # fmt: skip
-    field_order = ("name", "from_at", "to_at", "terms", "audience", "tiers")
+    field_order: tuple[str, ...] = ("name", "from_at", "to_at", "terms", "audience", "tiers")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields.pop("stock")
         self.fields["to_at"].required = True
+        self.fields["to_at"].help_text = _("The last day, included, or a time.")
         for number in range(1, PRIZE_ROWS + 1):
             self.fields[f"prize_{number}"] = forms.CharField(
                 label=_("Prize %(number)d") % {"number": number}, max_length=60, required=number == 1

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -26,18 +28,19 @@ from members.lib.refusals import Refusal
 from members.services.audit import Actor
 from members.web.forms import add_refusal, answer
 from members.web.htmx import wants_piece
+from members.web.request import StaffRequest
 
 
 @reads
 @require_safe
-def prices_list(request: HttpRequest) -> HttpResponse:
+def prices_list(request: StaffRequest) -> HttpResponse:
     """The benefits with member prices, and the prices of one of them."""
     at = timezone.now()
     wanted = selectors.BenefitFilter(kinds=("member_price",))
     benefits = list(selectors.listed(merchant_id=request.merchant.pk, wanted=wanted, at=at)[:PAGE])
     names = tier_names(request, at)
     chosen = _chosen(benefits, request.GET.get("benefit", ""))
-    context = {
+    context: dict[str, Any] = {
         "rows": [described(row, request=request, at=at, names=names) for row in benefits],
         "chosen": chosen,
         "tier_names": names,
@@ -58,7 +61,7 @@ def _chosen(benefits: list[Benefit], public_id: str) -> Benefit | None:
 
 
 @writes
-def prices_change(request: HttpRequest, public_id: str) -> HttpResponse:
+def prices_change(request: StaffRequest, public_id: str) -> HttpResponse:
     """Upload another list for member prices that exist."""
     benefit = found_or_404(request, public_id)
     if benefit.kind != "member_price":
@@ -87,7 +90,7 @@ def prices_change(request: HttpRequest, public_id: str) -> HttpResponse:
     return answer(request, "benefits/prices/new_list.html", {"form": form, "benefit": benefit}, form)
 
 
-def _upload_or_404(request: HttpRequest, public_id: str) -> PriceUpload:
+def _upload_or_404(request: StaffRequest, public_id: str) -> PriceUpload:
     upload = prices.upload_of(merchant_id=request.merchant.pk, public_id=public_id)
     if upload is None:
         raise Http404
@@ -95,7 +98,7 @@ def _upload_or_404(request: HttpRequest, public_id: str) -> PriceUpload:
 
 
 @writes
-def prices_upload(request: HttpRequest, public_id: str) -> HttpResponse:
+def prices_upload(request: StaffRequest, public_id: str) -> HttpResponse:
     """What a list would change, line by line, and what of it was left out; POST confirms it."""
     upload = _upload_or_404(request, public_id)
     if upload.confirmed_at is not None and upload.benefit is not None:
@@ -132,7 +135,7 @@ def prices_upload(request: HttpRequest, public_id: str) -> HttpResponse:
     return render(request, "benefits/prices/upload.html", context, status=422 if refusal else 200)
 
 
-def _say_confirmed(request: HttpRequest, upload: PriceUpload, benefit: Benefit, at: object) -> None:
+def _say_confirmed(request: StaffRequest, upload: PriceUpload, benefit: Benefit, at: dt.datetime) -> None:
     if upload.benefit_id is None:
         say_published(request, benefit, at)
     else:
@@ -141,7 +144,7 @@ def _say_confirmed(request: HttpRequest, upload: PriceUpload, benefit: Benefit, 
 
 @writes
 @require_POST
-def prices_upload_drop(request: HttpRequest, public_id: str) -> HttpResponse:
+def prices_upload_drop(request: StaffRequest, public_id: str) -> HttpResponse:
     """Forget a list that was not confirmed."""
     upload = _upload_or_404(request, public_id)
     try:
@@ -157,7 +160,7 @@ def prices_upload_drop(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @writes
 @require_safe
-def prices_upload_rejects(request: HttpRequest, public_id: str) -> HttpResponse:
+def prices_upload_rejects(request: StaffRequest, public_id: str) -> HttpResponse:
     """The lines that were left out, as CSV, with the reason of each."""
     upload = _upload_or_404(request, public_id)
     file = io.StringIO()

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -28,11 +28,12 @@ from benefits.web.templates import TEMPLATES, template_of
 from members.lib.refusals import Refusal
 from members.services.audit import Actor
 from members.web.forms import add_refusal, answer
+from members.web.request import StaffRequest
 
 
 @writes
 @require_safe
-def benefits_new(request: HttpRequest) -> HttpResponse:
+def benefits_new(request: StaffRequest) -> HttpResponse:
     """Choose what to publish: a ready template or a kind."""
     kinds = [KINDS[code] for code in FORMS]
     groups = [
@@ -42,13 +43,13 @@ def benefits_new(request: HttpRequest) -> HttpResponse:
     return render(request, "benefits/benefits/new.html", {"groups": groups, "templates": TEMPLATES})
 
 
-def _form(request: HttpRequest, kind: str, **kwargs: Any) -> BenefitForm:
+def _form(request: StaffRequest, kind: str, **kwargs: Any) -> BenefitForm:
     tiers = audiences.tier_names(merchant_id=request.merchant.pk, at=timezone.now())
     data = (request.POST, request.FILES) if request.method == "POST" else ()
     return FORMS[kind](*data, merchant=request.merchant, tiers=tiers, **kwargs)
 
 
-def _start(request: HttpRequest, kind: str) -> tuple[dict[str, Any], Benefit | None]:
+def _start(request: StaffRequest, kind: str) -> tuple[dict[str, Any], Benefit | None]:
     """What the form begins with, and the draft that it goes on with."""
     form = FORMS[kind]
     template = template_of(request.GET.get("template", ""))
@@ -69,7 +70,7 @@ def _start(request: HttpRequest, kind: str) -> tuple[dict[str, Any], Benefit | N
 
 
 @writes
-def benefits_publish(request: HttpRequest, kind: str) -> HttpResponse:
+def benefits_publish(request: StaffRequest, kind: str) -> HttpResponse:
     """The publish form of a kind; the second button keeps a draft."""
     if kind not in FORMS:
         raise Http404
@@ -93,7 +94,7 @@ def benefits_publish(request: HttpRequest, kind: str) -> HttpResponse:
     return answer(request, "benefits/benefits/publish.html", context, form)
 
 
-def _published(request: HttpRequest, form: BenefitForm, at: dt.datetime) -> HttpResponse:
+def _published(request: StaffRequest, form: BenefitForm, at: dt.datetime) -> HttpResponse:
     """Keep the draft, show the list, or publish. Raises Refusal."""
     arguments = form.arguments()
     rest: dict[str, Any] = {
@@ -124,7 +125,7 @@ def _published(request: HttpRequest, form: BenefitForm, at: dt.datetime) -> Http
 
 
 def _show_list(
-    request: HttpRequest, form: BenefitForm, arguments: dict[str, Any], **rest: Any
+    request: StaffRequest, form: BenefitForm, arguments: dict[str, Any], **rest: Any
 ) -> HttpResponse:
     """Read the list and go on to its differences; nothing is published yet. Raises Refusal."""
     content = uploaded(form, MOST_BYTES)
@@ -148,16 +149,16 @@ def _show_list(
     return redirect("benefits:prices_upload", public_id=upload.public_id)
 
 
-def tier_words(request: HttpRequest, at: dt.datetime) -> dict[str, str]:
+def tier_words(request: StaffRequest, at: dt.datetime) -> dict[str, str]:
     """What a file may call a tier (its code or name, any case) -> its code."""
     names = audiences.tier_names(merchant_id=request.merchant.pk, at=at)
     return {word.casefold(): code for code, name in names for word in (name, code)}
 
 
-def say_published(request: HttpRequest, benefit: Benefit, at: dt.datetime) -> None:
+def say_published(request: StaffRequest, benefit: Benefit, at: dt.datetime) -> None:
     """Say that a benefit is published, and at once why it does not count where that is so."""
     standing = standing_of(status=benefit.status, from_at=benefit.from_at, to_at=benefit.to_at, at=at)
-    if standing is Standing.SCHEDULED:
+    if standing is Standing.SCHEDULED and benefit.from_at:
         start = words.moment_text(benefit.from_at, request.merchant.zone)
         text = _("“%(name)s” is published and begins on %(start)s.") % {"name": benefit, "start": start}
     else:
@@ -168,7 +169,7 @@ def say_published(request: HttpRequest, benefit: Benefit, at: dt.datetime) -> No
 
 
 @writes
-def benefits_change(request: HttpRequest, public_id: str) -> HttpResponse:
+def benefits_change(request: StaffRequest, public_id: str) -> HttpResponse:
     """Change a published benefit; a draft goes on in its publish form."""
     benefit = found_or_404(request, public_id)
     if benefit.kind not in FORMS:
@@ -194,7 +195,7 @@ def benefits_change(request: HttpRequest, public_id: str) -> HttpResponse:
     return answer(request, "benefits/benefits/change.html", context, form)
 
 
-def _changed(request: HttpRequest, benefit: Benefit, form: BenefitForm) -> HttpResponse:
+def _changed(request: StaffRequest, benefit: Benefit, form: BenefitForm) -> HttpResponse:
     """Change what the form says. Raises Refusal."""
     at = timezone.now()
     arguments = form.arguments()

@@ -144,16 +144,14 @@ def last_day_text(to_at: dt.datetime, zone: dt.tzinfo) -> str:
 
 def period_text(from_at: dt.datetime | None, to_at: dt.datetime | None, zone: dt.tzinfo) -> str:
     """From when until when, in the merchant's zone."""
-    if from_at is None and to_at is None:
-        return _("Open-ended")
-    if to_at is None:
-        return _("From %(start)s") % {"start": moment_text(from_at, zone)}
     if from_at is None:
+        if to_at is None:
+            return _("Open-ended")
         return _("Until %(end)s") % {"end": last_day_text(to_at, zone)}
-    return _("%(start)s to %(end)s") % {
-        "start": moment_text(from_at, zone),
-        "end": last_day_text(to_at, zone),
-    }
+    start = moment_text(from_at, zone)
+    if to_at is None:
+        return _("From %(start)s") % {"start": start}
+    return _("%(start)s to %(end)s") % {"start": start, "end": last_day_text(to_at, zone)}
 
 
 PAPER = {

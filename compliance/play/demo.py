@@ -109,7 +109,7 @@ def shops(days: Calendar) -> list[Shop]:
         Shop(words.SHOPS[1], "open", "tea", 60, 0.9, 400, words.OWNERS[1],
              [price, _coupon(words.COUPON_B, 2_000, 19_900, ago(60), today + dt.timedelta(days=45))]),
         Shop(words.SHOPS[2], "observing", "coffee", 40, 0.7, 390, words.OWNERS[2],
-             [_coupon(words.COUPON_B, 500, 5_900, start, ago(32))]),
+             [_coupon(words.COUPON_B, 500, 5_900, start, ago(30))]),
         Shop(words.SHOPS[3], "final_notice", "cake", 50, 0.8, 405, words.OWNERS[3],
              [_coupon(words.COUPON, 800, 6_800, start, final)]),
         Shop(words.SHOPS[4], "cleared", "books", 45, 0.6, 408, words.OWNERS[4],
@@ -127,7 +127,7 @@ def script(now: dt.datetime) -> list[Line]:
     told = [
         {"at": at(begin, "00:00"), "do": "policy.set", "min_cover_days": 7, "max_lead_days": 30},
         {
-            "at": at(days.today - dt.timedelta(days=45), "12:00"),
+            "at": at(days.last_run + dt.timedelta(days=1), "00:30"),
             "do": "policy.set",
             "first_run_on": days.final_run.isoformat(),
         },

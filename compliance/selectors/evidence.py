@@ -14,7 +14,7 @@ from benefits.selectors.coverage import BenefitStretches
 from compliance.lib import danger
 from compliance.lib import strip as strips
 from compliance.lib.calendar import start_of
-from compliance.lib.policy import Policy
+from compliance.lib.policy import CountingBasis, Policy
 from compliance.lib.strip import ONE_DAY
 from compliance.models import Decision, Run
 from compliance.selectors import decisions
@@ -52,7 +52,7 @@ class Line:
 
 COUNTED = ("running", "counted", "configured")
 REASONS = (
-    *COUNTED, "kind", "stock", "audience", "worth", "short", "paused", "scheduled", "before", "never"
+    *COUNTED, "kind", "stock", "audience", "worth", "short", "unchanged", "paused", "scheduled", "before", "never"
 )  # fmt: skip
 
 
@@ -101,10 +101,8 @@ def _reason(row: BenefitStretches, policy: Policy, at: dt.datetime, has_days: bo
         if runs:
             return "running"
         return "counted" if past else "configured"
-    if runs:
-        return "running"
-    if past:
-        return "short"
+    if runs or past:
+        return "unchanged" if policy.counting_basis is CountingBasis.CONFIGURED else "short"
     if live and not over:
         if row.paper:
             return row.paper[0]

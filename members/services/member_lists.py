@@ -108,7 +108,9 @@ def check_identity(channel: str, external_id: str) -> None:
 
 
 def _check(people: Sequence[Joining], at: dt.datetime) -> None:
-    for person in people:
+    channels = {person.channel: person for person in people}  # one of each says whether a channel is known
+    odd = (p for p in people if not p.external_id or len(p.external_id) > LONGEST_EXTERNAL_ID)
+    for person in (*channels.values(), *odd):
         check_identity(person.channel, person.external_id)
     for source in {person.source for person in people} - set(JoinSource.values):
         raise Invalid(_("There is no source “%(source)s”.") % {"source": source})

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
+from members.lib.gate import NOBODY, Function, Gate
 from members.models import Role
 
 View = TypeVar("View", bound=Callable[..., Any])
-Function = Literal["", "members", "recruitment", "benefits", "outreach"]
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 EVERYONE = frozenset(Role.values)
 READERS = frozenset({Role.OWNER, Role.MANAGER, Role.OPERATOR, Role.ANALYST})
 WRITERS = frozenset({Role.OWNER, Role.MANAGER, Role.OPERATOR})
 MANAGERS = frozenset({Role.OWNER, Role.MANAGER})
 OWNERS = frozenset({Role.OWNER})
-NOBODY: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """Who may enter: `kind` says by which credential, `read`/`write` which roles, `function` what a clearance stops."""
-
-    kind: Literal["public", "user", "staff", "platform", "api"]
-    read: frozenset[str] = NOBODY
-    write: frozenset[str] = NOBODY
-    function: Function = ""
-
-    def admits(self, role: str, method: str) -> bool:
-        """Whether a role may use a method (HTTP, upper case)."""
-        return role in (self.read if method in SAFE_METHODS else self.write)
 
 
 def _declare(gate: Gate) -> Callable[[View], View]:

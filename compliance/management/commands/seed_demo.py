@@ -50,7 +50,7 @@ class Command(BaseCommand):
         script = demo.script(at)
         self.say(f"telling {len(script):,} lines of demo history")
         refused: list[dict[str, Any]] = []
-        player = Player(lambda row: refused.append(row) if "refused" in row else None)
+        player = Player(lambda row: refused.append(row) if "line" in row else None)
         player.tell(self._with_progress(script))
         with tenancy.platform(), transaction.atomic():
             self.name_members(at)

@@ -108,9 +108,8 @@ def test_a_publication_is_audited_with_what_changed(platform):
 
 
 def test_a_version_is_never_edited_not_even_by_the_platform(platform):
-    with tenancy.platform(), pytest.raises(ProgrammingError, match="permission denied"):
-        with transaction.atomic():
-            connection.cursor().execute("update compliance_policy set window_days = 1")
+    with tenancy.platform(), pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+        connection.cursor().execute("update compliance_policy set window_days = 1")
 
     with tenancy.platform():
         assert Policy.objects.get().window_days == 90

@@ -1,0 +1,36 @@
+"""The demo shows one shop in each compliance state, whatever the day it is seeded on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import pytest
+from django.db import transaction
+
+from compliance.play import demo
+from compliance.play.player import Player
+from compliance.play.stage import stage
+from compliance.selectors import standing
+from members.lib import tenant as tenancy
+from members.models import Merchant
+
+
+@pytest.mark.parametrize("today", ["2026-11-22", "2027-01-31", "2026-12-03"])
+def test_every_demo_shop_is_in_its_state(django_db_blocker, today):
+    now = dt.datetime.combine(dt.date.fromisoformat(today), dt.time(15, 0), demo.PLATFORM_ZONE)
+    wanted = {shop.name: shop.state for shop in demo.shops(demo.Calendar.around(now.date()))}
+    without_orders = [line for line in demo.script(now) if line["do"] not in ("order.put", "order.refund", "member.join")]
+    refused = []
+
+    with django_db_blocker.unblock(), stage():
+        Player(lambda row: refused.append(row) if "line" in row else None).tell(map(json.dumps, without_orders))
+        with tenancy.platform(), transaction.atomic():
+            shops = {merchant.name: merchant.pk for merchant in Merchant.objects.all()}
+        found = {}
+        for name, merchant_id in shops.items():
+            with tenancy.tenant(merchant_id), transaction.atomic():
+                found[name] = standing.show(merchant_id=merchant_id, at=now)["state"]
+
+    assert found == wanted
+    assert refused == []
