@@ -24,6 +24,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, include, path, reverse
 
 from bench.harness import Row, say, scratch, seconds
+from compliance.services import installation
 from members.lib import tenant as tenancy
 from members.models import Member, User
 from members.services import members as joining
@@ -98,6 +99,7 @@ def fill(count: int) -> tuple[User, User]:
     """A merchant with so many members; its owner and an admin."""
     say(f"P8: filling {count:,} members")
     with tenancy.platform(), transaction.atomic():
+        installation.install(at=START)
         owner = User.objects.create_user("owner@example.com", "a long password 1", name="Owner")
         admin = User.objects.create_superuser("admin@example.com", "a long password 1", name="Admin")
         shop = merchants.create_merchant(name="Bench", owner=owner, at=START, actor=BENCH)

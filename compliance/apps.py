@@ -10,8 +10,10 @@ class ComplianceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Programs are opened by compliance's service: it knows when a cleared one may be opened again."""
+        """Put the app's pages into the menu; programs open by the service that knows of clearances."""
         from compliance.services import life
+        from compliance.web import pages
         from members.services import program_settings
 
+        pages.register()
         program_settings.use_opener(life.open_program)

@@ -72,6 +72,7 @@ class Preparation:
             self.demo.write_text(made, encoding="utf-8")
             self.demo.chmod(0o600)
             seeding.unlink()
+        self._step("installation", [*manage, "install"])
 
     def _has_locale(self) -> bool:
         return any((embedded.BASE_DIR / "locale").glob("*/LC_MESSAGES/*.po"))

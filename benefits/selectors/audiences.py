@@ -52,10 +52,18 @@ def tier_names(*, merchant_id: int, at: dt.datetime) -> list[tuple[str, str]]:
     return [(row.code, row.name or row.code) for row in found]
 
 
+LIVE = (BenefitStatus.PUBLISHED, BenefitStatus.PAUSED)
+
+
+def merchants_with_named() -> list[int]:
+    """The merchants with a running or paused benefit that names an audience; read as platform."""
+    rows = Benefit.objects.filter(status__in=LIVE).exclude(audience=EVERYONE)
+    return sorted(set(rows.values_list("merchant_id", flat=True)))
+
+
 def named(*, merchant_id: int) -> list[Benefit]:
     """The running and paused benefits of a merchant that name an audience."""
-    live = (BenefitStatus.PUBLISHED, BenefitStatus.PAUSED)
-    rows = Benefit.objects.of(merchant_id).filter(status__in=live).exclude(audience=EVERYONE)
+    rows = Benefit.objects.of(merchant_id).filter(status__in=LIVE).exclude(audience=EVERYONE)
     return list(rows.order_by("id"))
 
 

@@ -12,6 +12,7 @@ from benefits.models import Benefit
 from benefits.selectors import audiences
 from benefits.services import coverage
 from benefits.services.revisions import revise
+from members.lib import tenant as tenancy
 from members.services.audit import Actor
 
 OBSERVER = Actor.job("audiences")
@@ -35,6 +36,15 @@ def observe(*, merchant_id: int, at: dt.datetime) -> int:
             _turn(benefit, empty, at)
             turned += 1
     return turned
+
+
+def observe_everywhere(*, at: dt.datetime) -> int:
+    """`observe` for every merchant that has a benefit with a named audience, a transaction each; runs as platform,
+    outside a transaction. Returns how many benefits turned."""
+    with tenancy.platform():
+        with transaction.atomic():
+            merchants = audiences.merchants_with_named()
+        return sum(observe(merchant_id=merchant_id, at=at) for merchant_id in merchants)
 
 
 def _turn(benefit: Benefit, empty: bool, at: dt.datetime) -> None:

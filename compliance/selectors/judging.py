@@ -41,19 +41,13 @@ from (
         (s.danger_at <= %(at)s and (s.safe_again_at is null or %(at)s < s.safe_again_at)) is true as is_uncovered,
         (s.exempt_until > %(at)s) is true as is_exempt,
         (s.warned_at < %(at)s and s.warned_at <= %(warned_by)s) is true as is_warned,
-        case when c.kind is not null then c.kind = 'closed'
-            else p.status = 'closed' and p.closed_at < %(at)s end as was_closed
+        p.status = 'closed' and p.closed_at < %(at)s or s.merchant_id = any(%(closed_then)s::bigint[]) as was_closed
     from compliance_standing s
     join members_program p using (merchant_id)
-    left join (
-        select merchant_id, max(kind) as kind from members_closure
-        where merchant_id between %(first_id)s and %(last_id)s and from_at < %(at)s and to_at >= %(at)s
-        group by merchant_id
-    ) c using (merchant_id)
     where s.merchant_id between %(first_id)s and %(last_id)s
         and p.merchant_id between %(first_id)s and %(last_id)s
-        and s.opened_at < %(at)s and p.opened_at = s.opened_at
-        and p.status in ('open', 'closed') and c.kind is distinct from 'cleared'
+        and s.opened_at < %(at)s and p.opened_at < %(at)s and p.status in ('open', 'closed')
+        and s.merchant_id <> all(%(cleared_then)s::bigint[])
 ) facts
 """
 # An open program has every reason; one that its merchant closed is decided only when it is to be cleared.
@@ -62,9 +56,19 @@ OUTCOME = """case reason when 'uncovered' then 'cleared' when 'notice_too_short'
     when 'too_young' then 'kept' when 'covered' then 'kept' else 'held' end"""
 
 
+# Closures that covered the run's instant and have ended since: only a run that is late meets any.
+ENDED_SINCE = """
+select merchant_id, kind from members_closure
+where merchant_id between %s and %s and to_at >= %s and from_at < %s
+"""
+
+
 def values(run: Run, *, first_id: int = 0, last_id: int = LAST) -> dict[str, Any]:
-    """The parameters of `JUDGED` for a run over a range of merchants."""
+    """The parameters of `JUDGED` for a run over a range of merchants. One query."""
     policy = run.version.policy
+    with connection.cursor() as cursor:
+        cursor.execute(ENDED_SINCE, [first_id, last_id, run.at, run.at])
+        ended = cursor.fetchall()
     return {
         "at": run.at,
         "on": run.on,
@@ -73,6 +77,8 @@ def values(run: Run, *, first_id: int = 0, last_id: int = LAST) -> dict[str, Any
         "warned_by": run.at - policy.min_notice,
         "first_id": first_id,
         "last_id": last_id,
+        "closed_then": [merchant_id for merchant_id, kind in ended if kind == "closed"],
+        "cleared_then": [merchant_id for merchant_id, kind in ended if kind == "cleared"],
     }
 
 

@@ -5,15 +5,60 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from compliance.lib.state import State
+from compliance.services import life
+from compliance.web import banner, receipts
+from compliance.web.banner import glance_of
+from members.models import ProgramStatus
+from members.web import gates
 
 register = template.Library()
 
 
-@register.inclusion_tag("compliance/_banner.html", takes_context=True)
+@register.inclusion_tag("compliance/_frame.html", takes_context=True)
 def compliance_banner(context: template.Context) -> dict[str, Any]:
-    """The banner of the present merchant; nothing to say yet, only its place on the page."""
+    """The banner of the present merchant and, once a warning and person, its popup; stores who was shown which."""
+    request = context.get("request")
+    found = glance_of(request) if request is not None else None
+    shown: dict[str, Any] = {"banner": None, "popup": None, "request": request}
+    shown["csrf_token"] = context.get("csrf_token")
+    if request is None or found is None:
+        return shown
+    shown |= banner_context(request)
+    if not banner.needs_final_notice(found):
+        if receipts.may_pop_up(request):
+            shown["popup"] = banner.popup(found, role=request.staff.role)
+        receipts.note_shown(request, found)
+    return shown
+
+
+def banner_context(request: HttpRequest) -> dict[str, Any]:
+    """What `_banner.html` is given."""
+    found = glance_of(request)
+    match = request.resolver_match
+    if found is None:
+        return {"banner": None}
+    here = match.view_name if match else ""
+    hidden = request.session.get(banner.HIDDEN, "")
+    return {"banner": banner.banner(found, role=request.staff.role, here=here, hidden=hidden)}
+
+
+@register.simple_tag(takes_context=True)
+def closed_program(context: template.Context) -> dict[str, Any]:
+    """What a page that a clearance locked says: until when to appeal (a date or None), and the ways on."""
+    request = context.get("request")
+    found = glance_of(request) if request is not None else None
+    if request is None or found is None or found.state is not State.CLEARED:
+        return {"until": None, "reopens_at": None, "can_reopen": False}
+    reopens_at = life.reopens_at(found.program, at=found.at)
+    waited = reopens_at is not None and reopens_at <= found.at
     return {
-        "banner": None,
-        "request": context.get("request"),
-        "csrf_token": context.get("csrf_token"),
+        "lead": _("This part of the console is locked: the program was closed by a clearance."),
+        "until": banner.appeal_until(found),
+        "reopens_at": reopens_at,
+        "can_reopen": waited and request.staff.role in gates.MANAGERS,
+        "is_cleared": found.program.status == ProgramStatus.CLEARED,
     }

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from benefits.services import cures
 from compliance.lib.calendar import platform_date
 from compliance.lib.danger import is_young
 from compliance.lib.state import State, uncovered_days
@@ -159,16 +160,13 @@ def _at_risk(found: Glance) -> tuple[str, str, str]:
         lead = ngettext("Program at risk: {d} day left.", "Program at risk: {d} days left.", left).format(d=left)
     else:
         lead = _("Program at risk: {time} left.").format(time=words.left_text(run.at, found.at))
-    if run.version.policy.uncounted_kinds == DRAWS:
+    if run.version.policy.uncounted_kinds == cures.DRAWS:
         text = _(
             "Publish one qualifying benefit before {date}, or it closes in that day's run. Draws don't count."
         )
     else:
         text = _("Publish one qualifying benefit before {date}, or it closes in that day's run.")
     return "warning", lead, format_html(text, date=strong(run.on.isoformat()))
-
-
-DRAWS = frozenset({"lucky_draw", "draw_purchase"})
 
 
 def _final(found: Glance) -> tuple[str, str, str]:

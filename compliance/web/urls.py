@@ -2,5 +2,20 @@
 
 from __future__ import annotations
 
+from django.urls import path
+
+from compliance.web import cures, evidence, home, notices, receipts, status
+
 app_name = "compliance"
-urlpatterns: list = []
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("share.csv", home.share_csv, name="share_csv"),
+    path("compliance/", status.status, name="status"),
+    path("compliance/evidence/", evidence.evidence, name="evidence"),
+    path("compliance/evidence.csv", evidence.evidence_csv, name="evidence_csv"),
+    path("compliance/notices/", notices.notices, name="notices"),
+    path("compliance/cure", cures.cure, name="cure"),
+    path("compliance/receipts", receipts.receipt, name="receipt"),
+    path("compliance/final-notice", receipts.final_notice, name="final_notice"),
+    path("compliance/banner/hide", receipts.banner_hide, name="banner_hide"),
+]

@@ -16,6 +16,7 @@ from members.web.number_fields import MoneyField, WholeField
 
 MOST_TIERS = 12
 COLUMNS = ("code", "name", "needs", "spend_minor", "orders")
+BLANK = {**dict.fromkeys(COLUMNS, ""), "needs": "all"}
 DOWNGRADES = [
     ("to_qualified", gettext_lazy("To the highest tier that is still reached or valid")),
     ("one_step", gettext_lazy("By one tier, for a full validity")),
@@ -62,7 +63,6 @@ class RungForm(forms.Form):
     needs = forms.ChoiceField(
         label=gettext_lazy("Needs"),
         choices=[("all", gettext_lazy("all of these")), ("any", gettext_lazy("any of these"))],
-        required=False,
     )
 
     def __init__(self, *args: Any, currency: str, place: int, **kwargs: Any) -> None:
@@ -126,10 +126,10 @@ def typed_rows(data: Mapping[str, str]) -> list[dict[str, str]]:
     removed, rows = data.get("remove", ""), []
     for place in range(MOST_TIERS + 1):
         if f"t{place}-name" in data and (removed != str(place) or place == 0):
-            rows.append({name: data.get(f"t{place}-{name}", "") for name in COLUMNS})
+            rows.append({name: data.get(f"t{place}-{name}", BLANK[name]) for name in COLUMNS})
     if "add" in data and len(rows) < MOST_TIERS:
-        rows.append(dict.fromkeys(COLUMNS, ""))
-    return rows or [dict.fromkeys(COLUMNS, "")]
+        rows.append(dict(BLANK))
+    return rows or [dict(BLANK)]
 
 
 def rung_forms(rows: Sequence[Mapping[str, Any]], currency: str, *, bound: bool) -> list[RungForm]:

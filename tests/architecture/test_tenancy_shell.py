@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
 from django.db.utils import DataError, InternalError
-from config.postgres.base import NAMES
+
+from config.postgres.base import NAMES, refuse_powerful_log_in
 from members.lib import tenant as tenancy
+from members.lib.databases import owner_connection
 from members.models import AuditRow, Store, User
 from members.services import audit
 from members.services.audit import Actor
-
 from tests.conftest import NOON
 
 
@@ -149,3 +151,9 @@ def test_an_audit_row_says_who_what_and_why(cast):
         row = AuditRow.objects.get(action="x.changed")
 
     assert (row.actor_label, row.before, row.after, row.reason) == ("Owner", {"a": 1}, {"a": 2}, "because")
+
+
+def test_a_log_in_that_could_do_something_by_itself_is_refused(django_db_setup):
+    with owner_connection(connections["default"].settings_dict["NAME"]) as owner:
+        with pytest.raises(ImproperlyConfigured, match="inherits its roles.*owns tables"):
+            refuse_powerful_log_in(owner)

@@ -96,7 +96,7 @@ def open_file(path: Path) -> Source:
 
 def decoded(data: bytes) -> tuple[bytes, str]:
     """The file's text as UTF-8 and the encoding it had. Raises Invalid for other kinds of files and encodings."""
-    if not data.strip():
+    if not data or data.isspace():
         raise Invalid(_("The file is empty."))
     if data[:4] == b"PK\x03\x04" or data[:4] == b"PAR1" or data[:4] == b"\xd0\xcf\x11\xe0":
         raise Invalid(
@@ -216,6 +216,8 @@ def _row_lines(source: Source, has_quotes: bool) -> Ints | None:
     short = np.flatnonzero(length == 1)
     blank[short] = data[starts[short]] == CARRIAGE
     lines = np.arange(len(ends), dtype=np.int64) + source.header_line + 1
+    if not has_quotes and not blank.any():
+        return lines
     if has_quotes:
         quotes = np.flatnonzero(data == QUOTE)
         if len(quotes) % 2:

@@ -31,6 +31,9 @@ _DIGITS = np.zeros(256, dtype=bool)
 _DIGITS[list(b"0123456789")] = True
 _DECIMAL = _DIGITS.copy()
 _DECIMAL[ord(".")] = True
+_PLAIN = np.zeros(256, dtype=bool)  # what no spreadsheet put around an id
+_PLAIN[0x21:0x7F] = True
+_PLAIN[list(b"='")] = False
 
 
 @dataclass(slots=True)
@@ -66,9 +69,11 @@ def split(column: pa.StringArray) -> tuple[pa.StringArray, npt.NDArray[np.int32]
     return encoded.dictionary, encoded.indices.to_numpy(zero_copy_only=False)
 
 
-def _is_made_of(texts: pa.StringArray, allowed: npt.NDArray[np.bool_]) -> bool:
+def _is_made_of(
+    texts: pa.StringArray, allowed: npt.NDArray[np.bool_], *, may_be_empty: bool = False
+) -> bool:
     """Whether the texts hold the allowed bytes only, and none is empty."""
-    if len(texts) and pc.min(pc.binary_length(texts)).as_py() == 0:
+    if not may_be_empty and len(texts) and pc.min(pc.binary_length(texts)).as_py() == 0:
         return False
     offsets = np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
     if not len(texts) or offsets[0] == offsets[-1]:
@@ -322,6 +327,8 @@ _SCIENTIFIC = re.compile(r"\d(\.\d+)?E\+\d+", re.IGNORECASE)
 
 def names(column: pa.StringArray) -> pa.StringArray:
     """Ids and codes without what spreadsheets put around them (blanks, ="…", a leading apostrophe)."""
+    if _is_made_of(column, _PLAIN, may_be_empty=True):
+        return column
     trimmed = pc.utf8_trim_whitespace(column)
     if not pc.any(pc.match_substring_regex(trimmed, "^[='\u200b\ufeff]")).as_py():
         return trimmed

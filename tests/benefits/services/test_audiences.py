@@ -6,7 +6,7 @@ import pytest
 
 from benefits.models import BenefitRevision, Coverage
 from benefits.services import benefits
-from benefits.services.audiences import observe
+from benefits.services.audiences import observe, observe_everywhere
 from members.lib import tenant as tenancy
 from members.models import Member, Tier, TierMove, TierStanding
 from members.services import members, programs, tier_rules
@@ -96,3 +96,14 @@ def test_observing_works_while_the_program_is_closed(shop, noon):
 
     assert observe(merchant_id=shop.pk, at=noon + 3 * DAY) == 1
     assert spans(shop) == [(noon + 2 * DAY, None)]
+
+
+def test_every_shop_with_a_named_audience_is_looked_at(shop, cast, noon):
+    publish(shop, noon, ["gold"])
+    with tenancy.tenant(cast.other.pk):
+        publish(cast.other, noon, ["gold"])
+    with tenancy.tenant(shop.pk):
+        move(shop, join(shop, noon), "gold", noon + DAY)
+
+    assert observe_everywhere(at=noon + 2 * DAY) == 1
+    assert spans(shop) == [(noon + DAY, None)]

@@ -1,0 +1,22 @@
+"""The pages of compliance in the console's menu, and its actions in the words of the audit log."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from members.web import audit_words, gates
+from members.web.menu import register as add
+
+
+def register() -> None:
+    """Add the pages to their groups and name what the audit log shows."""
+    add("home", label=_("Home"), route="compliance:home", order=10, roles=gates.EVERYONE)
+    add("compliance", label=_("Status"), route="compliance:status", order=10, roles=gates.EVERYONE)
+    add("compliance", label=_("Evidence"), route="compliance:evidence", order=20, roles=gates.READERS)
+    add("compliance", label=_("Notices"), route="compliance:notices", order=40, roles=gates.READERS)
+    audit_words.register(
+        actions={
+            "program.cleared": _("Program closed by a clearance"),
+            "program.reopened": _("Program opened again after a clearance"),
+        }
+    )

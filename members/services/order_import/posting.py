@@ -1,0 +1,173 @@
+"""Staged orders into the books, chunk by chunk; where the import stands is written in the same transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from django.db import connection
+
+from members.lib import crypto
+from members.models import ImportJob
+from members.services import orders
+from members.services.audit import Actor
+from members.services.member_lists import Joining, join_many
+
+CHUNK = 20_000  # orders
+THOUSAND = 1000
+_QUERY = (
+    "select place, channel, external_id, member_key, store, status, paid_at, completed_at, joined_at, "
+    "consent_source, phone, name, rows, skus, quantities, amounts, refunds, refund_amounts "
+    "from members_stagedorder where import_id = %s and place >= %s order by place limit %s"
+)
+
+
+@dataclass(slots=True)
+class Staged:
+    """One staged order as it will be posted, with the rows of the file it stands in."""
+
+    order: orders.OrderIn
+    rows: Sequence[int]
+    refunds: list[tuple[orders.RefundIn, list[int]]]
+    joining: Joining | None
+    consent_source: str
+
+
+@dataclass(slots=True)
+class Posted:
+    """What a chunk came to. `reasons` are by line of the file."""
+
+    position: int = 0
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    lines: int = 0
+    refunds: int = 0
+    members_created: int = 0
+    reasons: dict[int, str] = field(default_factory=dict)
+
+
+def read_chunk(job: ImportJob, position: int, limit: int = CHUNK) -> list[Staged]:
+    """The next staged orders, by place."""
+    connection.ensure_connection()
+    with connection.connection.cursor(binary=True) as cursor:
+        cursor.execute(_QUERY, [job.pk, position, limit])
+        rows = cursor.fetchall()
+    reader = _Reader(job)
+    return [reader.staged(row) for row in rows]
+
+
+class _Reader:
+    """Turns rows of the staging table into orders."""
+
+    def __init__(self, job: ImportJob) -> None:
+        self.merchant_id = job.merchant_id
+        self.is_declared = bool(job.declared_source)
+        self.knows_completion = "completed_at" in job.columns
+        self.declared_source = job.declared_source
+        self.quantities: dict[int, Decimal | int] = {}
+
+    def staged(self, row: tuple[Any, ...]) -> Staged:
+        """One row."""
+        (_place, channel, external_id, member_key, store, status, paid_at, completed_at, joined_at, consent, phone,
+         name, rows, skus, quantities, amounts, refunds, refund_amounts) = row  # fmt: skip
+        given: dict[str, Any] = {}
+        if status is not None:
+            given["status"] = status
+        if self.knows_completion:
+            given["completed_at"] = completed_at
+        order = orders.OrderIn(
+            external_id,
+            tuple(zip(skus, self._quantities(quantities), amounts, strict=True)),  # type: ignore[arg-type]
+            channel,
+            member_key=member_key,
+            store=store,
+            paid_at=None if status == "unpaid" else paid_at,
+            **given,
+        )
+        joining, source = None, ""
+        if member_key and (self.is_declared or (joined_at is not None and consent)):
+            source = consent or self.declared_source
+            person = [crypto.keyring().open(self.merchant_id, sealed) if sealed else "" for sealed in (phone, name)]
+            joining = Joining(channel, member_key, joined_at or paid_at, *person)
+        return Staged(order, rows, list(self._refunds(order, rows, refunds, refund_amounts)), joining, source)
+
+    def _quantities(self, thousandths: Sequence[int]) -> list[Decimal | int]:
+        known = self.quantities
+        found = []
+        for number in thousandths:
+            if (quantity := known.get(number)) is None:
+                whole, rest = divmod(number, THOUSAND)
+                quantity = known[number] = Decimal(number) / THOUSAND if rest else whole
+            found.append(quantity)
+        return found
+
+    def _refunds(
+        self, order: orders.OrderIn, rows: Sequence[int], ids: Sequence[str] | None, amounts: Sequence[int] | None
+    ) -> Iterator[tuple[orders.RefundIn, list[int]]]:
+        if ids is None or amounts is None:
+            return
+        lines: dict[str, list[tuple[int, int]]] = {}
+        for number, (refund, amount) in enumerate(zip(ids, amounts, strict=True), start=1):
+            if refund:
+                lines.setdefault(refund, []).append((number, amount))
+        for refund, taken in lines.items():
+            item = orders.RefundIn(order.external_id, refund, order.channel, taken)
+            yield item, [rows[number - 1] for number, _amount in taken]
+
+
+def join_people(job: ImportJob, chunk: Sequence[Staged], *, at: dt.datetime, actor: Actor) -> int:
+    """Make the buyers who gave evidence, or whom the merchant declared, members; how many are new."""
+    people: dict[tuple[str, str], tuple[str, Joining]] = {}
+    for staged in chunk:
+        if (person := staged.joining) is not None:
+            key = (person.channel, person.external_id)
+            known = people.get(key)
+            if known is None:
+                people[key] = (staged.consent_source, person)
+            elif (person.phone and not known[1].phone) or (person.name and not known[1].name):
+                more = known[1]._replace(phone=known[1].phone or person.phone, name=known[1].name or person.name)
+                people[key] = (known[0], more)
+    created = 0
+    for source, group in groupby(sorted(people.values(), key=lambda each: each[0]), key=lambda each: each[0]):
+        joined = join_many(
+            merchant_id=job.merchant_id,
+            at=at,
+            actor=actor,
+            people=[person for _source, person in group],
+            consent_source=source,
+        )
+        created += joined.created
+    return created
+
+
+def post_chunk(job: ImportJob, chunk: Sequence[Staged], *, at: dt.datetime, actor: Actor) -> Posted:
+    """Join who is to join, then post orders and refunds, all arriving at `at`. In the caller's transaction."""
+    done = Posted(position=job.position + len(chunk))
+    done.members_created = join_people(job, chunk, at=at, actor=actor)
+    items: list[orders.Item] = []
+    origin: list[tuple[Staged, Sequence[int]]] = []
+    for staged in chunk:
+        items.append((at, staged.order))
+        origin.append((staged, staged.rows))
+        for refund, rows in staged.refunds:
+            items.append((at, refund))
+            origin.append((staged, rows))
+    batch = orders.put_many(merchant_id=job.merchant_id, actor=actor, items=items)
+    for (_at, item), (staged, rows), outcome in zip(items, origin, batch.outcomes, strict=True):
+        if outcome.refusal is not None:
+            for line in rows:
+                done.reasons.setdefault(int(line), outcome.refusal.detail)
+        elif isinstance(item, orders.RefundIn):
+            done.refunds += outcome.outcome != "unchanged"
+        elif outcome.outcome == "unchanged":
+            done.unchanged += 1
+        else:
+            done.lines += len(staged.rows)
+            done.created += outcome.outcome == "created"
+            done.changed += outcome.outcome == "changed"
+    return done

@@ -1,0 +1,69 @@
+"""The rows left out of an import, as a file that can be mended and imported again: line, reason, then the row."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from django.utils.translation import gettext as _
+
+from members.models import ImportJob
+from members.services.order_import import storage
+from members.services.order_import.reading import Source
+
+Reasons = Mapping[int, str]
+"""Why, by line of the file."""
+
+
+def note(job: ImportJob, part: str, reasons: Reasons) -> None:
+    """Keep the reasons of one part of the work; the part done again replaces them."""
+    path = storage.parts(job) / f"{part}.json"
+    if not reasons:
+        path.unlink(missing_ok=True)
+        return
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps(reasons, ensure_ascii=False), encoding="utf-8")
+    os.replace(beside, path)
+
+
+def noted(job: ImportJob) -> dict[int, str]:
+    """All reasons kept so far, by line."""
+    found: dict[int, str] = {}
+    for path in sorted(storage.parts(job).glob("*.json")):
+        for line, reason in json.loads(path.read_text(encoding="utf-8")).items():
+            found.setdefault(int(line), reason)
+    return dict(sorted(found.items()))
+
+
+def write(source: Source, reasons: Reasons, path: Path) -> None:
+    """Write the rejects file, in UTF-8 with a mark that spreadsheets understand."""
+    starts = source.line_starts()
+    ends = _row_ends(source, starts, reasons)
+    mark = source.delimiter
+    header = source.text[starts[source.header_line - 1] : starts[source.header_line]].decode().rstrip("\r\n")
+    beside = path.with_suffix(".part")
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8-sig") as out:
+        out.write(f"{_('line')}{mark}{_('reason')}{mark}{header}\n")
+        for line in sorted(reasons):
+            reason = reasons[line].replace('"', '""')
+            row = source.text[starts[line - 1] : ends[line]].decode(errors="replace").rstrip("\r\n")
+            out.write(f'{line}{mark}"{reason}"{mark}{row}\n')
+    os.replace(beside, path)
+
+
+def _row_ends(source: Source, starts: np.ndarray, reasons: Reasons) -> dict[int, int]:
+    """Where each row ends: with its line, or further on when a cell spans lines inside quotes."""
+    ends = {}
+    for line in reasons:
+        until = line
+        while (
+            until < len(starts) - 1
+            and source.text.count(b'"', starts[line - 1], starts[until]) % 2
+            and until - line < 50
+        ):
+            until += 1
+        ends[line] = int(starts[min(until, len(starts) - 1)])
+    return ends

@@ -1,0 +1,70 @@
+"""Where the files of imports lie: below UPLOADS_DIR, one folder an import, readable by the service alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import IO
+
+from django.conf import settings
+
+from members.models import ImportJob
+
+FOLDER, ORIGINAL, REJECTS, PARTS = "imports", "orders.csv", "rejects.csv", "parts"
+BLOCK = 1 << 20
+
+
+def folder(merchant_id: int, public_id: str) -> Path:
+    """The folder of one import, made if need be."""
+    path = Path(settings.UPLOADS_DIR) / FOLDER / str(merchant_id) / public_id
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def keep(content: IO[bytes], target: Path) -> tuple[str, int]:
+    """Copy a file into place; its SHA-256 and size. A half-written copy never stands under the name."""
+    digest, size = hashlib.sha256(), 0
+    beside = target.with_name(f".{target.name}.part")
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        while block := content.read(BLOCK):
+            digest.update(block)
+            size += len(block)
+            out.write(block)
+    beside.replace(target)
+    return digest.hexdigest(), size
+
+
+def digest_of(path: Path) -> str:
+    """A file's SHA-256."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def original(job: ImportJob) -> Path:
+    """The file as it was handed in."""
+    return Path(settings.UPLOADS_DIR) / job.stored_as
+
+
+def rejects(job: ImportJob) -> Path:
+    """Where the rows left out are written."""
+    return original(job).parent / REJECTS
+
+
+def parts(job: ImportJob) -> Path:
+    """Where reasons lie until the rejects file is put together."""
+    path = original(job).parent / PARTS
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def below(path: Path) -> str:
+    """A path as it is kept in a row."""
+    return str(path.relative_to(settings.UPLOADS_DIR))
+
+
+def forget_original(job: ImportJob) -> None:
+    """The file is no longer needed: its rows are orders now, and it may name people."""
+    original(job).unlink(missing_ok=True)
+    shutil.rmtree(original(job).parent / PARTS, ignore_errors=True)
