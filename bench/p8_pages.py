@@ -103,9 +103,9 @@ def fill(count: int) -> tuple[User, User]:
         owner = User.objects.create_user("owner@example.com", "a long password 1", name="Owner")
         admin = User.objects.create_superuser("admin@example.com", "a long password 1", name="Admin")
         shop = merchants.create_merchant(name="Bench", owner=owner, at=START, actor=BENCH)
-    ladder = [{"code": "base"}, {"code": "silver", "all": {"spend_minor": 100_000}}]
+    ladder: list[dict[str, Any]] = [{"code": "base"}, {"code": "silver", "all": {"spend_minor": 100_000}}]
     with tenancy.tenant(shop.pk), transaction.atomic():
-        who = {"merchant_id": shop.pk, "at": START, "actor": BENCH}
+        who: dict[str, Any] = {"merchant_id": shop.pk, "at": START, "actor": BENCH}
         version = tier_rules.configure(ladder=ladder, **who)
         programs.open_program(**who)
         took = seconds(

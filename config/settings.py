@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "members.web.middleware.GateMiddleware",  # every route declares who may enter
+    "compliance.web.middleware.FinalNoticeMiddleware",  # the final notice, before the page asked for
 ]
 
 TEMPLATES = [

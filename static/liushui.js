@@ -88,6 +88,10 @@
     if (event.target.open && event.target.matches?.("details.pop")) all("details.pop[open]").forEach((d) => { if (d !== event.target) d.open = false; });
   }, true);
 
+  /* ---- a form in a layer that did its work closes it; printing ---- */
+  document.addEventListener("liushui:done", () => { closeLayer(); $("#main")?.focus({ preventScroll: true }); });
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-print]")) print(); });
+
   /* ---- keys ---- */
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -257,6 +261,7 @@
   const start = () => {
     applyTheme(root.dataset.theme || "auto");
     pickers(document);
+    all("[data-print]").forEach((button) => { button.hidden = false; });
     all("[data-bulk]").forEach((bar) => countChecks(bar.dataset.bulk));
     const target = location.hash.length > 1 && layer();
     if (target && target.matches("details")) target.open = true;

@@ -141,6 +141,14 @@ def old_enough_on(first_opened_on: date, policy: Policy) -> date:
     return anniversary if policy.age_boundary is AgeBoundary.AT_LEAST else anniversary + timedelta(days=1)
 
 
+def latest_opening(on: date, policy: Policy) -> date:
+    """The last day of first opening whose program is old enough on a platform day."""
+    day = add_months(on, -policy.min_age_months) + timedelta(days=3)
+    while old_enough_on(day, policy) > on:
+        day -= timedelta(days=1)
+    return day
+
+
 def threatening_run(
     ahead: Spans,
     history: PolicyHistory,

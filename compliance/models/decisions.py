@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from compliance.lib.danger import old_enough_on
 from compliance.models.runs import Run
 from members.models import TenantQuerySet
 
@@ -53,7 +56,6 @@ class Decision(models.Model):
         "compliance.Policy", models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
     first_opened_on = models.DateField(_("first opened"))
-    old_enough_on = models.DateField(_("old enough from"))
     was_closed = models.BooleanField(_("closed by the merchant"))
     outcome = models.CharField(
         _("outcome"),
@@ -85,6 +87,11 @@ class Decision(models.Model):
         verbose_name = _("decision")
         verbose_name_plural = _("decisions")
         constraints = [models.UniqueConstraint(fields=["run", "merchant"], name="decision_once")]
+
+    @property
+    def old_enough_on(self) -> dt.date:
+        """The first platform day on which the program was old enough, under the policy that judged it."""
+        return old_enough_on(self.first_opened_on, self.policy.rule)
 
     def __str__(self) -> str:
         return f"{self.run_id} {self.merchant_id} {self.outcome}"

@@ -14,6 +14,7 @@ from compliance.play.arguments import Arguments, BadLine, Handles
 from compliance.play.script import Line, Malformed, lines
 from compliance.play.verbs import NOT_YET, VERBS, put_orders, read_order
 from compliance.services import installation, schedule
+from members.lib import queue
 from members.lib import tenant as tenancy
 from members.lib.refusals import Refusal
 from members.services import orders
@@ -51,12 +52,13 @@ class Player:
 
     def tell(self, texts: Iterable[str]) -> None:
         """Tell the whole script and print its last line. Raises Malformed."""
-        try:
-            for line in lines(iter(texts)):
-                self.count += 1
-                self.one(line)
-        finally:
-            self.flush()
+        with queue.muted():
+            try:
+                for line in lines(iter(texts)):
+                    self.count += 1
+                    self.one(line)
+            finally:
+                self.flush()
         self.put({"done": True, "lines": self.count, "refused": self.refused})
 
     def one(self, line: Line) -> None:

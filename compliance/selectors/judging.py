@@ -10,12 +10,28 @@ from typing import Any
 
 from django.db import connection
 
-from compliance.lib.policy import AgeBoundary
+from compliance.lib.danger import latest_opening
 from compliance.lib.runs import Run
 
 LAST = 2**62  # above every merchant's id
 
-_JUDGED = """
+# "offset 0" keeps each flag from being worked out again wherever it is read.
+_FACTS = """
+select s.merchant_id, s.opened_at, s.episode_began_at, s.danger_at, s.safe_again_at, s.uncovered_since,
+    s.exempt_until, s.appeal_filed_at, s.protected_until, s.warned_at, s.last_warned_at, s.first_opened_on,
+    (s.danger_at <= %(at)s and (s.safe_again_at is null or %(at)s < s.safe_again_at)) is true as is_uncovered,
+    (s.exempt_until > %(at)s) is true as is_exempt,
+    (s.warned_at < %(at)s and s.warned_at <= %(warned_by)s) is true as is_warned,
+    p.status = 'closed' and p.closed_at < %(at)s or s.merchant_id = any(%(closed_then)s::bigint[]) as was_closed
+from compliance_standing s
+join members_program p using (merchant_id)
+where s.merchant_id between %(first_id)s and %(last_id)s
+    and p.merchant_id between %(first_id)s and %(last_id)s
+    and s.opened_at < %(at)s and p.opened_at < %(at)s and p.status in ('open', 'closed')
+    and s.merchant_id <> all(%(cleared_then)s::bigint[])
+offset 0
+"""
+_JUDGED = f"""
 select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncovered_since,
     case when is_exempt then exempt_until end as exempt_until, appeal_filed_at, protected_until,
     case when is_uncovered and is_warned then warned_at end as notice_at,
@@ -24,9 +40,9 @@ select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncov
         else (select max(n.sent_at) from compliance_notice n where n.merchant_id = facts.merchant_id
             and n.sent_at > facts.episode_began_at and n.danger_at >= facts.danger_at and n.sent_at < %(at)s)
     end end as last_warned_at,
-    first_opened_on, old_enough_on, was_closed,
+    first_opened_on, was_closed,
     case
-        when %(on)s < old_enough_on then 'too_young'
+        when first_opened_on > %(old_enough)s then 'too_young'
         when not is_uncovered then 'covered'
         when is_exempt then 'exempt'
         when appeal_filed_at is not null then 'appeal_pending'
@@ -34,21 +50,8 @@ select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncov
         when not is_warned then 'notice_too_short'
         else 'uncovered'
     end as reason
-from (
-    select s.merchant_id, s.opened_at, s.episode_began_at, s.danger_at, s.safe_again_at, s.uncovered_since,
-        s.exempt_until, s.appeal_filed_at, s.protected_until, s.warned_at, s.last_warned_at, s.first_opened_on,
-        (s.first_opened_on + %(age)s::interval)::date + %(over)s as old_enough_on,
-        (s.danger_at <= %(at)s and (s.safe_again_at is null or %(at)s < s.safe_again_at)) is true as is_uncovered,
-        (s.exempt_until > %(at)s) is true as is_exempt,
-        (s.warned_at < %(at)s and s.warned_at <= %(warned_by)s) is true as is_warned,
-        p.status = 'closed' and p.closed_at < %(at)s or s.merchant_id = any(%(closed_then)s::bigint[]) as was_closed
-    from compliance_standing s
-    join members_program p using (merchant_id)
-    where s.merchant_id between %(first_id)s and %(last_id)s
-        and p.merchant_id between %(first_id)s and %(last_id)s
-        and s.opened_at < %(at)s and p.opened_at < %(at)s and p.status in ('open', 'closed')
-        and s.merchant_id <> all(%(cleared_then)s::bigint[])
-) facts
+from ({_FACTS}) facts
+offset 0
 """
 # An open program has every reason; one that its merchant closed is decided only when it is to be cleared.
 JUDGED = f"select * from ({_JUDGED}) judged where not was_closed or reason = 'uncovered'"
@@ -72,8 +75,7 @@ def values(run: Run, *, first_id: int = 0, last_id: int = LAST) -> dict[str, Any
     return {
         "at": run.at,
         "on": run.on,
-        "age": f"{policy.min_age_months} months",
-        "over": 1 if policy.age_boundary is AgeBoundary.OVER else 0,
+        "old_enough": latest_opening(run.on, policy),
         "warned_by": run.at - policy.min_notice,
         "first_id": first_id,
         "last_id": last_id,

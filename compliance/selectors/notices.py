@@ -69,9 +69,7 @@ def _add(channel: ChannelReceipts, receipt: Receipt) -> None:
         channel.acknowledged.append(receipt)
 
 
-def next_warning(
-    *, policy: Policy, run_on: dt.date | None, at: dt.datetime
-) -> tuple[dt.date, int] | None:
+def next_warning(*, policy: Policy, run_on: dt.date | None, at: dt.datetime) -> tuple[dt.date, int] | None:
     """The platform day of the next warning before a run and how many days before it is; None when none is left."""
     if run_on is None:
         return None

@@ -33,8 +33,8 @@ DECIDE = f"""
 with decided as (
     insert into compliance_decision
         (id, run_id, policy_id, merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncovered_since,
-        exempt_until, appeal_filed_at, protected_until, notice_at, last_warned_at, first_opened_on, old_enough_on,
-        was_closed, reason, outcome)
+        exempt_until, appeal_filed_at, protected_until, notice_at, last_warned_at, first_opened_on, was_closed,
+        reason, outcome)
     select (%(run)s::bigint << 40) + merchant_id, %(run)s, %(policy)s, judged.*, {judging.OUTCOME}
     from ({judging.JUDGED}) judged
     order by merchant_id

@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 
-from benefits.lib.coverage import Configured, Coverage, unite
-from benefits.lib.coverage import EVERYONE
+from benefits.lib.coverage import EVERYONE, Configured, Coverage, unite
 from benefits.lib.spans import Span, utc
 from benefits.models import Benefit
 from benefits.services import cures as choices

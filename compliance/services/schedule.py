@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from django.db import transaction
+
 from compliance.lib import calendar, runs
 from compliance.selectors import policies
+from compliance.services import assessment, clearance
 from members.lib import tenant as tenancy
 from members.lib.periods import next_daily_job
 from members.models import Merchant
+from members.services import daily
 
 DAILY, ASSESSMENT, CLEARANCE = "daily", "assessment", "clearance"
 PLATFORM = "platform"
@@ -48,7 +52,7 @@ def _assessments(after: dt.datetime, until: dt.datetime) -> Iterator[Job]:
 
 def due_jobs(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
     """The jobs due in (after, until], in the order in which they run. Works as platform; two queries."""
-    with tenancy.platform():
+    with tenancy.platform(), transaction.atomic():
         zones = list(Merchant.objects.values_list("timezone", flat=True).distinct().order_by("timezone"))
         history = policies.history()
     found = [job for zone in zones for job in _daily(zone, after, until)]
@@ -60,9 +64,6 @@ def due_jobs(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
 
 def work(job: Job) -> dict[str, Any]:
     """Work one job at its own instant, as platform; idempotent. Returns its report."""
-    from compliance.services import assessment, clearance
-    from members.services import daily
-
     with tenancy.platform():
         if job.name == DAILY:
             return daily.run_daily(zone=job.scope, at=job.at)

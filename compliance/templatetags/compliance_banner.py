@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from compliance.lib.state import State
@@ -27,23 +26,12 @@ def compliance_banner(context: template.Context) -> dict[str, Any]:
     shown["csrf_token"] = context.get("csrf_token")
     if request is None or found is None:
         return shown
-    shown |= banner_context(request)
+    shown |= banner.context_of(request)
     if not banner.needs_final_notice(found):
         if receipts.may_pop_up(request):
             shown["popup"] = banner.popup(found, role=request.staff.role)
         receipts.note_shown(request, found)
     return shown
-
-
-def banner_context(request: HttpRequest) -> dict[str, Any]:
-    """What `_banner.html` is given."""
-    found = glance_of(request)
-    match = request.resolver_match
-    if found is None:
-        return {"banner": None}
-    here = match.view_name if match else ""
-    hidden = request.session.get(banner.HIDDEN, "")
-    return {"banner": banner.banner(found, role=request.staff.role, here=here, hidden=hidden)}
 
 
 @register.simple_tag(takes_context=True)

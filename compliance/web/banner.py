@@ -121,13 +121,19 @@ def _closed(found: Glance) -> tuple[str, str, str]:
     since = found.program.closed_at
     lead = _("You closed the program on {date}.").format(date=words.day_text(since) if since else "")
     run, policy = found.run, found.policy
-    if run is not None and policy is not None and (run.on - platform_date(found.at)).days <= policy.at_risk_days:
+    if (
+        run is not None
+        and policy is not None
+        and (run.on - platform_date(found.at)).days <= policy.at_risk_days
+    ):
         text = _(
             "Closing does not stop a clearance: open it again and publish one qualifying benefit before {date}, "
             "or it is cleared in that day's run."
         )
         return "warning", lead, format_html(text, date=strong(run.on.isoformat()))
-    text = _("Nothing expires and nobody falls meanwhile; orders are kept and earn nothing until it is open again.")
+    text = _(
+        "Nothing expires and nobody falls meanwhile; orders are kept and earn nothing until it is open again."
+    )
     return "info", lead, text
 
 
@@ -142,7 +148,9 @@ def _observing(found: Glance) -> tuple[str, str, str]:
             _("Publish a first benefit before then."),
         )
     n = uncovered_days(facts.assessment.uncovered_since, found.at) or 0
-    lead = ngettext("No qualifying benefit for {n} day.", "No qualifying benefit for {n} days.", n).format(n=n)
+    lead = ngettext("No qualifying benefit for {n} day.", "No qualifying benefit for {n} days.", n).format(
+        n=n
+    )
     limit = facts.policy.window_days
     text = ngettext(
         "Nothing changes yet; after {limit} day the program can be closed.",
@@ -157,7 +165,9 @@ def _at_risk(found: Glance) -> tuple[str, str, str]:
     assert run is not None
     left, unit = words.days_left(run.at, found.at)
     if unit == "days":
-        lead = ngettext("Program at risk: {d} day left.", "Program at risk: {d} days left.", left).format(d=left)
+        lead = ngettext("Program at risk: {d} day left.", "Program at risk: {d} days left.", left).format(
+            d=left
+        )
     else:
         lead = _("Program at risk: {time} left.").format(time=words.left_text(run.at, found.at))
     if run.version.policy.uncounted_kinds == cures.DRAWS:
@@ -283,6 +293,17 @@ def actions(found: Glance, *, role: str, here: str = "") -> list[dict[str, Any]]
             }
         )
     return shown
+
+
+def context_of(request: HttpRequest) -> dict[str, Any]:
+    """What `_banner.html` is given."""
+    found = glance_of(request)
+    match = request.resolver_match
+    if found is None:
+        return {"banner": None}
+    here = match.view_name if match else ""
+    hidden = request.session.get(HIDDEN, "")
+    return {"banner": banner(found, role=request.staff.role, here=here, hidden=hidden)}
 
 
 # ---- the popup ----------------------------------------------------------------------------------------------------

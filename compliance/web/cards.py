@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
@@ -91,12 +91,19 @@ def near(day: dt.date, at: dt.datetime) -> str:
 
 def state_card(found: Glance) -> dict[str, Any]:
     """The card of Home: chip, date, strip, facts."""
-    card: dict[str, Any] = {"chip": words.chip(found.state), "sentence": "", "coverage": None, "facts": []}
+    card: dict[str, Any] = {
+        "chip": words.chip(found.state),
+        "sentence": "",
+        "coverage": None,
+        "facts": [],
+        "lines": [],
+    }
     card |= _figure(found)
     facts = found.facts
     if facts is not None:
         lines = evidence.lines(facts=facts, at=found.at, until=platform_date(found.at))
         live = evidence.qualifying(lines)
+        card["lines"] = lines
         card["coverage"] = coverage(facts, found.at)
         card["facts"] = _facts(found, facts, live)
         if found.state is State.OPEN:
@@ -292,7 +299,7 @@ def _after_clearing(found: Glance) -> dict[str, Any]:
     return big | {"steps": _ordered(steps)}
 
 
-def lanes(found: list[Line]) -> list[dict[str, Any]]:
+def lanes(found: list[Line], url: Callable[[Line], str]) -> list[dict[str, Any]]:
     """One lane a benefit: what was in force, each stretch counted or not."""
     rows = []
     for line in found:
@@ -302,7 +309,7 @@ def lanes(found: list[Line]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "label": line.benefit.name or str(label_of(line.kind)),
-                "url": reverse("benefits:benefits_detail", args=[line.benefit.public_id]),
+                "url": url(line),
                 "spans": [_bar(span, span in counted) for span in line.spans],
                 "caption": lane_caption(line),
             }
@@ -320,5 +327,3 @@ def _bar(span: Span, is_counted: bool) -> tuple[dt.date, dt.date | None, bool]:
     assert span.start is not None  # clipped to the window
     end = None if span.end is None else platform_date(span.end - _INSTANT) + ONE_DAY
     return platform_date(span.start), end, is_counted
-
-

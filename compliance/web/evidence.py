@@ -39,7 +39,15 @@ def evidence(request: HttpRequest) -> HttpResponse:
 @require_safe
 def evidence_csv(request: HttpRequest) -> HttpResponse:
     """The same as a file: a row a stretch in force."""
-    head = [_("Benefit"), _("Kind"), _("Counts"), _("Days counted"), _("Reason"), _("In force from"), _("until")]
+    head = [
+        _("Benefit"),
+        _("Kind"),
+        _("Counts"),
+        _("Days counted"),
+        _("Reason"),
+        _("In force from"),
+        _("until"),
+    ]
     return csv_files.answer("compliance-evidence.csv", head, _csv_rows(_lines(request)))
 
 

@@ -104,7 +104,9 @@ def final_notice(request: HttpRequest) -> HttpResponse:
         "rule": words.rule_text(run.version.policy),
         "version": run.version.number,
         "next": request.GET.get("next", ""),
-        "cure_url": f"{reverse('compliance:status')}#cure" if banner.can_cure(found, request.staff.role) else "",
+        "cure_url": f"{reverse('compliance:status')}#cure"
+        if banner.can_cure(found, request.staff.role)
+        else "",
         "sent_at": words.on_platform(newest.sent_at),
     }
     return render(request, "compliance/final_notice/page.html", context)

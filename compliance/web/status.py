@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -19,7 +20,7 @@ from compliance.selectors.evidence import Line
 from compliance.selectors.facts import Facts
 from compliance.selectors.glance import Glance
 from compliance.services import life
-from compliance.web import cards, cures, words
+from compliance.web import cards, offers, words
 from compliance.web.banner import appeal_until, glance_of
 from compliance.web.notices import channel_rows
 from members.models import ProgramStatus
@@ -37,7 +38,7 @@ def status(request: HttpRequest) -> HttpResponse:
 
 def context(request: HttpRequest, found: Glance) -> dict[str, Any]:
     """The page: its body and the drawer."""
-    return body(request, found) | cures.drawer(request, found) | {"page": "status"}
+    return body(request, found) | offers.drawer(request, found) | {"page": "status"}
 
 
 def body(request: HttpRequest, found: Glance) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def body(request: HttpRequest, found: Glance) -> dict[str, Any]:
         recent = [line for line in lines if not line.is_old]
         shown |= {
             "coverage": cards.coverage(facts, at, until=until),
-            "lanes": cards.lanes(recent),
+            "lanes": cards.lanes(recent, lambda line: benefit_url(line, request)),
             "evidence": [row(line, request) for line in recent],
             "counted": sum(line.counts for line in recent),
             "older": len(lines) - len(recent),
@@ -87,13 +88,20 @@ def _version(found: Glance, facts: Facts | None) -> PolicyVersion:
     return policies.current(at=found.at)
 
 
+def benefit_url(line: Line, request: HttpRequest) -> str:
+    """The benefit's own page; none for who may not read it, or while a clearance locks it."""
+    if request.staff.role not in gates.READERS or request.program.status == ProgramStatus.CLEARED:
+        return ""
+    return reverse("benefits:benefits_detail", args=[line.benefit.public_id])
+
+
 def row(line: Line, request: HttpRequest) -> dict[str, Any]:
     """A line of the evidence in words."""
     title, note = words.reason_text(line)
     benefit = line.benefit
     from_at = benefit.from_at or benefit.published_at
     return {
-        "benefit": benefit,
+        "url": benefit_url(line, request),
         "name": benefit.name or label_of(line.kind),
         "kind": label_of(line.kind),
         "counts": line.counts,

@@ -1,0 +1,5 @@
+"""The platform's pages for merchants, people and jobs; imported here, since Django looks for them in this package."""
+
+from members.admin import jobs, merchants, users
+
+__all__ = ["jobs", "merchants", "users"]

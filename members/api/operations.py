@@ -71,6 +71,7 @@ class Operation(APIView):
     takes_key: ClassVar[bool] = False
     query_in: ClassVar[type[Serializer] | None] = None
     body_in: ClassVar[type[Strict] | None] = None
+    described_in: ClassVar[type[Strict] | None] = None  # for the schema, where `body_in` reads item by item
     out: ClassVar[type[Serializer]]
     statuses: ClassVar[Mapping[int, str]] = {200: "Done"}
     refusals: ClassVar[tuple[str, ...]] = ()

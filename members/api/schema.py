@@ -92,7 +92,7 @@ class OperationSchema(AutoSchema):
         return [*found, KEY] if self.view.takes_key else found
 
     def get_request_serializer(self) -> Any:
-        return self.view.body_in
+        return self.view.described_in or self.view.body_in
 
     def get_response_serializers(self) -> Any:
         answers: dict[Any, Any] = {

@@ -54,6 +54,6 @@ def national(number: str, region: str = "CN") -> str:
         parsed = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:
         return number
-    if phonenumbers.region_code_for_country_code(parsed.country_code) != region:
+    if phonenumbers.region_code_for_country_code(parsed.country_code or 0) != region:
         return number
     return phonenumbers.national_significant_number(parsed)

@@ -55,6 +55,7 @@ class ImportJob(TenantModel):
     cancel_asked = models.BooleanField(default=False)
     failure = models.TextField(blank=True)
     notes = models.JSONField(default=list)  # what a person should know although it is no error
+    preview = models.JSONField(default=dict)  # what the check foresaw; see order_import.preview
     rejects_as = models.CharField(max_length=200, blank=True)  # below UPLOADS_DIR
 
     rows = models.BigIntegerField(_("rows"), default=0)
@@ -80,6 +81,7 @@ class ImportJob(TenantModel):
     finished_at = models.DateTimeField(_("finished"), null=True)
     worker = models.CharField(max_length=120, blank=True)  # host:pid:token of the process at work
     leased_until = models.DateTimeField(null=True)
+    attempts = models.SmallIntegerField(default=0)  # since it last got on
 
     class Meta:
         verbose_name = _("order import")

@@ -31,6 +31,7 @@ __all__ = [
     "Joining",
     "KnownIdentity",
     "TooManyReveals",
+    "change",
     "identify_many",
     "join",
     "join_many",
@@ -189,6 +190,50 @@ def _fill_in(member: Member, number: str, name: str, at: dt.datetime, actor: Act
             subject=("member", member.public_id),
             after={"fields": filled},
         )
+
+
+@transaction.atomic
+def change(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    public_id: str,
+    phone: str | None = None,
+    name: str | None = None,
+) -> Member:
+    """Change a member's phone or name; None leaves it, "" takes it away, a new phone is not verified.
+
+    What changes nothing writes nothing; the log names the fields, never the values (domain.md 11).
+    Raises NotFound, Invalid, ProgramNotOpen, ProgramCleared.
+    """
+    programs.lock_open(merchant_id=merchant_id)
+    member = Member.objects.of(merchant_id).select_for_update().filter(public_id=public_id).first()
+    if member is None:
+        raise NotFound(_("There is no such member."))
+    merchant = Merchant.objects.get(pk=merchant_id)
+    changed = []
+    if phone is not None:
+        number = e164(phone, region_of(merchant.currency)) if phone.strip() else ""
+        if number != member.phone:
+            _set_phone(member, number, verified=False)
+            changed.append("phone")
+    if name is not None:
+        _check_join(source=member.source, name=name.strip(), joined_at=member.joined_at, at=member.joined_at)
+        if name.strip() != member.name:
+            _set_name(member, name.strip())
+            changed.append("name")
+    if changed:
+        member.save()
+        audit.record(
+            merchant_id=merchant_id,
+            at=at,
+            actor=actor,
+            action="member.changed",
+            subject=("member", member.public_id),
+            after={"fields": changed},
+        )
+    return member
 
 
 @transaction.atomic

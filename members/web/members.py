@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -26,6 +26,7 @@ from members.services import members as services
 from members.services.audit import Actor
 from members.web import entry_words, gates
 from members.web.htmx import wants_piece
+from members.web.request import StaffRequest
 
 ENTRIES_PER_PAGE = 20
 REVEALERS = frozenset({Role.OWNER, Role.MANAGER, Role.OPERATOR, Role.CASHIER})
@@ -45,7 +46,10 @@ class MemberFilters(forms.Form):
 
     def __init__(self, *args: Any, tiers: list[Tier], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["tier"].choices = [("", _("All tiers")), *((tier.code, str(tier)) for tier in tiers)]
+        cast(forms.ChoiceField, self.fields["tier"]).choices = [
+            ("", _("All tiers")),
+            *((tier.code, str(tier)) for tier in tiers),
+        ]
 
 
 class RevealForm(forms.Form):
@@ -59,7 +63,7 @@ class RevealForm(forms.Form):
     )
 
 
-def _ladder(request: HttpRequest, at: Any) -> tuple[list[Tier], Tier | None]:
+def _ladder(request: StaffRequest, at: Any) -> tuple[list[Tier], Tier | None]:
     """The program's tiers in ladder order, and the lowest. Two queries."""
     version = rules_of.version_at(merchant_id=request.merchant.pk, at=at)
     known = {tier.pk: tier for tier in Tier.objects.of(request.merchant.pk)}
@@ -78,7 +82,7 @@ def _address(text: str, chosen: dict[str, str]) -> str:
 
 @gates.staff(read=gates.EVERYONE, function="members")
 @require_GET
-def members_list(request: HttpRequest) -> HttpResponse:
+def members_list(request: StaffRequest) -> HttpResponse:
     """Members, fifty a page. The number of queries does not depend on how many there are."""
     tiers, base = _ladder(request, timezone.now())
     filters = MemberFilters(request.GET or None, tiers=tiers)
@@ -100,7 +104,7 @@ def members_list(request: HttpRequest) -> HttpResponse:
         "filters": filters,
         "q": wanted.search,
         "page_obj": page,
-        "rows": [(row, names.get(row.tier_id) or (str(base) if base else "")) for row in rows],
+        "rows": [(row, names.get(row.tier_id or 0) or (str(base) if base else "")) for row in rows],
         "is_narrow": wanted.is_narrow,
         "program": request.program,
     }
@@ -111,7 +115,7 @@ def members_list(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _member(request: HttpRequest, member_id: str) -> Member:
+def _member(request: StaffRequest, member_id: str) -> Member:
     member = selectors.by_public_id(merchant_id=request.merchant.pk, public_id=member_id)
     if member is None:
         raise Http404
@@ -123,7 +127,7 @@ def _title(member: Member, phone: str, identities: list[Any]) -> dict[str, str]:
     return {"phone": phone, "name": member.name, "identity": identities[0].external_id if identities else ""}
 
 
-def _ledger(request: HttpRequest, member: Member) -> dict[str, Any]:
+def _ledger(request: StaffRequest, member: Member) -> dict[str, Any]:
     """The entries of a page of the ledger, one of them opened."""
     found = member_entries.entries(merchant=request.merchant, member_id=member.pk)
     page = Paginator(found, ENTRIES_PER_PAGE).get_page(request.GET.get("entries"))
@@ -145,7 +149,7 @@ def _ledger(request: HttpRequest, member: Member) -> dict[str, Any]:
 
 
 def _page(
-    request: HttpRequest,
+    request: StaffRequest,
     member: Member,
     *,
     form: RevealForm | None = None,
@@ -173,7 +177,7 @@ def _page(
 
 @gates.staff(read=gates.EVERYONE, function="members")
 @require_GET
-def members_page(request: HttpRequest, member_id: str) -> HttpResponse:
+def members_page(request: StaffRequest, member_id: str) -> HttpResponse:
     """One member; asked by htmx, the ledger alone."""
     member = _member(request, member_id)
     if wants_piece(request):
@@ -183,7 +187,7 @@ def members_page(request: HttpRequest, member_id: str) -> HttpResponse:
 
 @gates.staff(read=gates.EVERYONE, write=REVEALERS, function="members")
 @never_cache
-def members_phone(request: HttpRequest, member_id: str) -> HttpResponse:
+def members_phone(request: StaffRequest, member_id: str) -> HttpResponse:
     """Show a member's whole number, once, with a reason that is logged."""
     member = _member(request, member_id)
     if request.method != "POST":

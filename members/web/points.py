@@ -10,7 +10,7 @@ from typing import Any
 from babel.numbers import get_currency_precision
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -29,6 +29,7 @@ from members.web.forms import add_refusal, answer
 from members.web.htmx import wants_piece
 from members.web.number_fields import MoneyField, RateField
 from members.web.program import back
+from members.web.request import StaffRequest
 
 EXAMPLE_MINOR = 26_800
 
@@ -90,12 +91,13 @@ def worked_example(
             for name, field in form.fields.items()
         }
     amount, rate = data.get("example") or EXAMPLE_MINOR, data.get("per_major")
-    times = [data.get(f"times_{tier.code}") for tier in form.tiers] or [Decimal(1)]
-    if rate is None or None in times:
+    times: list[Any] = [data.get(f"times_{tier.code}") for tier in form.tiers] or [Decimal(1)]
+    if rate is None or any(each is None for each in times):
         return None
     digits = get_currency_precision(currency)
     rows = []
-    for tier, multiplier in zip(form.tiers or [None], times, strict=True):
+    everybody: list[Tier | None] = [None]
+    for tier, multiplier in zip(form.tiers or everybody, times, strict=True):
         terms = earning_terms(
             rules_version=0, tier_id=0, per_major=rate, multiplier=multiplier, minor_digits=digits
         )
@@ -115,7 +117,7 @@ def worked_example(
 
 @gates.staff(read=gates.READERS, write=gates.MANAGERS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def points_edit(request: HttpRequest) -> HttpResponse:
+def points_edit(request: StaffRequest) -> HttpResponse:
     """The rule in force, a form for the next, and the example; the example alone when htmx or its button asks."""
     at, merchant_id, currency = timezone.now(), request.merchant.pk, request.merchant.currency
     version = rules_of.version_at(merchant_id=merchant_id, at=at)
@@ -140,7 +142,7 @@ def points_edit(request: HttpRequest) -> HttpResponse:
     return answer(request, "members/points/edit.html", context, form)
 
 
-def _save(request: HttpRequest, at: dt.datetime, version: RulesVersion | None, form: PointsForm) -> bool:
+def _save(request: StaffRequest, at: dt.datetime, version: RulesVersion | None, form: PointsForm) -> bool:
     """Store the rule; False with the reason in the form. What this page does not show stays as it is."""
     actor = Actor.person(request.user)
     kept = {}

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -24,6 +24,7 @@ from members.services.audit import Actor
 from members.web import gates
 from members.web.entry_words import decimal_text
 from members.web.forms import add_refusal, answer
+from members.web.request import StaffRequest
 
 GUIDE_WORDS = {
     "name": (_("Name the program"), _("Members see this name when they join."), _("Name it")),
@@ -78,7 +79,14 @@ def guide(program: Program, at: Any, *, has_benefit: bool, benefit_url: str) -> 
     return shown
 
 
-def back(request: HttpRequest, default: str) -> HttpResponseRedirect:
+def program_of(request: StaffRequest) -> Program:
+    """The merchant's program; every merchant is made with one."""
+    if request.program is None:
+        raise Http404
+    return request.program
+
+
+def back(request: StaffRequest, default: str) -> HttpResponseRedirect:
     """To where the form was reached from (`next`), or to the default route."""
     target = request.POST.get("next", "")
     if target and url_has_allowed_host_and_scheme(target, allowed_hosts=None):
@@ -87,9 +95,9 @@ def back(request: HttpRequest, default: str) -> HttpResponseRedirect:
 
 
 @gates.staff(read=gates.READERS, write=gates.MANAGERS)
-def program_page(request: HttpRequest) -> HttpResponse:
+def program_page(request: StaffRequest) -> HttpResponse:
     """Name and life of the program."""
-    program, at = request.program, timezone.now()
+    program, at = program_of(request), timezone.now()
     form = NameForm(request.POST or None, initial={"name": program.name})
     if request.method == "POST" and form.is_valid():
         try:
@@ -107,7 +115,7 @@ def program_page(request: HttpRequest) -> HttpResponse:
     return answer(request, "members/program/page.html", _context(request, program, at, form), form)
 
 
-def _context(request: HttpRequest, program: Program, at: Any, form: NameForm) -> dict[str, Any]:
+def _context(request: StaffRequest, program: Program, at: Any, form: NameForm) -> dict[str, Any]:
     version = rules_of.version_at(merchant_id=program.pk, at=at)
     return {
         "form": form,
@@ -126,7 +134,7 @@ def _context(request: HttpRequest, program: Program, at: Any, form: NameForm) ->
 
 @gates.staff(write=gates.MANAGERS)
 @require_POST
-def program_open(request: HttpRequest) -> HttpResponse:
+def program_open(request: StaffRequest) -> HttpResponse:
     """Open a draft or a program that its merchant closed."""
     try:
         program_settings.open_with_defaults(
@@ -140,7 +148,7 @@ def program_open(request: HttpRequest) -> HttpResponse:
 
 @gates.staff(write=gates.MANAGERS)
 @require_POST
-def program_close(request: HttpRequest) -> HttpResponse:
+def program_close(request: StaffRequest) -> HttpResponse:
     """Close an open program; everything stays and freezes."""
     try:
         programs.close_program(
@@ -152,9 +160,10 @@ def program_close(request: HttpRequest) -> HttpResponse:
     return back(request, "members:program_page")
 
 
-def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+def _refused(request: StaffRequest, refusal: Refusal) -> HttpResponse:
     """The page again, with what was refused above it."""
-    request.program.refresh_from_db()
-    form = NameForm(initial={"name": request.program.name})
-    context = _context(request, request.program, timezone.now(), form) | {"refusal": refusal.detail}
+    program = program_of(request)
+    program.refresh_from_db()
+    form = NameForm(initial={"name": program.name})
+    context = _context(request, program, timezone.now(), form) | {"refusal": refusal.detail}
     return render(request, "members/program/page.html", context, status=422)

@@ -66,7 +66,7 @@ class RungForm(forms.Form):
     )
 
     def __init__(self, *args: Any, currency: str, place: int, **kwargs: Any) -> None:
-        super().__init__(*args, prefix=f"t{place}", **kwargs)
+        super().__init__(*args, **kwargs | {"prefix": f"t{place}"})
         self.is_lowest = place == 0
         if self.is_lowest:
             del self.fields["needs"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -20,12 +20,13 @@ from members.services import program_settings, tier_rules
 from members.services.audit import Actor
 from members.web import gates, tier_forms
 from members.web.forms import add_refusal, answer
-from members.web.program import back
+from members.web.program import back, program_of
+from members.web.request import StaffRequest
 from members.web.tier_forms import RungForm, SettingsForm, TargetsForm
 
 
 def _ladder(
-    request: HttpRequest, version: RulesVersion | None, tiers: Mapping[int, Tier], is_own: bool
+    request: StaffRequest, version: RulesVersion | None, tiers: Mapping[int, Tier], is_own: bool
 ) -> Sequence[Mapping]:
     """The ladder in force; the three-tier template where nobody decided on one."""
     if version is None or not is_own:
@@ -65,14 +66,14 @@ def _gone(
 
 @gates.staff(read=gates.READERS, write=gates.MANAGERS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def tiers_edit(request: HttpRequest) -> HttpResponse:
+def tiers_edit(request: StaffRequest) -> HttpResponse:
     """The ladder, and a form for its next version. Rows come and go by a submission, with a script or without."""
     at, merchant_id, currency = timezone.now(), request.merchant.pk, request.merchant.currency
     version = rules_of.version_at(merchant_id=merchant_id, at=at)
     tiers = {tier.pk: tier for tier in Tier.objects.of(merchant_id)}
     base_id = version.ladder[0]["tier"] if version else None
     counts = tier_counts.by_tier(merchant_id=merchant_id, base_tier_id=base_id)
-    is_own = setup_guide.has_own_tiers(program=request.program, at=at)
+    is_own = setup_guide.has_own_tiers(program=program_of(request), at=at)
     saving = request.method == "POST" and not {"add", "remove"} & set(request.POST)
     if request.method == "POST":
         typed = tier_forms.typed_rows(request.POST)
@@ -104,7 +105,7 @@ def tiers_edit(request: HttpRequest) -> HttpResponse:
 
 
 def _save(
-    request: HttpRequest,
+    request: StaffRequest,
     at: dt.datetime,
     version: RulesVersion | None,
     settings: SettingsForm,

@@ -65,6 +65,8 @@ class _Reader:
     """Turns rows of the staging table into orders."""
 
     def __init__(self, job: ImportJob) -> None:
+        assert job.at is not None
+        self.at = job.at
         self.merchant_id = job.merchant_id
         self.is_declared = bool(job.declared_source)
         self.knows_completion = "completed_at" in job.columns
@@ -93,7 +95,7 @@ class _Reader:
         if member_key and (self.is_declared or (joined_at is not None and consent)):
             source = consent or self.declared_source
             person = [crypto.keyring().open(self.merchant_id, sealed) if sealed else "" for sealed in (phone, name)]
-            joining = Joining(channel, member_key, joined_at or paid_at, *person)
+            joining = Joining(channel, member_key, min(joined_at or paid_at, self.at), *person)
         return Staged(order, rows, list(self._refunds(order, rows, refunds, refund_amounts)), joining, source)
 
     def _quantities(self, thousandths: Sequence[int]) -> list[Decimal | int]:

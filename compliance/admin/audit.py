@@ -1,0 +1,124 @@
+"""The audit logs: the platform's own doings, and those of every merchant as the platform sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+
+from compliance.admin import workbench
+from members.admin.base import NOTHING, ByMerchant, ReadOnlyAdmin, object_link
+from members.models import AuditRow, PlatformAuditRow
+from members.web import audit_words
+
+for action, word in workbench.WORDS.items():
+    audit_words.ACTIONS.setdefault(action, word)
+
+ACTORS = [
+    ("user", _("Staff")),
+    ("api_key", _("API keys")),
+    ("job", _("Scheduled work")),
+    ("platform", _("The platform")),
+]
+
+
+def changes(row: AuditRow | PlatformAuditRow) -> SafeString | str:
+    """What differs, "name: before → after"."""
+    before, after = row.before or {}, row.after or {}
+    names = [*before, *(name for name in after if name not in before)]
+    lines = [
+        (audit_words.field(name), audit_words.text(before.get(name)), audit_words.text(after.get(name)))
+        for name in names
+        if name not in before or name not in after or before[name] != after[name]
+    ]
+    if not lines:
+        return NOTHING
+    shown = format_html_join(mark_safe("<br>"), "{}: {} → {}", lines[:6])
+    return shown if len(lines) <= 6 else format_html("{}<br>…", shown)
+
+
+class _ActionFilter(admin.SimpleListFilter):
+    """What an action begins with."""
+
+    title = _("topic")
+    parameter_name = "topic"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(action__startswith=f"{self.value()}.") if self.value() else queryset
+
+
+class MerchantTopic(_ActionFilter):
+    """Topics of a merchant's log."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        return audit_words.topics()
+
+
+class PlatformTopic(_ActionFilter):
+    """Topics of the platform's log."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        return list(workbench.TOPICS.items())
+
+
+class ActorFilter(admin.SimpleListFilter):
+    """Who did it, by kind."""
+
+    title = _("who")
+    parameter_name = "actor"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        return ACTORS
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(actor_kind=self.value()) if self.value() else queryset
+
+
+class _LogAdmin(ReadOnlyAdmin):
+    list_display_links = None
+
+    @admin.display(description=_("action"))
+    def said(self, row: Any) -> str:
+        """The action in words."""
+        return audit_words.label(row.action)
+
+    @admin.display(description=_("change"))
+    def change(self, row: Any) -> SafeString | str:
+        """What differs."""
+        return changes(row)
+
+
+@admin.register(PlatformAuditRow)
+class PlatformAuditAdmin(_LogAdmin):
+    """What admins and the platform's jobs did that belongs to no single merchant."""
+
+    list_display = ("at", "actor_label", "said", "subject", "change", "reason")
+    list_filter = (PlatformTopic,)
+    ordering = ("-at", "-id")
+    search_fields = ("actor_label", "subject_id", "reason")
+
+    @admin.display(description=_("subject"))
+    def subject(self, row: PlatformAuditRow) -> str:
+        """What it was done to."""
+        return f"{audit_words.label(row.subject_kind)} {row.subject_id}"
+
+
+@admin.register(AuditRow)
+class AuditAdmin(ByMerchant, _LogAdmin):
+    """Every merchant's log."""
+
+    list_display = ("at", "merchant_link", "actor_label", "said", "subject_label", "change", "reason")
+    list_filter = (MerchantTopic, ActorFilter)
+    list_select_related = ("merchant",)
+    ordering = ("-id",)
+
+    @admin.display(description=_("merchant"))
+    def merchant_link(self, row: AuditRow) -> str:
+        """The merchant, leading to its page."""
+        return object_link(row.merchant)

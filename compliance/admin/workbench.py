@@ -1,0 +1,161 @@
+"""The workbench: what waits for the platform's admins, and when clearance runs next."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from compliance.admin.words import COUNTED, run_chip
+from compliance.lib.calendar import PLATFORM_ZONE, platform_date
+from compliance.lib.runs import Run
+from compliance.models import Decision, Notice, Policy
+from compliance.models import Run as RunRow
+from compliance.selectors import run_reports, workbench
+from compliance.selectors.workbench import Workbench
+from members.admin.base import address, chip, link, listing, number, when
+from members.lib.refusals import Conflict
+from members.models import JobTick, OutboxRow, PlatformAuditRow, Program
+from members.web import audit_words
+
+HOURS_ONLY = dt.timedelta(hours=72)
+
+
+def left_until(at: dt.datetime, now: dt.datetime) -> str:
+    """Days, then hours under 72 hours, rounded down."""
+    left = at - now
+    if left < HOURS_ONLY:
+        hours = max(int(left.total_seconds()) // 3600, 0)
+        return ngettext("%(n)s hour from now", "%(n)s hours from now", hours) % {"n": hours}
+    days = (platform_date(at) - platform_date(now)).days
+    return ngettext("%(n)s day from now", "%(n)s days from now", days) % {"n": days}
+
+
+def context(request: HttpRequest, *, count_tonight: bool = False) -> dict[str, Any]:
+    """What the workbench's template shows. On a small platform "tonight" is counted with the page."""
+    at = timezone.now()
+    try:
+        found = workbench.find(at=at)
+    except Conflict as refusal:
+        return {"not_installed": refusal.detail}
+    is_small = run_reports.programs_estimate() <= workbench.SMALL
+    return {
+        "bench": found,
+        "queues": _queues(found),
+        "next_run": _next(found),
+        "coming": [_coming(run, at) for run in found.runs],
+        "waiting": [(address(RunRow, row.pk), row, run_chip(row)) for row in found.waiting],
+        "tonight": _tonight(at) if is_small or count_tonight else None,
+        "acts": [
+            (
+                when(row.at),
+                row.actor_label,
+                audit_words.label(row.action),
+                f"{row.subject_kind} {row.subject_id}",
+            )
+            for row in found.acts
+        ],
+        "acts_url": listing(PlatformAuditRow),
+        "policy_url": address(Policy, found.version.number),
+        "runs_url": listing(RunRow),
+        "may_run": request.user.has_perm("compliance.change_run"),
+    }
+
+
+def _queues(found: Workbench) -> list[dict[str, Any]]:
+    """One tile a queue: its name, how many, where to, and whether somebody should look."""
+    last = found.last_run
+    deferred = 0 if last is None else last.deferred
+    to_deferred = "" if last is None else listing(Decision, run__id__exact=last.pk, outcome__exact="deferred")
+    return [
+        _tile(_("Programs at risk"), found.at_risk, listing(Program, state="at_risk"), "warning"),
+        _tile(
+            _("Programs in final notice"),
+            found.final_notice,
+            listing(Program, state="final_notice"),
+            "critical",
+        ),
+        _tile(_("Deferred by the last run"), deferred, to_deferred or listing(Decision), "info"),
+        _tile(
+            _("Warnings not e-mailed yet"), found.undelivered, listing(OutboxRow), "warning", _failed(found)
+        ),
+        _tile(_("Jobs not done"), found.ticks, listing(JobTick, state="open"), "warning"),
+        _tile(_("Runs that wait or are under way"), len(found.waiting), listing(RunRow), "critical"),
+    ]
+
+
+def _failed(found: Workbench) -> str:
+    if not found.failed:
+        return ""
+    text = ngettext("%(n)s failed at least once", "%(n)s failed at least once", found.failed)
+    return text % {"n": number(found.failed)}
+
+
+def _tile(label: str, count: int | None, url: str, level: str, note: str = "") -> dict[str, Any]:
+    shown = _("over %(n)s") % {"n": number(workbench.COUNTED)} if count is None else number(count)
+    return {
+        "label": label,
+        "count": shown,
+        "url": url,
+        "level": level if count != 0 else "quiet",
+        "note": note,
+    }
+
+
+def _next(found: Workbench) -> dict[str, Any] | None:
+    if found.next_run is None:
+        return None
+    run = found.next_run
+    many = _("over %(n)s") % {"n": number(workbench.COUNTED)}
+    return {
+        **_coming(run, found.at),
+        "threatened": many if found.threatened is None else number(found.threatened),
+        "notices_url": listing(Notice, for_run_on__exact=run.on.isoformat()),
+    }
+
+
+def _coming(run: Run, now: dt.datetime) -> dict[str, Any]:
+    return {
+        "period": run.period,
+        "at": run.at.astimezone(PLATFORM_ZONE).strftime("%Y-%m-%d %H:%M"),
+        "left": left_until(run.at, now),
+        "policy": link(address(Policy, run.version.number), run.version.number),
+    }
+
+
+TONIGHT_LEVELS = {"cleared": "critical", "deferred": "warning", "held": "info", "kept": "success"}
+
+
+def _tonight(at: dt.datetime) -> list[tuple[Any, str]]:
+    _run, counts = workbench.tonight(at=at)
+    return [
+        (chip(TONIGHT_LEVELS.get(name, "neutral"), COUNTED[name]), number(count))
+        for name, count in counts.items()
+    ]
+
+
+WORDS = {
+    "policy.published": gettext_lazy("Policy published"),
+    "run.started": gettext_lazy("Run started"),
+    "run.braked": gettext_lazy("Run stopped by the brake"),
+    "run.approved": gettext_lazy("Run approved"),
+    "run.paused": gettext_lazy("Run paused"),
+    "run.resumed": gettext_lazy("Run resumed"),
+    "run.previewed": gettext_lazy("Run previewed"),
+    "run.done": gettext_lazy("Run done"),
+    "admin.created": gettext_lazy("Platform admin made"),
+    "admin.granted": gettext_lazy("Admin right given"),
+    "admin.withdrawn": gettext_lazy("Admin right taken"),
+    "user.shut_out": gettext_lazy("Person shut out"),
+    "user.let_in": gettext_lazy("Person let in again"),
+}
+TOPICS = {
+    "policy": gettext_lazy("Policies"),
+    "run": gettext_lazy("Runs"),
+    "admin": gettext_lazy("Admins"),
+    "user": gettext_lazy("People"),
+}

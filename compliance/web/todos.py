@@ -1,0 +1,88 @@
+"""What to do next: steps read from facts, the most urgent first (ux.md, Home)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from compliance.lib.calendar import platform_date
+from compliance.lib.danger import stretches_in_force
+from compliance.lib.state import State
+from compliance.selectors.evidence import Line
+from compliance.selectors.glance import Glance
+from compliance.web import banner, cards
+from members.models import ProgramStatus
+from members.selectors import members
+from members.web import gates
+
+RENEW_WITHIN = dt.timedelta(days=30)  # how long before cover ends Home proposes a successor
+PAPER = ("stock", "audience", "worth")
+Todo = dict[str, str]
+
+
+def todos(role: str, found: Glance, lines: Sequence[Line]) -> list[Todo]:
+    """The next steps that this role may take; `lines` is the evidence of the program."""
+    if found.state is State.CLEARED:
+        return [_closing()]
+    if found.facts is None or found.program.status != ProgramStatus.OPEN or role not in gates.WRITERS:
+        return []
+    return [*_cover(found), *_paper(lines), *_members(found)]
+
+
+def _todo(title: str, text: str, url: str, label: str, level: str = "") -> Todo:
+    return {"title": title, "text": text, "url": url, "label": label, "level": level}
+
+
+def _closing() -> Todo:
+    title, text = _("See why the program was closed"), _("With the evidence, and what you can still do.")
+    return _todo(title, text, reverse("compliance:status"), _("See why"), "now")
+
+
+def _cover(found: Glance) -> Iterator[Todo]:
+    """A first benefit where nothing qualifies, a successor where the last one ends soon."""
+    facts, run = found.facts, found.run
+    assert facts is not None  # the program is open
+    if not facts.assessment.in_force:
+        note = _("Three ready choices, one confirmation.")
+        if run is not None and found.state in banner.CURABLE:
+            note = _("Before {date}; three ready choices, one confirmation.").format(
+                date=f"{cards.near(run.on, found.at)} 23:00"
+            )
+        level = "now" if found.is_threatened else ""
+        yield _todo(_("Publish one qualifying benefit"), note, "#cure", _("Choose"), level)
+        return
+    ends_at = cover_ends(found)
+    if ends_at is not None:
+        day = cards.near(platform_date(ends_at), found.at)
+        title = _("The last qualifying benefit ends on {date}").format(date=day)
+        note = _("After that nothing counts unless a successor is live.")
+        yield _todo(title, note, "#cure", _("Renew"), "now" if found.is_threatened else "")
+
+
+def _paper(lines: Sequence[Line]) -> Iterator[Todo]:
+    n = sum(line.reason in PAPER for line in lines)
+    if n:
+        title = ngettext("{n} live benefit that nobody can use", "{n} live benefits that nobody can use", n)
+        url = f"{reverse('compliance:status')}#why"
+        yield _todo(title.format(n=n), _("It does not count until somebody can."), url, _("See which"))
+
+
+def _members(found: Glance) -> Iterator[Todo]:
+    if not members.count(merchant_id=found.program.pk):
+        url = reverse("members:members_list")
+        yield _todo(_("Bring in the first member"), _("Nobody has joined yet."), url, _("See how"))
+
+
+def cover_ends(found: Glance) -> dt.datetime | None:
+    """When the cover that runs now ends, if that is within the coming weeks; None when it goes on."""
+    facts = found.facts
+    if facts is None:
+        return None
+    for stretch in stretches_in_force(facts.coverages, facts.policy):
+        if stretch.holds(found.at) and stretch.end is not None:
+            return stretch.end if stretch.end - found.at <= RENEW_WITHIN else None
+    return None

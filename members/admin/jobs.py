@@ -1,0 +1,110 @@
+"""What the workers have to do and did: scheduled jobs, and what waits to be sent."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from members.admin.base import ByMerchant, Choices, FactsAdmin, Page, ReadOnlyAdmin, chip, object_link, when
+from members.models import JobTick, OutboxRow
+
+JOBS = {
+    "daily": _("Daily job of a time zone"),
+    "assessment": _("Daily compliance job"),
+    "clearance": _("Clearance run"),
+}
+
+
+class TickState(Choices):
+    """Done or not."""
+
+    title = _("state")
+    parameter_name = "state"
+    options = {
+        "open": (_("Not done"), Q(done_at=None)),
+        "done": (_("Done"), Q(done_at__isnull=False)),
+    }
+
+
+@admin.register(JobTick)
+class JobTickAdmin(FactsAdmin):
+    """Every due instant of every scheduled job; one that is not done is tried again each minute."""
+
+    list_display = ("title", "scope", "due_at", "started_at", "done_at", "state")
+    list_filter = (TickState,)
+    ordering = ("-due_at", "-id")
+
+    @admin.display(description=_("job"))
+    def title(self, row: JobTick) -> str:
+        """The job in words."""
+        return str(JOBS.get(row.job, row.job))
+
+    @admin.display(description=_("state"))
+    def state(self, row: JobTick) -> str:
+        """Done, under way or waiting."""
+        if row.done_at is not None:
+            return chip("success", _("Done"))
+        return chip("warning", _("Tried, not done") if row.started_at else _("Waits"))
+
+    def page_of(self, request: HttpRequest, obj: Any) -> Page:
+        """When it was due and worked, and what it reported."""
+        report = "--" if obj.report is None else json.dumps(obj.report, ensure_ascii=False, indent=1)
+        return Page(
+            title=self.title(obj),
+            facts=[
+                (_("Scope"), obj.scope),
+                (_("Due"), when(obj.due_at)),
+                (_("Started"), when(obj.started_at)),
+                (_("Done"), when(obj.done_at)),
+                (_("Report"), report),
+            ],
+        )
+
+
+class Waiting(Choices):
+    """What was tried and failed, and what is simply new."""
+
+    title = _("state")
+    parameter_name = "state"
+    options = {
+        "failed": (_("Failed at least once"), Q(attempts__gt=0)),
+        "new": (_("Not tried yet"), Q(attempts=0)),
+    }
+
+
+@admin.register(OutboxRow)
+class OutboxAdmin(ByMerchant, ReadOnlyAdmin):
+    """E-mails and other messages not handed over yet; what was sent is not shown here."""
+
+    list_display = ("topic", "merchant_link", "created_at", "due_at", "attempts", "state", "last_error")
+    list_display_links = None
+    list_filter = (Waiting,)
+    list_select_related = ("merchant",)
+    ordering = ("due_at", "id")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The open rows: there is an index of them, however many were sent."""
+        return super().get_queryset(request).filter(done_at=None)
+
+    @admin.display(description=_("merchant"))
+    def merchant_link(self, row: OutboxRow) -> str:
+        """The merchant, leading to its page."""
+        return object_link(row.merchant)
+
+    @admin.display(description=_("state"))
+    def state(self, row: OutboxRow) -> str:
+        """Overdue, failed or waiting."""
+        if row.attempts:
+            return chip("critical", _("Failed %(times)s times") % {"times": row.attempts})
+        return chip("warning", _("Overdue")) if row.due_at < timezone.now() else chip("neutral", _("Waits"))
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+        """Rows have no page: what they carry is for the people it is addressed to."""
+        raise PermissionDenied

@@ -1,0 +1,225 @@
+"""Working an import: its check, then its run, from wherever it stood when the last worker let go of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import asdict
+
+from babel.numbers import get_currency_precision
+from django.db import transaction
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from members.lib.refusals import Invalid, Refusal
+from members.models import ImportJob, ImportState, Merchant
+from members.services.audit import Actor
+from members.services.order_import import jobs, posting, reading, rejects, staging, storage
+from members.services.order_import.checking import Checked, Checker
+from members.services.order_import.preview import Preview, foresee
+from members.services.order_import.values import EPOCH
+
+Progress = Callable[[ImportJob], None]
+MICROSECOND = dt.timedelta(microseconds=1)
+
+
+class Stopped(Exception):
+    """Somebody cancelled the import, or another worker took it."""
+
+
+def check_file(
+    source: reading.Source, *, merchant: Merchant, channel: str, columns: dict[str, str], at: dt.datetime
+) -> Checked:
+    """Read and check a whole file whose columns are known. Raises Invalid."""
+    places = {name: source.headers.index(header) for name, header in columns.items() if header in source.headers}
+    found = jobs.recognising.Columns(places, [], [n for n in jobs.recognising.REQUIRED if n not in places])
+    found.require(source.headers)
+    checked = Checker(
+        reading.read(source, places),
+        zone=merchant.zone,
+        digits=get_currency_precision(merchant.currency),
+        channel=channel,
+        at_micros=(at - EPOCH) // MICROSECOND,
+        order_place=places["order_id"],
+    ).check()
+    if source.is_cut and checked.rows:
+        checked.notes.append(
+            _("The last line has no line end. If the file was cut off, its last order may be incomplete.")
+        )
+    return checked
+
+
+def work(
+    *, merchant_id: int, import_id: int, at: dt.datetime, tell: Progress | None = None, chunk: int = posting.CHUNK
+) -> ImportJob | None:
+    """Do what is to be done of an import; None when another worker has it. Works as the merchant.
+
+    `at` is now: when the run begins (unless it began before) and when it ends. A refusal fails the import and keeps
+    what was posted; any other error leaves it to be picked up again.
+    """
+    worker = jobs.worker_name()
+    job = jobs.claim(merchant_id=merchant_id, import_id=import_id, worker=worker)
+    if job is None:
+        return None
+    with transaction.atomic():
+        merchant = Merchant.objects.get(pk=merchant_id)
+    try:
+        with translation.override(translation.get_language() or merchant.language):
+            _work(job, merchant, at, tell or (lambda job: None), chunk)
+    except Stopped:
+        pass
+    except Refusal as refusal:
+        _fail(job, at, refusal.detail)
+    finally:
+        jobs.release(merchant_id=merchant_id, import_id=import_id, worker=worker)
+    with transaction.atomic():
+        job.refresh_from_db()
+    return job
+
+
+def _work(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: Progress, chunk: int) -> None:
+    if job.attempts > jobs.MOST_ATTEMPTS:
+        raise Invalid(_("The import broke off %(times)s times at the same place.") % {"times": job.attempts - 1})
+    if job.state != ImportState.RUNNING:
+        if not job.starts_itself:
+            check(job, merchant, at)
+            return
+        with transaction.atomic():
+            job = _mine(job, at)
+            jobs.begin(job, at)
+    run(job, merchant, at, tell, chunk)
+
+
+def check(job: ImportJob, merchant: Merchant, at: dt.datetime) -> None:
+    """Look at the whole file and say what would come of it; changes nothing but the import's own row."""
+    with transaction.atomic():
+        _mine(job, at)
+        ImportJob.objects.of(job.merchant_id).filter(pk=job.pk).update(state=ImportState.CHECKING)
+    source = _open(job)
+    checked = check_file(source, merchant=merchant, channel=job.channel, columns=job.columns, at=at)
+    rejects.note(job, "check", checked.reasons)
+    with transaction.atomic():
+        found = foresee(
+            checked,
+            merchant_id=job.merchant_id,
+            channel=job.channel,
+            is_declared=bool(job.declared_source),
+        )
+        job = _mine(job, at)
+        _put_rejects(job, source)
+        _count(job, checked, found)
+        job.state = ImportState.CHECKED
+        job.save()
+
+
+def run(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: Progress, chunk: int) -> None:
+    """Stage the file unless it is staged, post what is not posted yet, put the rejects together."""
+    if not (job.position and staging.is_staged(job.pk, job.position)):
+        stage(job, merchant, at)
+    job.refresh_from_db()
+    tell(job)
+    actor = Actor("job", job.by_label or "import", job.by_id)
+    while job.position < job.total_orders:
+        with transaction.atomic():
+            job = _mine(job, at)
+            post(job, actor, chunk)
+        tell(job)
+    source = _open(job) if rejects.noted(job) else None
+    with transaction.atomic():
+        job = _mine(job, at)
+        if source is not None:
+            _put_rejects(job, source)
+        jobs.end(job, ImportState.DONE, at)
+
+
+def stage(job: ImportJob, merchant: Merchant, at: dt.datetime) -> None:
+    """Read the file and stage its orders; where the posting stands is not touched."""
+    assert job.at is not None
+    source = _open(job)
+    checked = check_file(source, merchant=merchant, channel=job.channel, columns=job.columns, at=job.at)
+    rejects.note(job, "check", checked.reasons)
+    with transaction.atomic():
+        job = _mine(job, at)
+        staging.stage(checked, import_id=job.pk, merchant_id=job.merchant_id, channel=job.channel)
+        _count(job, checked, None)
+        job.save()
+        jobs.renew(job)
+
+
+def post(job: ImportJob, actor: Actor, chunk: int) -> None:
+    """Post the next chunk of a locked import and move its position. In the caller's transaction."""
+    assert job.at is not None
+    staged = posting.read_chunk(job, job.position, chunk)
+    if not staged:
+        raise Stopped  # the staging table was emptied under us: the next worker stages again
+    done = posting.post_chunk(job, staged, at=job.at, actor=actor)
+    rejects.note(job, f"posted-{job.position:012d}", done.reasons)
+    job.position = done.position
+    job.created += done.created
+    job.changed += done.changed
+    job.unchanged += done.unchanged
+    job.lines += done.lines
+    job.refunds += done.refunds
+    job.members_created += done.members_created
+    job.rejected += len(done.reasons)
+    job.attempts = 0
+    job.save()
+    jobs.renew(job)
+
+
+def _open(job: ImportJob) -> reading.Source:
+    path = storage.original(job)
+    if not path.exists():
+        raise Invalid(_("The file of this import is no longer there. Hand it in again."))
+    return reading.open_file(path)
+
+
+def _mine(job: ImportJob, at: dt.datetime) -> ImportJob:
+    """The import's row, locked. Raises Stopped when it is cancelled (and cancels it) or another worker's."""
+    found = jobs.lock(merchant_id=job.merchant_id, import_id=job.pk)
+    if found.worker != job.worker or not found.is_worked:
+        raise Stopped
+    if found.cancel_asked:
+        _cancel(found, at)
+        raise Stopped
+    return found
+
+
+def _cancel(job: ImportJob, at: dt.datetime) -> None:
+    """Outside the transaction that is about to be rolled back."""
+    transaction.get_connection().run_on_commit.clear()
+    raise Cancelled(job)
+
+
+class Cancelled(Stopped):
+    """Carries the import that is to be cancelled once the transaction at hand is gone."""
+
+    def __init__(self, job: ImportJob) -> None:
+        super().__init__()
+        self.job = job
+
+
+def _fail(job: ImportJob, at: dt.datetime, why: str) -> None:
+    with transaction.atomic():
+        found = jobs.lock(merchant_id=job.merchant_id, import_id=job.pk)
+        if found.is_open:
+            jobs.end(found, ImportState.FAILED, at, why)
+
+
+def _count(job: ImportJob, checked: Checked, found: Preview | None) -> None:
+    """Counters of the whole file. `rejected` starts from what the check left out."""
+    job.rows = checked.rows
+    if not job.position:
+        job.rejected = len(checked.reasons)
+    job.total_orders = checked.orders
+    job.notes = checked.notes
+    if found is not None:
+        job.preview = asdict(found)
+
+
+def _put_rejects(job: ImportJob, source: reading.Source) -> None:
+    reasons = rejects.noted(job)
+    job.rejects_as = ""
+    if reasons:
+        rejects.write(source, reasons, storage.rejects(job))
+        job.rejects_as = storage.below(storage.rejects(job))
