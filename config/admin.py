@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.contrib.admin.apps import AdminConfig
 
 
@@ -9,3 +11,9 @@ class LiushuiAdminConfig(AdminConfig):
     """Django's admin with our site."""
 
     default_site = "compliance.admin.site.PlatformSite"
+
+    def ready(self) -> None:
+        """The site lives in a package whose pages register with it: were the site asked for first, importing it would
+        make a second one, and the first with all its pages would be lost."""
+        import_module("compliance.admin")
+        super().ready()

@@ -2,4 +2,16 @@
 
 from __future__ import annotations
 
-urlpatterns: list = []
+from django.urls import path
+
+from benefits.api import benefits
+from members.api.operations import endpoint
+
+urlpatterns = [
+    path("benefits", endpoint(benefits.ListBenefits, benefits.MakeBenefit)),
+    path("benefits/<str:benefit_id>", endpoint(benefits.ReadBenefit)),
+    path("benefits/<str:benefit_id>/publish", endpoint(benefits.PublishBenefit)),
+    path("benefits/<str:benefit_id>/pause", endpoint(benefits.PauseBenefit)),
+    path("benefits/<str:benefit_id>/resume", endpoint(benefits.ResumeBenefit)),
+    path("benefits/<str:benefit_id>/end", endpoint(benefits.EndBenefit)),
+]

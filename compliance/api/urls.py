@@ -2,4 +2,11 @@
 
 from __future__ import annotations
 
-urlpatterns: list = []
+from django.urls import path
+
+from compliance.api import compliance
+from members.api.operations import endpoint
+
+urlpatterns = [
+    path("compliance", endpoint(compliance.ReadCompliance)),
+]

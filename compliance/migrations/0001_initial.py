@@ -2,288 +2,654 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import members.lib.fields
 from django.conf import settings
 from django.db import migrations, models
 
+import members.lib.fields
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('members', '0001_initial'),
+        ("members", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Policy',
+            name="Policy",
             fields=[
-                ('number', models.PositiveIntegerField(primary_key=True, serialize=False, verbose_name='version')),
-                ('published_at', models.DateTimeField(verbose_name='published')),
-                ('effective_at', models.DateTimeField(verbose_name='in force from')),
-                ('min_age_months', models.PositiveIntegerField(verbose_name='age before a program can be cleared (months)')),
-                ('age_boundary', models.CharField(choices=[('over', 'Not yet old enough'), ('at_least', 'Old enough')], max_length=8, verbose_name='exactly that age')),
-                ('window_days', models.PositiveIntegerField(verbose_name='window (days)')),
-                ('counting_basis', models.CharField(choices=[('in_force_or_configured', 'In force or configured'), ('in_force', 'In force'), ('configured', 'Configured')], max_length=24, verbose_name='what counts')),
-                ('uncounted_kinds', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=24), blank=True, default=list, size=None, verbose_name='kinds that do not count')),
-                ('min_notice_days', models.PositiveIntegerField(verbose_name='shortest notice (days)')),
-                ('warn_days', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveIntegerField(), blank=True, default=list, size=None, verbose_name='warnings before a run (days)')),
-                ('first_run_on', models.DateField(verbose_name='first run')),
-                ('protection_days', models.PositiveIntegerField(verbose_name='protection after a restoration (days)')),
-                ('max_clear_share', models.DecimalField(decimal_places=8, max_digits=10, verbose_name='brake: largest share cleared')),
-                ('final_notice_days', models.PositiveIntegerField(verbose_name='final notice (days before a run)')),
-                ('at_risk_days', models.PositiveIntegerField(verbose_name='at risk (days before a run)')),
-                ('observing_days', models.PositiveIntegerField(verbose_name='observed after (days uncovered)')),
-                ('reopen_wait_days', models.PositiveIntegerField(verbose_name='wait before reopening (days)')),
-                ('appeal_hold_days', models.PositiveIntegerField(verbose_name='an appeal holds once in (days)')),
-                ('min_cover_days', models.PositiveIntegerField(verbose_name='shortest stretch that counts (days)')),
-                ('max_lead_days', models.PositiveIntegerField(blank=True, null=True, verbose_name='longest lead of a configuration (days)')),
-                ('by_label', models.CharField(blank=True, max_length=120, verbose_name='who')),
-                ('reason', models.CharField(blank=True, max_length=500, verbose_name='reason')),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "number",
+                    models.PositiveIntegerField(primary_key=True, serialize=False, verbose_name="version"),
+                ),
+                ("published_at", models.DateTimeField(verbose_name="published")),
+                ("effective_at", models.DateTimeField(verbose_name="in force from")),
+                (
+                    "min_age_months",
+                    models.PositiveIntegerField(verbose_name="age before a program can be cleared (months)"),
+                ),
+                (
+                    "age_boundary",
+                    models.CharField(
+                        choices=[("over", "Not yet old enough"), ("at_least", "Old enough")],
+                        max_length=8,
+                        verbose_name="exactly that age",
+                    ),
+                ),
+                ("window_days", models.PositiveIntegerField(verbose_name="window (days)")),
+                (
+                    "counting_basis",
+                    models.CharField(
+                        choices=[
+                            ("in_force_or_configured", "In force or configured"),
+                            ("in_force", "In force"),
+                            ("configured", "Configured"),
+                        ],
+                        max_length=24,
+                        verbose_name="what counts",
+                    ),
+                ),
+                (
+                    "uncounted_kinds",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=24),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="kinds that do not count",
+                    ),
+                ),
+                ("min_notice_days", models.PositiveIntegerField(verbose_name="shortest notice (days)")),
+                (
+                    "warn_days",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.PositiveIntegerField(),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="warnings before a run (days)",
+                    ),
+                ),
+                ("first_run_on", models.DateField(verbose_name="first run")),
+                (
+                    "protection_days",
+                    models.PositiveIntegerField(verbose_name="protection after a restoration (days)"),
+                ),
+                (
+                    "max_clear_share",
+                    models.DecimalField(
+                        decimal_places=8, max_digits=10, verbose_name="brake: largest share cleared"
+                    ),
+                ),
+                (
+                    "final_notice_days",
+                    models.PositiveIntegerField(verbose_name="final notice (days before a run)"),
+                ),
+                ("at_risk_days", models.PositiveIntegerField(verbose_name="at risk (days before a run)")),
+                (
+                    "observing_days",
+                    models.PositiveIntegerField(verbose_name="observed after (days uncovered)"),
+                ),
+                (
+                    "reopen_wait_days",
+                    models.PositiveIntegerField(verbose_name="wait before reopening (days)"),
+                ),
+                (
+                    "appeal_hold_days",
+                    models.PositiveIntegerField(verbose_name="an appeal holds once in (days)"),
+                ),
+                (
+                    "min_cover_days",
+                    models.PositiveIntegerField(verbose_name="shortest stretch that counts (days)"),
+                ),
+                (
+                    "max_lead_days",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="longest lead of a configuration (days)"
+                    ),
+                ),
+                ("by_label", models.CharField(blank=True, max_length=120, verbose_name="who")),
+                ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason")),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'clearance policy',
-                'verbose_name_plural': 'clearance policies',
-                'ordering': ['-number'],
+                "verbose_name": "clearance policy",
+                "verbose_name_plural": "clearance policies",
+                "ordering": ["-number"],
             },
         ),
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', members.lib.fields.PublicIdField(default=members.lib.fields.opaque_id, editable=False, max_length=24)),
-                ('sent_at', models.DateTimeField(verbose_name='sent')),
-                ('danger_at', models.DateTimeField(verbose_name='danger date at sending')),
-                ('for_run_on', models.DateField(verbose_name='for the run of')),
-                ('days_before', models.PositiveSmallIntegerField(verbose_name='days before')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.merchant')),
-                ('policy', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='compliance.policy')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "public_id",
+                    members.lib.fields.PublicIdField(
+                        default=members.lib.fields.opaque_id, editable=False, max_length=24
+                    ),
+                ),
+                ("sent_at", models.DateTimeField(verbose_name="sent")),
+                ("danger_at", models.DateTimeField(verbose_name="danger date at sending")),
+                ("for_run_on", models.DateField(verbose_name="for the run of")),
+                ("days_before", models.PositiveSmallIntegerField(verbose_name="days before")),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.merchant",
+                    ),
+                ),
+                (
+                    "policy",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="compliance.policy",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'notice',
-                'verbose_name_plural': 'notices',
+                "verbose_name": "notice",
+                "verbose_name_plural": "notices",
             },
         ),
         migrations.CreateModel(
-            name='Preview',
+            name="Preview",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('eligible', models.BigIntegerField(default=0, verbose_name='eligible')),
-                ('cleared', models.BigIntegerField(default=0, verbose_name='cleared')),
-                ('kept', models.BigIntegerField(default=0, verbose_name='kept')),
-                ('deferred', models.BigIntegerField(default=0, verbose_name='deferred')),
-                ('held', models.BigIntegerField(default=0, verbose_name='held')),
-                ('period', models.CharField(max_length=7, verbose_name='period')),
-                ('run_on', models.DateField(verbose_name='run on')),
-                ('at', models.DateTimeField(verbose_name='judged at')),
-                ('made_at', models.DateTimeField(verbose_name='previewed')),
-                ('digest', models.CharField(max_length=64, verbose_name='hash')),
-                ('members', models.BigIntegerField(default=0, verbose_name='members concerned')),
-                ('would_clear', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('policy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='compliance.policy', verbose_name='policy')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("eligible", models.BigIntegerField(default=0, verbose_name="eligible")),
+                ("cleared", models.BigIntegerField(default=0, verbose_name="cleared")),
+                ("kept", models.BigIntegerField(default=0, verbose_name="kept")),
+                ("deferred", models.BigIntegerField(default=0, verbose_name="deferred")),
+                ("held", models.BigIntegerField(default=0, verbose_name="held")),
+                ("period", models.CharField(max_length=7, verbose_name="period")),
+                ("run_on", models.DateField(verbose_name="run on")),
+                ("at", models.DateTimeField(verbose_name="judged at")),
+                ("made_at", models.DateTimeField(verbose_name="previewed")),
+                ("digest", models.CharField(max_length=64, verbose_name="hash")),
+                ("members", models.BigIntegerField(default=0, verbose_name="members concerned")),
+                (
+                    "would_clear",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "policy",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="compliance.policy",
+                        verbose_name="policy",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'preview',
-                'verbose_name_plural': 'previews',
-                'ordering': ['-made_at', '-id'],
+                "verbose_name": "preview",
+                "verbose_name_plural": "previews",
+                "ordering": ["-made_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='Protection',
+            name="Protection",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('from_at', models.DateTimeField(verbose_name='from')),
-                ('until_at', models.DateTimeField(verbose_name='until')),
-                ('cause', models.CharField(choices=[('restored', 'Restored after a clearance'), ('warning', 'Appeal against a warning upheld')], max_length=8, verbose_name='cause')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.merchant')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("from_at", models.DateTimeField(verbose_name="from")),
+                ("until_at", models.DateTimeField(verbose_name="until")),
+                (
+                    "cause",
+                    models.CharField(
+                        choices=[
+                            ("restored", "Restored after a clearance"),
+                            ("warning", "Appeal against a warning upheld"),
+                        ],
+                        max_length=8,
+                        verbose_name="cause",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'protection',
-                'verbose_name_plural': 'protections',
+                "verbose_name": "protection",
+                "verbose_name_plural": "protections",
             },
         ),
         migrations.CreateModel(
-            name='Receipt',
+            name="Receipt",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('channel', models.CharField(choices=[('inbox', 'In-app inbox'), ('banner', 'Banner'), ('popup', 'Popup'), ('email', 'E-mail'), ('webhook', 'Webhook')], max_length=8, verbose_name='channel')),
-                ('event', models.CharField(choices=[('delivered', 'Delivered'), ('seen', 'Seen'), ('acknowledged', 'Acknowledged')], max_length=12, verbose_name='event')),
-                ('at', models.DateTimeField(verbose_name='time')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.merchant')),
-                ('notice', members.lib.fields.TenantForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='receipts', to='compliance.notice')),
-                ('user', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("inbox", "In-app inbox"),
+                            ("banner", "Banner"),
+                            ("popup", "Popup"),
+                            ("email", "E-mail"),
+                            ("webhook", "Webhook"),
+                        ],
+                        max_length=8,
+                        verbose_name="channel",
+                    ),
+                ),
+                (
+                    "event",
+                    models.CharField(
+                        choices=[
+                            ("delivered", "Delivered"),
+                            ("seen", "Seen"),
+                            ("acknowledged", "Acknowledged"),
+                        ],
+                        max_length=12,
+                        verbose_name="event",
+                    ),
+                ),
+                ("at", models.DateTimeField(verbose_name="time")),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.merchant",
+                    ),
+                ),
+                (
+                    "notice",
+                    members.lib.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="receipts",
+                        to="compliance.notice",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'receipt',
-                'verbose_name_plural': 'receipts',
+                "verbose_name": "receipt",
+                "verbose_name_plural": "receipts",
             },
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('eligible', models.BigIntegerField(default=0, verbose_name='eligible')),
-                ('cleared', models.BigIntegerField(default=0, verbose_name='cleared')),
-                ('kept', models.BigIntegerField(default=0, verbose_name='kept')),
-                ('deferred', models.BigIntegerField(default=0, verbose_name='deferred')),
-                ('held', models.BigIntegerField(default=0, verbose_name='held')),
-                ('id', models.AutoField(primary_key=True, serialize=False)),
-                ('period', models.CharField(max_length=7, unique=True, verbose_name='period')),
-                ('run_on', models.DateField(verbose_name='run on')),
-                ('at', models.DateTimeField(verbose_name='judged at')),
-                ('state', models.CharField(choices=[('planned', 'Planned'), ('braked', 'Waits for approval'), ('running', 'Running'), ('paused', 'Paused'), ('done', 'Done')], default='planned', max_length=8, verbose_name='state')),
-                ('is_manual', models.BooleanField(default=False, verbose_name='started by hand')),
-                ('brake', models.CharField(blank=True, max_length=12, verbose_name='why it waits')),
-                ('approved_at', models.DateTimeField(null=True, verbose_name='approved')),
-                ('done_at', models.DateTimeField(null=True, verbose_name='done')),
-                ('approved_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('policy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='compliance.policy', verbose_name='policy')),
-                ('started_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("eligible", models.BigIntegerField(default=0, verbose_name="eligible")),
+                ("cleared", models.BigIntegerField(default=0, verbose_name="cleared")),
+                ("kept", models.BigIntegerField(default=0, verbose_name="kept")),
+                ("deferred", models.BigIntegerField(default=0, verbose_name="deferred")),
+                ("held", models.BigIntegerField(default=0, verbose_name="held")),
+                ("id", models.AutoField(primary_key=True, serialize=False)),
+                ("period", models.CharField(max_length=7, unique=True, verbose_name="period")),
+                ("run_on", models.DateField(verbose_name="run on")),
+                ("at", models.DateTimeField(verbose_name="judged at")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("planned", "Planned"),
+                            ("braked", "Waits for approval"),
+                            ("running", "Running"),
+                            ("paused", "Paused"),
+                            ("done", "Done"),
+                        ],
+                        default="planned",
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                ("is_manual", models.BooleanField(default=False, verbose_name="started by hand")),
+                ("brake", models.CharField(blank=True, max_length=12, verbose_name="why it waits")),
+                ("approved_at", models.DateTimeField(null=True, verbose_name="approved")),
+                ("done_at", models.DateTimeField(null=True, verbose_name="done")),
+                (
+                    "approved_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "policy",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="compliance.policy",
+                        verbose_name="policy",
+                    ),
+                ),
+                (
+                    "started_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'clearance run',
-                'verbose_name_plural': 'clearance runs',
-                'ordering': ['-run_on', '-id'],
+                "verbose_name": "clearance run",
+                "verbose_name_plural": "clearance runs",
+                "ordering": ["-run_on", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('opened_at', models.DateTimeField(verbose_name='opened')),
-                ('episode_began_at', models.DateTimeField()),
-                ('danger_at', models.DateTimeField(null=True, verbose_name='danger date')),
-                ('safe_again_at', models.DateTimeField(null=True, verbose_name='covered again from')),
-                ('uncovered_since', models.DateTimeField(null=True, verbose_name='nothing qualified since')),
-                ('exempt_until', models.DateTimeField(null=True, verbose_name='exempt until')),
-                ('appeal_filed_at', models.DateTimeField(null=True, verbose_name='appeal filed')),
-                ('protected_until', models.DateTimeField(null=True, verbose_name='protected until')),
-                ('notice_at', models.DateTimeField(null=True, verbose_name='notice given')),
-                ('last_warned_at', models.DateTimeField(null=True, verbose_name='last warned')),
-                ('first_opened_on', models.DateField(verbose_name='first opened')),
-                ('was_closed', models.BooleanField(verbose_name='closed by the merchant')),
-                ('outcome', models.CharField(choices=[('cleared', 'Cleared'), ('kept', 'Kept'), ('deferred', 'Deferred'), ('held', 'Held')], max_length=8, verbose_name='outcome')),
-                ('reason', models.CharField(choices=[('too_young', 'Younger than half a year'), ('covered', 'Covered by a qualifying benefit'), ('exempt', 'Exempt'), ('appeal_pending', 'Appeal pending'), ('protected', 'Protected'), ('notice_too_short', 'Not warned in time'), ('uncovered', 'No qualifying benefit')], max_length=16, verbose_name='reason')),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.merchant')),
-                ('policy', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='compliance.policy')),
-                ('run', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='compliance.run')),
+                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("opened_at", models.DateTimeField(verbose_name="opened")),
+                ("episode_began_at", models.DateTimeField()),
+                ("danger_at", models.DateTimeField(null=True, verbose_name="danger date")),
+                ("safe_again_at", models.DateTimeField(null=True, verbose_name="covered again from")),
+                ("uncovered_since", models.DateTimeField(null=True, verbose_name="nothing qualified since")),
+                ("exempt_until", models.DateTimeField(null=True, verbose_name="exempt until")),
+                ("appeal_filed_at", models.DateTimeField(null=True, verbose_name="appeal filed")),
+                ("protected_until", models.DateTimeField(null=True, verbose_name="protected until")),
+                ("notice_at", models.DateTimeField(null=True, verbose_name="notice given")),
+                ("last_warned_at", models.DateTimeField(null=True, verbose_name="last warned")),
+                ("first_opened_on", models.DateField(verbose_name="first opened")),
+                ("was_closed", models.BooleanField(verbose_name="closed by the merchant")),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("cleared", "Cleared"),
+                            ("kept", "Kept"),
+                            ("deferred", "Deferred"),
+                            ("held", "Held"),
+                        ],
+                        max_length=8,
+                        verbose_name="outcome",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("too_young", "Younger than half a year"),
+                            ("covered", "Covered by a qualifying benefit"),
+                            ("exempt", "Exempt"),
+                            ("appeal_pending", "Appeal pending"),
+                            ("protected", "Protected"),
+                            ("notice_too_short", "Not warned in time"),
+                            ("uncovered", "No qualifying benefit"),
+                        ],
+                        max_length=16,
+                        verbose_name="reason",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.merchant",
+                    ),
+                ),
+                (
+                    "policy",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="compliance.policy",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="compliance.run",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'decision',
-                'verbose_name_plural': 'decisions',
+                "verbose_name": "decision",
+                "verbose_name_plural": "decisions",
             },
         ),
         migrations.CreateModel(
-            name='RunChunk',
+            name="RunChunk",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('eligible', models.BigIntegerField(default=0, verbose_name='eligible')),
-                ('cleared', models.BigIntegerField(default=0, verbose_name='cleared')),
-                ('kept', models.BigIntegerField(default=0, verbose_name='kept')),
-                ('deferred', models.BigIntegerField(default=0, verbose_name='deferred')),
-                ('held', models.BigIntegerField(default=0, verbose_name='held')),
-                ('number', models.PositiveIntegerField()),
-                ('first_id', models.BigIntegerField()),
-                ('last_id', models.BigIntegerField()),
-                ('is_done', models.BooleanField(default=False)),
-                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='chunks', to='compliance.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("eligible", models.BigIntegerField(default=0, verbose_name="eligible")),
+                ("cleared", models.BigIntegerField(default=0, verbose_name="cleared")),
+                ("kept", models.BigIntegerField(default=0, verbose_name="kept")),
+                ("deferred", models.BigIntegerField(default=0, verbose_name="deferred")),
+                ("held", models.BigIntegerField(default=0, verbose_name="held")),
+                ("number", models.PositiveIntegerField()),
+                ("first_id", models.BigIntegerField()),
+                ("last_id", models.BigIntegerField()),
+                ("is_done", models.BooleanField(default=False)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="chunks",
+                        to="compliance.run",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Standing',
+            name="Standing",
             fields=[
-                ('merchant', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='members.merchant')),
-                ('opened_at', models.DateTimeField(null=True, verbose_name='opened')),
-                ('episode_began_at', models.DateTimeField(null=True)),
-                ('danger_at', models.DateTimeField(null=True, verbose_name='danger date')),
-                ('safe_again_at', models.DateTimeField(null=True)),
-                ('uncovered_since', models.DateTimeField(null=True)),
-                ('warned_at', models.DateTimeField(null=True)),
-                ('last_warned_at', models.DateTimeField(null=True)),
-                ('protected_until', models.DateTimeField(null=True, verbose_name='protected until')),
-                ('restored_until', models.DateTimeField(null=True)),
-                ('exempt_until', models.DateTimeField(null=True, verbose_name='exempt until')),
-                ('appeal_filed_at', models.DateTimeField(null=True)),
-                ('refreshed_at', models.DateTimeField(null=True)),
-                ('due_at', models.DateTimeField(null=True)),
-                ('first_opened_on', models.DateField(null=True)),
-                ('run_on', models.DateField(null=True, verbose_name='run that threatens')),
-                ('policy_number', models.PositiveIntegerField(default=0)),
-                ('in_force', models.BooleanField(default=False)),
+                (
+                    "merchant",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="members.merchant",
+                    ),
+                ),
+                ("opened_at", models.DateTimeField(null=True, verbose_name="opened")),
+                ("episode_began_at", models.DateTimeField(null=True)),
+                ("danger_at", models.DateTimeField(null=True, verbose_name="danger date")),
+                ("safe_again_at", models.DateTimeField(null=True)),
+                ("uncovered_since", models.DateTimeField(null=True)),
+                ("warned_at", models.DateTimeField(null=True)),
+                ("last_warned_at", models.DateTimeField(null=True)),
+                ("protected_until", models.DateTimeField(null=True, verbose_name="protected until")),
+                ("restored_until", models.DateTimeField(null=True)),
+                ("exempt_until", models.DateTimeField(null=True, verbose_name="exempt until")),
+                ("appeal_filed_at", models.DateTimeField(null=True)),
+                ("refreshed_at", models.DateTimeField(null=True)),
+                ("due_at", models.DateTimeField(null=True)),
+                ("first_opened_on", models.DateField(null=True)),
+                ("run_on", models.DateField(null=True, verbose_name="run that threatens")),
+                ("policy_number", models.PositiveIntegerField(default=0)),
+                ("in_force", models.BooleanField(default=False)),
             ],
             options={
-                'verbose_name': 'standing',
-                'verbose_name_plural': 'standings',
-                'indexes': [models.Index(condition=models.Q(('run_on__isnull', False)), fields=['run_on'], name='standing_by_run'), models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='standing_due'), models.Index(fields=['policy_number'], name='standing_by_policy'), models.Index(fields=['refreshed_at'], name='standing_by_refresh')],
+                "verbose_name": "standing",
+                "verbose_name_plural": "standings",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("run_on__isnull", False)),
+                        fields=["run_on"],
+                        name="standing_by_run",
+                    ),
+                    models.Index(
+                        condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="standing_due"
+                    ),
+                    models.Index(fields=["policy_number"], name="standing_by_policy"),
+                    models.Index(fields=["refreshed_at"], name="standing_by_refresh"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Exemption',
+            name="Exemption",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('from_at', models.DateTimeField(verbose_name='from')),
-                ('until_at', models.DateTimeField(verbose_name='until')),
-                ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='lifted')),
-                ('reason', models.CharField(max_length=500, verbose_name='reason')),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('merchant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.merchant')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("from_at", models.DateTimeField(verbose_name="from")),
+                ("until_at", models.DateTimeField(verbose_name="until")),
+                ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="lifted")),
+                ("reason", models.CharField(max_length=500, verbose_name="reason")),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.merchant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'exemption',
-                'verbose_name_plural': 'exemptions',
-                'indexes': [models.Index(fields=['id'], name='exemption_by_id')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('merchant',), name='exemption_one_standing'), models.CheckConstraint(condition=models.Q(('until_at__gt', models.F('from_at'))), name='exemption_ends_after')],
+                "verbose_name": "exemption",
+                "verbose_name_plural": "exemptions",
+                "indexes": [models.Index(fields=["id"], name="exemption_by_id")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)),
+                        fields=("merchant",),
+                        name="exemption_one_standing",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("until_at__gt", models.F("from_at"))), name="exemption_ends_after"
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='policy',
-            constraint=models.CheckConstraint(condition=models.Q(('effective_at__gte', models.F('published_at'))), name='policy_not_retroactive'),
+            model_name="policy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("effective_at__gte", models.F("published_at"))),
+                name="policy_not_retroactive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='policy',
-            constraint=models.CheckConstraint(condition=models.Q(('max_clear_share__gte', 0), ('max_clear_share__lte', 1)), name='policy_share_is_a_share'),
+            model_name="policy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("max_clear_share__gte", 0), ("max_clear_share__lte", 1)),
+                name="policy_share_is_a_share",
+            ),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(fields=['id'], name='notice_by_id'),
+            model_name="notice",
+            index=models.Index(fields=["id"], name="notice_by_id"),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(fields=['for_run_on', 'merchant'], name='notice_by_run'),
+            model_name="notice",
+            index=models.Index(fields=["for_run_on", "merchant"], name="notice_by_run"),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(fields=('merchant', 'for_run_on', 'days_before'), name='notice_once'),
+            model_name="notice",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "for_run_on", "days_before"), name="notice_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(fields=('merchant', 'public_id'), name='notice_public_id_unique'),
+            model_name="notice",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "public_id"), name="notice_public_id_unique"
+            ),
         ),
         migrations.AddIndex(
-            model_name='preview',
-            index=models.Index(fields=['period', '-made_at'], name='preview_by_period'),
+            model_name="preview",
+            index=models.Index(fields=["period", "-made_at"], name="preview_by_period"),
         ),
         migrations.AddConstraint(
-            model_name='protection',
-            constraint=models.UniqueConstraint(fields=('merchant', 'from_at', 'cause'), name='protection_once'),
+            model_name="protection",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "from_at", "cause"), name="protection_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='protection',
-            constraint=models.CheckConstraint(condition=models.Q(('until_at__gte', models.F('from_at'))), name='protection_ends_after'),
+            model_name="protection",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("until_at__gte", models.F("from_at"))), name="protection_ends_after"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='receipt',
-            constraint=models.UniqueConstraint(fields=('merchant', 'notice', 'channel', 'event', 'user'), name='receipt_once', nulls_distinct=False),
+            model_name="receipt",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "notice", "channel", "event", "user"),
+                name="receipt_once",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(fields=('run', 'merchant'), name='decision_once'),
+            model_name="decision",
+            constraint=models.UniqueConstraint(fields=("run", "merchant"), name="decision_once"),
         ),
         migrations.AddConstraint(
-            model_name='runchunk',
-            constraint=models.UniqueConstraint(fields=('run', 'number'), name='run_chunk_number'),
+            model_name="runchunk",
+            constraint=models.UniqueConstraint(fields=("run", "number"), name="run_chunk_number"),
         ),
     ]

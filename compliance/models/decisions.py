@@ -88,10 +88,10 @@ class Decision(models.Model):
         verbose_name_plural = _("decisions")
         constraints = [models.UniqueConstraint(fields=["run", "merchant"], name="decision_once")]
 
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.merchant_id} {self.outcome}"
+
     @property
     def old_enough_on(self) -> dt.date:
         """The first platform day on which the program was old enough, under the policy that judged it."""
         return old_enough_on(self.first_opened_on, self.policy.rule)
-
-    def __str__(self) -> str:
-        return f"{self.run_id} {self.merchant_id} {self.outcome}"

@@ -129,6 +129,8 @@ def has_benefit(*, merchant_id: int) -> bool:
 
 def clearing(*, program: Program) -> Decision | None:
     """The decision that cleared a program, with its run. One query."""
+    if program.closed_at is None:
+        return None
     rows = Decision.objects.filter(
         merchant_id=program.pk, run__at=program.closed_at, outcome="cleared"
     ).select_related("run")

@@ -42,7 +42,10 @@ from generate_series(
 @transaction.atomic
 def scheduled(*, at: dt.datetime) -> Run | None:
     """The run that the policy versions known before `at` make due at exactly that instant."""
-    due = rule.due_runs(policies.history().known_before(at), at - dt.timedelta(microseconds=1), at)
+    history = policies.history()
+    if history.for_job(at) is None:
+        return None
+    due = rule.due_runs(history.known_before(at), at - dt.timedelta(microseconds=1), at)
     return due[0] if due else None
 
 

@@ -179,7 +179,10 @@ def refresh_due(*, at: dt.datetime, today: dt.date | None = None) -> int:
     while True:
         with transaction.atomic():
             _wait_for_runs()
-            known = facts.ground(policies.history(), before=at)
+            history = policies.history()
+            if history.for_job(at) is None:
+                return 0  # before the installation nothing is judged
+            known = facts.ground(history, before=at)
             if today is not None and first_id == 0:
                 add_missing(at=at)
                 forget_passed_runs(today=today)

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -24,12 +23,13 @@ from compliance.web import words
 from compliance.web.words import strong
 from members.models import ProgramStatus
 from members.web import gates
+from members.web.request import StaffRequest
 
 MEMO = "_compliance_glance"
 HIDDEN = "compliance_banner_hidden"  # session key: what a person hid, until it changes or the day ends
 
 
-def glance_of(request: HttpRequest) -> Glance | None:
+def glance_of(request: StaffRequest) -> Glance | None:
     """The program of the request, looked at once; None without a merchant."""
     program = getattr(request, "program", None)
     if program is None or getattr(request, "staff", None) is None:
@@ -40,11 +40,12 @@ def glance_of(request: HttpRequest) -> Glance | None:
     return found
 
 
-def forget(request: HttpRequest) -> None:
+def forget(request: StaffRequest) -> None:
     """Look again: something was changed within the request."""
     if hasattr(request, MEMO):
         delattr(request, MEMO)
-    request.program.refresh_from_db()
+    if request.program is not None:
+        request.program.refresh_from_db()
 
 
 def needs_final_notice(found: Glance) -> bool:
@@ -295,7 +296,7 @@ def actions(found: Glance, *, role: str, here: str = "") -> list[dict[str, Any]]
     return shown
 
 
-def context_of(request: HttpRequest) -> dict[str, Any]:
+def context_of(request: StaffRequest) -> dict[str, Any]:
     """What `_banner.html` is given."""
     found = glance_of(request)
     match = request.resolver_match

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import ngettext
 
 from benefits.lib.kinds import label_of
 from benefits.lib.spans import Span
@@ -22,8 +22,10 @@ from compliance.selectors.facts import Facts
 from compliance.selectors.glance import Glance
 from compliance.services import life
 from compliance.web import words
+from members.models import ProgramStatus
 
 AHEAD = 21  # days of the future that a strip shows where no run is near
+APART = 6  # days between two labels under a strip
 FARTHEST = 62  # a run farther off than this is not drawn
 _INSTANT = dt.timedelta(microseconds=1)
 
@@ -53,26 +55,31 @@ def coverage(facts: Facts, at: dt.datetime, *, until: dt.date | None = None) -> 
         "today": today,
         "window": facts.policy.window_days,
         "covered": covered,
+        "has_uncounted": any(day["state"] == strips.UNCOUNTED for day in days),
         "without": facts.policy.window_days - covered,
     }
 
 
 def _marks(facts: Facts, at: dt.datetime, first: dt.date, last: dt.date) -> list[tuple[dt.date, str, str]]:
-    """First day, firsts of months, today, when the rule fails, the run."""
+    """First day, firsts of months, today, when the rule fails, the run; labels keep their distance."""
     today, run = platform_date(at), facts.threat
-    danger_at = facts.assessment.danger_at
+    fails = None if facts.assessment.danger_at is None else platform_date(facts.assessment.danger_at)
     named = {first: (short(first), "")}
+    is_closed = facts.status == ProgramStatus.CLEARED
+    if today <= last:
+        named[today] = (short(today) if is_closed else _("Today"), "now")
+    if run is not None and run.on <= last and not is_closed:
+        named[run.on] = (short(run.on), "warning")
+        if (run.on - today).days <= APART:
+            named[today] = ("", "now")
+    if fails is not None and first < fails <= last and fails not in named:
+        is_near = any(abs((fails - day).days) <= APART for day, (text, _level) in named.items() if text)
+        named[fails] = ("" if is_near else short(fails), "warning")
     month = first.replace(day=1)
     while month <= last:
-        if first + 9 * ONE_DAY < month < last - 9 * ONE_DAY and abs((month - today).days) > 9:
+        if all(abs((month - day).days) > APART + 2 for day in (*named, last)):
             named[month] = (short(month), "minor")
         month = (month + 32 * ONE_DAY).replace(day=1)
-    if today <= last:
-        named[today] = (_("Today"), "now")
-    if danger_at is not None and today < platform_date(danger_at) <= last:
-        named[platform_date(danger_at)] = (short(platform_date(danger_at)), "warning")
-    if run is not None and run.on <= last:
-        named[run.on] = (short(run.on), "warning")
     return [(day, *text) for day, text in sorted(named.items())]
 
 
@@ -136,7 +143,7 @@ def _figure(found: Glance) -> dict[str, Any]:
         return {
             "big": n,
             "unit": ngettext("step left", "steps left", n),
-            "note": _("until the program can open"),
+            "note": _("of the set-up guide"),
         }
     if closed_at is not None:
         local = closed_at.astimezone(PLATFORM_ZONE)
@@ -144,8 +151,9 @@ def _figure(found: Glance) -> dict[str, Any]:
         return {"big": near(local.date(), found.at), "unit": local.strftime("%H:%M"), "note": note}
     if run is None:
         exempt = found.facts is not None and found.facts.exempt_until is not None
-        note = _("The platform keeps this program out of runs.") if exempt else _("no clearance in sight")
-        return {"big": pgettext("no date", "None"), "unit": "", "note": note}
+        if exempt:
+            return {"big": _("Exempt"), "unit": "", "note": _("kept out of runs by the platform")}
+        return {"big": _("Safe"), "unit": "", "note": _("no clearance in sight")}
     left = words.left_text(run.at, found.at)
     if found.is_threatened:
         level = "bad" if found.state is State.FINAL_NOTICE else "warn"
@@ -260,17 +268,17 @@ def _after_clearing(found: Glance) -> dict[str, Any]:
     reopens_at = life.reopens_at(found.program, at=at)
     day = platform_date(closed_at)
     appeal = day + words.APPEAL_DAYS * ONE_DAY
-    steps = [
+    steps: list[dict[str, Any]] = [
         {
             "date": f"{near(day, at)} 23:00",
             "title": _("Closed"),
-            "note": _("in the run of that day"),
-            "level": "due",
+            "note": _("by that day's run"),
+            "level": "done",
             "day": day,
         },
         {
             "date": near(appeal, at),
-            "title": _("Last day to appeal"),
+            "title": _("Appeal until"),
             "note": "",
             "level": "done" if appeal < platform_date(at) else "",
             "day": appeal,
@@ -282,16 +290,16 @@ def _after_clearing(found: Glance) -> dict[str, Any]:
         steps.append(
             {
                 "date": near(platform_date(reopens_at), at),
-                "title": _("Can be opened again"),
-                "note": _("now") if can else _("a new life, warned anew"),
-                "level": "done" if can else "",
+                "title": _("Reopening"),
+                "note": _("possible now") if can else _("possible from then on"),
+                "level": "due" if can else "",
                 "day": platform_date(reopens_at),
             }
         )
         if not can:
             number, unit = words.days_left(reopens_at, at)
             big = {
-                "label": _("Until it can be opened again"),
+                "label": _("To reopening"),
                 "big": number,
                 "unit": words.unit_text(number, unit),
                 "level": "bad",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -15,16 +15,17 @@ from compliance.selectors.glance import Glance
 from compliance.services import cures
 from compliance.web import banner, cards, offers, status
 from compliance.web.banner import forget, glance_of
-from compliance.web.todos import todos
+from compliance.web.todos import steps
 from members.lib.refusals import Refusal
 from members.services.audit import Actor
 from members.web import gates
 from members.web.forms import OnceField
+from members.web.request import StaffRequest
 
 
 @gates.staff(read=gates.NOBODY, write=gates.WRITERS)
 @require_POST
-def cure(request: HttpRequest) -> HttpResponse:
+def cure(request: StaffRequest) -> HttpResponse:
     """Publish the choice; banner, chip and cards change in the same answer, or the page is shown anew."""
     found = glance_of(request)
     assert found is not None  # a staff page has a merchant with its program
@@ -70,18 +71,18 @@ def still_text(benefit: Benefit) -> str:
     )
 
 
-def _swapped(request: HttpRequest, found: Glance, page: str) -> dict[str, Any]:
+def _swapped(request: StaffRequest, found: Glance, page: str) -> dict[str, Any]:
     """Everything that the answer changes on the page behind the drawer."""
     context: dict[str, Any] = {"page": page, "at": found.at} | banner.context_of(request)
     if page == "home":
         card = cards.state_card(found)
-        context |= {"card": card, "todos": todos(request.staff.role, found, card["lines"])}
+        context |= {"card": card} | steps(request.staff.role, found, card["lines"])
     else:
         context |= status.body(request, found)
     return context | offers.drawer(request, found)
 
 
-def _refused(request: HttpRequest, found: Glance, refusal: Refusal, page: str) -> HttpResponse:
+def _refused(request: StaffRequest, found: Glance, refusal: Refusal, page: str) -> HttpResponse:
     """The drawer again with what was refused, 422; without a script the page with it."""
     if request.headers.get("HX-Request"):
         context = offers.drawer(request, found) | {"refusal": refusal.detail, "page": page}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -17,11 +17,12 @@ from compliance.selectors.evidence import Judged, Line
 from compliance.web import cards, csv_files, status, words
 from compliance.web.banner import glance_of
 from members.web import gates
+from members.web.request import StaffRequest
 
 
 @gates.staff(read=gates.READERS)
 @require_safe
-def evidence(request: HttpRequest) -> HttpResponse:
+def evidence(request: StaffRequest) -> HttpResponse:
     """What was counted, exact to the minute, and what each run decided; reachable in every state."""
     found = glance_of(request)
     assert found is not None  # a staff page has a merchant with its program
@@ -37,7 +38,7 @@ def evidence(request: HttpRequest) -> HttpResponse:
 
 @gates.staff(read=gates.READERS)
 @require_safe
-def evidence_csv(request: HttpRequest) -> HttpResponse:
+def evidence_csv(request: StaffRequest) -> HttpResponse:
     """The same as a file: a row a stretch in force."""
     head = [
         _("Benefit"),
@@ -51,7 +52,7 @@ def evidence_csv(request: HttpRequest) -> HttpResponse:
     return csv_files.answer("compliance-evidence.csv", head, _csv_rows(_lines(request)))
 
 
-def _lines(request: HttpRequest) -> list[Line]:
+def _lines(request: StaffRequest) -> list[Line]:
     found = glance_of(request)
     assert found is not None  # a staff page has a merchant with its program
     facts, at = status.facts_shown(found)

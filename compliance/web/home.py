@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,16 +16,17 @@ from compliance.selectors import glance
 from compliance.web import cards, csv_files, offers
 from compliance.web.banner import glance_of
 from compliance.web.figures import figure_cards, share_points
-from compliance.web.todos import todos
+from compliance.web.todos import steps
 from members.selectors import kpis
 from members.templatetags.charts import scaled
 from members.web import gates
 from members.web.program import guide
+from members.web.request import StaffRequest
 
 
 @gates.staff(read=gates.EVERYONE)
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: StaffRequest) -> HttpResponse:
     """The first page after signing in."""
     found = glance_of(request)
     assert found is not None  # a staff page has a merchant with its program
@@ -46,14 +47,14 @@ def home(request: HttpRequest) -> HttpResponse:
     elif request.staff.role in gates.READERS and found.state is not State.CLEARED:
         shown = kpis.kpis(merchant=request.merchant, at=found.at)
         context |= {"figures": figure_cards(shown), "share": share_points(shown), "goal": kpis.GMV_GOAL}
-    context["todos"] = todos(request.staff.role, found, context["card"]["lines"])
+    context |= steps(request.staff.role, found, context["card"]["lines"])
     context |= offers.drawer(request, found)
     return render(request, "compliance/home/page.html", context)
 
 
 @gates.staff(read=gates.READERS, function="members")
 @require_safe
-def share_csv(request: HttpRequest) -> HttpResponse:
+def share_csv(request: StaffRequest) -> HttpResponse:
     """The chart of Home as a file: members' share of net sales of the 30 days up to each day."""
     shown = kpis.kpis(merchant=request.merchant, at=timezone.now()).share
     rows = (

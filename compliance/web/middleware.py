@@ -6,6 +6,7 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 from django.contrib.messages import get_messages
+from django.contrib.messages.storage.base import BaseStorage
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -32,5 +33,7 @@ class FinalNoticeMiddleware:
         page = reverse("compliance:final_notice")
         if request.path == page or not banner.needs_final_notice(found):
             return response
-        get_messages(request).used = False  # type: ignore[attr-defined]  # they stay for the page asked for
+        shown = get_messages(request)
+        if isinstance(shown, BaseStorage):
+            shown.used = False  # they stay for the page asked for
         return HttpResponseRedirect(f"{page}?{urlencode({'next': request.get_full_path()})}")

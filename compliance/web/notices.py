@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -16,6 +16,7 @@ from compliance.selectors.notices import ChannelReceipts, NoticeReport
 from compliance.web import cards, words
 from compliance.web.banner import glance_of
 from members.web import gates
+from members.web.request import StaffRequest
 
 CHANNELS = {
     ReceiptChannel.INBOX: gettext_lazy("In-app inbox"),
@@ -28,7 +29,7 @@ CHANNELS = {
 
 @gates.staff(read=gates.READERS)
 @require_safe
-def notices(request: HttpRequest) -> HttpResponse:
+def notices(request: StaffRequest) -> HttpResponse:
     """The history, newest first; reachable in every state."""
     found = glance_of(request)
     assert found is not None  # a staff page has a merchant with its program

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from benefits.web.words import gives
 from compliance.lib.calendar import PLATFORM_ZONE
 from compliance.lib.state import State
 from compliance.selectors.glance import Glance
@@ -17,9 +17,10 @@ from compliance.services.cures import Offer
 from compliance.web import banner
 from members.lib.fields import opaque_id
 from members.templatetags.fmt import money_text, points
+from members.web.request import StaffRequest
 
 
-def drawer(request: HttpRequest, found: Glance) -> dict[str, Any]:
+def drawer(request: StaffRequest, found: Glance) -> dict[str, Any]:
     """Context of `compliance/cures/_drawer.html`; nothing where the choices are not offered."""
     if found.facts is None or not banner.can_cure(found, request.staff.role):
         return {"cures": None}
@@ -44,9 +45,10 @@ def described(offer: Offer, at: dt.datetime, currency: str) -> dict[str, Any]:
     return {
         "key": choice.key,
         "title": str(choice.title),
+        "gives": gives(choice.kind, arguments.get("settings", {}), currency),
         "note": _note(at, arguments.get("to_at"), arguments.get("stock")),
         "audience": audience,
-        "cost": _("cannot be capped") if cap is None else money_text(cap, currency),
+        "cost": _("no limit") if cap is None else money_text(cap, currency),
         "safe": safe_text(offer),
         "helps": offer.helps,
     }
@@ -62,7 +64,7 @@ def _note(at: dt.datetime, to_at: dt.datetime | None, stock: int | None) -> str:
         when = _("From now on, open-ended")
     else:
         days = (to_at - at).days
-        when = ngettext("{n} day from now, until {date}", "{n} days from now, until {date}", days).format(
+        when = ngettext("From now until {date} ({n} day)", "From now until {date} ({n} days)", days).format(
             n=days, date=to_at.astimezone(PLATFORM_ZONE).date().isoformat()
         )
     if stock is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -11,15 +11,16 @@ from django.views.decorators.http import require_http_methods, require_POST
 from compliance.models import ReceiptChannel, ReceiptEvent
 from compliance.selectors.glance import Glance
 from compliance.services import notices
-from compliance.web import banner, words
+from compliance.web import banner, cards, words
 from compliance.web.banner import glance_of
 from members.lib.refusals import NotFound
 from members.web import gates
+from members.web.request import StaffRequest
 
 anybody_writes = gates.staff(read=gates.NOBODY, write=gates.EVERYONE)
 
 
-def onward(request: HttpRequest, *, default: str = "/") -> HttpResponseRedirect:
+def onward(request: StaffRequest, *, default: str = "/") -> HttpResponseRedirect:
     """To where the pressed button leads (`go`), else to the page asked for (`next`); never off this site."""
     for target in (request.POST.get("go", ""), request.POST.get("next", ""), request.GET.get("next", "")):
         if target and url_has_allowed_host_and_scheme(target, allowed_hosts=None):
@@ -27,7 +28,7 @@ def onward(request: HttpRequest, *, default: str = "/") -> HttpResponseRedirect:
     return HttpResponseRedirect(default)
 
 
-def note_shown(request: HttpRequest, found: Glance) -> None:
+def note_shown(request: StaffRequest, found: Glance) -> None:
     """Store that the person was shown the banner, and the popup if it stands on the page, of the newest warning."""
     with_popup = may_pop_up(request)
     for public_id, channel, event in banner.unseen(found):
@@ -43,14 +44,14 @@ def note_shown(request: HttpRequest, found: Glance) -> None:
         )
 
 
-def may_pop_up(request: HttpRequest) -> bool:
+def may_pop_up(request: StaffRequest) -> bool:
     """Never over unsaved work: a form that came back with errors is an answer to a POST."""
     return request.method == "GET"
 
 
 @anybody_writes
 @require_POST
-def receipt(request: HttpRequest) -> HttpResponse:
+def receipt(request: StaffRequest) -> HttpResponse:
     """The popup was read; then on to where its button leads."""
     found = glance_of(request)
     if found is None:
@@ -73,7 +74,7 @@ def receipt(request: HttpRequest) -> HttpResponse:
 
 @gates.staff(read=gates.EVERYONE, write=gates.EVERYONE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def final_notice(request: HttpRequest) -> HttpResponse:
+def final_notice(request: StaffRequest) -> HttpResponse:
     """The final notice as a full page, once a person and run; its acknowledgement is the proof of notice."""
     found = glance_of(request)
     if found is None or not banner.needs_final_notice(found):
@@ -90,17 +91,13 @@ def final_notice(request: HttpRequest) -> HttpResponse:
     )
     if request.method == "POST":
         return onward(request)
-    run, facts = found.run, found.facts
-    assert run is not None and facts is not None  # it is threatened
+    run = found.run
+    assert run is not None  # it is threatened
     _level, lead, text = banner.BANNERS[found.state](found)
-    number, unit = words.days_left(run.at, found.at)
     context = {
         "lead": lead,
         "text": text,
-        "big": number,
-        "unit": words.unit_text(number, unit),
-        "run_at": words.on_platform(run.at),
-        "danger_on": words.day_text(facts.assessment.danger_at) if facts.assessment.danger_at else "",
+        "steps": cards.countdown(found)["steps"],
         "rule": words.rule_text(run.version.policy),
         "version": run.version.number,
         "next": request.GET.get("next", ""),
@@ -114,7 +111,7 @@ def final_notice(request: HttpRequest) -> HttpResponse:
 
 @anybody_writes
 @require_POST
-def banner_hide(request: HttpRequest) -> HttpResponse:
+def banner_hide(request: StaffRequest) -> HttpResponse:
     """Hide an informing banner for the day; warnings and worse stay."""
     found = glance_of(request)
     shown = None if found is None else banner.banner(found, role=request.staff.role)

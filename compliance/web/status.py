@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -25,23 +25,24 @@ from compliance.web.banner import appeal_until, glance_of
 from compliance.web.notices import channel_rows
 from members.models import ProgramStatus
 from members.web import gates
+from members.web.request import StaffRequest
 
 
 @gates.staff(read=gates.EVERYONE)
 @require_safe
-def status(request: HttpRequest) -> HttpResponse:
+def status(request: StaffRequest) -> HttpResponse:
     """Reachable in every state, a cleared program's too."""
     found = glance_of(request)
     assert found is not None  # a staff page has a merchant with its program
     return render(request, "compliance/status/page.html", context(request, found))
 
 
-def context(request: HttpRequest, found: Glance) -> dict[str, Any]:
+def context(request: StaffRequest, found: Glance) -> dict[str, Any]:
     """The page: its body and the drawer."""
     return body(request, found) | offers.drawer(request, found) | {"page": "status"}
 
 
-def body(request: HttpRequest, found: Glance) -> dict[str, Any]:
+def body(request: StaffRequest, found: Glance) -> dict[str, Any]:
     """What changes when a benefit is published."""
     facts, at = facts_shown(found)
     version = _version(found, facts)
@@ -88,14 +89,15 @@ def _version(found: Glance, facts: Facts | None) -> PolicyVersion:
     return policies.current(at=found.at)
 
 
-def benefit_url(line: Line, request: HttpRequest) -> str:
+def benefit_url(line: Line, request: StaffRequest) -> str:
     """The benefit's own page; none for who may not read it, or while a clearance locks it."""
-    if request.staff.role not in gates.READERS or request.program.status == ProgramStatus.CLEARED:
+    program = request.program
+    if request.staff.role not in gates.READERS or (program and program.status == ProgramStatus.CLEARED):
         return ""
     return reverse("benefits:benefits_detail", args=[line.benefit.public_id])
 
 
-def row(line: Line, request: HttpRequest) -> dict[str, Any]:
+def row(line: Line, request: StaffRequest) -> dict[str, Any]:
     """A line of the evidence in words."""
     title, note = words.reason_text(line)
     benefit = line.benefit
@@ -124,7 +126,7 @@ def _receipts(found: Glance) -> dict[str, Any]:
     return shown
 
 
-def _closed(request: HttpRequest, found: Glance) -> dict[str, Any]:
+def _closed(request: StaffRequest, found: Glance) -> dict[str, Any]:
     """What a closed or cleared program can still do."""
     if found.program.status != ProgramStatus.CLEARED:
         return {"cleared": None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -11,6 +12,7 @@ from django.utils.translation import ngettext
 
 from compliance.lib.calendar import platform_date
 from compliance.lib.danger import stretches_in_force
+from compliance.lib.runs import coming_runs
 from compliance.lib.state import State
 from compliance.selectors.evidence import Line
 from compliance.selectors.glance import Glance
@@ -22,6 +24,11 @@ from members.web import gates
 RENEW_WITHIN = dt.timedelta(days=30)  # how long before cover ends Home proposes a successor
 PAPER = ("stock", "audience", "worth")
 Todo = dict[str, str]
+
+
+def steps(role: str, found: Glance, lines: Sequence[Line]) -> dict[str, Any]:
+    """Context of `compliance/home/_todos.html`."""
+    return {"todos": todos(role, found, lines), "coming": coming(found, lines)}
 
 
 def todos(role: str, found: Glance, lines: Sequence[Line]) -> list[Todo]:
@@ -75,6 +82,26 @@ def _members(found: Glance) -> Iterator[Todo]:
     if not members.count(merchant_id=found.program.pk):
         url = reverse("members:members_list")
         yield _todo(_("Bring in the first member"), _("Nobody has joined yet."), url, _("See how"))
+
+
+def coming(found: Glance, lines: Sequence[Line]) -> list[tuple[str, str]]:
+    """What comes up by itself: the next run, and the first end of a benefit that counts."""
+    facts = found.facts
+    if facts is None or found.program.status != ProgramStatus.OPEN:
+        return []
+    run = next(coming_runs(facts.ground.history, found.at, facts.ground.done), None)
+    ending = [
+        (line.benefit.to_at, line.benefit)
+        for line in lines
+        if line.counts and line.is_in_force and line.benefit.to_at is not None
+    ]
+    rows = []
+    if run is not None:
+        rows.append((_("Next run of the platform"), f"{cards.near(run.on, found.at)} 23:00"))
+    if ending:
+        to_at, benefit = min(ending, key=lambda pair: pair[0])
+        rows.append((_("{name} ends").format(name=benefit), cards.near(platform_date(to_at), found.at)))
+    return rows
 
 
 def cover_ends(found: Glance) -> dt.datetime | None:

@@ -156,7 +156,7 @@ def reason_text(line: Line) -> tuple[str, str]:
     short = {
         "kind": (
             _("Kind not counted"),
-            _("The rule does not count the kind “{kind}”.").format(kind=label_of(line.kind)),
+            _("The rule does not count this kind: {kind}.").format(kind=label_of(line.kind)),
         ),
         "short": (_("Too short"), _("It was in force, but for too short a time to count once it was over.")),
         "unchanged": (_("Not configured"), _("The rule counts publishing and changing only; neither happened.")),

@@ -122,6 +122,14 @@ class Table:
     note: Any = ""
     numbers: Sequence[int] = ()
 
+    @property
+    def lines(self) -> list[list[tuple[Any, Any, bool]]]:
+        """Rows of (head, cell, whether it is a number): a narrow screen shows each cell with its head."""
+        return [
+            [(self.heads[place], cell, place in self.numbers) for place, cell in enumerate(row)]
+            for row in self.rows
+        ]
+
 
 @dataclass
 class Page:

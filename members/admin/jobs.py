@@ -10,9 +10,20 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from members.admin.base import ByMerchant, Choices, FactsAdmin, Page, ReadOnlyAdmin, chip, object_link, when
+from members.admin.base import (
+    NOTHING,
+    ByMerchant,
+    Choices,
+    FactsAdmin,
+    Page,
+    ReadOnlyAdmin,
+    chip,
+    object_link,
+    when,
+)
 from members.models import JobTick, OutboxRow
 
 JOBS = {
@@ -55,7 +66,9 @@ class JobTickAdmin(FactsAdmin):
 
     def page_of(self, request: HttpRequest, obj: Any) -> Page:
         """When it was due and worked, and what it reported."""
-        report = "--" if obj.report is None else json.dumps(obj.report, ensure_ascii=False, indent=1)
+        report = NOTHING
+        if obj.report is not None:
+            report = format_html("<pre>{}</pre>", json.dumps(obj.report, ensure_ascii=False, indent=1))
         return Page(
             title=self.title(obj),
             facts=[

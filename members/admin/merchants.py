@@ -36,7 +36,9 @@ class MerchantAdmin(ByMerchant, FactsAdmin):
 
     def complete(self, rows: list[Any]) -> None:
         """The program of each row, in one query."""
-        programs = {program.pk: program for program in Program.objects.filter(merchant_id__in=[r.pk for r in rows])}
+        programs = {
+            program.pk: program for program in Program.objects.filter(merchant_id__in=[r.pk for r in rows])
+        }
         for row in rows:
             row.shown_program = programs.get(row.pk)
 

@@ -26,8 +26,12 @@ from members.services.audit import Actor
 class AdminForm(forms.Form):
     """A new platform admin."""
 
-    email = forms.EmailField(label=_("E-mail address"), widget=forms.EmailInput(attrs={"class": "vTextField"}))
-    name = forms.CharField(label=_("Name"), max_length=80, widget=forms.TextInput(attrs={"class": "vTextField"}))
+    email = forms.EmailField(
+        label=_("E-mail address"), widget=forms.EmailInput(attrs={"class": "vTextField"})
+    )
+    name = forms.CharField(
+        label=_("Name"), max_length=80, widget=forms.TextInput(attrs={"class": "vTextField"})
+    )
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
     password = forms.CharField(
         label=_("First password"),
@@ -148,7 +152,12 @@ class UserAdmin(FactsAdmin):
                     _("Works for"),
                     [_("Merchant"), _("Role"), _("Joined"), _("Left")],
                     [
-                        (object_link(row.merchant), Role(row.role).label, when(row.joined_at), when(row.left_at))
+                        (
+                            object_link(row.merchant),
+                            Role(row.role).label,
+                            when(row.joined_at),
+                            when(row.left_at),
+                        )
                         for row in staff
                     ],
                     empty=_("This person works for no merchant."),

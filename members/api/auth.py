@@ -25,7 +25,9 @@ class ApiKeyAuthentication(BaseAuthentication):
         if key is not None:
             return key, key
         if request._request.headers.get("Authorization"):
-            raise AuthenticationFailed(_("This key is unknown or was revoked. Make a new one under Settings."))
+            raise AuthenticationFailed(
+                _("This key is unknown or was revoked. Make a new one under Settings.")
+            )
         return None
 
     def authenticate_header(self, request: Request) -> str:

@@ -118,6 +118,12 @@ class JoinMember(Operation):
     function = "members"
     takes_key = True
     body_in = JoinIn
+    example: ClassVar = {
+        "channel": "taobao",
+        "external_id": "tb-20391",
+        "phone": "13800138000",
+        "name": "王小明",
+    }
     out = MemberOut
     statuses: ClassVar = {201: "A new member", 200: "The member that the identity belongs to already"}
     refusals = ("program-not-open",)
@@ -146,9 +152,7 @@ class FindMembers(Operation):
     def answer(self, call: Call) -> Answer:
         """Two queries, however many members."""
         wanted = {name: call.query.get(name, "") for name in ("phone", "channel", "external_id")}
-        rows, cursor = take(
-            call, members_selector.find(merchant=call.merchant, **wanted), what="members"
-        )
+        rows, cursor = take(call, members_selector.find(merchant=call.merchant, **wanted), what="members")
         identities = references.identities(merchant_id=call.merchant.pk, members=rows)
         items = [shown(member, identities.get(member.pk, [])) for member in rows]
         return Answer({"items": items, "next_cursor": cursor})
@@ -180,6 +184,7 @@ class ChangeMember(Operation):
     function = "members"
     takes_key = True
     body_in = ChangeIn
+    example: ClassVar = {"name": "王小明"}
     out = MemberOut
     statuses: ClassVar = {200: "The member as it is now"}
     refusals = ("program-not-open",)

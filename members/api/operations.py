@@ -72,6 +72,7 @@ class Operation(APIView):
     query_in: ClassVar[type[Serializer] | None] = None
     body_in: ClassVar[type[Strict] | None] = None
     described_in: ClassVar[type[Strict] | None] = None  # for the schema, where `body_in` reads item by item
+    example: ClassVar[dict[str, Any] | None] = None  # a body, for the schema and its page
     out: ClassVar[type[Serializer]]
     statuses: ClassVar[Mapping[int, str]] = {200: "Done"}
     refusals: ClassVar[tuple[str, ...]] = ()
@@ -154,9 +155,11 @@ class Operation(APIView):
 
 
 class _Encoder(JSONEncoder):
-    """Exact numbers as plain text, never in powers of ten."""
+    """Instants in the shop's zone unless they name one; exact numbers as plain text, never in powers of ten."""
 
     def default(self, obj: Any) -> Any:
+        if isinstance(obj, dt.datetime):
+            return (timezone.localtime(obj) if obj.tzinfo is dt.UTC else obj).isoformat()
         return f"{obj:f}" if isinstance(obj, Decimal) else super().default(obj)
 
 
@@ -216,6 +219,9 @@ def endpoint(*operations: type[Operation]) -> Callable[..., HttpResponse]:
     def view(request: HttpRequest, **path: str) -> HttpResponse:
         if request.method == "HEAD" and "GET" in views:
             request.method = "GET"
+            answer = views["GET"](request, **path)
+            request.method = "HEAD"  # the server leaves the body out
+            return answer
         found = views.get(request.method or "")
         if found is not None:
             return found(request, **path)

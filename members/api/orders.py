@@ -41,7 +41,9 @@ class OrderBody(Strict):
         required=False,
         help_text="How the channel knows the buyer. A buyer who has joined is found; one who has not is a customer.",
     )
-    store = Text(required=False, max_length=64, help_text="A store's code on the channel; made when it is new.")
+    store = Text(
+        required=False, max_length=64, help_text="A store's code on the channel; made when it is new."
+    )
     status = Choice(
         required=False, choices=OrderStatus.values, help_text="Only paid orders count. Paid unless told."
     )
@@ -172,9 +174,7 @@ def order_in(call: Call, given: Mapping[str, Any], members: Mapping[str, int]) -
         raise NotFound(text, errors={"member": text})
     return OrderIn(
         external_id=given["external_id"],
-        lines=tuple(
-            LineIn(line["sku"], line["quantity"], line["amount_minor"]) for line in given["lines"]
-        ),
+        lines=tuple(LineIn(line["sku"], line["quantity"], line["amount_minor"]) for line in given["lines"]),
         channel=given["channel"],
         member_id=members[member] if member is not None else None,
         member_key=given.get("buyer", ""),
@@ -258,6 +258,10 @@ class PutOrder(Operation):
     tag = "Orders"
     takes_key = True
     body_in = OrderBody
+    example: ClassVar = {
+        "buyer": "tb-20391",
+        "lines": [{"sku": "JK-01", "quantity": 2, "amount_minor": 25800}],
+    }
     out = OrderOut
     statuses: ClassVar = {201: "A new order", 200: "An order that was there already"}
     refusals = ("order-member-fixed", "refund-exceeds-order")
@@ -286,6 +290,16 @@ class PutOrders(Operation):
     takes_key = True
     body_in = BatchBody
     described_in = BatchDescribed
+    example: ClassVar = {
+        "orders": [
+            {
+                "channel": "taobao",
+                "external_id": "240627001",
+                "buyer": "tb-20391",
+                "lines": [{"sku": "JK-01", "amount_minor": 12900}],
+            }
+        ]
+    }
     out = BatchOut
     statuses: ClassVar = {200: "What became of each order"}
 
@@ -312,10 +326,13 @@ class PutOrders(Operation):
                 done[place] = outcome
         names = references.public_ids(
             merchant_id=call.merchant.pk,
-            member_ids={each.order.member_id for each in done.values() if each.order and each.order.member_id},
+            member_ids={
+                each.order.member_id for each in done.values() if each.order and each.order.member_id
+            },
         )
         rows = [
-            _row(place, sent[place], done.get(place), problems.get(place), names) for place in range(len(sent))
+            _row(place, sent[place], done.get(place), problems.get(place), names)
+            for place in range(len(sent))
         ]
         counts = {
             name: sum(row["outcome"] == name for row in rows)
@@ -366,6 +383,7 @@ class RefundOrder(Operation):
     tag = "Orders"
     takes_key = True
     body_in = RefundBody
+    example: ClassVar = {"refund_id": "r-1", "lines": [{"line": 1, "amount_minor": 12900}]}
     out = RefundOut
     statuses: ClassVar = {201: "The refund was stored", 200: "The refund was there already"}
     refusals = ("refund-exceeds-order",)

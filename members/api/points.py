@@ -29,7 +29,9 @@ class PointsOut(serializers.Serializer):
     member = serializers.CharField()
     available = serializers.IntegerField(help_text="What can be spent now.")
     pending = serializers.IntegerField(help_text="Earned and not confirmed yet.")
-    deficit = serializers.IntegerField(help_text="Taken back and not there any more; the next points repay it.")
+    deficit = serializers.IntegerField(
+        help_text="Taken back and not there any more; the next points repay it."
+    )
     lots = LotOut(many=True, help_text="In spending order.")
     earned = serializers.IntegerField()
     redeemed = serializers.IntegerField()

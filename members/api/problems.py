@@ -128,7 +128,7 @@ def shape_of(error: exceptions.ValidationError) -> dict[str, Any]:
     return members_of(slug, detail=f"{place}: {texts[0]}", errors=errors)
 
 
-def _answer(error: Exception) -> HttpResponse | None:  # noqa: PLR0911
+def _answer(error: Exception) -> HttpResponse | None:
     """The answer to an exception; None for one that nobody foresaw."""
     if isinstance(error, Refusal):
         body = refused(error)

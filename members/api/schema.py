@@ -94,6 +94,12 @@ class OperationSchema(AutoSchema):
     def get_request_serializer(self) -> Any:
         return self.view.described_in or self.view.body_in
 
+    def _get_request_body(self, direction: str = "request") -> Any:
+        found = super()._get_request_body(direction)
+        if found and self.view.example is not None:
+            found["content"]["application/json"]["example"] = self.view.example
+        return found
+
     def get_response_serializers(self) -> Any:
         answers: dict[Any, Any] = {
             (str(status), "application/json"): OpenApiResponse(self.view.out, description=text)
@@ -105,7 +111,14 @@ class OperationSchema(AutoSchema):
         return answers
 
     def _problems(self) -> dict[int, list[str]]:
-        slugs = ["malformed", "unauthenticated", "scope-missing", "too-many-requests", "server-error", "unavailable"]
+        slugs = [
+            "malformed",
+            "unauthenticated",
+            "scope-missing",
+            "too-many-requests",
+            "server-error",
+            "unavailable",
+        ]
         if "{" in self.path:
             slugs.append("not-found")
         if self.view.function:

@@ -1,6 +1,6 @@
 """The four figures of the home page with their daily series (ux.md): whole numbers, net of refunds, merchant days.
 
-Four queries, however many members and orders there are; every one reads a range of days by index.
+Three queries, however many members and orders there are; each reads a range of days by index, orders once.
 """
 
 from __future__ import annotations
@@ -83,12 +83,13 @@ def kpis(*, merchant: Merchant, at: dt.datetime) -> Kpis:
     """All four figures as they stand at an instant."""
     today = merchant_day(at, merchant.zone)
     joined = _joined_by_day(merchant, today)
+    sales, spans = _orders(merchant, today)
     return Kpis(
         today=today,
         members=_members(merchant, today, joined),
         recruits=_recruits(today, joined),
-        share=_share(merchant, today),
-        repurchase=_repurchase(merchant, today),
+        share=_share(sales, today),
+        repurchase=_repurchase(spans, today),
     )
 
 
@@ -119,22 +120,65 @@ def _recruits(today: dt.date, joined: dict[dt.date, int]) -> RecruitsFigure:
     return RecruitsFigure(tenths=series[-1], series=series)
 
 
-def _share(merchant: Merchant, today: dt.date) -> ShareFigure:
-    first = today - (LONG_SERIES + GMV_DAYS - 2) * _ONE
+# The orders of all series, read once. Only a member who joined within the days read can have paid before joining.
+#
+# Repurchase: a buyer counts as one from an order until the next one or until 90 days later, whichever is first; and as
+# one who bought again while the order before it is within the 90 days too. So every buyer is counted by spans of days
+# that do not overlap, and one pass over the orders gives every day of the series.
+_ORDERS = """
+with read as materialized (
+    select o.id, o.paid_on, o.paid_at, o.net_minor, o.counts, o.member_id, o.identity_id
+    from members_order o
+    where o.merchant_id = %(merchant)s and o.paid_on between %(first)s and %(today)s and o.status = 'paid'
+), buys as (
+    select member_id is not null as is_member, paid_on as day,
+        lag(paid_on) over who as before, lead(paid_on) over who as after
+    from read where counts and (member_id is not null or identity_id is not null)
+    window who as (partition by member_id is not null, coalesce(member_id, identity_id) order by paid_on, id)
+), spans as (
+    select is_member, false as is_again, day as start, least(after, day + %(days)s) as stop from buys
+    union all
+    select is_member, true, day, least(after, before + %(days)s) from buys where before is not null
+), sales as (
+    select r.paid_on, sum(r.net_minor) as whole, coalesce(sum(r.net_minor) filter (
+        where r.member_id is not null and (m.id is null or m.joined_at <= r.paid_at)), 0) as part
+    from read r left join members_member m
+        on m.merchant_id = %(merchant)s and m.joined_on >= %(first)s and m.id = r.member_id
+    group by r.paid_on
+)
+select 'sales', paid_on, null, null, null, whole, part from sales
+union all
+select 'buyers', start, stop, is_member, is_again, count(*), null from spans where start < stop group by 2, 3, 4, 5
+"""
+Span = tuple[bool, bool, dt.date, dt.date, int]
+"""(by a member, bought again, from, until before, buyers)."""
+
+
+def _orders(merchant: Merchant, today: dt.date) -> tuple[dict[dt.date, tuple[int, int]], list[Span]]:
+    """(all net sales, members' part) by day, and the spans of buyers. One query."""
+    longest = max(LONG_SERIES + GMV_DAYS, SERIES + REPURCHASE_DAYS)
+    given = {
+        "merchant": merchant.pk,
+        "first": today - (longest - 2) * _ONE,
+        "today": today,
+        "days": REPURCHASE_DAYS,
+    }
+    sales: dict[dt.date, tuple[int, int]] = {}
+    spans: list[Span] = []
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select o.paid_on, sum(o.net_minor), "
-            "coalesce(sum(o.net_minor) filter (where m.joined_at <= o.paid_at), 0) "
-            "from members_order o left join members_member m "
-            "on m.merchant_id = o.merchant_id and m.id = o.member_id "
-            "where o.merchant_id = %s and o.paid_on between %s and %s and o.status = 'paid' "
-            "group by o.paid_on",
-            [merchant.pk, first, today],
-        )
-        by_day = {day: (int(whole), int(part)) for day, whole, part in cursor.fetchall()}
+        cursor.execute(_ORDERS, given)
+        for kind, start, stop, is_member, is_again, count, part in cursor.fetchall():
+            if kind == "sales":
+                sales[start] = (int(count), int(part))
+            else:
+                spans.append((is_member, is_again, start, stop, int(count)))
+    return sales, spans
+
+
+def _share(sales: dict[dt.date, tuple[int, int]], today: dt.date) -> ShareFigure:
     whole, part, figure = 0, 0, ShareFigure(days=_days(today, LONG_SERIES))
     for day in _days(today, LONG_SERIES + GMV_DAYS - 1):
-        more, less = by_day.get(day, (0, 0)), by_day.get(day - GMV_DAYS * _ONE, (0, 0))
+        more, less = sales.get(day, (0, 0)), sales.get(day - GMV_DAYS * _ONE, (0, 0))
         whole, part = whole + more[0] - less[0], part + more[1] - less[1]
         if day >= figure.days[0]:
             figure.series.append(_permille(part, whole))
@@ -147,40 +191,10 @@ def _permille(part: int, whole: int) -> int | None:
     return (part * 2000 + whole) // (2 * whole) if whole > 0 else None
 
 
-# A buyer counts as one from an order until the next one or until 90 days later, whichever is first; and as one who
-# bought again while the order before it is within the 90 days too. So every buyer is counted by intervals of days
-# that do not overlap, and one pass over the orders gives every day of the series.
-_REPURCHASE = """
-with buys as (
-    select o.member_id is not null as is_member, o.paid_on as day,
-        lag(o.paid_on) over who as before, lead(o.paid_on) over who as after
-    from members_order o
-    where o.merchant_id = %(merchant)s and o.paid_on between %(first)s and %(today)s and o.counts
-        and (o.member_id is not null or o.identity_id is not null)
-    window who as (partition by o.member_id is not null, coalesce(o.member_id, o.identity_id)
-        order by o.paid_on, o.id)
-), spans as (
-    select is_member, false as is_again, day as start, least(after, day + %(days)s) as stop from buys
-    union all
-    select is_member, true, day, least(after, before + %(days)s) from buys where before is not null
-)
-select is_member, is_again, start, stop, count(*) from spans where start < stop group by 1, 2, 3, 4
-"""
-
-
-def _repurchase(merchant: Merchant, today: dt.date) -> RepurchaseFigure:
-    first = today - (REPURCHASE_DAYS + SERIES - 2) * _ONE
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _REPURCHASE,
-            {"merchant": merchant.pk, "first": first, "today": today, "days": REPURCHASE_DAYS},
-        )
-        spans = cursor.fetchall()
+def _repurchase(spans: Sequence[Span], today: dt.date) -> RepurchaseFigure:
     days = _days(today, SERIES)
-    buyers, again = (
-        _alive(spans, days, is_member=True, is_again=False),
-        _alive(spans, days, is_member=True, is_again=True),
-    )
+    buyers = _alive(spans, days, is_member=True, is_again=False)
+    again = _alive(spans, days, is_member=True, is_again=True)
     others = _alive(spans, days[-1:], is_member=False, is_again=False)[-1]
     others_again = _alive(spans, days[-1:], is_member=False, is_again=True)[-1]
     series = [_permille(part, whole) for part, whole in zip(again, buyers, strict=True)]
@@ -193,13 +207,7 @@ def _repurchase(merchant: Merchant, today: dt.date) -> RepurchaseFigure:
     )
 
 
-def _alive(
-    spans: Iterable[tuple[bool, bool, dt.date, dt.date, int]],
-    days: Sequence[dt.date],
-    *,
-    is_member: bool,
-    is_again: bool,
-) -> list[int]:
+def _alive(spans: Iterable[Span], days: Sequence[dt.date], *, is_member: bool, is_again: bool) -> list[int]:
     """How many of these spans `[start, stop)` hold each day."""
     changes = [0] * (len(days) + 1)
     for member, repeated, start, stop, count in spans:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Coalesce
 
 from members.lib import crypto
 from members.lib.phones import e164_or_none, national, region_of
@@ -35,7 +34,7 @@ class MemberFilter:
 def listed(*, merchant: Merchant, wanted: MemberFilter, base_tier_id: int | None = None) -> QuerySet[Member]:
     """The members a filter means, in its order, to be paged. Runs no query.
 
-    A member without a standing holds the lowest tier, `base_tier_id`.
+    A member without a standing holds the lowest tier, `base_tier_id`. By points they are paged by `ByPoints`.
     """
     rows: QuerySet[Member] = Member.objects.of(merchant.pk)
     if wanted.channel in Channel.values:
@@ -48,13 +47,41 @@ def listed(*, merchant: Merchant, wanted: MemberFilter, base_tier_id: int | None
             rows = rows.filter(Exists(standings.filter(tier_id=wanted.tier_id)))
     if wanted.search.strip():
         rows = rows.filter(pk__in=_found(merchant, wanted.search.strip()))
-    if wanted.sort == "points":
-        account = PointsAccount.objects.of(merchant.pk).filter(member_id=OuterRef("pk"))
-        rows = rows.annotate(by_points=Coalesce(Subquery(account.values("available")[:1]), 0))
-        return rows.order_by("-by_points", "-joined_at", "-pk")
     if wanted.sort == "oldest":
         return rows.order_by("joined_at", "pk")
     return rows.order_by("-joined_at", "-pk")
+
+
+class ByPoints:
+    """Members of a queryset by their points, most first, who never had any last; to be paged.
+
+    Sorts accounts and fetches the members of one page: joining first would look up an account per member of the shop.
+    """
+
+    ordered = True
+
+    def __init__(self, merchant: Merchant, rows: QuerySet[Member], *, is_narrow: bool) -> None:
+        self.rows = rows
+        accounts = PointsAccount.objects.of(merchant.pk)
+        self.without = rows.exclude(Exists(accounts.filter(member_id=OuterRef("pk"))))
+        if is_narrow:
+            accounts = accounts.filter(member_id__in=rows.order_by().values("pk"))
+        self.ids = accounts.order_by("-available", "-member_id").values_list("member_id", flat=True)
+
+    def count(self) -> int:
+        """How many there are. One query."""
+        return self.rows.count()
+
+    def __getitem__(self, part: slice) -> list[Member]:
+        """A page. Two queries, four where the members with points end."""
+        start, stop = part.start or 0, part.stop
+        ids = list(self.ids[start:stop])
+        known = {member.pk: member for member in self.rows.order_by().filter(pk__in=ids)}
+        page = [known[pk] for pk in ids]
+        if len(page) < stop - start:
+            before = max(start - self.ids.count(), 0)
+            page += list(self.without[before : before + stop - start - len(page)])
+        return page
 
 
 def _found(merchant: Merchant, text: str) -> RawSQL:

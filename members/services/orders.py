@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.posting import (
@@ -25,13 +25,15 @@ from members.lib.posting import (
     fold,
 )
 from members.lib.refusals import Invalid, NotFound, Refusal
-from members.models import Channel, Member, Merchant, Order, Store
+from members.models import Channel, Member, Merchant, Store
 from members.selectors import rules as rules_selector
 from members.services import posting, programs
 from members.services.audit import Actor
 from members.services.member_lists import identify_many
 
 LONGEST_ORDER_ID = 128
+MOST_MINOR, MOST_PIECES = 10**15, 10**11  # of one line
+CHANNELS = frozenset(Channel.values)
 
 
 class LineIn(NamedTuple):
@@ -255,7 +257,7 @@ class _Desk:
         keys = {item.key for _, _, item in live}
         members = {m for _, _, i in live if isinstance(i, OrderIn) and (m := self.member_of(i)) is not None}
         counts: dict[OrderKey, int] = {}
-        for _, _, item in live:
+        for _place, _at, item in live:
             counts[item.key] = counts.get(item.key, 0) + 1
         repeated = any(n > 1 for n in counts.values())
         owners = posting_owners(self.merchant.pk, keys)
@@ -324,20 +326,20 @@ def posting_owners(merchant_id: int, keys: set[OrderKey]) -> set[int]:
     """The members of stored orders, before their locks are taken; an order's member never changes once set."""
     if not keys:
         return set()
-    external_ids = {external_id for _, external_id in keys}
-    rows = Order.objects.of(merchant_id).filter(
-        external_id__in=external_ids, channel__in={c for c, _ in keys}
-    )
-    return {
-        member_id
-        for channel, external_id, member_id in rows.values_list("channel", "external_id", "member_id")
-        if member_id is not None and (channel, external_id) in keys
-    }
+    channels, external_ids = zip(*keys, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct o.member_id from unnest(%s::text[], %s::text[]) as k (channel, external_id) "
+            "join members_order o on o.channel = k.channel and o.external_id = k.external_id "
+            "where o.merchant_id = %s and o.member_id is not null",
+            [list(channels), list(external_ids), merchant_id],
+        )
+        return {row[0] for row in cursor.fetchall()}
 
 
 def _check(item: OrderIn | RefundIn) -> None:
     """Raises Invalid for an unknown channel or an id or line out of shape."""
-    if item.channel not in Channel.values:
+    if item.channel not in CHANNELS:
         raise Invalid(
             _("There is no channel “%(channel)s”.") % {"channel": item.channel}, errors={"channel": "unknown"}
         )
@@ -347,13 +349,13 @@ def _check(item: OrderIn | RefundIn) -> None:
         if not item.refund or len(item.refund) > LONGEST_ORDER_ID:
             raise Invalid(_("A refund's number has 1 to 128 characters."), errors={"refund": "length"})
         return
-    for number, line in enumerate(item.lines, start=1):
-        if not line.sku or len(line.sku) > LONGEST_ORDER_ID:
+    for number, (sku, quantity, amount_minor) in enumerate(item.lines, start=1):
+        if not sku or len(sku) > LONGEST_ORDER_ID:
             raise Invalid(
                 _("Line %(line)s: a SKU has 1 to 128 characters.") % {"line": number},
                 errors={"sku": "length"},
             )
-        if abs(line.amount_minor) >= 10**15 or abs(line.quantity) >= 10**11:
+        if abs(amount_minor) >= MOST_MINOR or abs(quantity) >= MOST_PIECES:
             raise Invalid(
                 _("Line %(line)s: the number is too large.") % {"line": number}, errors={"lines": "range"}
             )

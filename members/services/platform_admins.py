@@ -89,7 +89,13 @@ def _refuse_self_and_last(user: User, actor: Actor) -> None:
 
 
 def _record(
-    user: User, at: dt.datetime, actor: Actor, action: str, *, before: dict[str, object], after: dict[str, object]
+    user: User,
+    at: dt.datetime,
+    actor: Actor,
+    action: str,
+    *,
+    before: dict[str, object],
+    after: dict[str, object],
 ) -> None:
     audit.record_for_platform(
         at=at,

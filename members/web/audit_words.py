@@ -31,9 +31,14 @@ ACTIONS: dict[str, Word] = {
     "program.step_done": _("Step of the set-up done"),
     "rules.changed": _("Rules of tiers and points changed"),
     "member.joined": _("Member joined"),
+    "member.changed": _("Member's data changed"),
     "member.filled_in": _("Member's data completed"),
     "member.phone_revealed": _("Phone number looked at"),
     "members.joined": _("Member list declared"),
+    "import.uploaded": _("File of orders handed in"),
+    "import.mapped": _("Columns of a file chosen"),
+    "import.started": _("Import of orders started"),
+    "import.cancelled": _("Import of orders cancelled"),
 }
 TOPICS: dict[str, Word] = {
     "merchant": _("Shop"),
@@ -44,6 +49,7 @@ TOPICS: dict[str, Word] = {
     "rules": _("Rules of tiers and points"),
     "member": _("Members"),
     "members": _("Member lists"),
+    "import": _("Order imports"),
 }
 FIELDS: dict[str, Word] = {
     "name": _("Name"),

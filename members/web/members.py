@@ -97,7 +97,10 @@ def members_list(request: StaffRequest) -> HttpResponse:
         sort=chosen.get("sort") or SORTS[0],
     )
     found = selectors.listed(merchant=request.merchant, wanted=wanted, base_tier_id=base.pk if base else None)
-    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    shown: Any = found
+    if wanted.sort == "points":
+        shown = selectors.ByPoints(request.merchant, found, is_narrow=wanted.is_narrow)
+    page = Paginator(shown, PER_PAGE).get_page(request.GET.get("page"))
     rows = selectors.rows_of(merchant=request.merchant, members=list(page.object_list))
     names = {tier.pk: str(tier) for tier in tiers}
     context = {

@@ -9,6 +9,7 @@ from members.web import (
     audit,
     demo,
     members,
+    order_imports,
     points,
     preferences,
     profile,
@@ -52,6 +53,27 @@ urlpatterns = [
     path("settings/api-keys", api_keys.api_keys_list, name="api_keys_list"),
     path("settings/api-keys/new", api_keys.api_keys_create, name="api_keys_create"),
     path("settings/api-keys/<str:key_id>/revoke", api_keys.api_keys_revoke, name="api_keys_revoke"),
+    # Order imports
+    path("settings/imports", order_imports.order_imports_list, name="order_imports_list"),
+    path("settings/imports/<str:import_id>", order_imports.order_imports_page, name="order_imports_page"),
+    path(
+        "settings/imports/<str:import_id>/columns",
+        order_imports.order_imports_columns,
+        name="order_imports_columns",
+    ),
+    path(
+        "settings/imports/<str:import_id>/start", order_imports.order_imports_start, name="order_imports_start"
+    ),
+    path(
+        "settings/imports/<str:import_id>/cancel",
+        order_imports.order_imports_cancel,
+        name="order_imports_cancel",
+    ),
+    path(
+        "settings/imports/<str:import_id>/rejects",
+        order_imports.order_imports_rejects,
+        name="order_imports_rejects",
+    ),
     # Audit log
     path("settings/audit-log", audit.audit_list, name="audit_list"),
     # Members

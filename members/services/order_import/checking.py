@@ -76,7 +76,16 @@ class Checker:
     def check(self) -> Checked:
         """Everything, in order."""
         columns = self.sheet.columns
-        for name in ("order_id", "member_key", "sku", "store", "refund_id", "consent_source", "phone", "name"):
+        for name in (
+            "order_id",
+            "member_key",
+            "sku",
+            "store",
+            "refund_id",
+            "consent_source",
+            "phone",
+            "name",
+        ):
             if name in columns:
                 self.texts[name] = values.names(columns[name])
                 self._lengths(name)
@@ -109,7 +118,9 @@ class Checker:
         if not self.rows or pc.max(pc.binary_length(column)).as_py() <= most:
             return
         for row in np.flatnonzero(pc.greater(pc.utf8_length(column), most).to_numpy(zero_copy_only=False)):
-            self.bad(int(row), _("%(name)s has more than %(most)s characters.") % {"name": name, "most": most})
+            self.bad(
+                int(row), _("%(name)s has more than %(most)s characters.") % {"name": name, "most": most}
+            )
 
     def _must_have(self, name: str, reason: str) -> None:
         for row in np.flatnonzero(pc.equal(self.texts[name], "").to_numpy(zero_copy_only=False)):
@@ -124,7 +135,8 @@ class Checker:
                 self.bad(
                     int(row),
                     _(
-                        "The order number %(id)s was shortened by a spreadsheet. Format the column as text and export again."
+                        "The order number %(id)s was shortened by a spreadsheet. "
+                        "Format the column as text and export again."
                     )
                     % {"id": texts[int(code)].as_py()},
                 )
@@ -149,7 +161,9 @@ class Checker:
         self._number("quantity", values.quantities(columns["quantity"]))
         self._number("amount", values.amounts(columns["amount"], self.digits))
         if "refund_amount" in columns:
-            self._number("refund_amount", values.amounts(columns["refund_amount"], self.digits, optional=True))
+            self._number(
+                "refund_amount", values.amounts(columns["refund_amount"], self.digits, optional=True)
+            )
             if "refund_id" not in self.texts:
                 self._refunds_without_key()
         if "joined_at" in self.numbers:
@@ -176,9 +190,7 @@ class Checker:
         first[codes[::-1]] = np.arange(self.rows, dtype=np.int64)[::-1]  # the last written is the first row
         return codes, first
 
-    def _contradictions(
-        self, codes: npt.NDArray[np.int32], first: Ints, status: values.Words | None
-    ) -> None:
+    def _contradictions(self, codes: npt.NDArray[np.int32], first: Ints, status: values.Words | None) -> None:
         """Rows of one order that say different things of it; a cell left empty says nothing."""
         if len(first) == self.rows:
             return
@@ -216,9 +228,9 @@ class Checker:
             is_last_cell = len(broken.cells) == self.order_place + 1
             rows = pc.indices_nonzero(pc.equal(self.texts["order_id"], named)).to_pylist() if named else []
             before = int(np.searchsorted(self.sheet.lines, broken.line)) - 1
-            if named and is_last_cell and before >= 0:  # cut inside the order's number
-                if self.texts["order_id"][before].as_py().startswith(named):
-                    rows.append(before)
+            may_be_cut = named and is_last_cell and before >= 0  # inside the order's number
+            if may_be_cut and self.texts["order_id"][before].as_py().startswith(named):
+                rows.append(before)
             for row in rows:
                 self.bad(row, _left_out(broken.line))
 

@@ -32,7 +32,10 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "买家ID", "会员号", "会员编号", "会员卡号", "买家会员名", "买家昵称", "用户ID", "买家", "買家ID", "會員編號",
         "會員卡號", "買家", "member", "member id", "customer id", "customer", "buyer", "buyer id",
     ),
-    "sku": ("SKU编码", "商家编码", "商品编码", "商品ID", "货号", "SKU編碼", "商品編碼", "貨號", "sku id", "product id", "item"),
+    "sku": (
+        "SKU编码", "商家编码", "商品编码", "商品ID", "货号", "SKU編碼", "商品編碼", "貨號", "sku id", "product id",
+        "item",
+    ),
     "quantity": ("数量", "购买数量", "商品数量", "數量", "購買數量", "qty", "count"),
     "amount": (
         "实付金额", "实收金额", "商品实付", "买家实际支付金额", "金额", "實付金額", "實收金額", "金額", "line amount",
@@ -71,7 +74,7 @@ class Columns:
             raise Invalid(
                 _("These columns are missing: %(missing)s. The file has: %(found)s.")
                 % {"missing": ", ".join(self.missing), "found": ", ".join(h for h in headers if h)},
-                errors={name: "missing" for name in self.missing},
+                errors=dict.fromkeys(self.missing, "missing"),
             )
 
 

@@ -30,7 +30,7 @@ from members.services.order_import import reading, storage
 
 TASK = "members.import_orders"
 LEASE = "120 seconds"
-MOST_ATTEMPTS = 5
+MOST_ATTEMPTS = 8
 KEPT_UNSTARTED = dt.timedelta(days=7)
 
 
@@ -108,6 +108,8 @@ def _insert(job: ImportJob, actor: Actor) -> tuple[ImportJob, bool]:
         if known is None:
             raise
     shutil.rmtree(storage.original(job).parent, ignore_errors=True)
+    with transaction.atomic():  # a person asks for it again: it may try again
+        ImportJob.objects.of(job.merchant_id).filter(pk=known.pk).update(attempts=0)
     return known, False
 
 
@@ -128,6 +130,9 @@ def map_columns(
     job = lock(merchant_id=merchant_id, public_id=public_id)
     if job.state not in (ImportState.QUEUED, ImportState.CHECKED, ImportState.FAILED) or job.position:
         raise Conflict(_("The columns cannot be changed once the import runs."))
+    others = ImportJob.objects.of(merchant_id).filter(sha256=job.sha256, state__in=OPEN_STATES)
+    if others.exclude(pk=job.pk).exists():
+        raise Conflict(_("This file is on its way in another import."))
     given = {name: header for name, header in columns.items() if header}
     found = recognising.recognise(job.headers, given=given)
     chosen = {name: place for name, place in found.places.items() if name in given}

@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 from members.lib import crypto
@@ -53,10 +54,8 @@ class Posted:
 
 def read_chunk(job: ImportJob, position: int, limit: int = CHUNK) -> list[Staged]:
     """The next staged orders, by place."""
-    connection.ensure_connection()
-    with connection.connection.cursor(binary=True) as cursor:
-        cursor.execute(_QUERY, [job.pk, position, limit])
-        rows = cursor.fetchall()
+    with psycopg.Cursor(connection.connection) as cursor:  # Django's own reads no binary, and arrays are many
+        rows = cursor.execute(_QUERY, [job.pk, position, limit], binary=True).fetchall()
     reader = _Reader(job)
     return [reader.staged(row) for row in rows]
 
@@ -94,7 +93,9 @@ class _Reader:
         joining, source = None, ""
         if member_key and (self.is_declared or (joined_at is not None and consent)):
             source = consent or self.declared_source
-            person = [crypto.keyring().open(self.merchant_id, sealed) if sealed else "" for sealed in (phone, name)]
+            person = [
+                crypto.keyring().open(self.merchant_id, sealed) if sealed else "" for sealed in (phone, name)
+            ]
             joining = Joining(channel, member_key, min(joined_at or paid_at, self.at), *person)
         return Staged(order, rows, list(self._refunds(order, rows, refunds, refund_amounts)), joining, source)
 
@@ -109,7 +110,11 @@ class _Reader:
         return found
 
     def _refunds(
-        self, order: orders.OrderIn, rows: Sequence[int], ids: Sequence[str] | None, amounts: Sequence[int] | None
+        self,
+        order: orders.OrderIn,
+        rows: Sequence[int],
+        ids: Sequence[str] | None,
+        amounts: Sequence[int] | None,
     ) -> Iterator[tuple[orders.RefundIn, list[int]]]:
         if ids is None or amounts is None:
             return
@@ -132,7 +137,9 @@ def join_people(job: ImportJob, chunk: Sequence[Staged], *, at: dt.datetime, act
             if known is None:
                 people[key] = (staged.consent_source, person)
             elif (person.phone and not known[1].phone) or (person.name and not known[1].name):
-                more = known[1]._replace(phone=known[1].phone or person.phone, name=known[1].name or person.name)
+                more = known[1]._replace(
+                    phone=known[1].phone or person.phone, name=known[1].name or person.name
+                )
                 people[key] = (known[0], more)
     created = 0
     for source, group in groupby(sorted(people.values(), key=lambda each: each[0]), key=lambda each: each[0]):

@@ -87,7 +87,8 @@ def _joiners(checked: Checked, merchant_id: int, channels: Sequence[str], is_dec
     for begin, end in _batches(len(people)):
         with connection.cursor() as cursor:
             cursor.execute(
-                "select count(*) from members_identity i join unnest(%s::text[], %s::text[]) as k (channel, external_id) "
+                "select count(*) from members_identity i "
+                "join unnest(%s::text[], %s::text[]) as k (channel, external_id) "
                 "on i.channel = k.channel and i.external_id = k.external_id "
                 "where i.merchant_id = %s and i.member_id is not null",
                 [[c for c, _key in people[begin:end]], [key for _c, key in people[begin:end]], merchant_id],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from members.models import ImportJob
 from members.services.order_import import storage
-from members.services.order_import.reading import Source
+from members.services.order_import.reading import DELIMITERS, Source
 
 Reasons = Mapping[int, str]
 """Why, by line of the file."""
@@ -45,7 +46,9 @@ def write(source: Source, reasons: Reasons, path: Path) -> None:
     mark = source.delimiter
     header = source.text[starts[source.header_line - 1] : starts[source.header_line]].decode().rstrip("\r\n")
     beside = path.with_suffix(".part")
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8-sig") as out:
+    with open(
+        os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8-sig"
+    ) as out:
         out.write(f"{_('line')}{mark}{_('reason')}{mark}{header}\n")
         for line in sorted(reasons):
             reason = reasons[line].replace('"', '""')
@@ -67,3 +70,21 @@ def _row_ends(source: Source, starts: np.ndarray, reasons: Reasons) -> dict[int,
             until += 1
         ends[line] = int(starts[min(until, len(starts) - 1)])
     return ends
+
+
+def first(job: ImportJob, count: int) -> list[tuple[str, str, str]]:
+    """(line, reason, the row) of the first rows left out."""
+    if not job.rejects_as:
+        return []
+    path = storage.rejects(job)
+    found = []
+    if path.exists():
+        with path.open(encoding="utf-8-sig", newline="") as content:
+            header = content.readline()
+            mark = next((each for each in DELIMITERS if each in header), ",")
+            for row in csv.reader(content, delimiter=mark):
+                if len(row) > 1:
+                    found.append((row[0], row[1], mark.join(row[2:])[:120]))
+                if len(found) == count:
+                    break
+    return found

@@ -114,10 +114,7 @@ def _fields(
         own("member_key"),
         own("store"),
         status,
-        *(
-            _instants(each, begin, end)
-            for each in (checked.paid_at, checked.completed_at, checked.joined_at)
-        ),
+        *(_instants(each, begin, end) for each in (checked.paid_at, checked.completed_at, checked.joined_at)),
         own("consent_source"),
         maybe("phone"),
         maybe("name"),
@@ -168,7 +165,9 @@ def _text(column: pa.Array) -> pa.Array:
 
 
 def _same(value: bytes, count: int) -> pa.Array:
-    return pa.array([len(value).to_bytes(4, "big") + value], pa.binary()).take(pa.array(np.zeros(count, np.int32)))
+    return pa.array([len(value).to_bytes(4, "big") + value], pa.binary()).take(
+        pa.array(np.zeros(count, np.int32))
+    )
 
 
 def _nulls(count: int) -> pa.Array:

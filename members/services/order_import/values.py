@@ -69,9 +69,7 @@ def split(column: pa.StringArray) -> tuple[pa.StringArray, npt.NDArray[np.int32]
     return encoded.dictionary, encoded.indices.to_numpy(zero_copy_only=False)
 
 
-def _is_made_of(
-    texts: pa.StringArray, allowed: npt.NDArray[np.bool_], *, may_be_empty: bool = False
-) -> bool:
+def _is_made_of(texts: pa.StringArray, allowed: npt.NDArray[np.bool_], *, may_be_empty: bool = False) -> bool:
     """Whether the texts hold the allowed bytes only, and none is empty."""
     if not may_be_empty and len(texts) and pc.min(pc.binary_length(texts)).as_py() == 0:
         return False
@@ -121,7 +119,9 @@ def amounts(column: pa.StringArray, digits: int, *, optional: bool = False) -> P
     return Parsed(texts, codes, numbers, reasons)
 
 
-_MONEY_MARKS = re.compile(r"^(?:rmb|cny|usd|hkd|twd|jpy|eur|gbp|nt\$|hk\$|us\$|[¥$€£])\s*|\s*(?:元|圆|圓|块|塊|cny|rmb|usd)$")
+_MONEY_MARKS = re.compile(
+    r"^(?:rmb|cny|usd|hkd|twd|jpy|eur|gbp|nt\$|hk\$|us\$|[¥$€£])\s*|\s*(?:元|圆|圓|块|塊|cny|rmb|usd)$"
+)
 _NUMBER = re.compile(r"(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.(\d*))?|\.(\d+)")
 
 
@@ -199,7 +199,9 @@ _MOMENT = re.compile(
     r"(?:[t\s]*(\d{1,2})[:时時](\d{1,2})(?:[:分](\d{1,2})?(?:[.,](\d+))?秒?)?)?\s*(z|[+-]\d\d:?\d\d)?",
     re.IGNORECASE,
 )
-_COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[t\s]?(\d\d)(\d\d)(\d\d)?)?()\s*(z|[+-]\d\d:?\d\d)?", re.IGNORECASE)
+_COMPACT = re.compile(
+    r"(\d{4})(\d\d)(\d\d)(?:[t\s]?(\d\d)(\d\d)(\d\d)?)?()\s*(z|[+-]\d\d:?\d\d)?", re.IGNORECASE
+)
 
 
 def moments(column: pa.StringArray, zone: ZoneInfo, *, optional: bool = False) -> Parsed:
@@ -241,7 +243,7 @@ def moment(text: str, zone: ZoneInfo) -> int:
     year, month, day, hour, minute, second = (int(number or 0) for number in numbers)
     micro = int((fraction or "")[:6].ljust(6, "0"))
     try:
-        wall = dt.datetime(year, month, day, hour, minute, second, micro)
+        wall = dt.datetime(year, month, day, hour, minute, second, micro)  # noqa: DTZ001 (a wall clock)
     except ValueError:
         raise ValueError(_("%(text)s does not exist.") % {"text": text.strip()}) from None
     if not 1970 <= year < 2200:

@@ -24,14 +24,20 @@ MICROSECOND = dt.timedelta(microseconds=1)
 
 
 class Stopped(Exception):
-    """Somebody cancelled the import, or another worker took it."""
+    """Another worker took the import, or, with `is_cancelled`, somebody cancelled it."""
+
+    def __init__(self, *, is_cancelled: bool = False) -> None:
+        super().__init__()
+        self.is_cancelled = is_cancelled
 
 
 def check_file(
     source: reading.Source, *, merchant: Merchant, channel: str, columns: dict[str, str], at: dt.datetime
 ) -> Checked:
     """Read and check a whole file whose columns are known. Raises Invalid."""
-    places = {name: source.headers.index(header) for name, header in columns.items() if header in source.headers}
+    places = {
+        name: source.headers.index(header) for name, header in columns.items() if header in source.headers
+    }
     found = jobs.recognising.Columns(places, [], [n for n in jobs.recognising.REQUIRED if n not in places])
     found.require(source.headers)
     checked = Checker(
@@ -50,7 +56,12 @@ def check_file(
 
 
 def work(
-    *, merchant_id: int, import_id: int, at: dt.datetime, tell: Progress | None = None, chunk: int = posting.CHUNK
+    *,
+    merchant_id: int,
+    import_id: int,
+    at: dt.datetime,
+    tell: Progress | None = None,
+    chunk: int = posting.CHUNK,
 ) -> ImportJob | None:
     """Do what is to be done of an import; None when another worker has it. Works as the merchant.
 
@@ -66,10 +77,11 @@ def work(
     try:
         with translation.override(translation.get_language() or merchant.language):
             _work(job, merchant, at, tell or (lambda job: None), chunk)
-    except Stopped:
-        pass
+    except Stopped as stopped:
+        if stopped.is_cancelled:
+            _end(job, ImportState.CANCELLED, at)
     except Refusal as refusal:
-        _fail(job, at, refusal.detail)
+        _end(job, ImportState.FAILED, at, refusal.detail)
     finally:
         jobs.release(merchant_id=merchant_id, import_id=import_id, worker=worker)
     with transaction.atomic():
@@ -79,7 +91,9 @@ def work(
 
 def _work(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: Progress, chunk: int) -> None:
     if job.attempts > jobs.MOST_ATTEMPTS:
-        raise Invalid(_("The import broke off %(times)s times at the same place.") % {"times": job.attempts - 1})
+        raise Invalid(
+            _("The import broke off %(times)s times at the same place.") % {"times": job.attempts - 1}
+        )
     if job.state != ImportState.RUNNING:
         if not job.starts_itself:
             check(job, merchant, at)
@@ -114,9 +128,11 @@ def check(job: ImportJob, merchant: Merchant, at: dt.datetime) -> None:
 
 def run(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: Progress, chunk: int) -> None:
     """Stage the file unless it is staged, post what is not posted yet, put the rejects together."""
-    if not (job.position and staging.is_staged(job.pk, job.position)):
-        stage(job, merchant, at)
-    job.refresh_from_db()
+    with transaction.atomic():
+        job = _mine(job, at)
+        is_staged = bool(job.position) and staging.is_staged(job.pk, job.position)
+    if not is_staged and (job.position < job.total_orders or not job.position):
+        job = stage(job, merchant, at)
     tell(job)
     actor = Actor("job", job.by_label or "import", job.by_id)
     while job.position < job.total_orders:
@@ -132,7 +148,7 @@ def run(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: Progress, chu
         jobs.end(job, ImportState.DONE, at)
 
 
-def stage(job: ImportJob, merchant: Merchant, at: dt.datetime) -> None:
+def stage(job: ImportJob, merchant: Merchant, at: dt.datetime) -> ImportJob:
     """Read the file and stage its orders; where the posting stands is not touched."""
     assert job.at is not None
     source = _open(job)
@@ -144,6 +160,7 @@ def stage(job: ImportJob, merchant: Merchant, at: dt.datetime) -> None:
         _count(job, checked, None)
         job.save()
         jobs.renew(job)
+    return job
 
 
 def post(job: ImportJob, actor: Actor, chunk: int) -> None:
@@ -175,35 +192,23 @@ def _open(job: ImportJob) -> reading.Source:
 
 
 def _mine(job: ImportJob, at: dt.datetime) -> ImportJob:
-    """The import's row, locked. Raises Stopped when it is cancelled (and cancels it) or another worker's."""
+    """The import's row, locked. Raises Stopped when it is cancelled or another worker's."""
     found = jobs.lock(merchant_id=job.merchant_id, import_id=job.pk)
     if found.worker != job.worker or not found.is_worked:
         raise Stopped
     if found.cancel_asked:
-        _cancel(found, at)
-        raise Stopped
+        raise Stopped(is_cancelled=True)
     return found
 
 
-def _cancel(job: ImportJob, at: dt.datetime) -> None:
-    """Outside the transaction that is about to be rolled back."""
-    transaction.get_connection().run_on_commit.clear()
-    raise Cancelled(job)
-
-
-class Cancelled(Stopped):
-    """Carries the import that is to be cancelled once the transaction at hand is gone."""
-
-    def __init__(self, job: ImportJob) -> None:
-        super().__init__()
-        self.job = job
-
-
-def _fail(job: ImportJob, at: dt.datetime, why: str) -> None:
+def _end(job: ImportJob, state: ImportState, at: dt.datetime, why: str = "") -> None:
     with transaction.atomic():
         found = jobs.lock(merchant_id=job.merchant_id, import_id=job.pk)
         if found.is_open:
-            jobs.end(found, ImportState.FAILED, at, why)
+            reasons = rejects.noted(found)
+            if found.position and reasons and storage.original(found).exists():
+                _put_rejects(found, _open(found))
+            jobs.end(found, state, at, why)
 
 
 def _count(job: ImportJob, checked: Checked, found: Preview | None) -> None:

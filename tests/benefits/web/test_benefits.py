@@ -9,8 +9,9 @@ from django.urls import reverse
 
 from benefits.models import Benefit, BenefitRevision, BenefitStatus
 from benefits.services import benefits
+from compliance.services import installation
 from members.lib import tenant as tenancy
-from members.models import Program
+from members.services import programs
 from members.services.audit import Actor
 
 JOB = Actor.job("test")
@@ -28,6 +29,15 @@ DRAW = {
 def of(shop) -> list[Benefit]:
     with tenancy.tenant(shop.pk):
         return list(Benefit.objects.of(shop).order_by("id"))
+
+
+def shut(shop, kind, at):
+    """Install the platform, open the program and close it, by its merchant or by a clearance."""
+    with tenancy.platform():
+        installation.install(at=at)
+    with tenancy.tenant(shop.pk):
+        program = programs.open_program(merchant_id=shop.pk, at=at, actor=JOB)
+        programs.begin_closure(program=program, at=at, kind=kind, actor=JOB)
 
 
 @pytest.fixture
@@ -272,8 +282,7 @@ def test_another_shops_owner_finds_nothing(outsider, cast, coupon, path):
 
 
 def test_a_closed_program_refuses_in_words_and_changes_nothing(owner, cast, coupon, noon):
-    with tenancy.platform():
-        Program.objects.filter(pk=cast.shop.pk).update(status="closed", opened_at=noon, closed_at=noon)
+    shut(cast.shop, "closed", noon)
 
     page = owner.post(NEW_COUPON, COUPON)
 
@@ -283,8 +292,7 @@ def test_a_closed_program_refuses_in_words_and_changes_nothing(owner, cast, coup
 
 
 def test_a_cleared_program_locks_the_pages(owner, cast, coupon, noon):
-    with tenancy.platform():
-        Program.objects.filter(pk=cast.shop.pk).update(status="cleared", opened_at=noon, closed_at=noon)
+    shut(cast.shop, "cleared", noon)
 
     assert owner.get(LIST).status_code == 403
     assert owner.post(NEW_COUPON, COUPON).status_code == 403

@@ -120,6 +120,23 @@ def test_filters_narrow_and_sort(owner, shop, at):
     assert in_order("points") == ["u1", "u3", "u2"]
 
 
+def test_by_points_everybody_is_on_exactly_one_page(owner, shop, at):
+    people = [("web", f"u{n}", at, "", "", "list") for n in range(70)]
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        ids = members.join_many(merchant_id=shop.pk, at=at, actor=JOB, people=people).ids
+        for n in range(60):
+            line = LineIn("s", 1, 100 * (n % 7 + 1))
+            order = OrderIn(f"o{n}", [line], member_id=ids[n])
+            orders.put_order(merchant_id=shop.pk, at=at, actor=JOB, order=order)
+
+    pages = [owner.get(f"/members/?sort=points&page={n}").context["rows"] for n in (1, 2)]
+    rows = [row for page in pages for row, _tier in page]
+
+    assert [len(page) for page in pages] == [50, 20]
+    assert sorted(row.identity for row in rows) == sorted(f"u{n}" for n in range(70))
+    assert [row.points for row in rows] == sorted([row.points for row in rows], reverse=True)
+
+
 def test_fifty_a_page_and_the_filter_goes_along(owner, shop, at):
     people = [("web", f"u{n}", at, "", "", "list") for n in range(60)]
     with tenancy.tenant(shop.pk), transaction.atomic():

@@ -1,0 +1,223 @@
+"""Policies: versions with what each changed, and the form that publishes a new one. Nothing is ever edited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from compliance.admin.policy_forms import PolicyForm, clean_text, differences, label, shown
+from compliance.admin.words import COUNTED
+from compliance.lib.words import rule_in_words
+from compliance.models import Policy, Run
+from compliance.models.policies import SETTINGS
+from compliance.selectors import policies as selector
+from compliance.services import policies, policy_trials
+from members.admin.base import (
+    NOTHING,
+    FactsAdmin,
+    Page,
+    Table,
+    address,
+    chip,
+    link,
+    number,
+    object_link,
+    when,
+)
+from members.lib.refusals import Refusal
+from members.services.audit import Actor
+
+
+def before_each(rows: list[Policy]) -> dict[int, Policy | None]:
+    """The version that each was made from: the one in force, as known then, at the instant it takes effect."""
+    found: dict[int, Policy | None] = {}
+    for row in rows:
+        older = [one for one in rows if one.number < row.number and one.effective_at <= row.effective_at]
+        found[row.number] = max(
+            older, key=lambda one: (one.effective_at, one.published_at, one.number), default=None
+        )
+    return found
+
+
+@admin.register(Policy)
+class PolicyAdmin(FactsAdmin):
+    """The versions of the clearance policy."""
+
+    list_display = ("version", "state", "effective_at", "changes", "by_label", "reason", "published_at")
+    list_display_links = ("version",)
+    ordering = ("-number",)
+    sortable_by = ()
+    object_template = "admin/platform/policy.html"
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        """A new version, through the service."""
+        return self.may(request, "add")
+
+    def complete(self, rows: list[Any]) -> None:
+        """What each version changed."""
+        everything = selector.rows()
+        earlier = before_each(everything)
+        current = selector.current(at=timezone.now()).number if everything else 0
+        for row in rows:
+            before = earlier.get(row.number)
+            row.shown_changes = [] if before is None else differences(before.rule, row.rule)
+            row.shown_first = before is None
+            row.shown_current = row.number == current
+
+    @admin.display(description=gettext_lazy("version"))
+    def version(self, row: Policy) -> str:
+        """Its name."""
+        return str(row)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, row: Policy) -> str:
+        """In force, to come, or over."""
+        if row.shown_current:
+            return chip("success", _("In force"))
+        return chip("info", _("To come")) if row.effective_at > timezone.now() else chip("neutral", _("Over"))
+
+    @admin.display(description=gettext_lazy("changed"))
+    def changes(self, row: Policy) -> str:
+        """What differs from the version before it."""
+        if row.shown_first:
+            return _("The first version")
+        return format_html_join(mark_safe("<br>"), "{}: {} → {}", row.shown_changes) or NOTHING
+
+    def page_of(self, request: HttpRequest, obj: Any) -> Page:
+        """The rule in words, every setting, what changed, and the runs judged by it."""
+        self.complete([obj])
+        runs = Run.objects.filter(policy=obj).order_by("-at")[:24]
+        rule = obj.rule.as_json()
+        changed = {name for name, _before, _after in obj.shown_changes}
+        return Page(
+            title=str(obj),
+            facts=[
+                (_("State"), self.state(obj)),
+                (_("In force from"), when(obj.effective_at)),
+                (_("Published"), when(obj.published_at)),
+                (_("Who"), object_link(obj.by) if obj.by else obj.by_label or _("The installation")),
+                (_("Reason"), obj.reason or NOTHING),
+            ],
+            sentences_title=_("The rule in words"),
+            sentences=rule_in_words(obj.rule),
+            tables=[
+                Table(
+                    _("What changed"),
+                    [_("Setting"), _("Before"), _("After")],
+                    obj.shown_changes,
+                    empty=_("The first version") if obj.shown_first else _("Nothing."),
+                ),
+                Table(
+                    _("Every setting"),
+                    [_("Setting"), _("Value"), ""],
+                    [
+                        (label(name), shown(name, rule[name]), _("changed") if label(name) in changed else "")
+                        for name in SETTINGS
+                    ],
+                ),
+                Table(
+                    _("Runs judged by it"),
+                    [_("Run"), _("Judged at"), _("Cleared")],
+                    [
+                        (link(address(Run, row.pk), row.period), when(row.at), number(row.cleared))
+                        for row in runs
+                    ],
+                    empty=_("No run was judged by this version yet."),
+                    numbers=(2,),
+                ),
+            ],
+        )
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Fill in, look at what it would do, type the confirmation, publish."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        at = timezone.now()
+        current = selector.current(at=at)
+        form = PolicyForm(request.POST or None, at=at, current=current.policy)
+        review: dict[str, Any] | None = None
+        if request.method == "POST" and form.is_valid():
+            base = selector.history().at(form.cleaned_data["effective_at"])
+            changed = differences(base.policy, form.policy)
+            if not changed:
+                form.add_error(None, _("Nothing differs from version %(number)s.") % {"number": base.number})
+            elif "publish" in request.POST and self._is_confirmed(form):
+                return self._publish(request, form)
+            else:
+                review = self._review(request, form, base.number, changed)
+        phrase = self._phrase()
+        response = self.render(
+            request,
+            "admin/platform/policy_form.html",
+            Page(title=_("New policy version")),
+            extra={"form": form, "review": review, "phrase": phrase, "current": current.number},
+        )
+        response.status_code = 422 if form.errors else 200
+        return response
+
+    def _phrase(self) -> str:
+        """What is typed to publish, in the language of the page."""
+        return _("publish")
+
+    def _is_confirmed(self, form: PolicyForm) -> bool:
+        typed = clean_text(form.cleaned_data["confirm"]).lower()
+        if typed in {self._phrase().lower(), "publish", "发布", "發布"}:
+            return True
+        text = _("Type %(phrase)s to publish this version.") % {"phrase": self._phrase()}
+        form.add_error("confirm", text)
+        return False
+
+    def _review(self, request: HttpRequest, form: PolicyForm, base: int, changed: Any) -> dict[str, Any]:
+        trial = policy_trials.try_policy(
+            at=form.at,
+            effective_at=form.cleaned_data["effective_at"],
+            actor=Actor.admin(request.user),
+            values=form.values,
+        )
+        runs = (trial.without, trial.with_it)
+        return {
+            "table": Table(
+                _("Changed against version %(number)s") % {"number": base},
+                [_("Setting"), _("Before"), _("After")],
+                changed,
+            ),
+            "trial": Table(
+                _("The next run, foreseen"),
+                ["", _("As things stand"), _("With this version")],
+                [
+                    (_("Run on"), *(one.run.on.isoformat() if one.run else NOTHING for one in runs)),
+                    *(
+                        (
+                            COUNTED[name],
+                            *(number(one.counts.get(name)) if one.run else NOTHING for one in runs),
+                        )
+                        for name in ("eligible", "cleared", "kept", "deferred", "held")
+                    ),
+                ],
+                numbers=(1, 2),
+            ),
+            "sentences": rule_in_words(form.policy),
+        }
+
+    def _publish(self, request: HttpRequest, form: PolicyForm) -> HttpResponse:
+        try:
+            row = policies.set_policy(
+                at=form.at,
+                effective_at=form.cleaned_data["effective_at"],
+                actor=Actor.admin(request.user),
+                values=form.values,
+                reason=form.cleaned_data["reason"],
+            )
+        except Refusal as refusal:
+            messages.error(request, refusal.detail)
+            return HttpResponseRedirect(request.path)
+        messages.success(request, _("%(version)s is published.") % {"version": row})
+        return HttpResponseRedirect(address(Policy, row.pk))

@@ -1,0 +1,163 @@
+"""Previews of runs: what would be decided, what differs from the preview before, and the confirmation of a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from compliance.admin.policy_forms import clean_text
+from compliance.admin.words import BRAKES, COUNTED
+from compliance.models import Preview, Run, RunState
+from compliance.selectors import run_reports
+from compliance.services import reviews
+from members.admin.base import (
+    NOTHING,
+    FactsAdmin,
+    Page,
+    Table,
+    address,
+    link,
+    number,
+    object_link,
+    when,
+)
+from members.models import Merchant, Program
+
+NAMED = 100
+
+
+def phrase(count: int) -> str:
+    """What a person types to clear so many programs, in the language of the page."""
+    return _("clear %(count)s") % {"count": count}
+
+
+def confirmed(typed: str, seen: Preview | None) -> int | None:
+    """The number that a typed confirmation names; None when it is none. 清退 is understood in every language."""
+    if seen is None:
+        return None
+    text = "".join(clean_text(typed).lower().split())
+    known = (phrase(seen.cleared), f"clear {seen.cleared}", f"清退 {seen.cleared}")
+    return seen.cleared if text in {"".join(one.lower().split()) for one in known} else None
+
+
+@admin.register(Preview)
+class PreviewAdmin(FactsAdmin):
+    """Every preview that was made; it left no other trace."""
+
+    list_display = ("made", "period", "judged", "eligible", "cleared", "deferred", "held", "by", "digest")
+    list_display_links = ("made",)
+    list_filter = ("period",)
+    list_select_related = ("by",)
+    ordering = ("-made_at", "-id")
+    object_template = "admin/platform/preview.html"
+
+    @admin.display(description=gettext_lazy("previewed"))
+    def made(self, row: Preview) -> str:
+        """When it was made."""
+        return when(row.made_at)
+
+    @admin.display(description=gettext_lazy("judged at"))
+    def judged(self, row: Preview) -> str:
+        """The instant that was foreseen."""
+        return when(row.at)
+
+    def page_of(self, request: HttpRequest, obj: Any) -> Page:
+        """Counts, impact, difference, the programs that would be cleared."""
+        found = run_reports.difference(obj)
+        named = self._merchants([*obj.would_clear[:NAMED], *_ids(found)])
+        return Page(
+            title=_("Preview of %(period)s") % {"period": obj.period},
+            facts=[
+                *((COUNTED[name], number(count)) for name, count in obj.counts.items()),
+                (_("Members of the programs that would be cleared"), number(obj.members)),
+                (_("Points they hold now"), number(run_reports.points_held(obj.would_clear))),
+                (_("Refunds owed to paid members"), _("None: there are no paid memberships yet.")),
+                (_("Judged at"), when(obj.at)),
+                (_("Previewed"), when(obj.made_at)),
+                (_("By"), object_link(obj.by)),
+                (_("Policy"), object_link(obj.policy)),
+                (_("Hash of every decision"), obj.digest),
+            ],
+            tables=[
+                *_difference(found, named),
+                Table(
+                    _("Programs that would be cleared"),
+                    [_("Merchant")],
+                    [[_shop(named, pk)] for pk in obj.would_clear[:NAMED]],
+                    empty=_("None."),
+                    note=_("The first %(shown)s of %(all)s.") % {"shown": NAMED, "all": number(obj.cleared)}
+                    if obj.cleared > NAMED
+                    else "",
+                ),
+            ],
+        )
+
+    def _merchants(self, ids: list[int]) -> dict[int, Merchant]:
+        return Merchant.objects.in_bulk(set(ids))
+
+    def render(
+        self, request: HttpRequest, template: str, page: Page, obj: Any = None, extra: Any = None
+    ) -> Any:
+        """The form that starts or approves the run this was a preview of, where it may."""
+        if obj is not None:
+            extra = {**(extra or {}), "confirm": self._confirm(request, obj)}
+        return super().render(request, template, page, obj, extra)
+
+    def _confirm(self, request: HttpRequest, obj: Preview) -> dict[str, Any] | None:
+        """Where to send the typed words, or why it cannot be started from here."""
+        row = Run.objects.filter(period=obj.period).first()
+        if not request.user.has_perm("compliance.change_run"):
+            return None
+        words = {"phrase": phrase(obj.cleared), "preview": obj}
+        if row is None:
+            if not reviews.is_by_hand(obj):
+                return None
+            if timezone.now() - obj.made_at > reviews.FRESH:
+                return {"why_not": _("This preview is too old to start a run on. Make a new one.")}
+            return words | {
+                "url": reverse("admin:compliance_run_now"),
+                "label": _("Run now"),
+                "text": _("The run starts at once and takes the place of this month's scheduled run."),
+            }
+        if row.state == RunState.BRAKED and row.at == obj.at:
+            if obj.by_id == request.user.pk:
+                return {"why_not": _("You made the preview, so another admin approves the run.")}
+            return words | {
+                "url": reverse("admin:compliance_run_approve", args=[row.pk]),
+                "label": _("Approve this run"),
+                "text": str(BRAKES.get(row.brake, "")),
+            }
+        return {"why_not": _("This period has had its run."), "run": link(address(Run, row.pk), row.period)}
+
+
+def _ids(found: run_reports.Difference | None) -> list[int]:
+    return [] if found is None else [*found.more_ids, *found.fewer_ids]
+
+
+def _shop(named: dict[int, Merchant], pk: int) -> str:
+    merchant = named.get(pk)
+    return NOTHING if merchant is None else link(address(Program, pk), merchant.name)
+
+
+def _difference(found: run_reports.Difference | None, named: dict[int, Merchant]) -> list[Table]:
+    if found is None:
+        note = _("This is the first preview of the period.")
+        return [Table(_("Difference to the last preview"), [], [], empty=note)]
+    title = _("Difference to the preview of %(at)s") % {"at": when(found.before.made_at)}
+    if found.same:
+        return [Table(title, [], [], empty=_("None: every decision and its evidence is the same."))]
+    rows = [
+        (_("Would be cleared now, would not then"), number(found.more), _names(named, found.more_ids)),
+        (_("Would have been cleared then, not now"), number(found.fewer), _names(named, found.fewer_ids)),
+    ]
+    return [Table(title, ["", _("Programs"), _("Merchants")], rows, numbers=(1,))]
+
+
+def _names(named: dict[int, Merchant], ids: list[int]) -> str:
+    return ", ".join(named[pk].name for pk in ids if pk in named) or NOTHING

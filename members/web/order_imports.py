@@ -1,0 +1,266 @@
+"""Importing files of orders: hand a file in, see what would happen, start, watch, read the report."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.core.paginator import Paginator
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from members.lib.refusals import NotFound, Refusal
+from members.models import Channel, ImportJob, ImportState
+from members.selectors import order_imports as selectors
+from members.services.audit import Actor
+from members.services.order_import import columns, jobs, rejects, storage
+from members.web import gates
+from members.web.forms import add_refusal, answer
+from members.web.htmx import wants_piece
+
+PER_PAGE = 50
+REJECTS_SHOWN = 10
+FIELD_LABELS: dict[str, Any] = {
+    "order_id": _("Order number"),
+    "ordered_at": _("Time of the order"),
+    "member_key": _("Buyer"),
+    "sku": _("SKU"),
+    "quantity": _("Quantity"),
+    "amount": _("Amount of the line"),
+    "status": _("State of the order"),
+    "paid_at": _("Time of payment"),
+    "completed_at": _("Time of completion"),
+    "store": _("Store"),
+    "channel": _("Channel"),
+    "refund_id": _("Refund number"),
+    "refund_amount": _("Refunded amount"),
+    "joined_at": _("Time of joining"),
+    "consent_source": _("Where the consent comes from"),
+    "phone": _("Phone"),
+    "name": _("Name"),
+    "freight": _("Freight"),
+    "platform_subsidy": _("Platform subsidy"),
+    "list_price": _("List price"),
+    "discount": _("Discount"),
+    "scene": _("Scene"),
+}
+LEVELS = {
+    ImportState.DONE: "success",
+    ImportState.FAILED: "critical",
+    ImportState.CANCELLED: "neutral",
+    ImportState.CHECKED: "accent",
+}
+
+
+class UploadForm(forms.Form):
+    """A file and what it is."""
+
+    file = forms.FileField(
+        label=_("File of order lines"),
+        help_text=_(
+            "CSV in UTF-8 or GBK, one row a line of an order, with the columns order_id, ordered_at, member_key, sku, "
+            "quantity and amount. Other names of columns are recognised or can be chosen next."
+        ),
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,text/csv"}),
+        error_messages={"empty": _("The file is empty."), "required": _("Choose a file.")},
+    )
+    channel = forms.ChoiceField(label=_("Channel"), choices=Channel.choices)
+    people = forms.ChoiceField(
+        label=_("Who are the buyers?"),
+        widget=forms.RadioSelect,
+        initial="customers",
+        choices=[
+            ("customers", _("Customers: they bought, which does not make them members")),
+            ("members", _("Members: they agreed to join my program, and I can say where")),
+        ],
+    )
+    declared_source = forms.CharField(
+        label=_("Where does their consent come from?"),
+        max_length=200,
+        required=False,
+        help_text=_("For example: paper forms of the store, 2019 to 2023. Kept with every member."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """A declaration names its source."""
+        values: dict[str, Any] = super().clean() or {}
+        if values.get("people") == "members" and not values.get("declared_source", "").strip():
+            self.add_error("declared_source", _("Say where the consent of these people comes from."))
+        if values.get("people") != "members":
+            values["declared_source"] = ""
+        return values
+
+
+class ColumnsForm(forms.Form):
+    """Which column of the file is which field."""
+
+    def __init__(self, *args: Any, job: ImportJob, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [("", "--"), *((header, header) for header in dict.fromkeys(job.headers) if header)]
+        for name in columns.FIELDS:
+            self.fields[name] = forms.ChoiceField(
+                label=FIELD_LABELS[name],
+                choices=choices,
+                required=name in columns.REQUIRED,
+                initial=job.columns.get(name, ""),
+                error_messages={"required": _("Choose the column.")},
+            )
+
+    @property
+    def needed(self) -> list[forms.BoundField]:
+        """Fields without which nothing can be read."""
+        return [self[name] for name in columns.REQUIRED]
+
+    @property
+    def others(self) -> list[forms.BoundField]:
+        """Fields that a file may have."""
+        return [self[name] for name in columns.FIELDS if name not in columns.REQUIRED]
+
+
+@gates.staff(read=gates.READERS, write=gates.MANAGERS)
+def order_imports_list(request: HttpRequest) -> HttpResponse:
+    """All imports, and the form that begins one."""
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        upload = form.cleaned_data["file"]
+        try:
+            job, _made = jobs.create(
+                merchant_id=request.merchant.pk,
+                at=timezone.now(),
+                actor=Actor.person(request.user),
+                content=upload,
+                file_name=upload.name,
+                channel=form.cleaned_data["channel"],
+                declared_source=form.cleaned_data["declared_source"],
+            )
+        except Refusal as refusal:
+            form.add_error("file", refusal.detail) if not refusal.errors else add_refusal(form, refusal)
+        else:
+            return redirect("members:order_imports_page", job.public_id)
+    rows = selectors.imports(merchant_id=request.merchant.pk)
+    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "form": form,
+        "page_obj": page,
+        "rows": [(job, LEVELS.get(ImportState(job.state), "accent")) for job in page],
+        "can_write": request.staff.role in gates.MANAGERS,
+    }
+    return answer(request, "members/order_imports/list.html", context, form)
+
+
+def _find(request: HttpRequest, import_id: str) -> ImportJob:
+    try:
+        return selectors.find(merchant_id=request.merchant.pk, public_id=import_id)
+    except NotFound:
+        raise Http404 from None
+
+
+def _context(request: HttpRequest, job: ImportJob, form: ColumnsForm | None = None) -> dict[str, Any]:
+    may_map = not job.position and job.state in (
+        ImportState.QUEUED,
+        ImportState.CHECKED,
+        ImportState.FAILED,
+    )
+    times = {name: _moment(job.preview.get(name)) for name in ("first_at", "last_at")}
+    return {
+        "job": job,
+        "level": LEVELS.get(ImportState(job.state), "accent"),
+        "preview": job.preview | times,
+        "posted": job.position,
+        "rejects": rejects.first(job, REJECTS_SHOWN),
+        "is_clean": job.state == ImportState.DONE and not job.rejected,
+        "known": [
+            (FIELD_LABELS[name], header) for name, header in job.columns.items() if name in FIELD_LABELS
+        ],
+        "unused": [header for header in job.headers if header and header not in job.columns.values()],
+        "form": form or (ColumnsForm(job=job) if may_map else None),
+        "may_map": may_map,
+        "can_write": request.staff.role in gates.MANAGERS,
+    }
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    return None if not text else dt.datetime.fromisoformat(text)
+
+
+@gates.staff(read=gates.READERS)
+@never_cache
+@require_GET
+def order_imports_page(request: HttpRequest, import_id: str) -> HttpResponse:
+    """One import; its progress by itself when htmx asks."""
+    context = _context(request, _find(request, import_id))
+    template = "_progress" if wants_piece(request) else "page"
+    return render(request, f"members/order_imports/{template}.html", context)
+
+
+@gates.staff(write=gates.MANAGERS, read=gates.NOBODY)
+@require_POST
+def order_imports_columns(request: HttpRequest, import_id: str) -> HttpResponse:
+    """Choose the columns; the file is checked again."""
+    job = _find(request, import_id)
+    form = ColumnsForm(request.POST, job=job)
+    if form.is_valid():
+        try:
+            jobs.map_columns(
+                merchant_id=request.merchant.pk,
+                public_id=import_id,
+                at=timezone.now(),
+                actor=Actor.person(request.user),
+                columns=form.cleaned_data,
+            )
+        except Refusal as refusal:
+            add_refusal(form, refusal)
+        else:
+            return redirect("members:order_imports_page", import_id)
+    return answer(request, "members/order_imports/page.html", _context(request, job, form), form)
+
+
+def _act(request: HttpRequest, import_id: str, service: Any) -> HttpResponse:
+    from django.contrib import messages
+
+    try:
+        service(
+            merchant_id=request.merchant.pk,
+            public_id=import_id,
+            at=timezone.now(),
+            actor=Actor.person(request.user),
+        )
+    except NotFound:
+        raise Http404 from None
+    except Refusal as refusal:
+        messages.error(request, refusal.detail)
+    return redirect("members:order_imports_page", import_id)
+
+
+@gates.staff(write=gates.MANAGERS, read=gates.NOBODY)
+@require_POST
+def order_imports_start(request: HttpRequest, import_id: str) -> HttpResponse:
+    """Start a checked import."""
+    return _act(request, import_id, jobs.start)
+
+
+@gates.staff(write=gates.MANAGERS, read=gates.NOBODY)
+@require_POST
+def order_imports_cancel(request: HttpRequest, import_id: str) -> HttpResponse:
+    """Cancel; what is posted stays."""
+    return _act(request, import_id, jobs.cancel)
+
+
+@gates.staff(read=gates.MANAGERS)
+@never_cache
+@require_GET
+def order_imports_rejects(request: HttpRequest, import_id: str) -> FileResponse:
+    """The rows left out, as a file to mend and import again."""
+    job = _find(request, import_id)
+    path = storage.rejects(job)
+    if not job.rejects_as or not path.exists():
+        raise Http404
+    name = f"rejects-{job.file_name}"
+    return FileResponse(
+        path.open("rb"), as_attachment=True, filename=name, content_type="text/csv; charset=utf-8"
+    )

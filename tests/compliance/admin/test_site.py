@@ -1,0 +1,155 @@
+"""The platform's door: one sign-in, admins only, a second factor; and nothing that writes past our services."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth import SESSION_KEY
+from django.db import transaction
+from django.urls import reverse
+
+from members.lib import tenant as tenancy
+from members.models import PlatformAuditRow
+from tests.platform_admin import enter
+
+PAGES = [
+    "/platform/",
+    "/platform/tonight/",
+    "/platform/members/merchant/",
+    "/platform/compliance/policy/add/",
+    "/platform/compliance/run/",
+    "/platform/compliance/run/1/decisions.csv",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_stranger_is_sent_to_the_one_sign_in(client, db, path):
+    response = client.get(path)
+
+    assert response.status_code == 302 and response.url.startswith("/accounts/login/?next=%2Fplatform%2F")
+
+
+def test_the_admins_own_sign_in_page_does_not_exist(client, db):
+    response = client.get("/platform/login/?next=/platform/compliance/run/")
+
+    assert response.url == "/accounts/login/?next=%2Fplatform%2Fcompliance%2Frun%2F"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_merchants_owner_gets_no_entry(client, cast, path):
+    client.force_login(cast.owner)
+
+    assert client.get(path).status_code == 403
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_an_admin_without_a_second_factor_is_sent_to_set_it_up(client, cast, path):
+    client.force_login(cast.admin)
+
+    assert client.get(path).url.startswith("/accounts/2fa/totp/activate/")
+
+
+def test_an_admin_who_was_shut_out_gets_no_entry(client, cast, admin_client):
+    with tenancy.platform(), transaction.atomic():
+        type(cast.admin).objects.filter(pk=cast.admin.pk).update(is_active=False)
+
+    assert admin_client.get("/platform/").status_code in (302, 403)
+
+
+def test_with_a_second_factor_the_workbench_opens(admin_client, platform):
+    page = admin_client.get("/platform/").content.decode()
+
+    assert "Next run" in page and "If clearance ran tonight" in page
+
+
+def test_signing_out_ends_the_session(admin_client, platform):
+    admin_client.post("/platform/logout/")
+
+    assert SESSION_KEY not in admin_client.session
+
+
+def test_packages_have_no_pages_here():
+    labels = {model._meta.app_label for model in admin.site._registry}
+
+    assert labels == {"members", "compliance"}
+
+
+def test_every_list_opens_and_its_address_is_in_the_menu(admin_client, platform, shops):
+    menu = admin_client.get("/platform/").content.decode()
+
+    for model in admin.site._registry:
+        url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        response = admin_client.get(url)
+        assert response.status_code == 200, url
+        assert url in menu
+
+
+HISTORY = sorted(
+    f"{model._meta.app_label}_{model._meta.model_name}"
+    for model in admin.site._registry
+    if model._meta.label not in ("members.User", "compliance.Policy")
+)
+
+
+@pytest.mark.parametrize("name", HISTORY)
+def test_nothing_is_added_to_history(admin_client, platform, name):
+    assert admin_client.get(reverse(f"admin:{name}_add")).status_code == 403
+    assert admin_client.post(reverse(f"admin:{name}_add"), {}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "name", sorted(f"{m._meta.app_label}_{m._meta.model_name}" for m in admin.site._registry)
+)
+def test_nothing_is_changed_or_deleted(admin_client, platform, shops, name):
+    app, model = name.split("_")
+    admins = next(m for m in admin.site._registry if m._meta.label_lower == f"{app}.{model}")
+    with tenancy.platform(), transaction.atomic():
+        row = admins._default_manager.order_by("pk").first()
+        before = list(admins._default_manager.order_by("pk").values())
+    key = row.pk if row is not None else 1
+
+    changed = admin_client.post(reverse(f"admin:{name}_change", args=[key]), {"reason": "x"})
+    deleted = admin_client.post(reverse(f"admin:{name}_delete", args=[key]), {"post": "yes"})
+
+    assert changed.status_code in ((403,) if row is not None else (302, 403))
+    assert deleted.status_code in ((403,) if row is not None else (302, 403))
+    with tenancy.platform(), transaction.atomic():
+        assert list(admins._default_manager.order_by("pk").values()) == before
+
+
+def test_the_number_of_queries_does_not_grow_with_the_rows(
+    admin_client, platform, shops, cast, django_assert_max_num_queries
+):
+    names = ["members_merchant", "members_program", "members_staff", "compliance_notice", "members_auditrow"]
+    for name in names:
+        admin_client.get(reverse(f"admin:{name}_changelist"))
+    counts = {name: _queries(admin_client, name) for name in names}
+    for number in range(4):
+        shop = platform.shop(f"2024-11-0{number + 1}", owner=cast.owner)
+        platform.assess("2026-01-01 04:00")
+        assert shop.pk
+
+    assert {name: _queries(admin_client, name) for name in names} == counts
+
+
+def _queries(client, name: str) -> int:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection, ) as found:
+        assert client.get(reverse(f"admin:{name}_changelist")).status_code == 200
+    return len(found)
+
+
+def test_the_second_admin_enters_too(client, second, platform):
+    assert enter(client, second).get("/platform/").status_code == 200
+
+
+def test_looking_leaves_nothing_in_the_audit_log(admin_client, platform, shops):
+    with tenancy.platform(), transaction.atomic():
+        before = PlatformAuditRow.objects.count()
+    admin_client.get("/platform/")
+    admin_client.get("/platform/compliance/run/")
+
+    with tenancy.platform(), transaction.atomic():
+        assert PlatformAuditRow.objects.count() == before

@@ -1,0 +1,85 @@
+"""Another shop's ids open nothing, on every route of the API."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+
+from benefits.models import Benefit
+from benefits.services import benefits
+from members.api.schema import Operations
+from members.lib import tenant as tenancy
+from members.models import AuditRow, Member, Order
+from tests.api import JOB, OPENED, join
+
+BODIES = {
+    "ChangeMember": {"name": "Stolen"},
+    "RefundOrder": {"refund_id": "r"},
+}
+FOUND = [(method, path, view.cls.__name__) for path, _, method, view in Operations().get_api_endpoints()]
+NAMING = [(method, path, name) for method, path, name in FOUND if "{" in path and name != "PutOrder"]
+
+
+@pytest.fixture
+def theirs(neighbour):
+    """Ids of the shop next door, as its own system knows them."""
+    member = join(neighbour.shop, "ann")
+    neighbour.put(
+        "/orders/web/o-1", {"member": member.public_id, "lines": [{"sku": "A", "amount_minor": 1000}]}
+    )
+    with tenancy.tenant(neighbour.shop.pk):
+        benefit = benefits.publish_benefit(
+            merchant_id=neighbour.shop.pk, at=OPENED, actor=JOB, kind="coupon", name="Theirs"
+        )
+    return {
+        "member_id": member.public_id,
+        "benefit_id": benefit.public_id,
+        "channel": "web",
+        "external_id": "o-1",
+    }
+
+
+def snapshot(shop):
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        return [
+            list(model.objects.of(shop).order_by("pk").values())
+            for model in (AuditRow, Benefit, Member, Order)
+        ]
+
+
+def test_every_operation_is_walked():
+    assert len(FOUND) >= 19 and len(NAMING) >= 11
+
+
+@pytest.mark.parametrize(("method", "path", "name"), NAMING)
+def test_an_id_of_another_shop_is_not_found(system, neighbour, theirs, method, path, name):
+    address = path.removeprefix("/api/v1").format(**theirs)
+    before = snapshot(neighbour.shop), snapshot(system.shop)
+
+    answer = system(method, address, BODIES.get(name))
+
+    assert answer.status_code == 404 and answer.json()["type"] == "not-found"
+    assert (snapshot(neighbour.shop), snapshot(system.shop)) == before
+    assert neighbour(method, address, BODIES.get(name)).status_code in (200, 201)
+
+
+def test_an_order_of_the_same_number_is_each_shop_s_own(system, neighbour, theirs):
+    answer = system.put("/orders/web/o-1", {"lines": [{"sku": "Z", "amount_minor": 5}]})
+
+    assert answer.status_code == 201
+    kept = neighbour.put("/orders/web/o-1", {"lines": [{"sku": "A", "amount_minor": 1000}]}).json()
+    assert kept["total_minor"] == 1000 and kept["outcome"] in ("unchanged", "changed")
+
+
+def test_a_member_of_another_shop_buys_nothing_here(system, theirs):
+    body = {"member": theirs["member_id"], "lines": [{"sku": "A", "amount_minor": 1}]}
+
+    assert system.put("/orders/web/o-2", body).status_code == 404
+    batch = system.post("/orders/batch", {"orders": [{"channel": "web", "external_id": "o-2", **body}]})
+    assert batch.json()["items"][0]["problem"]["type"] == "not-found"
+
+
+def test_lists_show_only_one_s_own(system, theirs):
+    assert system.get("/members").json()["items"] == []
+    assert system.get("/members?channel=web&external_id=ann").json()["items"] == []
+    assert system.get("/benefits").json()["items"] == []

@@ -1,0 +1,37 @@
+"""Every route x visitor x method with another shop's ids: nothing is shown, nothing is written, nothing breaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.security import routes as addresses
+from tests.security.walking import Walk
+from tests.security.world import ROLES, World
+
+VISITORS = (
+    "anonymous",
+    *ROLES,
+    "admin without TOTP",
+    "key of all scopes",
+    "key of no scope",
+    "revoked key",
+)
+
+
+def lines(findings: list) -> str:
+    return "\n".join(map(str, findings))
+
+
+def test_every_argument_of_every_route_is_registered(world: World):
+    for route in addresses.routes():
+        assert route.path(world.other)
+
+
+@pytest.mark.parametrize("visitor", VISITORS)
+def test_nobody_reaches_another_shop(world: World, visitor: str):
+    walk = Walk(world)
+
+    walk.try_foreign(visitor, addresses.routes())
+
+    assert walk.steps > 200
+    assert not walk.findings, lines(walk.findings)

@@ -1,0 +1,278 @@
+"""Two shops full of rows, the other one's unmistakable; who comes to the site; and what may never change or show."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.apps import apps
+from django.db import connection, models, transaction
+
+from benefits.models import Benefit, PriceUpload
+from members.lib import tenant as tenancy
+from members.lib.scopes import Scope
+from members.models import ColumnName, ImportJob, Invitation, Member, Merchant, Role, User
+from members.services import api_keys
+from members.services import shop as shop_service
+from members.services import staff as staff_service
+from tests.conftest import ScopedClient
+from tests.factories import shops
+
+ROLES = tuple(Role.values)
+MARK = "Zanzibar"  # in every name of the other shop
+TAIL = 7730
+
+
+@dataclass
+class Shop:
+    """A shop and the ids by which its rows are known outside, two of each kind: one is tried, one is never named."""
+
+    merchant: Merchant
+    ids: dict[str, str] = field(default_factory=dict)
+    spare: dict[str, str] = field(default_factory=dict)
+    user_ids: list[int] = field(default_factory=list)
+    token_hash: str = ""
+    phone: str = ""
+    secrets: list[str] = field(default_factory=list)
+
+    @property
+    def order_number(self) -> str:
+        """The number of an order, as its channel knows it."""
+        return f"{self.merchant.name}-o1"
+
+    @property
+    def buyer(self) -> str:
+        """How the channel knows somebody."""
+        return f"{self.merchant.name}-u1"
+
+    def first_key(self, model: type[models.Model]) -> str:
+        """The primary key of this shop's first row of a model; of the first row there is when it has no merchant."""
+        names = {each.name for each in model._meta.get_fields()}
+        with tenancy.platform(), transaction.atomic():
+            rows = model._default_manager.all()
+            rows = rows.filter(merchant=self.merchant) if "merchant" in names else rows
+            if model is Merchant:
+                rows = rows.filter(pk=self.merchant.pk)
+            key = rows.order_by("pk").values_list("pk", flat=True).first()
+        return str(key if key is not None else 1)
+
+
+@dataclass
+class World:
+    """Our shop, the other shop, and everybody who tries its doors."""
+
+    ours: Shop
+    other: Shop
+    visitors: dict[str, ScopedClient]
+    markers: tuple[str, ...]
+
+
+def public_models() -> list[type[models.Model]]:
+    """Every model of a shop whose rows are known outside by an id."""
+    found = []
+    for model in apps.get_models():
+        names = {each.name for each in model._meta.get_fields()}
+        if {"public_id", "merchant"} <= names:
+            found.append(model)
+    return found
+
+
+def fill(merchant: Merchant, owner: User, tail: int, at: dt.datetime) -> Shop:
+    """Two rows of what a told life does not make, made as `owner`; and the ids of everything."""
+    shop = Shop(merchant, phone=f"+861391234{tail + 1:04d}")
+    name = merchant.name
+    with tenancy.tenant(merchant.pk), transaction.atomic():
+        actor = shops.JOB
+        for number in (1, 2):
+            label = f"{name} {number}"
+            shop_service.add_store(
+                merchant_id=merchant.pk, code=f"s{number}", name=label, channel="pos", actor=actor, at=at
+            )
+            email = f"guest{number}@{name.lower()}.example"
+            staff_service.invite(merchant=merchant, email=email, role="analyst", by=owner, at=at)
+            _key, secret = api_keys.create_key(
+                merchant_id=merchant.pk, name=label, scopes=Scope.values, actor=actor, at=at
+            )
+            shop.secrets.append(secret)
+            _rows(merchant, owner, label, number, at)
+        for member in Member.objects.of(merchant):
+            member.name = f"{name} Person"
+            member.save(update_fields=["name"])
+    _collect(shop)
+    return shop
+
+
+def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datetime) -> None:
+    benefit = Benefit.objects.of(merchant).order_by("id").first()
+    PriceUpload.objects.create(
+        merchant=merchant,
+        benefit=benefit,
+        file_name=f"{label}.csv",
+        arguments={"revision": 1},
+        rows=[],
+        rejects=[[2, "no price", label]],
+        uploaded_at=at,
+        uploaded_by=owner,
+    )
+    ImportJob.objects.create(
+        merchant=merchant,
+        file_name=f"{label}.csv",
+        stored_as=f"{merchant.pk}/{number}/{label}.csv",
+        rejects_as=f"{merchant.pk}/{number}/{label}-rejects.csv",
+        sha256=hashlib.sha256(label.encode()).hexdigest(),
+        size=10,
+        channel="web",
+        state="checked" if number == 1 else "done",
+        created_at=at,
+        by=owner,
+        by_label=label,
+    )
+    ColumnName.objects.create(merchant=merchant, header=f"{label} header", field="amount")
+
+
+def _collect(shop: Shop) -> None:
+    with tenancy.platform(), transaction.atomic():
+        for model in public_models():
+            rows = model._default_manager.filter(merchant=shop.merchant).order_by("pk")
+            found = list(rows.values_list("public_id", flat=True)[:2])
+            assert len(found) == 2, f"the world needs two rows of {model._meta.label}: make them in {__name__}"
+            shop.ids[model._meta.label], shop.spare[model._meta.label] = found
+        first = Invitation.objects.filter(merchant=shop.merchant).order_by("pk").first()
+        assert first is not None
+        shop.token_hash = first.token_hash
+
+
+def build() -> World:
+    """The database state of the walk, and a client for each visitor."""
+    at = shops.now()
+    lives = shops.in_order(
+        [shops.policy("at_risk", at)],
+        shops.life("Ours", "at_risk", at),
+        shops.life(MARK, "at_risk", at, phone_tail=TAIL),
+    )
+    merchants = shops.told(lives)
+    ours, other = (shops.merchant(merchants[name]) for name in ("Ours", MARK))
+    people = {role: shops.person(f"{role}@ours.example", name=f"Our {role}") for role in ROLES}
+    strangers = [shops.person(f"p{n}@{MARK.lower()}.example", name=f"{MARK} Boss {n}") for n in (1, 2)]
+    for role, user in people.items():
+        shops.staff(ours.pk, user, role)
+        # Everyone of ours worked for the other shop once and still carries its id in the session.
+        shops.staff(other.pk, user, Role.OWNER, left_at=at)
+    for user in strangers:
+        shops.staff(other.pk, user)
+    world_ours = fill(ours, people[Role.OWNER], 0, at)
+    world_other = fill(other, strangers[0], TAIL, at)
+    world_other.user_ids = [user.pk for user in strangers]
+    world_ours.user_ids = [user.pk for user in people.values()]
+    return World(world_ours, world_other, visitors(world_ours, other, people), markers(world_other))
+
+
+def visitors(ours: Shop, other: Merchant, people: dict[str, User]) -> dict[str, ScopedClient]:
+    """A browser or a shop system for everyone who comes."""
+    found = {"anonymous": browser()}
+    for role, user in people.items():
+        found[role] = browser(user, merchant_id=other.pk)
+    found["admin without TOTP"] = browser(shops.person("admin@platform.example", is_admin=True))
+    at = shops.now()
+    with tenancy.tenant(ours.merchant.pk), transaction.atomic():
+        made = {"merchant_id": ours.merchant.pk, "actor": shops.JOB, "at": at}
+        _row, full = api_keys.create_key(name="all", scopes=Scope.values, **made)
+        empty_row, empty = api_keys.create_key(name="none", scopes=[Scope.PROGRAM_READ], **made)
+        empty_row.scopes = []
+        empty_row.save(update_fields=["scopes"])
+        gone_row, gone = api_keys.create_key(name="gone", scopes=Scope.values, **made)
+        api_keys.revoke_key(public_id=gone_row.public_id, **made)
+    for name, secret in (("key of all scopes", full), ("key of no scope", empty), ("revoked key", gone)):
+        found[name] = ScopedClient(
+            raise_request_exception=False, headers={"authorization": f"Bearer {secret}"}
+        )
+    return found
+
+
+def browser(user: User | None = None, *, merchant_id: int | None = None) -> ScopedClient:
+    """A browser that reads English, signed in as somebody and with a shop chosen in its session."""
+    client = ScopedClient(raise_request_exception=False, headers={"accept-language": "en"})
+    if user is not None:
+        client.force_login(user)
+        if merchant_id is not None:
+            with tenancy.visitor(), transaction.atomic():
+                session = client.session
+                session["merchant_id"] = merchant_id
+                session.save()
+    return client
+
+
+def markers(other: Shop) -> tuple[str, ...]:
+    """What only the other shop's data says: names, phones whole and masked, and ids nobody ever named."""
+    phones = [f"1391234{TAIL + n}" for n in (1, 2, 3)] + [f"139****{TAIL + n}" for n in (1, 2, 3)]
+    return (MARK, *phones, *other.spare.values())
+
+
+# ---- what may not change --------------------------------------------------------------------------------------------
+
+
+def tenant_tables() -> list[str]:
+    """Every table with merchant_id that the platform's role may read, as the database has them."""
+    with tenancy.platform(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid "
+            "where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace "
+            "and a.attname = 'merchant_id' and not a.attisdropped "
+            "and has_table_privilege(c.oid, 'select') and not c.relispartition order by 1"
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+# Rows of people, and of the platform, which nobody in the walk may change either.
+PEOPLE = {"members_user": "id", "account_emailaddress": "user_id", "mfa_authenticator": "user_id"}
+PLATFORM = (
+    "compliance_policy",
+    "compliance_run",
+    "compliance_preview",
+    "members_platformauditrow",
+    "members_installation",
+)
+
+
+class Fingerprint:
+    """Counts and a checksum of everything of the other shop and of the platform, in one statement."""
+
+    def __init__(self, other: Shop) -> None:
+        merchant_id = other.merchant.pk
+        people = ", ".join(map(str, other.user_ids))
+        conditions = {table: f"merchant_id = {merchant_id}" for table in tenant_tables()}
+        conditions["members_merchant"] = f"id = {merchant_id}"
+        conditions |= {table: f"{column} in ({people})" for table, column in PEOPLE.items()}
+        conditions |= dict.fromkeys(PLATFORM, "true")
+        self.tables = sorted(conditions)
+        self.sql = " union all ".join(
+            f"select '{table}', count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) "
+            f'from "{table}" t where {condition}'
+            for table, condition in sorted(conditions.items())
+        )
+
+    def written(self) -> int:
+        """Rows written in this transaction so far, by whatever means; the same number again: nothing was written."""
+        row = connection.connection.execute(
+            "select sum(n_tup_ins + n_tup_upd + n_tup_del) from pg_stat_xact_user_tables", prepare=True
+        ).fetchone()
+        return int(row[0] or 0)
+
+    def take(self) -> dict[str, tuple[int, Any]]:
+        """{table: (rows, checksum)} as it is now; broken relations come out as well."""
+        with tenancy.platform():
+            raw = connection.connection
+            rows = raw.execute(self.sql, prepare=True).fetchall()
+        return {table: (count, checksum) for table, count, checksum in rows}
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Whatever happens within is rolled back."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
