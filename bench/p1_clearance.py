@@ -51,16 +51,19 @@ select m, substr(md5(m || ':' || b), 1, 16), 'Coupon of ' || b,
 from generate_series(1, {n}) m, generate_series(1, {each}) b,
     lateral (select '2023-03-01+08'::timestamptz + (b * 20 + m % 50) * interval '1 day' as at) x;
 insert into benefits_coverage (merchant_id, kind, in_force, configured_at, force_from)
-select m, 'coupon', tstzmultirange(tstzrange(at, at + interval '30 days')), array[at], array[at]
+select m, 'coupon', tstzmultirange(tstzrange(at, case when {covered} then null else at + interval '30 days' end)),
+    array[at], array[at]
 from generate_series(1, {n}) m,
     lateral (select '2023-09-01+08'::timestamptz + (m % 50) * interval '1 day' as at) x;
-insert into compliance_standing (merchant_id, opened_at, episode_began_at, danger_at, uncovered_since, warned_at,
-    last_warned_at, refreshed_at, first_opened_on, run_on, policy_number, in_force)
-select m, '2023-02-01+08', '2023-02-01+08', at + interval '120 days', at + interval '30 days', null, null,
-    '2024-02-20 04:00+08', '2023-02-01', '2024-06-27', 1, false
+insert into compliance_standing (merchant_id, opened_at, episode_began_at, danger_at, uncovered_since, refreshed_at,
+    first_opened_on, run_on, policy_number, in_force)
+select m, '2023-02-01+08', '2023-02-01+08', case when {covered} then null else at + interval '120 days' end,
+    case when {covered} then null else at + interval '30 days' end, '2024-02-20 04:00+08', '2023-02-01',
+    case when {covered} then null else '2024-06-27'::date end, 1, {covered}
 from generate_series(1, {n}) m,
     lateral (select '2023-09-01+08'::timestamptz + (m % 50) * interval '1 day' as at) x;
 """
+COVERED = "m % 20 not in (1, 6, 7, 8)"
 WARN = "update compliance_standing set warned_at = %s, last_warned_at = %s where merchant_id %% 20 = %s"
 
 
@@ -136,11 +139,11 @@ def check_decisions(programs: int) -> None:
 
 
 def fill(programs: int) -> None:
-    """The platform in 2024: nobody has had a benefit for long, nobody was warned."""
+    """The platform in 2024: of twenty programs sixteen are covered, four are not, nobody was warned."""
     with transaction.atomic():
         installation.install(at=CLOCK, scripted=True)
     with connections["owner"].cursor() as cursor:
-        cursor.execute(FILL.format(n=programs, each=BENEFITS_EACH))
+        cursor.execute(FILL.format(n=programs, each=BENEFITS_EACH, covered=COVERED))
         cursor.execute("vacuum analyze")
 
 
@@ -161,7 +164,8 @@ def check_standings(programs: int) -> None:
             row = Standing.objects.get(merchant_id=merchant_id)
             assert row.opened_at is not None and row.refreshed_at is not None
             at = dt.datetime(2023, 8, 31, 16, tzinfo=dt.UTC) + (merchant_id % 50) * dt.timedelta(days=1)
-            cover = Coverage("coupon", (Span(at, at + dt.timedelta(days=30)),), (Configured(at, at),))
+            end = at + dt.timedelta(days=30) if merchant_id % 20 in (1, 6, 7, 8) else None
+            cover = Coverage("coupon", (Span(at, end),), (Configured(at, at),))
             found = assess([cover], history, row.opened_at, row.refreshed_at)
             assert (found.danger_at, found.uncovered_since) == (row.danger_at, row.uncovered_since)
 

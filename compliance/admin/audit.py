@@ -98,7 +98,7 @@ class _LogAdmin(ReadOnlyAdmin):
 class PlatformAuditAdmin(_LogAdmin):
     """What admins and the platform's jobs did that belongs to no single merchant."""
 
-    list_display = ("at", "actor_label", "said", "subject", "change", "reason")
+    list_display = ("at", "said", "subject", "change", "actor_label", "reason")
     list_filter = (PlatformTopic,)
     ordering = ("-at", "-id")
     search_fields = ("actor_label", "subject_id", "reason")
@@ -113,10 +113,16 @@ class PlatformAuditAdmin(_LogAdmin):
 class AuditAdmin(ByMerchant, _LogAdmin):
     """Every merchant's log."""
 
-    list_display = ("at", "merchant_link", "actor_label", "said", "subject_label", "change", "reason")
+    heading = _("Audit logs of merchants")
+    list_display = ("at", "merchant_link", "said", "subject", "change", "actor_label", "reason")
     list_filter = (MerchantTopic, ActorFilter)
     list_select_related = ("merchant",)
     ordering = ("-id",)
+
+    @admin.display(description=_("subject"))
+    def subject(self, row: AuditRow) -> str:
+        """What it was done to."""
+        return row.subject_label or NOTHING
 
     @admin.display(description=_("merchant"))
     def merchant_link(self, row: AuditRow) -> str:

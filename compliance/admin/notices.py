@@ -44,10 +44,9 @@ class ForRun(admin.SimpleListFilter):
         return [(on.isoformat(), on.isoformat()) for on in sorted({*coming, *past}, reverse=True)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
         try:
-            return (
-                queryset.filter(for_run_on=dt.date.fromisoformat(self.value())) if self.value() else queryset
-            )
+            return queryset.filter(for_run_on=dt.date.fromisoformat(value)) if value else queryset
         except ValueError:
             return queryset.none()
 

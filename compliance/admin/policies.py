@@ -15,6 +15,8 @@ from django.utils.translation import gettext_lazy
 
 from compliance.admin.policy_forms import PolicyForm, clean_text, differences, label, shown
 from compliance.admin.words import COUNTED
+from compliance.lib.policy import Policy as Rule
+from compliance.lib.policy import PolicyVersion
 from compliance.lib.words import rule_in_words
 from compliance.models import Policy, Run
 from compliance.models.policies import SETTINGS
@@ -25,6 +27,7 @@ from members.admin.base import (
     FactsAdmin,
     Page,
     Table,
+    actor,
     address,
     chip,
     link,
@@ -33,7 +36,6 @@ from members.admin.base import (
     when,
 )
 from members.lib.refusals import Refusal
-from members.services.audit import Actor
 
 
 def before_each(rows: list[Policy]) -> dict[int, Policy | None]:
@@ -51,6 +53,7 @@ def before_each(rows: list[Policy]) -> dict[int, Policy | None]:
 class PolicyAdmin(FactsAdmin):
     """The versions of the clearance policy."""
 
+    heading = gettext_lazy("Policies")
     list_display = ("version", "state", "effective_at", "changes", "by_label", "reason", "published_at")
     list_display_links = ("version",)
     ordering = ("-number",)
@@ -73,19 +76,19 @@ class PolicyAdmin(FactsAdmin):
             row.shown_current = row.number == current
 
     @admin.display(description=gettext_lazy("version"))
-    def version(self, row: Policy) -> str:
+    def version(self, row: Any) -> str:
         """Its name."""
         return str(row)
 
     @admin.display(description=gettext_lazy("state"))
-    def state(self, row: Policy) -> str:
+    def state(self, row: Any) -> str:
         """In force, to come, or over."""
         if row.shown_current:
             return chip("success", _("In force"))
         return chip("info", _("To come")) if row.effective_at > timezone.now() else chip("neutral", _("Over"))
 
     @admin.display(description=gettext_lazy("changed"))
-    def changes(self, row: Policy) -> str:
+    def changes(self, row: Any) -> str:
         """What differs from the version before it."""
         if row.shown_first:
             return _("The first version")
@@ -150,9 +153,9 @@ class PolicyAdmin(FactsAdmin):
             if not changed:
                 form.add_error(None, _("Nothing differs from version %(number)s.") % {"number": base.number})
             elif "publish" in request.POST and self._is_confirmed(form):
-                return self._publish(request, form)
+                return self._publish(request, form, base.policy)
             else:
-                review = self._review(request, form, base.number, changed)
+                review = self._review(request, form, base, changed)
         phrase = self._phrase()
         response = self.render(
             request,
@@ -175,17 +178,19 @@ class PolicyAdmin(FactsAdmin):
         form.add_error("confirm", text)
         return False
 
-    def _review(self, request: HttpRequest, form: PolicyForm, base: int, changed: Any) -> dict[str, Any]:
+    def _review(
+        self, request: HttpRequest, form: PolicyForm, base: PolicyVersion, changed: Any
+    ) -> dict[str, Any]:
         trial = policy_trials.try_policy(
             at=form.at,
             effective_at=form.cleaned_data["effective_at"],
-            actor=Actor.admin(request.user),
-            values=form.values,
+            actor=actor(request),
+            values=form.values_against(base.policy),
         )
         runs = (trial.without, trial.with_it)
         return {
             "table": Table(
-                _("Changed against version %(number)s") % {"number": base},
+                _("Changed against version %(number)s") % {"number": base.number},
                 [_("Setting"), _("Before"), _("After")],
                 changed,
             ),
@@ -207,13 +212,13 @@ class PolicyAdmin(FactsAdmin):
             "sentences": rule_in_words(form.policy),
         }
 
-    def _publish(self, request: HttpRequest, form: PolicyForm) -> HttpResponse:
+    def _publish(self, request: HttpRequest, form: PolicyForm, base: Rule) -> HttpResponse:
         try:
             row = policies.set_policy(
                 at=form.at,
                 effective_at=form.cleaned_data["effective_at"],
-                actor=Actor.admin(request.user),
-                values=form.values,
+                actor=actor(request),
+                values=form.values_against(base),
                 reason=form.cleaned_data["reason"],
             )
         except Refusal as refusal:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -19,9 +18,14 @@ from members.admin.base import NOTHING
 MOST_DAYS = 36_500
 
 
+def column(name: str) -> Any:
+    """The column of a setting."""
+    return PolicyRow._meta.get_field(name)
+
+
 def label(name: str) -> str:
     """A setting in words."""
-    return str(PolicyRow._meta.get_field(name).verbose_name)
+    return str(column(name).verbose_name)
 
 
 def shown(name: str, value: Any) -> str:
@@ -34,7 +38,7 @@ def shown(name: str, value: Any) -> str:
         return ", ".join(str(days) for days in value) or NOTHING
     if name == "max_clear_share":
         return percent(Decimal(value))
-    choices = dict(PolicyRow._meta.get_field(name).flatchoices)
+    choices = dict(column(name).flatchoices)
     return str(choices.get(value, value))
 
 
@@ -48,10 +52,14 @@ def differences(before: Policy, after: Policy) -> list[tuple[str, str, str]]:
     """(setting, before, after) in words, for the settings that differ."""
     old, new = before.as_json(), after.as_json()
     return [
-        (label(name), shown(name, old[name]), shown(name, new[name]))
-        for name in new
-        if old[name] != new[name]
+        (label(name), shown(name, old[name]), shown(name, new[name])) for name in changed_names(before, after)
     ]
+
+
+def changed_names(before: Policy, after: Policy) -> list[str]:
+    """The settings that differ; a share of 1.00 is that of 1."""
+    names = Policy.__dataclass_fields__
+    return [name for name in names if getattr(before, name) != getattr(after, name)]
 
 
 def clean_text(text: str) -> str:
@@ -62,7 +70,7 @@ def clean_text(text: str) -> str:
 def _days(name: str, help_text: Any = "", **arguments: Any) -> forms.IntegerField:
     widget = forms.TextInput(attrs={"inputmode": "numeric", "class": "vIntegerField"})
     return forms.IntegerField(
-        label=PolicyRow._meta.get_field(name).verbose_name,
+        label=column(name).verbose_name,
         min_value=arguments.pop("least", 0),
         max_value=MOST_DAYS,
         widget=widget,
@@ -88,11 +96,11 @@ class PolicyForm(forms.Form):
     )
     window_days = _days("window_days", least=1)
     counting_basis = forms.ChoiceField(
-        label=PolicyRow._meta.get_field("counting_basis").verbose_name,
-        choices=PolicyRow._meta.get_field("counting_basis").choices,
+        label=column("counting_basis").verbose_name,
+        choices=column("counting_basis").choices,
     )
     uncounted_kinds = forms.MultipleChoiceField(
-        label=PolicyRow._meta.get_field("uncounted_kinds").verbose_name,
+        label=column("uncounted_kinds").verbose_name,
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
@@ -100,12 +108,12 @@ class PolicyForm(forms.Form):
     max_lead_days = _days("max_lead_days", _("Left empty: no limit."), required=False)
     min_age_months = _days("min_age_months")
     age_boundary = forms.ChoiceField(
-        label=PolicyRow._meta.get_field("age_boundary").verbose_name,
-        choices=PolicyRow._meta.get_field("age_boundary").choices,
+        label=column("age_boundary").verbose_name,
+        choices=column("age_boundary").choices,
     )
     min_notice_days = _days("min_notice_days")
     warn_days = forms.CharField(
-        label=PolicyRow._meta.get_field("warn_days").verbose_name,
+        label=column("warn_days").verbose_name,
         required=False,
         help_text=_("Whole numbers with commas between them, like 30, 14, 7, 3, 1."),
         widget=forms.TextInput(attrs={"class": "vTextField"}),
@@ -114,12 +122,12 @@ class PolicyForm(forms.Form):
     final_notice_days = _days("final_notice_days")
     observing_days = _days("observing_days")
     first_run_on = forms.DateField(
-        label=PolicyRow._meta.get_field("first_run_on").verbose_name,
+        label=column("first_run_on").verbose_name,
         help_text=_("A day, like 2026-06-30; then the last day of every month after."),
         widget=forms.DateInput(attrs={"class": "vTextField"}),
     )
     max_clear_share = forms.CharField(
-        label=PolicyRow._meta.get_field("max_clear_share").verbose_name,
+        label=column("max_clear_share").verbose_name,
         help_text=_(
             "Per cent of the eligible programs. An automatic run that would clear more waits for a person."
         ),
@@ -147,9 +155,9 @@ class PolicyForm(forms.Form):
         (_("After a clearance"), ("protection_days", "reopen_wait_days", "appeal_hold_days")),
     )
 
-    def __init__(self, *args: Any, at: dt.datetime, current: Policy, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, at: dt.datetime, current: Policy) -> None:
         self.at, self.current = at, current
-        super().__init__(*args, initial=initial_of(current), **kwargs)
+        super().__init__(data, initial=initial_of(current))
         kinds = sorted({*KINDS, *current.uncounted_kinds})
         field = self.fields["uncounted_kinds"]
         field.choices = [(kind, label_of(kind)) for kind in kinds]  # type: ignore[attr-defined]
@@ -203,14 +211,18 @@ class PolicyForm(forms.Form):
                 self.add_error(name if name in self.fields else None, text or str(error))
         return cleaned
 
+    def values_against(self, base: Policy) -> dict[str, Any]:
+        """The settings that differ from a version, as `set_policy` takes them."""
+        return {name: self.cleaned_data[name] for name in changed_names(base, self.policy)}
+
     @property
     def values(self) -> dict[str, Any]:
-        """The settings as `set_policy` takes them."""
+        """Every setting as a policy takes it."""
         names = Policy.__dataclass_fields__
         return {name: self.cleaned_data[name] for name in names}
 
 
-def initial_of(policy: Policy) -> Mapping[str, Any]:
+def initial_of(policy: Policy) -> dict[str, Any]:
     """The form's first values."""
     return policy.as_json() | {
         "age_boundary": AgeBoundary(policy.age_boundary).value,

@@ -92,27 +92,27 @@ class ProgramAdmin(ByMerchant, FactsAdmin):
             row.shown_standing = stored.get(row.pk) if row.status == ProgramStatus.OPEN else None
 
     @admin.display(description=gettext_lazy("merchant"))
-    def shop(self, row: Program) -> str:
+    def shop(self, row: Any) -> str:
         """The merchant."""
         return row.merchant.name
 
     @admin.display(description=gettext_lazy("state"))
-    def state(self, row: Program) -> str:
+    def state(self, row: Any) -> str:
         """The state shown to the merchant."""
         return state_chip(row.shown_state)
 
     @admin.display(description=gettext_lazy("danger date"))
-    def danger_at(self, row: Program) -> str:
+    def danger_at(self, row: Any) -> str:
         """When the rule fails."""
         return when(row.shown_standing and row.shown_standing.danger_at)
 
     @admin.display(description=gettext_lazy("run that threatens"))
-    def run_on(self, row: Program) -> str:
+    def run_on(self, row: Any) -> str:
         """The day of the run that would close it."""
         return day(row.shown_standing and row.shown_standing.run_on)
 
     @admin.display(description=gettext_lazy("nothing qualified since"))
-    def uncovered_since(self, row: Program) -> str:
+    def uncovered_since(self, row: Any) -> str:
         """Since when nothing qualified."""
         return when(row.shown_standing and row.shown_standing.uncovered_since)
 

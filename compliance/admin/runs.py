@@ -28,6 +28,7 @@ from members.admin.base import (
     FactsAdmin,
     Page,
     Table,
+    actor,
     address,
     link,
     listing,
@@ -38,7 +39,6 @@ from members.admin.base import (
 from members.lib.refusals import Conflict, Refusal
 from members.models import Program
 from members.services import audit
-from members.services.audit import Actor
 
 NAMED = 50
 POLL_SECONDS = 2
@@ -78,7 +78,7 @@ class RunAdmin(FactsAdmin):
     def get_urls(self) -> list[URLPattern]:
         """What is done with runs, beside Django's own addresses."""
         view = self.admin_site.admin_view
-        own = [
+        own: list[tuple[str, Callable[..., Any], str]] = [
             ("preview/", self.preview, "preview"),
             ("now/", self.now, "now"),
             ("<int:run_id>/approve/", self.approve, "approve"),
@@ -194,15 +194,15 @@ class RunAdmin(FactsAdmin):
     def preview(self, request: HttpRequest) -> HttpResponse:
         """Preview the next scheduled run, a run now, or a run that waits; shows the preview."""
         self._require_act(request)
-        at, actor = timezone.now(), Actor.admin(request.user)
+        at, who = timezone.now(), actor(request)
         run = self._run_named(request.POST.get("run", ""), at)
         if run is None:
             messages.error(request, _("No run is to come under the present policy."))
             return HttpResponseRedirect(listing(Run))
-        made = clearance.preview(run=run, at=at, actor=actor)
+        made = clearance.preview(run=run, at=at, actor=who)
         audit.record_for_platform(
             at=at,
-            actor=actor,
+            actor=who,
             action="run.previewed",
             subject=("run", made.period),
             after={"digest": made.digest, **made.counts},
@@ -231,7 +231,7 @@ class RunAdmin(FactsAdmin):
                 preview_id=seen.pk,
                 confirmed=confirmed(request.POST.get("confirm", ""), seen),
                 at=timezone.now(),
-                actor=Actor.admin(request.user),
+                actor=actor(request),
             )
         except Refusal as refusal:
             messages.error(request, self._said(refusal, seen))
@@ -279,7 +279,7 @@ class RunAdmin(FactsAdmin):
         seen: Preview | None = None,
     ) -> HttpResponse:
         try:
-            act(at=timezone.now(), actor=Actor.admin(request.user))
+            act(at=timezone.now(), actor=actor(request))
         except Refusal as refusal:
             messages.error(request, self._said(refusal, seen))
         else:
@@ -311,7 +311,7 @@ class RunAdmin(FactsAdmin):
             response["HX-Refresh"] = "true"
         return response
 
-    def csv(self, request: HttpRequest, run_id: int) -> HttpResponse:
+    def csv(self, request: HttpRequest, run_id: int) -> StreamingHttpResponse:
         """Every decision of the run as a file, read in batches while it is sent."""
         row = self._row(run_id)
         response = StreamingHttpResponse(_lines(row), content_type="text/csv; charset=utf-8")

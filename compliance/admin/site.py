@@ -57,7 +57,7 @@ class PlatformSite(AdminSite):
         """An admin who has given a second factor (`admin_view` has sent everybody else away)."""
         return bool(request.user.is_active and request.user.is_staff)
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """A view behind the door: sign-in, admin, second factor."""
         guarded = super().admin_view(view, cacheable)
 
@@ -79,17 +79,17 @@ class PlatformSite(AdminSite):
         target = request.GET.get("next", HOME)
         return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': target})}")
 
-    def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Sign out of everything."""
         if request.method == "POST":
             logout(request)
         return HttpResponseRedirect(reverse("account_login") if request.method == "POST" else HOME)
 
-    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Everybody changes their password on one page."""
         return HttpResponseRedirect(reverse("account_change_password"))
 
-    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> HttpResponse:
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
         """Apps are no topic of the platform: the workbench shows them all."""
         return HttpResponseRedirect(reverse("admin:index"))
 
@@ -98,6 +98,7 @@ class PlatformSite(AdminSite):
         known: dict[str, dict[str, Any]] = {}
         for label, app in self._build_app_dict(request).items():
             for model in app["models"]:
+                model["name"] = getattr(self._registry[model["model"]], "name_of_list", model["name"])
                 known[f"{label}.{model['object_name'].lower()}"] = model
         groups = []
         for key, name, wanted in MENU:
@@ -106,13 +107,13 @@ class PlatformSite(AdminSite):
                 groups.append(_group(key, name, models))
         return groups
 
-    def index(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """The workbench."""
         from compliance.admin import workbench
 
         return super().index(request, {**workbench.context(request), **(extra_context or {})})
 
-    def tonight(self, request: HttpRequest) -> HttpResponse:
+    def tonight(self, request: HttpRequest) -> Any:
         """What a run tonight would decide, counted on demand."""
         from compliance.admin import workbench
 

@@ -25,13 +25,14 @@ from compliance.selectors.facts import Facts
 class Line:
     """What one benefit (of one kind) was worth within the window.
 
-    spans: in force from the window's first day on, into the future. days: platform days of the window that counted.
-    first, last: of those days. reason: a slug of `REASONS`.
+    spans: in force within the days that the strip shows; stretches: ever, past and foreseen; counted: the part of
+    spans that counts. days: platform days of the window that count; first, last: of those. reason: one of REASONS.
     """
 
     benefit: Benefit
     kind: str
     spans: Spans
+    stretches: Spans
     is_in_force: bool
     days: int
     first: dt.date | None
@@ -50,6 +51,8 @@ class Line:
         return self.reason == "before"
 
 
+EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+LATEST = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
 COUNTED = ("running", "counted", "configured")
 REASONS = (
     *COUNTED, "kind", "stock", "audience", "worth", "short", "unchanged", "paused", "scheduled", "before", "never"
@@ -60,43 +63,45 @@ def lines(*, facts: Facts, at: dt.datetime, until: dt.date) -> list[Line]:
     """A line a benefit, those that count first, then by publication; `until`: the last day that the strip shows."""
     policy = facts.policy
     first = strips.window_of(policy, at)
-    rows = coverage.stretches(
-        merchant_id=facts.merchant_id, start=start_of(first), end=start_of(until + ONE_DAY)
-    )
+    window = Span(start_of(first), start_of(until + ONE_DAY))
+    rows = coverage.stretches(merchant_id=facts.merchant_id, start=EARLIEST, end=LATEST)
     force = strips.counted_force(facts.coverages, policy, at)
-    found = [_line(row, facts, policy, force, at, first) for row in rows]
+    found = [_line(row, facts, policy, force, at, window) for row in rows]
     return sorted(found, key=lambda line: (not line.counts, line.is_old))
 
 
 def _line(
-    row: BenefitStretches, facts: Facts, policy: Policy, force: Spans, at: dt.datetime, first: dt.date
+    row: BenefitStretches, facts: Facts, policy: Policy, force: Spans, at: dt.datetime, window: Span
 ) -> Line:
     at = utc(at)
-    own = Coverage(row.kind, row.in_force, row.configured)
+    first = strips.window_of(policy, at)
+    within = clip(row.in_force, window)
+    own = Coverage(row.kind, within, tuple(each for each in row.configured if window.holds(each.at)))
     days = strips.counted_days(
         facts.coverages, policy, at, first, first + (policy.window_days - 1) * ONE_DAY, of=[own]
     )
-    counted = tuple(part for stretch in row.in_force for part in clip(force, stretch))
+    counted = tuple(part for stretch in within for part in clip(force, stretch))
     return Line(
         benefit=row.benefit,
         kind=row.kind,
-        spans=row.in_force,
-        is_in_force=any(span.holds(at) for span in row.in_force),
+        spans=within,
+        stretches=tuple(Span(span.start, None if span.end == LATEST else span.end) for span in row.in_force),
+        is_in_force=any(span.holds(at) for span in within),
         days=len(days),
         first=min(days, default=None),
         last=max(days, default=None),
-        reason=_reason(row, policy, at, bool(days)),
+        reason=_reason(row, within, policy, at, bool(days)),
         counted=counted if policy.counts(row.kind) else (),
     )
 
 
-def _reason(row: BenefitStretches, policy: Policy, at: dt.datetime, has_days: bool) -> str:
+def _reason(row: BenefitStretches, within: Spans, policy: Policy, at: dt.datetime, has_days: bool) -> str:
     live = row.benefit.status in (BenefitStatus.PUBLISHED, BenefitStatus.PAUSED)
     over = row.benefit.to_at is not None and row.benefit.to_at <= at
-    runs = any(span.holds(at) for span in row.in_force)
-    past = clip(row.in_force, Span(None, at))
+    runs = any(span.holds(at) for span in within)
+    past = clip(within, Span(None, at))
     if not policy.counts(row.kind):
-        return "kind" if row.in_force or (live and not over) else "before"
+        return "kind" if within or (live and not over) else "before"
     if has_days:
         if runs:
             return "running"
@@ -108,7 +113,7 @@ def _reason(row: BenefitStretches, policy: Policy, at: dt.datetime, has_days: bo
             return row.paper[0]
         if row.benefit.status == BenefitStatus.PAUSED:
             return "paused"
-        if row.in_force:
+        if within or any(span.start and span.start > at for span in row.in_force):
             return "scheduled"
         return "never"
     return "before"
@@ -148,6 +153,6 @@ def table(found: list[Line]) -> list[dict[str, Any]]:
     """The lines with every stretch on its own, exact to the second: what the CSV holds."""
     rows: list[dict[str, Any]] = []
     for line in found:
-        for span in line.spans or (Span(None, None),):
-            rows.append({"line": line, "span": span if line.spans else None})
+        for span in line.stretches or (None,):
+            rows.append({"line": line, "span": span})
     return rows

@@ -56,24 +56,14 @@ def cleared(run: Run, most: int) -> list[Decision]:
     return list(rows.order_by("merchant_id")[:most])
 
 
+_FIRST = ("merchant_id", "outcome", "reason")
 COLUMNS = (
-    "merchant_id",
-    "outcome",
-    "reason",
-    "was_closed",
-    "first_opened_on",
-    "old_enough_on",
-    "opened_at",
-    "episode_began_at",
-    "danger_at",
-    "safe_again_at",
-    "uncovered_since",
-    "exempt_until",
-    "appeal_filed_at",
-    "protected_until",
-    "notice_at",
-    "last_warned_at",
-    "policy_id",
+    *_FIRST,
+    *(
+        column.attname
+        for column in Decision._meta.concrete_fields
+        if column.attname not in (*_FIRST, "id", "run_id")
+    ),
 )
 
 

@@ -23,11 +23,9 @@ order by number limit 1 for update skip locked
 """
 # Only programs that are to be closed are locked, in id order: a writer of theirs is waited for, then waits.
 CANDIDATES = f"""
-select count(*) from (
-    select p.merchant_id from members_program p
-    where p.merchant_id in (select merchant_id from ({judging.JUDGED}) judged where reason = 'uncovered')
-    order by p.merchant_id for update
-) locked
+select merchant_id from members_program
+where merchant_id in (select merchant_id from ({judging.JUDGED}) judged where reason = 'uncovered')
+order by merchant_id for update
 """
 DECIDE = f"""
 with decided as (
@@ -43,21 +41,18 @@ with decided as (
 select outcome, count(*) from decided group by outcome
 """
 _CLEARED = """
-compliance_decision d where d.run_id = %(run)s and d.merchant_id between %(first_id)s and %(last_id)s
-    and d.outcome = 'cleared'
+compliance_decision d where d.run_id = %(run)s and d.merchant_id = any(%(cleared)s) and d.outcome = 'cleared'
 """
-CLOSE = f"""
-update members_program p set status = 'cleared', closed_at = %(at)s
-from {_CLEARED} and p.merchant_id = d.merchant_id
+CLOSE = """
+update members_program set status = 'cleared', closed_at = %(at)s where merchant_id = any(%(cleared)s)
 """
 # A closing by the merchant goes on as a clearance: what is frozen stays frozen, without a seam.
-CARRY_ON = f"""
-update members_closure c set kind = 'cleared'
-from {_CLEARED} and d.was_closed and c.merchant_id = d.merchant_id and c.to_at is null
+CARRY_ON = """
+update members_closure set kind = 'cleared' where merchant_id = any(%(cleared)s) and to_at is null
 """
-CLOSURES = f"""
+CLOSURES = """
 insert into members_closure (merchant_id, kind, from_at, ended_by)
-select d.merchant_id, 'cleared', %(at)s, '' from {_CLEARED}
+select merchant_id, 'cleared', %(at)s, '' from unnest(%(cleared)s::bigint[]) merchant_id
 on conflict (merchant_id) where to_at is null do nothing
 """
 AUDIT = f"""
@@ -80,6 +75,10 @@ from members_staff m join members_user u on u.id = m.user_id and u.is_active, {_
     and m.merchant_id = d.merchant_id and m.left_at is null and m.role in ('owner', 'manager')
 on conflict do nothing
 """
+
+
+class Undecided(RuntimeError):
+    """Locked candidates and decisions differ: the chunk is rolled back and worked again."""
 
 
 def as_rule(row: RunRow) -> Run:
@@ -112,11 +111,13 @@ def drain_chunk(*, run_id: int) -> bool:
         run = as_rule(row)
         values = judging.values(run, first_id=chunk.first_id, last_id=chunk.last_id)
         values |= {"run": row.pk, "policy": row.policy_id}
-        if _lock_candidates(ground_of(row), run, values):
-            queue.enqueue("members.outbox")
+        cleared = _lock_candidates(ground_of(row), run, values)
         counts = _decide(values)
-        if counts.get("cleared"):
-            _close(values, run)
+        if counts.get("cleared", 0) != len(cleared):
+            raise Undecided(f"chunk {chunk}: {len(cleared)} locked, {counts.get('cleared', 0)} cleared")
+        if cleared:
+            _close(values | {"cleared": cleared}, run)
+            queue.enqueue("members.outbox")
         chunk.eligible = sum(counts.values())
         for outcome, count in counts.items():
             setattr(chunk, outcome, count)
@@ -125,18 +126,18 @@ def drain_chunk(*, run_id: int) -> bool:
     return True
 
 
-def _lock_candidates(ground: Ground, run: Run, values: dict[str, Any]) -> int:
-    """Make the standings of the range true of the run's instant and lock the programs to be closed.
+def _lock_candidates(ground: Ground, run: Run, values: dict[str, Any]) -> list[int]:
+    """Make the standings of the range true of the run's instant and lock the programs to be closed; their merchants.
 
     A change that was in flight while they were locked is there now: look again, until nothing is new.
     """
-    locked = 0
+    locked: list[int] = []
     for _ in range(ROUNDS):
         _refresh(ground, run.at, values)
         with connection.cursor() as cursor:
             cursor.execute(CANDIDATES, values)
-            locked = cursor.fetchone()[0]
-        if not _stale(ground, run.at, values):
+            locked = [row[0] for row in cursor.fetchall()]
+        if not locked or not _stale(ground, run.at, values):
             break
     return locked
 

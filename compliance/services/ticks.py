@@ -21,6 +21,7 @@ from compliance.services.schedule import Job
 from members.lib import queue
 from members.models import Installation, JobTick
 from members.services import outbox
+from members.services.order_import import jobs as imports
 
 log = structlog.get_logger(__name__)
 
@@ -43,11 +44,8 @@ def alone() -> Iterator[bool]:
         holder.close()
 
 
-def write_down(*, until: dt.datetime) -> int:
-    """A row for each job due since the last one written down (or the installation), up to `until`; each once.
-
-    Returns how many rows are new.
-    """
+def write_down(*, until: dt.datetime) -> None:
+    """A row for each job due since the last one written down (or the installation), up to `until`; each once."""
     with transaction.atomic():
         installation.install(at=until)
         began = Installation.objects.get(id=1).installed_at
@@ -59,9 +57,7 @@ def write_down(*, until: dt.datetime) -> int:
         for job in schedule.due_jobs(after=after, until=until)
     ]
     with transaction.atomic():
-        before = JobTick.objects.count()
         JobTick.objects.bulk_create(rows, ignore_conflicts=True)
-        return JobTick.objects.count() - before
 
 
 def tick(*, at: dt.datetime) -> dict[str, Any]:
@@ -137,5 +133,6 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     if ticks:
         queue.enqueue("compliance.tick")
     outbox.sweep(at=at)
+    imports.requeue_imports(at=at)
     receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)
     return {"runs": len(runs), "chunks": chunks, "ticks": ticks, "receipts": receipts}

@@ -16,6 +16,7 @@ from benefits.services import cures
 from compliance.lib.calendar import platform_date
 from compliance.lib.danger import is_young
 from compliance.lib.state import State, uncovered_days
+from compliance.lib.warnings import notice_given
 from compliance.models import ReceiptChannel, ReceiptEvent
 from compliance.selectors import evidence, glance
 from compliance.selectors.glance import Glance, Told
@@ -120,7 +121,7 @@ def _draft(found: Glance) -> tuple[str, str, str]:
 
 def _closed(found: Glance) -> tuple[str, str, str]:
     since = found.program.closed_at
-    lead = _("You closed the program on {date}.").format(date=words.day_text(since) if since else "")
+    lead = _("The program is closed since {date}.").format(date=words.day_text(since) if since else "")
     run, policy = found.run, found.policy
     if (
         run is not None
@@ -161,9 +162,35 @@ def _observing(found: Glance) -> tuple[str, str, str]:
     return "info", lead, text.format(limit=limit)
 
 
+def is_deferred(found: Glance) -> bool:
+    """Whether the threatening run will defer the program: no warning of this episode came, or can come, in time."""
+    run, facts = found.run, found.facts
+    if run is None or facts is None or not found.is_threatened:
+        return False
+    policy = run.version.policy
+    return found.at + policy.min_notice > run.at and notice_given(facts.episode, run.at, policy) is None
+
+
+def _deferred(found: Glance) -> tuple[str, str, str]:
+    run = found.run
+    assert run is not None
+    n = run.version.policy.min_notice_days
+    lead = _("No qualifying benefit, and the next run is on {date}.").format(date=run.on.isoformat())
+    text = ngettext(
+        "You were not warned {n} day before it, so that run leaves the decision to the one after. "
+        "Publish one qualifying benefit before then.",
+        "You were not warned {n} days before it, so that run leaves the decision to the one after. "
+        "Publish one qualifying benefit before then.",
+        n,
+    )
+    return "warning", lead, text.format(n=n)
+
+
 def _at_risk(found: Glance) -> tuple[str, str, str]:
     run = found.run
     assert run is not None
+    if is_deferred(found):
+        return _deferred(found)
     left, unit = words.days_left(run.at, found.at)
     if unit == "days":
         lead = ngettext("Program at risk: {d} day left.", "Program at risk: {d} days left.", left).format(
@@ -183,6 +210,8 @@ def _at_risk(found: Glance) -> tuple[str, str, str]:
 def _final(found: Glance) -> tuple[str, str, str]:
     run = found.run
     assert run is not None
+    if is_deferred(found):
+        return _deferred(found)
     left, unit = words.days_left(run.at, found.at)
     time = words.on_platform(run.at)
     lead = {

@@ -25,7 +25,7 @@ from compliance.web import words
 from members.models import ProgramStatus
 
 AHEAD = 21  # days of the future that a strip shows where no run is near
-APART = 6  # days between two labels under a strip
+APART = 7  # days between two labels under a strip
 FARTHEST = 62  # a run farther off than this is not drawn
 _INSTANT = dt.timedelta(microseconds=1)
 
@@ -147,7 +147,7 @@ def _figure(found: Glance) -> dict[str, Any]:
         }
     if closed_at is not None:
         local = closed_at.astimezone(PLATFORM_ZONE)
-        note = _("closed by the run of that day") if found.state is State.CLEARED else _("closed by you")
+        note = _("closed by the run of that day") if found.state is State.CLEARED else _("closed by the shop")
         return {"big": near(local.date(), found.at), "unit": local.strftime("%H:%M"), "note": note}
     if run is None:
         exempt = found.facts is not None and found.facts.exempt_until is not None
@@ -159,9 +159,13 @@ def _figure(found: Glance) -> dict[str, Any]:
         level = "bad" if found.state is State.FINAL_NOTICE else "warn"
         left_html = format_html('<strong class="{}">{}</strong>', level, left)
         note = format_html(_("until the run, {time} left"), time=left_html)
-    else:
-        note = format_html(_("safe until then, {time}"), time=left)
-    return {"big": near(run.on, found.at), "unit": "23:00", "note": note}
+        return {"big": short(run.on), "unit": "23:00", "note": note}
+    is_this_year = run.on.year == platform_date(found.at).year
+    return {
+        "big": short(run.on),
+        "unit": "" if is_this_year else str(run.on.year),
+        "note": format_html(_("safe until then, {time}"), time=left),
+    }
 
 
 def _facts(found: Glance, facts: Facts, live: int) -> list[dict[str, str]]:

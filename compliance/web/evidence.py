@@ -84,7 +84,7 @@ def _csv_rows(lines: list[Line]) -> Iterator[list[Any]]:
 def stretches(line: Line) -> list[str]:
     """Each stretch in force by the platform's clock."""
     found = []
-    for span in line.spans:
+    for span in line.stretches:
         start = "" if span.start is None else words.on_platform(span.start)
         end = _("open end") if span.end is None else words.on_platform(span.end)
         found.append(_("{start} to {end}").format(start=start, end=end))
@@ -93,7 +93,7 @@ def stretches(line: Line) -> list[str]:
 
 def judged_row(each: Judged) -> dict[str, Any]:
     """A decision in words."""
-    row, days = each.decision, each.uncovered_days
+    row = each.decision
     level = {"cleared": "critical", "kept": "success", "deferred": "warning", "held": "info"}[row.outcome]
     return {
         "period": each.run.period,
@@ -102,11 +102,23 @@ def judged_row(each: Judged) -> dict[str, Any]:
         "level": level,
         "reason": row.get_reason_display(),
         "version": row.policy_id,
-        "facts": [
-            (_("Days without a qualifying benefit"), "--" if days is None else str(days)),
-            (_("Rule failed from"), "--" if row.danger_at is None else words.on_platform(row.danger_at)),
-            (_("Old enough from"), row.old_enough_on.isoformat()),
-            (_("Warned in time"), "--" if row.notice_at is None else words.on_platform(row.notice_at)),
-            (_("Last warned"), "--" if row.last_warned_at is None else words.on_platform(row.last_warned_at)),
-        ],
+        "facts": _facts(each),
     }
+
+
+def _facts(each: Judged) -> list[tuple[str, str]]:
+    """What the decision rests on; what was not there is left out."""
+    row, days = each.decision, each.uncovered_days
+    known = [
+        (_("Days without a qualifying benefit"), None if days is None else str(days)),
+        (_("Rule fails from"), None if row.danger_at is None else words.on_platform(row.danger_at)),
+        (_("Old enough from"), row.old_enough_on.isoformat() if row.reason == "too_young" else None),
+        (_("Exempt until"), None if row.exempt_until is None else words.on_platform(row.exempt_until)),
+        (
+            _("Protected until"),
+            None if row.protected_until is None else words.on_platform(row.protected_until),
+        ),
+        (_("Warned in time"), None if row.notice_at is None else words.on_platform(row.notice_at)),
+        (_("Last warned"), None if row.last_warned_at is None else words.on_platform(row.last_warned_at)),
+    ]
+    return [(label, value) for label, value in known if value is not None]

@@ -27,6 +27,8 @@ from members.models import ProgramStatus
 from members.web import gates
 from members.web.request import StaffRequest
 
+OLD = 3  # benefits that were over before, shown where there is no other
+
 
 @gates.staff(read=gates.EVERYONE)
 @require_safe
@@ -61,7 +63,7 @@ def body(request: StaffRequest, found: Glance) -> dict[str, Any]:
     if facts is not None:
         until = cards.horizon(facts, at) if found.state is not State.CLEARED else cards.platform_date(at)
         lines = evidence.lines(facts=facts, at=at, until=until)
-        recent = [line for line in lines if not line.is_old]
+        recent = [line for line in lines if not line.is_old] or lines[-OLD:]
         shown |= {
             "coverage": cards.coverage(facts, at, until=until),
             "lanes": cards.lanes(recent, lambda line: benefit_url(line, request)),

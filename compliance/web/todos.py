@@ -54,9 +54,9 @@ def _cover(found: Glance) -> Iterator[Todo]:
     facts, run = found.facts, found.run
     assert facts is not None  # the program is open
     if not facts.assessment.in_force:
-        note = _("Three ready choices, one confirmation.")
+        note = _("Ready choices, one confirmation.")
         if run is not None and found.state in banner.CURABLE:
-            note = _("Before {date}; three ready choices, one confirmation.").format(
+            note = _("Before {date}; ready choices, one confirmation.").format(
                 date=f"{cards.near(run.on, found.at)} 23:00"
             )
         level = "now" if found.is_threatened else ""

@@ -23,7 +23,7 @@ APPEAL_DAYS = 20  # how old a decision may be when it is appealed (domain.md 3)
 
 STATES = {
     State.DRAFT: (gettext_lazy("Not open yet"), "neutral"),
-    State.CLOSED: (gettext_lazy("Closed by you"), "neutral"),
+    State.CLOSED: (gettext_lazy("Closed by the shop"), "neutral"),
     State.APPEALING: (gettext_lazy("Appeal pending"), "info"),
     State.CLEARED: (gettext_lazy("Closed by a clearance"), "critical"),
     State.RESTORED: (gettext_lazy("Restored"), "success"),
@@ -148,7 +148,7 @@ def rule_facts(version: PolicyVersion) -> list[tuple[str, str]]:
 
 def reason_text(line: Line) -> tuple[str, str]:
     """Why a benefit counts or not: in a word or two, then in a sentence."""
-    span = line.spans[0] if line.spans else None
+    span = line.stretches[-1] if line.stretches else None
     start = "" if span is None or span.start is None else day_text(span.start)
     if line.reason in ("running", "counted", "configured"):
         title = ngettext("Counts for {n} day", "Counts for {n} days", line.days).format(n=line.days)
@@ -179,6 +179,8 @@ def _counted_note(line: Line) -> str:
         return _("Published or changed between {first} and {last}.").format(first=first, last=last)
     if line.is_in_force:
         return _("In force since {first} within these days, and still is.").format(first=first)
+    if first == last:
+        return _("In force on {first} within these days; over since.").format(first=first)
     return _("In force from {first} to {last} within these days; over since.").format(first=first, last=last)
 
 

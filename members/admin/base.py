@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -23,9 +23,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from members.models import Merchant
+from members.models import Merchant, User
+from members.services.audit import Actor
 
 NOTHING = "--"
 PER_PAGE = 50
@@ -72,7 +74,8 @@ class PageOfRows(ChangeList):
         """The rows of the page."""
         super().get_results(request)
         self.result_list = list(self.result_list)
-        self.model_admin.complete(self.result_list)
+        admin: Any = self.model_admin
+        admin.complete(self.result_list)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -84,8 +87,19 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     list_max_show_all = 0
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    sortable_by: Sequence[str] = ()  # no order that would have to sort millions of rows
+    sortable_by = ()  # no order that would have to sort millions of rows
     view_on_site = False
+    heading: Any = ""  # what the list is called; its model's name unless said otherwise
+
+    @property
+    def name_of_list(self) -> str:
+        """What the menu and the pages call the list."""
+        return str(self.heading or capfirst(self.opts.verbose_name_plural))
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The list under its own name."""
+        named = {"title": self.name_of_list, "list_name": self.name_of_list}
+        return super().changelist_view(request, {**named, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return False
@@ -106,6 +120,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         """What was done is in the audit logs; Django's own list of admin edits would be empty."""
         raise PermissionDenied
 
+    def not_found(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Back to the workbench, with a word."""
+        answer: Any = self
+        return answer._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+
     def may(self, request: HttpRequest, action: str) -> bool:
         """Whether the admin has Django's permission ("add", "change") for this kind of row."""
         return request.user.has_perm(f"{self.opts.app_label}.{action}_{self.opts.model_name}")
@@ -117,7 +136,7 @@ class Table:
 
     title: Any
     heads: Sequence[Any]
-    rows: list[Sequence[Any]] = field(default_factory=list)
+    rows: Sequence[Sequence[Any]] = ()
     empty: Any = ""
     note: Any = ""
     numbers: Sequence[int] = ()
@@ -161,7 +180,7 @@ class FactsAdmin(ReadOnlyAdmin):
         if request.method not in READING or not self.has_view_permission(request, obj):
             raise PermissionDenied
         if obj is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.not_found(request, object_id)
         return self.render(request, self.object_template, self.page_of(request, obj), obj, extra_context)
 
     def render(
@@ -176,13 +195,14 @@ class FactsAdmin(ReadOnlyAdmin):
             "title": page.title,
             "subtitle": None,
             "page": page,
+            "list_name": self.name_of_list,
             "list_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
             **(extra or {}),
         }
         return TemplateResponse(request, template, context)
 
 
-class ByMerchant:
+class ByMerchant(ReadOnlyAdmin):
     """Lists of merchants' rows: a search names merchants, and the rows are found by their key."""
 
     search_fields = ("merchant__slug",)  # shows the box; the search itself is below
@@ -244,6 +264,11 @@ def listing(model: type[Model], **query: Any) -> str:
 def object_link(obj: Model | None, text: Any = None) -> str:
     """A link to an object's page; "--" for none."""
     return NOTHING if obj is None else link(address(type(obj), obj.pk), text or str(obj))
+
+
+def actor(request: HttpRequest) -> Actor:
+    """The admin who does it, for the audit log."""
+    return Actor.admin(cast(User, request.user))
 
 
 class Choices(admin.SimpleListFilter):

@@ -33,6 +33,13 @@ JOBS = {
 }
 
 
+TOPICS = {
+    "email": _("E-mail"),
+    "invitation": _("Invitation"),
+    "webhook": _("Webhook"),
+}
+
+
 class TickState(Choices):
     """Done or not."""
 
@@ -48,7 +55,8 @@ class TickState(Choices):
 class JobTickAdmin(FactsAdmin):
     """Every due instant of every scheduled job; one that is not done is tried again each minute."""
 
-    list_display = ("title", "scope", "due_at", "started_at", "done_at", "state")
+    heading = _("Scheduled jobs")
+    list_display = ("title", "state", "due", "where", "started", "done")
     list_filter = (TickState,)
     ordering = ("-due_at", "-id")
 
@@ -56,6 +64,26 @@ class JobTickAdmin(FactsAdmin):
     def title(self, row: JobTick) -> str:
         """The job in words."""
         return str(JOBS.get(row.job, row.job))
+
+    @admin.display(description=_("time zone"))
+    def where(self, row: JobTick) -> str:
+        """The time zone whose day it is, or the whole platform."""
+        return str(_("The platform")) if row.scope == "platform" else row.scope
+
+    @admin.display(description=_("due"))
+    def due(self, row: JobTick) -> str:
+        """The instant that it is for."""
+        return when(row.due_at)
+
+    @admin.display(description=_("started"))
+    def started(self, row: JobTick) -> str:
+        """When it was first tried."""
+        return when(row.started_at)
+
+    @admin.display(description=_("done"))
+    def done(self, row: JobTick) -> str:
+        """When it was done."""
+        return when(row.done_at)
 
     @admin.display(description=_("state"))
     def state(self, row: JobTick) -> str:
@@ -72,7 +100,7 @@ class JobTickAdmin(FactsAdmin):
         return Page(
             title=self.title(obj),
             facts=[
-                (_("Scope"), obj.scope),
+                (_("Time zone"), self.where(obj)),
                 (_("Due"), when(obj.due_at)),
                 (_("Started"), when(obj.started_at)),
                 (_("Done"), when(obj.done_at)),
@@ -96,7 +124,8 @@ class Waiting(Choices):
 class OutboxAdmin(ByMerchant, ReadOnlyAdmin):
     """E-mails and other messages not handed over yet; what was sent is not shown here."""
 
-    list_display = ("topic", "merchant_link", "created_at", "due_at", "attempts", "state", "last_error")
+    heading = _("Waiting to be sent")
+    list_display = ("what", "merchant_link", "state", "created", "due", "error")
     list_display_links = None
     list_filter = (Waiting,)
     list_select_related = ("merchant",)
@@ -105,6 +134,26 @@ class OutboxAdmin(ByMerchant, ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The open rows: there is an index of them, however many were sent."""
         return super().get_queryset(request).filter(done_at=None)
+
+    @admin.display(description=_("what"))
+    def what(self, row: OutboxRow) -> str:
+        """What it is."""
+        return str(TOPICS.get(row.topic, row.topic))
+
+    @admin.display(description=_("left at"))
+    def created(self, row: OutboxRow) -> str:
+        """When it was left to be sent."""
+        return when(row.created_at)
+
+    @admin.display(description=_("next try"))
+    def due(self, row: OutboxRow) -> str:
+        """When it is tried next."""
+        return when(row.due_at)
+
+    @admin.display(description=_("last error"))
+    def error(self, row: OutboxRow) -> str:
+        """What went wrong the last time."""
+        return row.last_error or NOTHING
 
     @admin.display(description=_("merchant"))
     def merchant_link(self, row: OutboxRow) -> str:

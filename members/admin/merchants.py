@@ -28,7 +28,7 @@ from members.models import AuditRow, Merchant, Program, Role, Staff, Store, User
 class MerchantAdmin(ByMerchant, FactsAdmin):
     """The directory, newest first; a merchant's page leads to everything that the platform knows of it."""
 
-    list_display = ("name", "slug", "program_status", "timezone", "currency", "language", "created_at")
+    list_display = ("name", "program_status", "slug", "timezone", "currency", "language", "created_at")
     list_display_links = ("name",)
     ordering = ("-id",)
     search_fields = ("slug",)
@@ -103,6 +103,7 @@ class MembershipState(Choices):
 class StaffAdmin(ByMerchant, ReadOnlyAdmin):
     """Memberships of people in merchants; owners and managers change them in their own console."""
 
+    heading = _("Memberships")
     list_display = ("person", "merchant_link", "role", "joined_at", "left_at")
     list_display_links = None
     list_filter = ("role", MembershipState)

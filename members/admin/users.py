@@ -16,11 +16,10 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from members.admin.base import Choices, FactsAdmin, Page, Table, address, chip, object_link, when
+from members.admin.base import Choices, FactsAdmin, Page, Table, actor, address, chip, object_link, when
 from members.lib.refusals import Refusal
 from members.models import Role, Staff, User
 from members.services import platform_admins
-from members.services.audit import Actor
 
 
 class AdminForm(forms.Form):
@@ -63,7 +62,8 @@ ACTS: dict[str, tuple[Callable[..., User], dict[str, Any], Any]] = {
 class UserAdmin(FactsAdmin):
     """Everybody who signs in. Nobody is deleted: the audit logs name them."""
 
-    list_display = ("email", "name", "standing", "last_login", "date_joined")
+    heading = _("People")
+    list_display = ("email", "standing", "name", "last_login", "date_joined")
     list_filter = (Standing,)
     ordering = ("-id",)
     search_fields = ("email",)
@@ -103,10 +103,11 @@ class UserAdmin(FactsAdmin):
         if request.method == "POST" and form.is_valid():
             try:
                 made = platform_admins.create_admin(
-                    at=timezone.now(), actor=Actor.admin(request.user), **form.cleaned_data
+                    at=timezone.now(), actor=actor(request), **form.cleaned_data
                 )
             except Refusal as refusal:
-                for name, detail in (refusal.errors or {None: refusal.detail}).items():
+                errors = refusal.errors or {"": refusal.detail}
+                for name, detail in errors.items():
                     form.add_error(name if name in form.fields else None, str(detail))
             else:
                 messages.success(request, _("%(name)s is a platform admin now.") % {"name": made})
@@ -125,7 +126,7 @@ class UserAdmin(FactsAdmin):
             raise PermissionDenied
         service, arguments, said = ACTS[act]
         try:
-            user = service(user_id=user_id, at=timezone.now(), actor=Actor.admin(request.user), **arguments)
+            user = service(user_id=user_id, at=timezone.now(), actor=actor(request), **arguments)
         except Refusal as refusal:
             messages.error(request, refusal.detail)
         else:

@@ -21,7 +21,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[ApiKey, ApiKey] | None:
         """Raises AuthenticationFailed for a key that is unknown or was revoked."""
-        key = request._request.api_key
+        key: ApiKey | None = getattr(request._request, "api_key", None)
         if key is not None:
             return key, key
         if request._request.headers.get("Authorization"):
@@ -42,7 +42,7 @@ class HasScope(BasePermission):
     message = ""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if request.auth is not None and view.scope in request.auth.scopes:
+        if isinstance(request.auth, ApiKey) and view.scope in request.auth.scopes:
             return True
         self.message = _("This key lacks the scope %(scope)s.") % {"scope": view.scope}
         return False
@@ -52,6 +52,9 @@ class KeyThrottle(SimpleRateThrottle):
     """Requests per key in fixed windows of the clock: one counter a key, not a list of instants."""
 
     scope = "key"
+    num_requests: int | None
+    duration: int | None
+    passed = 0.0
 
     def allow_request(self, request: Request, view: Any) -> bool:
         if request.auth is None or not self.num_requests or not self.duration:

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from members.api.schema import document
@@ -55,7 +57,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> dict[str
         "method": method,
         "path": path,
         "summary": operation["summary"],
-        "text": operation["description"].rpartition("Scope:")[0].strip(),
+        "paragraphs": [_rich(part) for part in operation["description"].split("\n\n")[:-1]],
         "scope": operation["security"][0]["key"][0],
         "parameters": [
             {
@@ -63,7 +65,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> dict[str
                 "type": _type(parameter["schema"]),
                 "place": parameter["in"],
                 "required": parameter.get("required", False),
-                "text": parameter.get("description", ""),
+                "text": _rich(parameter.get("description", "")),
             }
             for parameter in operation.get("parameters", [])
         ],
@@ -94,9 +96,19 @@ def _fields(schema: Mapping[str, Any], place: str = "", depth: int = 0) -> Itera
             "name": full,
             "type": _type(field),
             "required": name in schema.get("required", []),
-            "text": field.get("description") or "",
+            "text": _rich(field.get("description") or ""),
         }
         yield from _fields(inner, full, depth + 1)
+
+
+def _rich(text: str) -> SafeString:
+    """Text in which `code` stands between back-ticks."""
+    parts = text.split("`")
+    return format_html_join(
+        "",
+        "<{0}>{1}</{0}>",
+        (("code" if place % 2 else "span", part) for place, part in enumerate(parts) if part),
+    )
 
 
 def _resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:

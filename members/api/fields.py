@@ -96,7 +96,7 @@ class Quantity(serializers.DecimalField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_digits=14, decimal_places=3, min_value=Decimal(0), **kwargs)
 
-    def to_internal_value(self, data: Any) -> Decimal | int:
+    def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, bool) or not isinstance(data, int | Decimal | str):
             self.fail("invalid")
         exact = super().to_internal_value(data)

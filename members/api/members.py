@@ -33,7 +33,9 @@ class MemberOut(serializers.Serializer):
     id = serializers.CharField()
     joined_at = serializers.DateTimeField()
     channel = serializers.ChoiceField(choices=Channel.values, help_text="Where the member joined.")
-    source = serializers.ChoiceField(choices=JoinSource.values, help_text="The evidence of joining.")
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=JoinSource.values, help_text="The evidence of joining."
+    )
     status = serializers.ChoiceField(choices=MemberStatus.values)
     phone = serializers.CharField(allow_null=True, help_text="Masked, such as 138****1402.")
     phone_verified = serializers.BooleanField()

@@ -172,8 +172,9 @@ def _read(http: HttpRequest) -> Any:
     raw = http.body
     if not raw:
         return None
-    if http.content_type != "application/json" and not http.content_type.endswith("+json"):
-        raise UnsupportedMediaType(http.content_type)
+    kind = http.content_type or ""
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise UnsupportedMediaType(kind)
     try:
         return json.loads(raw.decode(), parse_float=Decimal, parse_constant=_no_constant)
     except (ValueError, RecursionError):

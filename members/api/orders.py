@@ -52,7 +52,7 @@ class OrderBody(Strict):
         required=False, allow_null=True, help_text="Null: not completed yet, send it again later."
     )
     currency = Text(required=False, max_length=3, help_text="To be safe: refused unless it is the shop's.")
-    lines = LineBody(many=True, allow_empty=False, max_length=MOST_LINES)
+    lines = LineBody(many=True, allow_empty=False, max_length=MOST_LINES)  # type: ignore[call-arg]
 
 
 class BatchItem(OrderBody):
@@ -73,7 +73,9 @@ class BatchBody(Strict):
 class BatchDescribed(Strict):
     """Orders in the order in which they are to be posted."""
 
-    orders = BatchItem(many=True, allow_empty=False, max_length=MOST_ORDERS, help_text="Up to 1,000.")
+    orders = BatchItem(  # type: ignore[call-arg]
+        many=True, allow_empty=False, max_length=MOST_ORDERS, help_text="Up to 1,000."
+    )
 
 
 class RefundLineBody(Strict):
@@ -87,7 +89,7 @@ class RefundBody(Strict):
     """Money given back."""
 
     refund_id = Text(help_text="Unique within its order.")
-    lines = RefundLineBody(
+    lines = RefundLineBody(  # type: ignore[call-arg]
         many=True, required=False, max_length=MOST_LINES, help_text="Left out: all that is not refunded yet."
     )
     currency = Text(required=False, max_length=3, help_text="To be safe: refused unless it is the shop's.")

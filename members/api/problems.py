@@ -144,7 +144,7 @@ def _answer(error: Exception) -> HttpResponse | None:
     if isinstance(error, exceptions.PermissionDenied):
         return problem("scope-missing", detail=error.detail)
     if isinstance(error, exceptions.Throttled):
-        wait = str(max(1, int(error.wait or 1)))
+        wait = str(max(1, int(getattr(error, "wait", None) or 1)))
         detail = _("This key sends too many requests. Try again in %(seconds)s seconds.") % {"seconds": wait}
         return problem("too-many-requests", detail=detail, headers={"Retry-After": wait})
     if isinstance(error, exceptions.UnsupportedMediaType):

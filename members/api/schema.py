@@ -44,7 +44,7 @@ class Problem(serializers.Serializer):
     detail = serializers.CharField(
         required=False, help_text="What happened and how to go on, in the language of `Accept-Language`."
     )
-    errors = serializers.DictField(
+    errors = serializers.DictField(  # type: ignore[assignment]
         required=False,
         child=serializers.ListField(child=serializers.CharField()),
         help_text="What is wrong with which field, by its place, such as `lines[0].sku`.",
@@ -63,7 +63,7 @@ class OperationSchema(AutoSchema):
     def get_summary(self) -> str:
         return inspect.getdoc(type(self.view)).partition("\n")[0].rstrip(".")  # type: ignore[union-attr]
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         text = inspect.getdoc(type(self.view)).partition("\n")[2].strip()  # type: ignore[union-attr]
         return f"{text}\n\nScope: `{self.view.scope}`.".strip()
 

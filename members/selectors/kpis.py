@@ -157,7 +157,7 @@ Span = tuple[bool, bool, dt.date, dt.date, int]
 def _orders(merchant: Merchant, today: dt.date) -> tuple[dict[dt.date, tuple[int, int]], list[Span]]:
     """(all net sales, members' part) by day, and the spans of buyers. One query."""
     longest = max(LONG_SERIES + GMV_DAYS, SERIES + REPURCHASE_DAYS)
-    given = {
+    given: dict[str, int | dt.date] = {
         "merchant": merchant.pk,
         "first": today - (longest - 2) * _ONE,
         "today": today,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
+from members.lib.collection import no_collection
 from members.lib.posting import (
     OMITTED,
     Changes,
@@ -154,7 +155,8 @@ def put_many(*, merchant_id: int, actor: Actor, items: Sequence[Item]) -> Batch:
     call to some ten thousand items.
     """
     posting.lock_merchant(merchant_id=merchant_id, alone=True)
-    return _work(merchant_id, items)
+    with no_collection():
+        return _work(merchant_id, items)
 
 
 def _work(merchant_id: int, items: Sequence[Item]) -> Batch:

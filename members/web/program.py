@@ -69,12 +69,21 @@ class NameForm(forms.Form):
 
 def guide(program: Program, at: Any, *, has_benefit: bool, benefit_url: str) -> list[dict[str, Any]]:
     """The set-up guide in words, for the page that shows it; where benefits are published the caller says."""
-    shown = []
-    for task in setup_guide.tasks(program=program, at=at, has_benefit=has_benefit):
+    shown: list[dict[str, Any]] = []
+    tasks = setup_guide.tasks(program=program, at=at, has_benefit=has_benefit)
+    first_open = next((task.key for task in tasks if not task.is_done), "")
+    for task in tasks:
         title, text, label = GUIDE_WORDS[task.key]
-        url = benefit_url if task.key == "benefit" else reverse(GUIDE_ROUTES[task.key])
         shown.append(
-            {"key": task.key, "done": task.is_done, "title": title, "text": text, "label": label, "url": url}
+            {
+                "key": task.key,
+                "done": task.is_done,
+                "now": task.key == first_open,
+                "title": title,
+                "text": text,
+                "label": label,
+                "url": benefit_url if task.key == "benefit" else reverse(GUIDE_ROUTES[task.key]),
+            }
         )
     return shown
 

@@ -27,7 +27,7 @@ STATES = {
     "observing": (200, 40, 110),
     "at_risk": (12, 80, 110),
     "final_notice": (5, 88, 110),
-    "cleared": (-3, 100, 110),
+    "cleared": (-3, 95, 110),
 }
 
 
@@ -49,13 +49,20 @@ def told(lines: Iterable[Line]) -> dict[str, int]:
     return player.handles.merchants
 
 
-def policy(state: str, at: dt.datetime, **values: Any) -> Line:
-    """The policy under which a shop's life leads to a state; it begins with the installation."""
+def policy(state: str, at: dt.datetime, **values: Any) -> list[Line]:
+    """The policy under which a shop's life leads to a state; it begins with the installation.
+
+    A first version had a run twenty days ago, which everybody survived; the second says when the next one is.
+    """
     run_in, _ended, _opened = STATES[state]
-    first_run = platform_date(at + dt.timedelta(days=run_in))
-    begins = (at - dt.timedelta(days=120)).isoformat()
-    values = {"min_age_months": 2, "first_run_on": first_run.isoformat(), **values}
-    return {"at": begins, "do": "policy.set", **values}
+    values = {"min_age_months": 2, **values}
+
+    def version(begins: int, first_run: int) -> Line:
+        day = platform_date(at + dt.timedelta(days=first_run))
+        moment = (at + dt.timedelta(days=begins)).isoformat()
+        return {"at": moment, "do": "policy.set", "first_run_on": day.isoformat(), **values}
+
+    return [version(-120, -20), version(-19, run_in)]
 
 
 def life(name: str, state: str, at: dt.datetime, *, orders: int = 3, phone_tail: int = 0) -> list[Line]:

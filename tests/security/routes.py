@@ -60,9 +60,12 @@ ARGUMENTS = [
     Argument("channel", word("web"), "/api/", is_object=False),
     Argument("external_id", lambda shop: shop.order_number, "/api/", is_object=False),
     # Packages: sign-in and the admin site.
-    Argument("key", lambda shop: f"{shop.user_ids[0]}-set-password", "/accounts/"),
+    Argument("key", lambda shop: f"{shop.user_ids[0]}-set-password", "/accounts/", is_object=False),
     Argument("uidb36", lambda shop: str(shop.user_ids[0]), "/accounts/", is_object=False),
     Argument("app_label", word("members"), "/platform/", is_object=False),
+    Argument("run_id", lambda shop: shop.first_key(apps.get_model("compliance.Run")), "/platform/"),
+    Argument("user_id", lambda shop: str(shop.user_ids[0]), "/platform/"),
+    Argument("act", word("deactivate"), "/platform/", is_object=False),
     Argument("object_id", lambda shop: str(shop.merchant.pk), "/platform/r/"),
     Argument("content_type_id", word("1"), "/platform/", is_object=False),
     Argument("url", word("nothing/here"), "/platform/", is_object=False),
@@ -92,6 +95,14 @@ class Route:
         raise Unregistered(
             f"{self.template}: nobody registered the argument {name!r}: add it to ARGUMENTS in {__name__}"
         )
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether somebody told how to fill all of its arguments."""
+        try:
+            return all(self.fill(name) for name in self.arguments)
+        except Unregistered:
+            return False
 
     @property
     def has_object(self) -> bool:

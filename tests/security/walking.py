@@ -49,6 +49,23 @@ def text_of(response: HttpResponse) -> str:
     return f"{dict(response.items())}\n{content.decode(errors='replace')}"
 
 
+def sent(path: str, body: Any) -> list[str]:
+    """Every text that a request carries: an answer that repeats it tells nobody anything."""
+    if isinstance(body, Mapping):
+        return [path, *(text for value in body.values() for text in sent("", value)), *path.split("/")]
+    if isinstance(body, list):
+        return [text for value in body for text in sent("", value)]
+    return [body] if isinstance(body, str) else []
+
+
+def without(seen: str, texts: Iterable[str]) -> str:
+    """What is seen without the texts, the longest taken out first."""
+    for text in sorted(filter(None, texts), key=len, reverse=True):
+        if len(text) > 3:
+            seen = seen.replace(text, "")
+    return seen
+
+
 def checked_relations() -> str:
     """What the commit would have refused, checked now; "" when all is well."""
     try:
@@ -66,6 +83,7 @@ class Walk:
         self.world = world
         self.fingerprint = Fingerprint(world.other)
         self.before = self.fingerprint.take()
+        self.written = self.fingerprint.written()
         self.findings: list[Finding] = []
         self.steps = 0
 
@@ -81,7 +99,6 @@ class Walk:
         body = json_of(route, method, shop) if path.startswith("/api/") else form_of(shop)
         self.steps += 1
         with undone():
-            written = self.fingerprint.written()
             response = send(self.world.visitors[visitor], method, path, body)
 
             def note(what: str, detail: str) -> None:
@@ -90,13 +107,15 @@ class Walk:
             if response.status_code >= 500:
                 note("error", f"{response.status_code} {_raised(response)}")
                 return response
-            seen = text_of(response)
+            seen = without(text_of(response), sent(path, body))
             for marker in self.world.markers:
                 if marker in seen:
                     place = seen.index(marker)
                     note("leak", f"{marker!r} in …{seen[max(0, place - 60) : place + 60]!r}")
                     break
-            if self.fingerprint.written() != written:
+            written = self.fingerprint.written()
+            if written != self.written:
+                self.written = written
                 after = self.fingerprint.take()
                 if changed := [table for table, found in after.items() if self.before[table] != found]:
                     note("write", ", ".join(changed))

@@ -31,6 +31,7 @@ _QUERY = (
 class Staged:
     """One staged order as it will be posted, with the rows of the file it stands in."""
 
+    arrives_at: dt.datetime
     order: orders.OrderIn
     rows: Sequence[int]
     refunds: list[tuple[orders.RefundIn, list[int]]]
@@ -42,7 +43,6 @@ class Staged:
 class Posted:
     """What a chunk came to. `reasons` are by line of the file."""
 
-    position: int = 0
     created: int = 0
     changed: int = 0
     unchanged: int = 0
@@ -56,20 +56,29 @@ def read_chunk(job: ImportJob, position: int, limit: int = CHUNK) -> list[Staged
     """The next staged orders, by place."""
     with psycopg.Cursor(connection.connection) as cursor:  # Django's own reads no binary, and arrays are many
         rows = cursor.execute(_QUERY, [job.pk, position, limit], binary=True).fetchall()
-    reader = _Reader(job)
+    reader = Reader(
+        merchant_id=job.merchant_id,
+        at=job.at,
+        declared_source=job.declared_source,
+        knows_completion="completed_at" in job.columns,
+    )
     return [reader.staged(row) for row in rows]
 
 
-class _Reader:
-    """Turns rows of the staging table into orders."""
+class Reader:
+    """Turns rows of the staging table, or rows like them, into orders.
 
-    def __init__(self, job: ImportJob) -> None:
-        assert job.at is not None
-        self.at = job.at
-        self.merchant_id = job.merchant_id
-        self.is_declared = bool(job.declared_source)
-        self.knows_completion = "completed_at" in job.columns
-        self.declared_source = job.declared_source
+    `at` is when they all arrive; None: each arrives when it was paid (unpaid: placed).
+    """
+
+    def __init__(
+        self, *, merchant_id: int, at: dt.datetime | None, declared_source: str, knows_completion: bool
+    ) -> None:
+        self.at = at
+        self.merchant_id = merchant_id
+        self.is_declared = bool(declared_source)
+        self.knows_completion = knows_completion
+        self.declared_source = declared_source
         self.quantities: dict[int, Decimal | int] = {}
 
     def staged(self, row: tuple[Any, ...]) -> Staged:
@@ -79,6 +88,7 @@ class _Reader:
         given: dict[str, Any] = {}
         if status is not None:
             given["status"] = status
+        arrives_at = self.at or paid_at
         if self.knows_completion:
             given["completed_at"] = completed_at
         order = orders.OrderIn(
@@ -93,11 +103,19 @@ class _Reader:
         joining, source = None, ""
         if member_key and (self.is_declared or (joined_at is not None and consent)):
             source = consent or self.declared_source
-            person = [
-                crypto.keyring().open(self.merchant_id, sealed) if sealed else "" for sealed in (phone, name)
-            ]
-            joining = Joining(channel, member_key, min(joined_at or paid_at, self.at), *person)
-        return Staged(order, rows, list(self._refunds(order, rows, refunds, refund_amounts)), joining, source)
+            person = [self._opened(phone), self._opened(name)]
+            joining = Joining(channel, member_key, min(joined_at or paid_at, arrives_at), *person)
+        return Staged(
+            arrives_at,
+            order,
+            rows,
+            list(self._refunds(order, rows, refunds, refund_amounts)),
+            joining,
+            source,
+        )
+
+    def _opened(self, value: bytes | str | None) -> str:
+        return crypto.keyring().open(self.merchant_id, value) if isinstance(value, bytes) else value or ""
 
     def _quantities(self, thousandths: Sequence[int]) -> list[Decimal | int]:
         known = self.quantities
@@ -127,7 +145,7 @@ class _Reader:
             yield item, [rows[number - 1] for number, _amount in taken]
 
 
-def join_people(job: ImportJob, chunk: Sequence[Staged], *, at: dt.datetime, actor: Actor) -> int:
+def join_people(merchant_id: int, chunk: Sequence[Staged], actor: Actor) -> int:
     """Make the buyers who gave evidence, or whom the merchant declared, members; how many are new."""
     people: dict[tuple[str, str], tuple[str, Joining]] = {}
     for staged in chunk:
@@ -142,9 +160,10 @@ def join_people(job: ImportJob, chunk: Sequence[Staged], *, at: dt.datetime, act
                 )
                 people[key] = (known[0], more)
     created = 0
+    at = max((staged.arrives_at for staged in chunk), default=None)
     for source, group in groupby(sorted(people.values(), key=lambda each: each[0]), key=lambda each: each[0]):
         joined = join_many(
-            merchant_id=job.merchant_id,
+            merchant_id=merchant_id,
             at=at,
             actor=actor,
             people=[person for _source, person in group],
@@ -154,19 +173,19 @@ def join_people(job: ImportJob, chunk: Sequence[Staged], *, at: dt.datetime, act
     return created
 
 
-def post_chunk(job: ImportJob, chunk: Sequence[Staged], *, at: dt.datetime, actor: Actor) -> Posted:
-    """Join who is to join, then post orders and refunds, all arriving at `at`. In the caller's transaction."""
-    done = Posted(position=job.position + len(chunk))
-    done.members_created = join_people(job, chunk, at=at, actor=actor)
+def post_chunk(merchant_id: int, chunk: Sequence[Staged], *, actor: Actor) -> Posted:
+    """Join who is to join, then post orders and refunds in the order given. In the caller's transaction."""
+    done = Posted(members_created=join_people(merchant_id, chunk, actor))
     items: list[orders.Item] = []
     origin: list[tuple[Staged, Sequence[int]]] = []
     for staged in chunk:
+        at = staged.arrives_at
         items.append((at, staged.order))
         origin.append((staged, staged.rows))
         for refund, rows in staged.refunds:
             items.append((at, refund))
             origin.append((staged, rows))
-    batch = orders.put_many(merchant_id=job.merchant_id, actor=actor, items=items)
+    batch = orders.put_many(merchant_id=merchant_id, actor=actor, items=items)
     for (_at, item), (staged, rows), outcome in zip(items, origin, batch.outcomes, strict=True):
         if outcome.refusal is not None:
             for line in rows:

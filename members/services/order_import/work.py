@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from members.lib.collection import no_collection
 from members.lib.refusals import Invalid, Refusal
 from members.models import ImportJob, ImportState, Merchant
 from members.services.audit import Actor
@@ -166,12 +167,13 @@ def stage(job: ImportJob, merchant: Merchant, at: dt.datetime) -> ImportJob:
 def post(job: ImportJob, actor: Actor, chunk: int) -> None:
     """Post the next chunk of a locked import and move its position. In the caller's transaction."""
     assert job.at is not None
-    staged = posting.read_chunk(job, job.position, chunk)
-    if not staged:
-        raise Stopped  # the staging table was emptied under us: the next worker stages again
-    done = posting.post_chunk(job, staged, at=job.at, actor=actor)
+    with no_collection():
+        staged = posting.read_chunk(job, job.position, chunk)
+        if not staged:
+            raise Stopped  # the staging table was emptied under us: the next worker stages again
+        done = posting.post_chunk(job.merchant_id, staged, actor=actor)
     rejects.note(job, f"posted-{job.position:012d}", done.reasons)
-    job.position = done.position
+    job.position += len(staged)
     job.created += done.created
     job.changed += done.changed
     job.unchanged += done.unchanged

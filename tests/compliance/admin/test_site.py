@@ -136,7 +136,9 @@ def _queries(client, name: str) -> int:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    with CaptureQueriesContext(connection, ) as found:
+    with CaptureQueriesContext(
+        connection,
+    ) as found:
         assert client.get(reverse(f"admin:{name}_changelist")).status_code == 200
     return len(found)
 

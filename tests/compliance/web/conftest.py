@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import transaction
+from django.utils import translation
 
 from benefits.models import Benefit
 from benefits.services import benefits
@@ -19,8 +20,9 @@ from compliance.models import Notice, Protection, Receipt, Run, RunState
 from compliance.services import assessment, clearance, installation, life
 from members.lib import tenant as tenancy
 from members.models import Merchant, Role, Staff, User
+from members.services import programs
 from members.services.audit import Actor
-from tests.conftest import SHANGHAI
+from tests.conftest import SHANGHAI, ScopedClient
 
 JOB = Actor.job("test")
 
@@ -43,6 +45,10 @@ class Shop:
     def open(self, at: str) -> None:
         with tenancy.tenant(self.pk), transaction.atomic():
             life.open_program(merchant_id=self.pk, at=when(at), actor=JOB)
+
+    def close(self, at: str) -> None:
+        with tenancy.tenant(self.pk), transaction.atomic():
+            programs.close_program(merchant_id=self.pk, at=when(at), actor=JOB)
 
     def publish(self, at: str, kind: str = "coupon", until: str | None = None, **more: Any) -> Benefit:
         more.setdefault("settings", {"off_minor": 1000, "at_least_minor": 9900} if kind == "coupon" else {})
@@ -87,6 +93,19 @@ class Shop:
         with tenancy.tenant(self.pk), transaction.atomic():
             rows = Receipt.objects.of(self.pk).exclude(user=None).select_related("user")
             return sorted((row.user.name, row.channel, row.event) for row in rows)
+
+
+@pytest.fixture
+def client() -> ScopedClient:
+    """A browser that asks for English, the language of the sources."""
+    return ScopedClient(headers={"accept-language": "en"})
+
+
+@pytest.fixture
+def english() -> Iterator[None]:
+    """For words asked for outside of a request."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

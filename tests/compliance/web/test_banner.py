@@ -6,12 +6,13 @@ import datetime as dt
 import re
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from compliance.lib.state import State
 from compliance.selectors.glance import Appeal, Glance
 from compliance.web import banner
+from members.lib import tenant as tenancy
 from members.models import Program
 from tests.compliance.web.conftest import old, staff, when
 
@@ -20,10 +21,19 @@ FINAL = "2026-06-24 10:00"
 
 
 def shown(client, path="/settings/me"):
-    """The text of the banner on a page, "" when there is none."""
-    html = client.get(path).content.decode()
+    """The text of the banner on a page, "" when there is none; a final notice is read first."""
+    answer = client.get(path)
+    if answer.status_code == 302:
+        answer = client.post("/compliance/final-notice", {"next": path}, follow=True)
+    html = answer.content.decode()
     found = re.search(r'<div id="compliance-banner">(.*?)</section>', html, re.S)
     return " ".join(re.sub(r"<[^>]+>", " ", found[1]).split()) if found else ""
+
+
+def warned(shop):
+    """At risk of the run of 2026-06-30 and warned of it in time; nobody has read anything."""
+    old(shop)
+    shop.assess("2026-05-31")
 
 
 @pytest.fixture
@@ -82,7 +92,7 @@ def test_at_risk_names_days_and_date_and_cannot_be_hidden(owner, shop, clock):
     ],
 )
 def test_the_final_notice_counts_days_then_hours_rounded_down(owner, shop, clock, time, left):
-    old(shop)
+    warned(shop)
 
     clock(time)
 
@@ -90,11 +100,7 @@ def test_the_final_notice_counts_days_then_hours_rounded_down(owner, shop, clock
 
 
 def test_the_time_of_the_run_is_the_platforms_also_for_a_shop_elsewhere(owner, shop, cast, clock):
-    from django.db import transaction
-
-    from members.lib import tenant as tenancy
-
-    old(shop)
+    warned(shop)
     with tenancy.platform(), transaction.atomic():
         type(cast.shop).objects.filter(pk=cast.shop.pk).update(timezone="America/New_York")
 
@@ -142,7 +148,7 @@ def test_a_good_standing_has_no_banner(owner, shop, clock):
         ("cleared", "critical", "The program is still closed. Appeal A-7 accepted; decision by 2026-07-08."),
     ],
 )
-def test_a_pending_appeal_is_said(status, level, words):
+def test_a_pending_appeal_is_said(english, status, level, words):
     found = Glance(
         at=when(AT_RISK),
         program=Program(status=status, merchant_id=1),
@@ -228,6 +234,16 @@ def test_other_shops_banner_is_their_own(client, shop, cast, clock):
     assert "isn" in shown(client) and "Program at risk" not in shown(client)
 
 
+def test_a_warning_that_comes_too_late_is_not_called_final(owner, shop, clock):
+    old(shop)
+
+    clock(FINAL)  # nobody was warned
+
+    text = shown(owner)
+    assert "No qualifying benefit, and the next run is on 2026-06-30." in text
+    assert "You were not warned 14 days before it, so that run leaves the decision to the one after." in text
+
+
 class TestPopup:
     """Once a person and warning, never over unsaved work; receipts of who was shown it and who read it."""
 
@@ -239,7 +255,7 @@ class TestPopup:
         return shop
 
     def test_a_warning_pops_up_once_a_person(self, client, warned, cast, clock):
-        clerk, owner = client, type(client)()
+        clerk, owner = client, type(client)(headers={"accept-language": "en"})
         clerk.force_login(cast.clerk)
         owner.force_login(cast.owner)
 
@@ -257,6 +273,127 @@ class TestPopup:
             ]
             + [("Owner", "email", "delivered")] * 0
         )
+
+    def test_the_next_warning_pops_up_again(self, owner, warned, clock):
+        owner.get("/settings/me")
+        warned.assess("2026-06-16")
+
+        clock("2026-06-16 09:00")
+
+        assert "data-popup" in owner.get("/settings/me").content.decode()
+
+    def test_a_form_that_came_back_with_errors_is_not_covered(self, owner, warned):
+        answer = owner.post("/settings/me", {"name": "", "language": "xx"})
+
+        assert answer.status_code == 422
+        assert "data-popup" not in answer.content.decode()
+        assert ("Owner", "popup", "seen") not in warned.receipts()
+
+    def test_reading_it_is_stored_and_leads_on(self, owner, warned):
+        owner.get("/settings/me")
+        notice = warned.notices()[0].public_id
+
+        answer = owner.post("/compliance/receipts", {"notice": notice, "go": "", "next": "/settings/me"})
+
+        assert answer.status_code == 302 and answer["Location"] == "/settings/me"
+        assert ("Owner", "popup", "acknowledged") in warned.receipts()
+
+    def test_its_button_leads_to_the_cure(self, owner, warned):
+        notice = warned.notices()[0].public_id
+
+        answer = owner.post("/compliance/receipts", {"notice": notice, "go": "/compliance/#cure"})
+
+        assert answer["Location"] == "/compliance/#cure"
+
+    def test_a_script_gets_no_page(self, owner, warned):
+        notice = warned.notices()[0].public_id
+
+        answer = owner.post("/compliance/receipts", {"notice": notice}, headers={"HX-Request": "true"})
+
+        assert answer.status_code == 204
+
+    def test_another_shops_notice_is_not_found(self, client, warned, cast):
+        client.force_login(cast.outsider)
+        before = warned.receipts()
+
+        answer = client.post("/compliance/receipts", {"notice": warned.notices()[0].public_id})
+
+        assert answer.status_code == 404
+        assert warned.receipts() == before
+
+    def test_it_leads_to_no_other_site(self, owner, warned):
+        notice = warned.notices()[0].public_id
+
+        answer = owner.post(
+            "/compliance/receipts", {"notice": notice, "go": "//example.com", "next": "https://x.y"}
+        )
+
+        assert answer["Location"] == "/"
+
+
+class TestFinalNotice:
+    """A full page once a person, whose acknowledgement is the proof of notice; then on to the page asked for."""
+
+    @pytest.fixture
+    def noticed(self, shop, clock):
+        old(shop)
+        shop.assess("2026-05-31", "2026-06-16", "2026-06-23")
+        clock(FINAL)
+        return shop
+
+    def test_it_stands_before_the_page_asked_for(self, owner, noticed):
+        answer = owner.get("/settings/me?a=1")
+
+        assert answer.status_code == 302
+        assert answer["Location"] == "/compliance/final-notice?next=%2Fsettings%2Fme%3Fa%3D1"
+        assert noticed.receipts() == []
+
+    def test_the_page_says_when_and_what_stops(self, owner, noticed):
+        html = owner.get("/compliance/final-notice?next=/settings/me").content.decode()
+
+        assert "Final notice: the program closes at 2026-06-30 23:00, 6 days from now." in html
+        assert "Member data, recruitment, benefits and outreach will stop." in html
+        assert noticed.receipts() == [("Owner", "inbox", "seen")]
+
+    def test_reading_it_is_proof_and_leads_on_and_it_never_comes_back(self, owner, noticed, clock):
+        answer = owner.post("/compliance/final-notice", {"next": "/settings/me", "go": ""})
+
+        assert answer["Location"] == "/settings/me"
+        assert noticed.receipts() == [("Owner", "inbox", "acknowledged")]
+        assert owner.get("/settings/me").status_code == 200
+        noticed.assess("2026-06-27")
+        clock("2026-06-27 09:00")
+        assert owner.get("/settings/me").status_code == 200
+
+    def test_every_person_reads_it_for_themselves(self, client, owner, noticed, cast):
+        owner.post("/compliance/final-notice", {"next": "/"})
+        clerk = type(client)()
+        clerk.force_login(cast.clerk)
+
+        assert clerk.get("/settings/me").status_code == 302
+
+    def test_a_piece_and_a_form_are_not_interrupted(self, owner, noticed):
+        assert owner.get("/members/", headers={"HX-Request": "true"}).status_code == 200
+        assert owner.post("/settings/me", {"name": "", "language": "xx"}).status_code == 422
+
+    def test_without_a_final_notice_the_page_leads_on(self, owner, shop, clock):
+        clock(AT_RISK)
+
+        assert owner.get("/compliance/final-notice?next=/settings/me")["Location"] == "/settings/me"
+
+    def test_an_operator_may_publish_from_it_and_an_analyst_may_not(self, client, noticed):
+        pages = {}
+        for role in ("operator", "analyst"):
+            client.force_login(staff(noticed, role, role))
+            pages[role] = client.get("/compliance/final-notice").content.decode()
+
+        assert "#cure" in pages["operator"]
+        assert "#cure" not in pages["analyst"]        assert warned.receipts() == [
+            ("Clerk", "banner", "seen"),
+            ("Clerk", "popup", "seen"),
+            ("Owner", "banner", "seen"),
+            ("Owner", "popup", "seen"),
+        ]
 
     def test_the_next_warning_pops_up_again(self, owner, warned, clock):
         owner.get("/settings/me")

@@ -128,7 +128,8 @@ def test_what_is_no_object_is_malformed(system, raw):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("channel", 1), ("channel", None), ("external_id", 7), ("external_id", ["a"]), ("joined_at", "2024-05-01T10:00:00"),
+    [("channel", 1), ("channel", None), ("external_id", 7), ("external_id", ["a"]),
+     ("joined_at", "2024-05-01T10:00:00"),
      ("joined_at", 1714528800), ("joined_at", "2024-02-30T10:00:00Z"), ("joined_at", "0001-01-01T00:00:00+14:00"),
      ("name", {"first": "Ann"}), ("external_id", "a\x00b"), ("external_id", "\ud800")],
 )  # fmt: skip

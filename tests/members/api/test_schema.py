@@ -103,7 +103,7 @@ def test_what_is_answered_is_what_is_described(system, known, method, path, mode
 
     @seed(20240627)
     @settings(
-        max_examples=sized(200, least=10),
+        max_examples=sized(100, least=10),
         deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

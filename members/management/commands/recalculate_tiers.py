@@ -1,0 +1,65 @@
+"""Recalculate tiers: what is due at an instant, or with --full every member."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
+
+from members.lib.periods import merchant_day
+from members.management import base
+from members.models import Merchant
+from members.services import daily
+from members.services.daily import Recalculated
+
+
+class Command(base.Command):
+    """`recalculate_tiers [--merchant M] [--full]`."""
+
+    help = (
+        "Recalculate the tiers of members whose validity has ended. With --full every member is looked at: after the "
+        "daily job that changes nothing."
+    )
+
+    def arguments(self, parser: CommandParser) -> None:
+        """One merchant or all; what is due or everybody."""
+        parser.add_argument(
+            "--merchant", default="", metavar="M", help="the merchant's short name; all without it"
+        )
+        parser.add_argument("--full", action="store_true", help="look at every member")
+
+    def work(self, *, at: dt.datetime, merchant: str = "", full: bool = False, **_: Any) -> Mapping[str, Any]:
+        """JSON: examined, upgraded, downgraded, unchanged."""
+        with transaction.atomic():
+            shops = Merchant.objects.order_by("id")
+            if merchant:
+                shops = shops.filter(slug=merchant)
+            found = list(shops.values_list("id", "timezone"))
+        if merchant and not found:
+            raise CommandError(f"there is no merchant “{merchant}”")
+        total = Recalculated()
+        if full:
+            for merchant_id, _zone in found:
+                total.add(daily.recalculate_all(merchant_id=merchant_id, at=at))
+        else:
+            wanted = {merchant_id for merchant_id, _zone in found}
+            for zone in sorted({zone for _merchant_id, zone in found}):
+                for part in self.due(zone, at, wanted):
+                    total.add(part)
+        return asdict(total)
+
+    def due(self, zone: str, at: dt.datetime, wanted: set[int]) -> list[Recalculated]:
+        """The members of a zone whose validity ended before the merchant day of `at`."""
+        due = daily.due_members(zone=zone, today=merchant_day(at, ZoneInfo(zone)))
+        done = []
+        for merchant_id, members in due.items():
+            if merchant_id in wanted:
+                for start in range(0, len(members), daily.CHUNK):
+                    part = members[start : start + daily.CHUNK]
+                    done.append(daily.recalculate(merchant_id=merchant_id, member_ids=part, at=at))
+        return done
