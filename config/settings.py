@@ -24,6 +24,7 @@ HTTPS = env.flag("HTTPS", False)
 SECRET_KEY = secret("secret-key", "SECRET_KEY", DATA_DIR)
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS", [])
+METRICS_TOKEN = env.text("METRICS_TOKEN", "")
 SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 PRODUCT = "Liushui"
 

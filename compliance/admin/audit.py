@@ -32,14 +32,16 @@ def changes(row: AuditRow | PlatformAuditRow) -> SafeString | str:
     """What differs, "name: before → after"."""
     before, after = row.before or {}, row.after or {}
     names = [*before, *(name for name in after if name not in before)]
-    lines = [
-        (audit_words.field(name), audit_words.text(before.get(name)), audit_words.text(after.get(name)))
-        for name in names
-        if name not in before or name not in after or before[name] != after[name]
-    ]
+    lines = []
+    for name in names:
+        now = audit_words.text(after.get(name))
+        if name not in before:
+            lines.append((audit_words.field(name), now))
+        elif name not in after or before[name] != after[name]:
+            lines.append((audit_words.field(name), f"{audit_words.text(before[name])} → {now}"))
     if not lines:
         return NOTHING
-    shown = format_html_join(mark_safe("<br>"), "{}: {} → {}", lines[:6])
+    shown = format_html_join(mark_safe("<br>"), "{}: {}", lines[:6])
     return shown if len(lines) <= 6 else format_html("{}<br>…", shown)
 
 

@@ -54,6 +54,7 @@ class PolicyAdmin(FactsAdmin):
     """The versions of the clearance policy."""
 
     heading = gettext_lazy("Policies")
+    add_label = gettext_lazy("New version")
     list_display = ("version", "state", "effective_at", "changes", "by_label", "reason", "published_at")
     list_display_links = ("version",)
     ordering = ("-number",)

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.kinds import KINDS, label_of
@@ -25,7 +26,7 @@ def column(name: str) -> Any:
 
 def label(name: str) -> str:
     """A setting in words."""
-    return str(column(name).verbose_name)
+    return capfirst(str(column(name).verbose_name))
 
 
 def shown(name: str, value: Any) -> str:

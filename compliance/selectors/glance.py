@@ -65,9 +65,9 @@ class Appeal:
 class Glance:
     """A program at an instant as one person sees it.
 
-    facts: None for a draft and a cleared program. run: the one that threatens it, also while its merchant has it
-    closed. told: notices with this person's receipts, oldest first. steps_left: of the set-up guide, for a draft.
-    decision: the one that cleared it.
+    facts: None for a draft and a cleared program, and before the platform is installed. run: the one that threatens
+    it, also while its merchant has it closed. told: notices with this person's receipts, oldest first. steps_left: of
+    the set-up guide, for a draft. decision: the one that cleared it.
     """
 
     at: dt.datetime
@@ -117,7 +117,10 @@ def look(*, program: Program, user_id: int | None, at: dt.datetime) -> Glance:
         return Glance(at=at, program=program, state=State.DRAFT, steps_left=setup_guide.left(guide))
     if program.status == ProgramStatus.CLEARED:
         return Glance(at=at, program=program, state=State.CLEARED, decision=clearing(program=program))
-    found = _facts(program, user_id, at)
+    known = ground()
+    if known is None:
+        return Glance(at=at, program=program, state=State(program.status))
+    found = _facts(program, user_id, at, known)
     found.state = standing.state_of(found.facts)
     return found
 
@@ -137,15 +140,16 @@ def clearing(*, program: Program) -> Decision | None:
     return rows.first()
 
 
-def ground() -> Ground:
-    """Every policy version and the periods that have had a run, in one query."""
+def ground() -> Ground | None:
+    """Every policy version and the periods that have had a run, in one query; None before the installation."""
     periods = ArraySubquery(RunRow.objects.order_by("period").values("period"))
     rows = list(PolicyRow.objects.annotate(done=periods).order_by("number"))
-    done = frozenset(rows[0].done) if rows else frozenset()
-    return Ground(history=PolicyHistory(row.version for row in rows), done=done)
+    if not rows:
+        return None
+    return Ground(history=PolicyHistory(row.version for row in rows), done=frozenset(rows[0].done))
 
 
-def _facts(program: Program, user_id: int | None, at: dt.datetime) -> Glance:
+def _facts(program: Program, user_id: int | None, at: dt.datetime, known: Ground) -> Glance:
     assert program.opened_at is not None and program.first_opened_at is not None  # a constraint of the table
     facts = Facts(
         merchant_id=program.pk,
@@ -154,7 +158,7 @@ def _facts(program: Program, user_id: int | None, at: dt.datetime) -> Glance:
         first_opened_at=program.first_opened_at,
         closed_at=program.closed_at,
         coverages=coverage.stored(merchant_id=program.pk),
-        ground=ground(),
+        ground=known,
         at=at,
     )
     found = Glance(at=at, program=program, state=State.OPEN, facts=facts)

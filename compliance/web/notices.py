@@ -10,14 +10,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
-from compliance.models import Receipt, ReceiptChannel
+from compliance.models import Receipt, ReceiptChannel, ReceiptEvent
 from compliance.selectors import notices as selectors
+from compliance.selectors.glance import Glance
 from compliance.selectors.notices import ChannelReceipts, NoticeReport
-from compliance.web import cards, words
+from compliance.services.notices import record_receipt
+from compliance.web import banner, cards, words
 from compliance.web.banner import glance_of
 from members.web import gates
 from members.web.request import StaffRequest
 
+LATEST = 5  # warnings before one run
 CHANNELS = {
     ReceiptChannel.INBOX: gettext_lazy("In-app inbox"),
     ReceiptChannel.BANNER: gettext_lazy("Banner"),
@@ -33,6 +36,8 @@ def notices(request: StaffRequest) -> HttpResponse:
     """The history, newest first; reachable in every state."""
     found = glance_of(request)
     assert found is not None  # a staff page has a merchant with its program
+    if request.method == "GET" and not banner.needs_final_notice(found):
+        note_opened(request, found)
     reports = selectors.history(merchant_id=request.merchant.pk)
     context = {
         "at": found.at,
@@ -50,6 +55,20 @@ def notices(request: StaffRequest) -> HttpResponse:
         "next_warning": cards.next_warning(found),
     }
     return render(request, "compliance/notices/page.html", context)
+
+
+def note_opened(request: StaffRequest, found: Glance) -> None:
+    """Opening the inbox shows the latest warnings: store that this person has seen them, once each."""
+    for each in found.told[-LATEST:]:
+        if not each.has("inbox", "seen") and not each.has("inbox", "acknowledged"):
+            record_receipt(
+                merchant_id=request.merchant.pk,
+                public_id=each.notice.public_id,
+                channel=ReceiptChannel.INBOX,
+                event=ReceiptEvent.SEEN,
+                user_id=request.user.pk,
+                at=found.at,
+            )
 
 
 def title(report: NoticeReport) -> str:

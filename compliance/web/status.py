@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from benefits.lib.kinds import label_of
 from benefits.web import words as benefit_words
-from compliance.lib.policy import PolicyVersion
+from compliance.lib.policy import PLATFORM_POLICY, PolicyVersion
 from compliance.lib.state import State
 from compliance.selectors import evidence, notices, policies
 from compliance.selectors import standing as standings
@@ -23,6 +23,7 @@ from compliance.services import life
 from compliance.web import cards, offers, words
 from compliance.web.banner import appeal_until, glance_of
 from compliance.web.notices import channel_rows
+from members.lib.refusals import Conflict
 from members.models import ProgramStatus
 from members.web import gates
 from members.web.request import StaffRequest
@@ -88,7 +89,10 @@ def _version(found: Glance, facts: Facts | None) -> PolicyVersion:
     """The policy version that the page explains."""
     if facts is not None:
         return facts.ground.history.at(facts.at)
-    return policies.current(at=found.at)
+    try:
+        return policies.current(at=found.at)
+    except Conflict:  # not installed yet: the policy that it will begin with
+        return PolicyVersion(number=1, effective_from=found.at, policy=PLATFORM_POLICY)
 
 
 def benefit_url(line: Line, request: StaffRequest) -> str:

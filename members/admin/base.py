@@ -89,6 +89,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()  # no order that would have to sort millions of rows
     view_on_site = False
+    add_label: Any = ""  # what the button that adds says
     heading: Any = ""  # what the list is called; its model's name unless said otherwise
 
     @property
@@ -98,7 +99,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """The list under its own name."""
-        named = {"title": self.name_of_list, "list_name": self.name_of_list}
+        named = {"title": self.name_of_list, "list_name": self.name_of_list, "add_label": self.add_label}
         return super().changelist_view(request, {**named, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:

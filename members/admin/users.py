@@ -63,6 +63,7 @@ class UserAdmin(FactsAdmin):
     """Everybody who signs in. Nobody is deleted: the audit logs name them."""
 
     heading = _("People")
+    add_label = _("New platform admin")
     list_display = ("email", "standing", "name", "last_login", "date_joined")
     list_filter = (Standing,)
     ordering = ("-id",)

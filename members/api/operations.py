@@ -91,6 +91,11 @@ class Operation(APIView):
         """Always JSON, whatever is asked for."""
         return None, "application/json"
 
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Answers are about people and change: nobody keeps them."""
+        response["Cache-Control"] = "no-store"
+        return super().finalize_response(request, response, *args, **kwargs)
+
     def _serve(self, request: Request, **path: str) -> HttpResponse:
         http: Any = request._request
         at = timezone.now()

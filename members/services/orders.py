@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
+from members.lib import bulk
 from members.lib.collection import no_collection
 from members.lib.posting import (
     OMITTED,
@@ -26,7 +28,7 @@ from members.lib.posting import (
     fold,
 )
 from members.lib.refusals import Invalid, NotFound, Refusal
-from members.models import Channel, Member, Merchant, Store
+from members.models import Channel, Member, Merchant, Order, Store
 from members.selectors import rules as rules_selector
 from members.services import posting, programs
 from members.services.audit import Actor
@@ -35,6 +37,7 @@ from members.services.member_lists import identify_many
 LONGEST_ORDER_ID = 128
 MOST_MINOR, MOST_PIECES = 10**15, 10**11  # of one line
 CHANNELS = frozenset(Channel.values)
+PART = 2_500  # items folded while the part before is written
 
 
 class LineIn(NamedTuple):
@@ -145,6 +148,8 @@ def refund_order(
 
 
 Item = tuple[dt.datetime, OrderIn | RefundIn]
+Live = tuple[int, dt.datetime, OrderIn | RefundIn]
+"""(place among the items, arrival, item)."""
 
 
 @transaction.atomic
@@ -172,10 +177,42 @@ def _work(merchant_id: int, items: Sequence[Item]) -> Batch:
     desk.check()
     desk.resolve()
     desk.load(first)
-    desk.fold()
-    posting.write(merchant_id=merchant_id, changes=desk.changes, buyers=desk.buyers)
+    if len(items) > 2 * PART:
+        _in_parts(merchant_id, desk)
+    else:
+        desk.fold(desk.live())
+        posting.write(merchant_id=merchant_id, changes=desk.changes, buyers=desk.buyers)
     desk.report()
     return batch
+
+
+def _in_parts(merchant_id: int, desk: _Desk) -> None:
+    """Fold part by part, each while the database writes the one before; the parts follow each other in order.
+
+    The folding thread touches no database and the rows of a part are made before the next is folded, so writing
+    sees none of what comes after it.
+    """
+    live = desk.live()
+    parts = [live[begin : begin + PART] for begin in range(0, len(live), PART)]
+    ids = iter(bulk.next_ids(Order, sum(isinstance(item, OrderIn) for _place, _at, item in live)))
+
+    def folded(part: list[Live]) -> posting.Prepared:
+        desk.changes = Changes()
+        desk.fold(part)
+        for order in desk.changes.new_orders:
+            order.id = next(ids)
+        return posting.prepare(desk.changes, desk.buyers)
+
+    posting.check_references_at_once()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        ahead = [pool.submit(folded, part) for part in parts[:1]]
+        for following in [*parts[1:], None]:
+            if not ahead:
+                break
+            ready = ahead.pop().result()
+            if following is not None:
+                ahead.append(pool.submit(folded, following))
+            posting.write_rows(merchant_id=merchant_id, ready=ready)
 
 
 class _Desk:
@@ -194,7 +231,7 @@ class _Desk:
         """Item `place` is refused."""
         self.batch.outcomes[place] = Outcome("refused", refusal=refusal)
 
-    def live(self) -> list[tuple[int, dt.datetime, OrderIn | RefundIn]]:
+    def live(self) -> list[Live]:
         """The items not refused yet, with their places."""
         return [
             (place, at, item)
@@ -276,9 +313,9 @@ class _Desk:
             for key in state.orders:
                 self.owner[key] = member_id
 
-    def fold(self) -> None:
+    def fold(self, items: Sequence[Live]) -> None:
         """Each item through the fold of its member, in the order given."""
-        for place, at, item in self.live():
+        for place, at, item in items:
             member_id = self._concerned(item)
             state = self.states[member_id]
             event: Event

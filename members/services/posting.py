@@ -9,8 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
@@ -46,6 +47,11 @@ from members.models import (
     TierValidity,
 )
 from members.models import Refund as RefundRow
+
+
+Row = tuple[Any, ...]
+Buyers = Mapping[OrderKey, tuple[int | None, int | None]]
+"""(identity id, store id) by order."""
 
 
 def member_chunks(*, merchant_id: int, size: int) -> Iterator[list[int]]:
@@ -146,15 +152,15 @@ class _Loader:
         """Standing, validities, account, lots and days."""
         wanted = sorted(ids)
         base = self.rules.tiers.base.id
-        held = dict(
-            (row[0], row[1:])
+        held = {
+            row[0]: row[1:]
             for row in self.rows(
                 "select m.id, s.tier_id, coalesce(s.since, m.joined_at) from members_member m left join "
                 "members_tierstanding s on s.merchant_id = m.merchant_id and s.member_id = m.id "
                 "where m.merchant_id = %s and m.id = any(%s)",
                 [self.merchant_id, wanted],
             )
-        )
+        }
         states: dict[int | None, MemberState] = {
             member_id: MemberState(
                 member_id=member_id, standing=PureStanding(tier_id=tier or base, since=since)
@@ -283,12 +289,52 @@ class _Loader:
             order.refunds[refund] = Refund(order.key, refund, at, is_whole, pairs)
 
 
-def write(
-    *,
-    merchant_id: int,
-    changes: Changes,
-    buyers: dict[OrderKey, tuple[int | None, int | None]] | None = None,
-) -> None:
+@dataclass(slots=True)
+class Prepared:
+    """The rows to write for what folds changed, made at once: the states behind them may move on meanwhile."""
+
+    new_orders: list[Row]
+    new_lines: list[Row]
+    changed_orders: list[Row]
+    changed_lines: list[Row]
+    line_counts: list[int]  # of the changed orders
+    revisions: list[Row]
+    refunds: list[Row]
+    entries: list[Row]
+    new_lots: list[Row]
+    changed_lots: list[Row]
+    daily: list[Row]
+    accounts: list[Row]
+    standings: list[Row]
+    validities: list[Row]
+    moves: list[Row]
+
+
+def prepare(changes: Changes, buyers: Buyers) -> Prepared:
+    """The rows of some changes whose new orders have their ids. Pure."""
+    changed = list(changes.order_rows(new=False))
+    return Prepared(
+        new_orders=[
+            (*row, *buyers.get((row[1], row[2]), (None, None))) for row in changes.order_rows(new=True)
+        ],
+        new_lines=list(changes.line_rows(new=True)),
+        changed_orders=changed,
+        changed_lines=list(changes.line_rows(new=False)) if changed else [],
+        line_counts=[len(changes.orders[row[1], row[2]].lines) for row in changed],
+        revisions=list(_revision_rows(changes)),
+        refunds=list(_refund_rows(changes)),
+        entries=list(changes.entry_rows()),
+        new_lots=list(changes.new_lot_rows()),
+        changed_lots=list(changes.changed_lot_rows()),
+        daily=list(changes.daily_rows()),
+        accounts=list(changes.account_rows()),
+        standings=list(changes.standing_rows()),
+        validities=list(changes.validity_rows()),
+        moves=list(changes.move_rows()),
+    )
+
+
+def write(*, merchant_id: int, changes: Changes, buyers: Buyers | None = None) -> None:
     """Write what folds changed. `buyers` gives (identity id, store id) of new orders. domain.md 4 to 6."""
     if not changes:
         return
@@ -296,17 +342,26 @@ def write(
         changes.new_orders, bulk.next_ids(Order, len(changes.new_orders)), strict=True
     ):
         order.id = order_id
-    _write_orders(merchant_id, changes, buyers or {})
-    bulk.insert(PointsEntry, merchant_id, rows.ENTRY_COLUMNS, changes.entry_rows())
-    bulk.insert(PointsLot, merchant_id, rows.LOT_COLUMNS, changes.new_lot_rows())
-    bulk.update(PointsLot, merchant_id, ["member_id", "number"], ["remaining"], changes.changed_lot_rows())
-    bulk.add(DailyTotal, merchant_id, ["member_id", "day"], rows.DAILY_COLUMNS[2:], changes.daily_rows())
-    bulk.update(PointsAccount, merchant_id, ["member_id"], rows.ACCOUNT_COLUMNS[1:], changes.account_rows())
-    _upsert(TierStanding, merchant_id, rows.STANDING_COLUMNS, changes.standing_rows(), ["member_id"])
-    _upsert(
-        TierValidity, merchant_id, rows.VALIDITY_COLUMNS, changes.validity_rows(), ["member_id", "tier_id"]
-    )
-    bulk.insert(TierMove, merchant_id, rows.MOVE_COLUMNS, changes.move_rows())
+    write_rows(merchant_id=merchant_id, ready=prepare(changes, buyers or {}))
+
+
+def write_rows(*, merchant_id: int, ready: Prepared) -> None:
+    """Write prepared rows, what is referred to before what refers to it."""
+    _write_orders(merchant_id, ready)
+    bulk.insert(PointsEntry, merchant_id, rows.ENTRY_COLUMNS, ready.entries)
+    bulk.insert(PointsLot, merchant_id, rows.LOT_COLUMNS, ready.new_lots)
+    bulk.update(PointsLot, merchant_id, ["member_id", "number"], ["remaining"], ready.changed_lots)
+    bulk.add(DailyTotal, merchant_id, ["member_id", "day"], rows.DAILY_COLUMNS[2:], ready.daily)
+    bulk.update(PointsAccount, merchant_id, ["member_id"], rows.ACCOUNT_COLUMNS[1:], ready.accounts)
+    _upsert(TierStanding, merchant_id, rows.STANDING_COLUMNS, ready.standings, ["member_id"])
+    _upsert(TierValidity, merchant_id, rows.VALIDITY_COLUMNS, ready.validities, ["member_id", "tier_id"])
+    bulk.insert(TierMove, merchant_id, rows.MOVE_COLUMNS, ready.moves)
+
+
+def check_references_at_once() -> None:
+    """Have references checked with each statement, for the rest of the transaction: quicker for many rows."""
+    with connection.cursor() as cursor:
+        cursor.execute("set constraints all immediate")
 
 
 def _upsert(model: Any, merchant_id: int, columns: Sequence[str], values: Any, keys: Sequence[str]) -> None:
@@ -315,39 +370,32 @@ def _upsert(model: Any, merchant_id: int, columns: Sequence[str], values: Any, k
     bulk.insert(model, merchant_id, columns, values, tail=tail)
 
 
-def _write_orders(
-    merchant_id: int, changes: Changes, buyers: dict[OrderKey, tuple[int | None, int | None]]
-) -> None:
-    columns = (*rows.ORDER_COLUMNS, "identity_id", "store_id")
-    fresh = ((*row, *buyers.get((row[1], row[2]), (None, None))) for row in changes.order_rows(new=True))
-    bulk.insert(Order, merchant_id, columns, fresh)
-    bulk.insert(OrderLine, merchant_id, rows.LINE_COLUMNS, changes.line_rows(new=True))
-    changed = [row for row in changes.order_rows(new=False)]
-    if changed:
-        bulk.update(Order, merchant_id, ["id"], rows.ORDER_COLUMNS[1:], changed)
-        ids = [row[0] for row in changed]
-        _upsert(
-            OrderLine, merchant_id, rows.LINE_COLUMNS, changes.line_rows(new=False), ["order_id", "number"]
-        )
+def _write_orders(merchant_id: int, ready: Prepared) -> None:
+    bulk.insert(Order, merchant_id, (*rows.ORDER_COLUMNS, "identity_id", "store_id"), ready.new_orders)
+    bulk.insert(OrderLine, merchant_id, rows.LINE_COLUMNS, ready.new_lines)
+    if ready.changed_orders:
+        bulk.update(Order, merchant_id, ["id"], rows.ORDER_COLUMNS[1:], ready.changed_orders)
+        _upsert(OrderLine, merchant_id, rows.LINE_COLUMNS, ready.changed_lines, ["order_id", "number"])
         with connection.cursor() as cursor:  # an order sent again with fewer lines
             cursor.execute(
                 "delete from members_orderline l using unnest(%s::bigint[], %s::int[]) as o (id, lines) "
                 "where l.merchant_id = %s and l.order_id = o.id and l.number > o.lines",
-                [ids, [len(changes.orders[row[1], row[2]].lines) for row in changed], merchant_id],
+                [[row[0] for row in ready.changed_orders], ready.line_counts, merchant_id],
             )
-    bulk.insert(OrderRevision, merchant_id, REVISION_COLUMNS, _revision_rows(changes))
-    amounts = (
-        (
-            changes.orders[r.order].id,
-            r.refund,
-            r.at,
-            r.is_whole,
-            sum(minor for _, minor in r.lines),
-            [*map(list, r.lines)],
+    bulk.insert(OrderRevision, merchant_id, REVISION_COLUMNS, ready.revisions)
+    bulk.insert(RefundRow, merchant_id, (*rows.REFUND_COLUMNS, "lines"), ready.refunds)
+
+
+def _refund_rows(changes: Changes) -> Iterator[Row]:
+    for refund in changes.refunds:
+        yield (
+            changes.orders[refund.order].id,
+            refund.refund,
+            refund.at,
+            refund.is_whole,
+            sum(minor for _number, minor in refund.lines),
+            [*map(list, refund.lines)],
         )
-        for r in changes.refunds
-    )
-    bulk.insert(RefundRow, merchant_id, (*rows.REFUND_COLUMNS, "lines"), amounts)
 
 
 REVISION_COLUMNS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from contextlib import ExitStack
 from urllib.parse import urlencode
@@ -18,7 +19,7 @@ from psycopg_pool import PoolTimeout
 
 from members.lib import tenant as tenancy
 from members.selectors import access
-from members.services.health import readiness
+from members.services.health import metrics, readiness
 from members.web import gates
 from members.web.menu import GROUPS
 
@@ -38,7 +39,22 @@ class HealthMiddleware:
         if request.path == "/readyz":
             checks = readiness()
             return JsonResponse(checks, status=200 if all(v == "ok" for v in checks.values()) else 503)
+        if request.path == "/metrics":
+            return numbers(request)
         return self.get_response(request)
+
+
+def numbers(request: HttpRequest) -> HttpResponse:
+    """/metrics: for a collector on this machine, or one that knows METRICS_TOKEN; 404 to everyone else."""
+    token = settings.METRICS_TOKEN
+    if token:
+        admitted = hmac.compare_digest(request.headers.get("Authorization", ""), f"Bearer {token}")
+    else:
+        is_local = request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1")
+        admitted = is_local and "HTTP_X_FORWARDED_FOR" not in request.META
+    if not admitted:
+        return HttpResponse(status=404)
+    return HttpResponse(metrics(), content_type="text/plain; version=0.0.4")
 
 
 class RequestTransactionMiddleware:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -32,14 +33,19 @@ class Finding:
 
 
 def send(client: ScopedClient, method: str, path: str, body: Mapping[str, Any]) -> Any:
-    """One request; a form for pages, JSON for the API, a query for what has no body."""
-    if path.startswith("/api/"):
-        if method == "GET":
-            return client.get(path, body)
-        return client.generic(method, path, json.dumps(dict(body)), content_type="application/json")
-    if method in ("GET", "POST"):
-        return getattr(client, method.lower())(path, body)
-    return client.generic(method, path, "", content_type="application/x-www-form-urlencoded")
+    """One request; a form for pages, JSON for the API, a query for what has no body.
+
+    The browser forgets what it was told to keep, as the database does: signing out does not last.
+    """
+    cookies = copy.deepcopy(client.cookies)
+    try:
+        if path.startswith("/api/") and method != "GET":
+            return client.generic(method, path, json.dumps(dict(body)), content_type="application/json")
+        if method in ("GET", "POST"):
+            return getattr(client, method.lower())(path, body)
+        return client.generic(method, path, "", content_type="application/x-www-form-urlencoded")
+    finally:
+        client.cookies = cookies
 
 
 def text_of(response: HttpResponse) -> str:

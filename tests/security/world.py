@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from allauth.mfa.totp.internal.auth import TOTP
 from django.apps import apps
 from django.db import connection, models, transaction
 
@@ -23,6 +25,7 @@ from tests.conftest import ScopedClient
 from tests.factories import shops
 
 ROLES = tuple(Role.values)
+TRUSTED = "admin with TOTP"  # sees every shop: walks only what is said about the platform itself
 MARK = "Zanzibar"  # in every name of the other shop
 TAIL = 7730
 
@@ -177,6 +180,7 @@ def visitors(ours: Shop, other: Merchant, people: dict[str, User]) -> dict[str, 
     for role, user in people.items():
         found[role] = browser(user, merchant_id=other.pk)
     found["admin without TOTP"] = browser(shops.person("admin@platform.example", is_admin=True))
+    found[TRUSTED] = trusted_admin(shops.person("trusted@platform.example", is_admin=True))
     at = shops.now()
     with tenancy.tenant(ours.merchant.pk), transaction.atomic():
         made = {"merchant_id": ours.merchant.pk, "actor": shops.JOB, "at": at}
@@ -191,6 +195,19 @@ def visitors(ours: Shop, other: Merchant, people: dict[str, User]) -> dict[str, 
             raise_request_exception=False, headers={"authorization": f"Bearer {secret}"}
         )
     return found
+
+
+def trusted_admin(user: User) -> ScopedClient:
+    """The browser of a platform admin who has shown a code of an authenticator app."""
+    with tenancy.visitor(), transaction.atomic():
+        TOTP.activate(user, "JBSWY3DPEHPK3PXP")
+    client = browser(user)
+    with tenancy.visitor(), transaction.atomic():
+        session = client.session
+        shown = {"method": "mfa", "at": time.time(), "type": "totp"}
+        session["account_authentication_methods"] = [shown]
+        session.save()
+    return client
 
 
 def browser(user: User | None = None, *, merchant_id: int | None = None) -> ScopedClient:
@@ -208,7 +225,8 @@ def browser(user: User | None = None, *, merchant_id: int | None = None) -> Scop
 
 def markers(other: Shop) -> tuple[str, ...]:
     """What only the other shop's data says: names, phones whole and masked, and ids nobody ever named."""
-    phones = [f"1391234{TAIL + n}" for n in (1, 2, 3)] + [f"139****{TAIL + n}" for n in (1, 2, 3)]
+    tails = [str(TAIL + number) for number in (2, 3)]  # the first one's is what gets asked for
+    phones = [f"{begin}{tail}" for begin in ("1391234", "139****") for tail in tails]
     return (MARK, *phones, *other.spare.values())
 
 

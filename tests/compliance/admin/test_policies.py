@@ -43,7 +43,7 @@ def test_checking_shows_what_would_change_and_publishes_nothing(admin_client, pl
     response = admin_client.post(URL, filled(window_days="30", check="1"))
     page = response.content.decode()
 
-    assert response.status_code == 200 and "The next run, foreseen" in page and "window (days)" in page
+    assert response.status_code == 200 and "The next run, foreseen" in page and "Window (days)" in page
     assert versions() == [1]
 
 
@@ -159,7 +159,7 @@ def test_versions_are_listed_with_what_each_changed(admin_client, platform):
     page = admin_client.get("/platform/compliance/policy/").content.decode()
     shown = admin_client.get("/platform/compliance/policy/2/change/").content.decode()
 
-    assert "window (days): 90 → 60" in page and "The first version" in page
+    assert "Window (days): 90 → 60" in page and "The first version" in page
     assert "in the 60 days before" in shown
 
 

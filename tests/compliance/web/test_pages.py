@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.compliance.web.conftest import old, staff
+from tests.compliance.web.conftest import Shop, old, staff
 
 PAGES = ("/", "/compliance/", "/compliance/evidence/", "/compliance/notices/", "/compliance/evidence.csv")
 AT_RISK = "2026-06-08 10:20"
@@ -83,6 +83,14 @@ def test_every_role_reads_home_and_status(client, shop, clock, role):
     assert ("Member GMV share" in text(client, "/")) is may_read
 
 
+def test_an_open_program_has_pages_before_the_platform_is_installed(owner, cast, clock):
+    Shop(cast.shop).open("2025-08-01 10:00")
+    clock(AT_RISK)
+
+    for path in PAGES:
+        assert owner.get(path).status_code == 200, path
+
+
 def test_a_visitor_is_asked_to_sign_in(client, shop):
     for path in PAGES:
         assert client.get(path)["Location"].startswith("/accounts/login/"), path
@@ -149,6 +157,17 @@ class TestStatus:
         assert "In-app inbox" in html and "30 days before the run of" in html
         assert "Owner seen <time" in html
         assert 'Next: <time datetime="2026-06-16">2026-06-16</time> (14 days before)' in html
+
+    def test_opening_the_notices_is_seeing_the_inbox(self, owner, shop, clock):
+        old(shop)
+        shop.assess("2026-05-31")
+        clock("2026-05-31 09:12")
+
+        for _ in range(2):
+            html = text(owner, "/compliance/notices/")
+
+        assert "Warning 30 days before the run of 2026-06-30" in html
+        assert ("Owner", "inbox", "seen") in shop.receipts()
 
     def test_evidence_as_a_file(self, owner, shop, clock):
         old(shop)

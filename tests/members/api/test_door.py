@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from members.api.auth import KeyThrottle
+from members.api.problems import handle
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
 from members.models import ApiKey, Member
@@ -222,3 +223,15 @@ def test_a_closed_program_is_read_and_not_written(system):
     assert system.get(f"/members/{member.public_id}/points").status_code == 200
     problem(system.post("/members", {"channel": "web", "external_id": "u2"}), 409, "program-not-open")
     problem(system.post("/benefits", {"kind": "coupon"}), 409, "program-not-open")
+
+
+def test_a_database_that_gives_up_is_told_as_something_to_try_again(db):
+    answer = handle(OperationalError("deadlock detected"), {})
+
+    assert answer.status_code == 503 and answer["Retry-After"] == "2"
+    assert b"deadlock" not in answer.content
+
+
+def test_nobody_keeps_answers(system):
+    assert system.get("/program")["Cache-Control"] == "no-store"
+    assert system.get("/members/nobody")["Cache-Control"] == "no-store"
