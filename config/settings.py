@@ -51,7 +51,6 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "rest_framework",
     "drf_spectacular",
-    "drf_spectacular_sidecar",
     "django_filters",
     "django_htmx",
     "template_partials",
@@ -278,7 +277,7 @@ SPECTACULAR_SETTINGS = {
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 
-# --- Cache: one per process is enough for rate limits on a laptop; the broker's server where there is one ---------------
+# --- Cache: one per process is enough for rate limits on a laptop; the broker's server where there is one -------------
 CACHE_URL = env.text("CACHE_URL", "")
 CACHES: dict[str, dict[str, Any]] = {
     "default": (
@@ -313,7 +312,7 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "in
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
-# --- Personal data: the newest key encrypts, older ones still decrypt ---------------------------------------------------
+# --- Personal data: the newest key encrypts, older ones still decrypt -------------------------------------------------
 PII_KEYS = [key.strip() for key in secret("pii-key", "PII_KEYS", DATA_DIR).split(",")]
 PII_INDEX_KEY = secret("pii-index-key", "PII_INDEX_KEY", DATA_DIR)
 

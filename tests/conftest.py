@@ -21,7 +21,7 @@ NOON = dt.datetime(2024, 5, 15, 12, 0, tzinfo=SHANGHAI)
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(worker_id: str) -> Iterator[None]:
+def django_db_modify_db_settings(worker_id: str) -> None:
     """Both aliases point to this worker's own database."""
     suffix = "" if worker_id == "master" else f"_{worker_id}"
     name = f"test_liushui{suffix}_{os.getpid()}"
@@ -29,7 +29,6 @@ def django_db_modify_db_settings(worker_id: str) -> Iterator[None]:
         connections[alias].close()
         connections.settings[alias]["NAME"] = name
         connections[alias].settings_dict["NAME"] = name
-    yield
 
 
 @pytest.fixture(scope="session")

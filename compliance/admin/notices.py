@@ -9,11 +9,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from compliance.models import Notice, Receipt, ReceiptChannel, ReceiptEvent, Run
+from compliance.models import Notice, Receipt, ReceiptChannel, ReceiptEvent
 from compliance.selectors import policies, workbench
 from members.admin.base import (
     NOTHING,
@@ -29,19 +28,17 @@ from members.admin.base import (
 )
 from members.models import Program
 
-RUNS = 6
+RUNS = 12
 
 
 class ForRun(admin.SimpleListFilter):
-    """The runs at hand: those to come and the last ones."""
+    """The newest runs that warnings were sent for."""
 
     title = gettext_lazy("for the run of")
     parameter_name = "for_run_on__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
-        coming = [run.on for run in workbench.coming_runs(policies.history(), timezone.now(), 2)]
-        past = list(Run.objects.order_by("-at").values_list("run_on", flat=True)[:RUNS])
-        return [(on.isoformat(), on.isoformat()) for on in sorted({*coming, *past}, reverse=True)]
+        return [(on.isoformat(), on.isoformat()) for on in workbench.notice_days(RUNS)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()

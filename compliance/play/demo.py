@@ -82,7 +82,7 @@ def shops(days: Calendar) -> list[Shop]:
     """One shop per state that can be told without an appeal."""
     today, ago = days.today, lambda n: days.today - dt.timedelta(days=n)
     start = ago(MONTHS_OF_HISTORY - 5)
-    draw = {
+    draw: Line = {
         "at": at(ago(40), "08:45"),
         "do": "benefit.publish",
         "benefit": words.DRAW,
@@ -91,7 +91,7 @@ def shops(days: Calendar) -> list[Shop]:
         "to": None,
         "settings": {"prizes": [{"name": words.PRIZE, "count": 20, "value_minor": 16_800}]},
     }
-    price = {
+    price: Line = {
         "at": at(ago(300), "08:40"),
         "do": "benefit.publish",
         "benefit": words.MEMBER_PRICE,
@@ -124,7 +124,7 @@ def script(now: dt.datetime) -> list[Line]:
     """The whole history up to `now`, in order of time."""
     days = Calendar.around(now.astimezone(PLATFORM_ZONE).date())
     begin = days.today - dt.timedelta(days=MONTHS_OF_HISTORY)
-    told = [
+    told: list[Line] = [
         {"at": at(begin, "00:00"), "do": "policy.set", "min_cover_days": 7, "max_lead_days": 30},
         {
             "at": at(days.last_run + dt.timedelta(days=1), "00:30"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from benefits.services import audiences
 from compliance.play.arguments import Arguments, BadLine, Handles
 from compliance.selectors import decisions, standing
 from members.lib import tenant as tenancy
@@ -28,6 +29,7 @@ def show(handles: Handles, at: dt.datetime, arguments: Arguments) -> dict[str, A
         with tenancy.tenant(merchant_id):
             if what == "decisions":
                 return head | {"decisions": decisions.show(merchant_id=merchant_id)}
+            audiences.observe(merchant_id=merchant_id, at=at)
             facts = standing.show(merchant_id=merchant_id, at=at)
         names = {made: name for (shop, name), made in handles.benefits.items() if shop == merchant}
         facts["qualifying"] = [names.get(made, str(made)) for made in facts["qualifying"]]

@@ -39,6 +39,7 @@ class Line:
     last: dt.date | None
     reason: str
     counted: Spans
+    configured: tuple[dt.datetime, ...] = ()
 
     @property
     def counts(self) -> bool:
@@ -92,6 +93,11 @@ def _line(
         last=max(days, default=None),
         reason=_reason(row, within, policy, at, bool(days)),
         counted=counted if policy.counts(row.kind) else (),
+        configured=tuple(
+            each.at
+            for each in own.configured
+            if policy.counts(row.kind) and each.at <= at and strips.configuration_counts(each, policy)
+        ),
     )
 
 

@@ -15,7 +15,6 @@ from compliance.lib.runs import Run
 
 LAST = 2**62  # above every merchant's id
 
-# "offset 0" keeps each flag from being worked out again wherever it is read.
 _FACTS = """
 select s.merchant_id, s.opened_at, s.episode_began_at, s.danger_at, s.safe_again_at, s.uncovered_since,
     s.exempt_until, s.appeal_filed_at, s.protected_until, s.warned_at, s.last_warned_at, s.first_opened_on,
@@ -29,7 +28,6 @@ where s.merchant_id between %(first_id)s and %(last_id)s
     and p.merchant_id between %(first_id)s and %(last_id)s
     and s.opened_at < %(at)s and p.opened_at < %(at)s and p.status in ('open', 'closed')
     and s.merchant_id <> all(%(cleared_then)s::bigint[])
-offset 0
 """
 _JUDGED = f"""
 select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncovered_since,
@@ -51,13 +49,18 @@ select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncov
         else 'uncovered'
     end as reason
 from ({_FACTS}) facts
-offset 0
 """
 # An open program has every reason; one that its merchant closed is decided only when it is to be cleared.
 JUDGED = f"select * from ({_JUDGED}) judged where not was_closed or reason = 'uncovered'"
 OUTCOME = """case reason when 'uncovered' then 'cleared' when 'notice_too_short' then 'deferred'
     when 'too_young' then 'kept' when 'covered' then 'kept' else 'held' end"""
 
+# What a run did decide, in the columns of `JUDGED`.
+_DECIDED = """
+select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncovered_since, exempt_until,
+    appeal_filed_at, protected_until, notice_at, last_warned_at, first_opened_on, was_closed, reason
+from compliance_decision where run_id = %(run)s
+"""
 
 # Closures that covered the run's instant and have ended since: only a run that is late meets any.
 ENDED_SINCE = """
@@ -97,11 +100,20 @@ def foreseen(run: Run) -> dict[str, int]:
 
 def digest(run: Run) -> str:
     """A hash of every decision with its evidence, whatever the order in which they are read."""
+    return _digest(JUDGED, values(run))
+
+
+def digest_decided(*, run_id: int) -> str:
+    """The same hash of what a run did decide: equal to its preview's when everything came as foreseen."""
+    return _digest(_DECIDED, {"run": run_id})
+
+
+def _digest(rows: str, parameters: dict[str, Any]) -> str:
     with connection.cursor() as cursor:
         cursor.execute(
             "select count(*), bit_xor(hashtextextended(judged::text, 1)), "
-            f"sum(hashtextextended(judged::text, 2)::numeric) from ({JUDGED}) judged",
-            values(run),
+            f"sum(hashtextextended(judged::text, 2)::numeric) from ({rows}) judged",
+            parameters,
         )
         return _fold(cursor.fetchone())
 

@@ -10,21 +10,21 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypedDict
 
-from benefits.lib.spans import Span, Spans, clip
+from benefits.lib.spans import Span, clip
 from benefits.models import Benefit
-from benefits.selectors import coverage
-from benefits.selectors.coverage import BenefitStretches
 from compliance.lib import danger, runs
 from compliance.lib.calendar import platform_date
-from compliance.lib.policy import CountingBasis, Policy, PolicyVersion
+from compliance.lib.policy import Policy, PolicyVersion
 from compliance.lib.runs import Run
 from compliance.lib.state import State, Status, uncovered_days
 from compliance.models import Decision, Notice, Receipt, ReceiptChannel
 from compliance.models import Run as RunRow
 from compliance.selectors import decisions, policies, standing
+from compliance.selectors import evidence as judged
 from compliance.selectors.facts import Facts
 
 DAY = dt.timedelta(days=1)
+REASONS = {slug: slug for slug in ("kind", "stock", "audience", "worth", "short")} | {"scheduled": "later"}
 APPEAL_DAYS = 20  # a decision can be appealed while it is at most so old (domain.md 3, Appeal)
 
 
@@ -203,39 +203,25 @@ def page(*, merchant_id: int, at: dt.datetime, ahead_days: int = 0, next_runs: i
 def evidence(
     *, merchant_id: int, at: dt.datetime, policy: Policy, until: dt.datetime | None = None
 ) -> list[EvidenceRow]:
-    """Each benefit of the window before `at` with what counted of it and why the rest did not."""
-    end = until or at
-    found = coverage.stretches(merchant_id=merchant_id, start=at - policy.window, end=max(end, at + DAY / 24))
-    return [_evidence(each, policy, at, end) for each in found]
+    """Each benefit of the window before `at` with what counted of it and why the rest did not; none for a draft."""
+    found = standing.find(merchant_id=merchant_id, at=at)
+    if found is None:
+        return []
+    lines = judged.lines(facts=found, at=at, until=platform_date(until or at))
+    return [_evidence(line, at - policy.window) for line in lines]
 
 
-def _evidence(each: BenefitStretches, policy: Policy, at: dt.datetime, end: dt.datetime) -> EvidenceRow:
-    counts = policy.counts(each.kind) and policy.counting_basis is not CountingBasis.CONFIGURED
-    past = clip(each.in_force, Span(None, at + dt.timedelta(microseconds=1)))
-    shown = clip(each.in_force, Span(None, end))
-    configured = [row.at for row in each.configured if row.at <= at and policy.counts(each.kind)]
-    if policy.counting_basis is CountingBasis.IN_FORCE:
-        configured = []
-    reason = _reason(each, policy, past, configured)
+def _evidence(line: judged.Line, start: dt.datetime) -> EvidenceRow:
+    shown = [span for span in line.stretches if span.end is None or span.end > start]
     return EvidenceRow(
-        benefit=each.benefit,
-        kind=each.kind,
-        counted=reason == "counted",
-        reason=reason,
-        days=len(_days_of(past, at)) if counts else 0,
-        spans=[_as_days(span, counts) for span in shown],
-        configured=configured,
+        benefit=line.benefit,
+        kind=line.kind,
+        counted=line.counts,
+        reason="counted" if line.counts else REASONS.get(line.reason, "before"),
+        days=line.days,
+        spans=[_as_days(span, bool(clip(line.counted, span))) for span in shown],
+        configured=list(line.configured),
     )
-
-
-def _reason(each: BenefitStretches, policy: Policy, past: Spans, configured: list[dt.datetime]) -> str:
-    if not policy.counts(each.kind):
-        return "kind"
-    if configured or (past and policy.counting_basis is not CountingBasis.CONFIGURED):
-        return "counted"
-    if each.paper:
-        return each.paper[0]
-    return "later" if each.in_force else "before"
 
 
 def _as_days(span: Span, counted: bool) -> tuple[dt.date, dt.date | None, bool]:
@@ -243,15 +229,6 @@ def _as_days(span: Span, counted: bool) -> tuple[dt.date, dt.date | None, bool]:
     if span.end is None:
         return first, None, counted
     return first, platform_date(span.end - dt.timedelta(microseconds=1)) + DAY, counted
-
-
-def _days_of(spans: Spans, at: dt.datetime) -> set[dt.date]:
-    days: set[dt.date] = set()
-    for span in spans:
-        first, after, _counted = _as_days(span, True)
-        last = platform_date(at) if after is None else after - DAY
-        days.update(first + n * DAY for n in range((last - first).days + 1))
-    return days
 
 
 def strip(rows: list[EvidenceRow], window: Span, at: dt.datetime) -> list[DayRow]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from compliance.lib import runs as rule
@@ -74,6 +75,26 @@ def find(*, at: dt.datetime, next_runs: int = 4, acts: int = 8) -> Workbench:
         threatened=_count(threatened_between(runs[0].on, runs[0].on)) if runs else 0,
         acts=list(PlatformAuditRow.objects.order_by("-at", "-id")[:acts]),
     )
+
+
+# The newest days that notices were sent for: a walk along the index instead of a look at every notice.
+NOTICE_DAYS = """
+with recursive found (day) as (
+    (select for_run_on from compliance_notice order by for_run_on desc limit 1)
+    union all
+    select (select n.for_run_on from compliance_notice n where n.for_run_on < found.day
+        order by n.for_run_on desc limit 1)
+    from found where found.day is not null
+)
+select day from found where day is not null limit %s
+"""
+
+
+def notice_days(most: int) -> list[dt.date]:
+    """The newest run days that notices were sent for."""
+    with connection.cursor() as cursor:
+        cursor.execute(NOTICE_DAYS, [most])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def threatened_between(first: dt.date, last: dt.date) -> QuerySet[Standing]:

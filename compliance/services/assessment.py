@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from benefits.services import audiences
 from compliance.lib.calendar import platform_date
 from compliance.selectors import policies, standing
 from compliance.services import notices
@@ -24,6 +25,7 @@ def assess(*, at: dt.datetime, delivered_at: dt.datetime | None = None) -> dict[
     delivered_at: the present instant when the job is made up later than it was due; notice counts from then.
     Returns {"refreshed", "warnings_sent", "states": {state: programs}}.
     """
+    audiences.observe_everywhere(at=at)
     refreshed = refresh_due(at=at)
     with transaction.atomic():
         history = policies.history()

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
+from benefits.services import audiences
 from compliance.lib import runs as rule
 from compliance.lib.calendar import platform_date
 from compliance.lib.policy import Policy
@@ -150,6 +151,7 @@ def run_due(*, at: dt.datetime) -> dict[str, Any]:
     run = scheduled(at=at)
     if run is None:
         return {}
+    audiences.observe_everywhere(at=at)
     row, _made = plan(run=run)
     if row.state == RunState.RUNNING:
         drain(run_id=row.pk, at=at)
@@ -161,7 +163,10 @@ def run_due(*, at: dt.datetime) -> dict[str, Any]:
 def plan_due(*, at: dt.datetime) -> RunRow | None:
     """Plan the run due at exactly `at`; drain tasks are sent for it. None when none is due."""
     run = scheduled(at=at)
-    return None if run is None else plan(run=run)[0]
+    if run is None:
+        return None
+    audiences.observe_everywhere(at=at)
+    return plan(run=run)[0]
 
 
 def run_now(*, at: dt.datetime, actor: Actor) -> RunRow:

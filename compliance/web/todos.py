@@ -16,6 +16,7 @@ from compliance.lib.runs import coming_runs
 from compliance.lib.state import State
 from compliance.selectors.evidence import Line
 from compliance.selectors.glance import Glance
+from compliance.services import life
 from compliance.web import banner, cards
 from members.models import ProgramStatus
 from members.selectors import members
@@ -34,7 +35,7 @@ def steps(role: str, found: Glance, lines: Sequence[Line]) -> dict[str, Any]:
 def todos(role: str, found: Glance, lines: Sequence[Line]) -> list[Todo]:
     """The next steps that this role may take; `lines` is the evidence of the program."""
     if found.state is State.CLEARED:
-        return [_closing()]
+        return [*_reopening(role, found), _closing()]
     if found.facts is None or found.program.status != ProgramStatus.OPEN or role not in gates.WRITERS:
         return []
     return [*_cover(found), *_paper(lines), *_members(found)]
@@ -44,9 +45,16 @@ def _todo(title: str, text: str, url: str, label: str, level: str = "") -> Todo:
     return {"title": title, "text": text, "url": url, "label": label, "level": level}
 
 
+def _reopening(role: str, found: Glance) -> Iterator[Todo]:
+    reopens_at = life.reopens_at(found.program, at=found.at)
+    if reopens_at is not None and reopens_at <= found.at and role in gates.MANAGERS:
+        note = _("The wait is over; a new life begins.")
+        yield _todo(_("Open the program again"), note, reverse("compliance:status"), _("Go there"), "now")
+
+
 def _closing() -> Todo:
     title, text = _("See why the program was closed"), _("With the evidence, and what you can still do.")
-    return _todo(title, text, reverse("compliance:status"), _("See why"), "now")
+    return _todo(title, text, reverse("compliance:status"), _("See why"))
 
 
 def _cover(found: Glance) -> Iterator[Todo]:

@@ -9,6 +9,7 @@ the next atomic block would seem to succeed and never commit.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from django.apps import apps
@@ -39,10 +40,11 @@ class DatabaseOperations(PostgresOperations):
             tables = sorted({m._meta.db_table for m in models if m._meta.managed} - kept)
         return super().sql_flush(style, tables, reset_sequences=reset_sequences, allow_cascade=allow_cascade)
 
-    def execute_sql_flush(self, sql_list: list[str]) -> None:
+    def execute_sql_flush(self, sql_list: Iterable[str]) -> None:
         """TRUNCATE over the owner's connection: the log-in role may not."""
         if not self.connection.settings_dict.get("SCOPED"):
-            return super().execute_sql_flush(sql_list)
+            super().execute_sql_flush(sql_list)
+            return
         with owner_connection(self.connection.settings_dict["NAME"]) as database:
             for statement in sql_list:
                 database.execute(statement)

@@ -220,8 +220,12 @@ class ByMerchant(ReadOnlyAdmin):
 
 
 def merchants_named(words: str) -> list[int]:
-    """Ids of the merchants whose short name begins with, or whose name contains, some words; at most `SEARCHED`."""
+    """Ids of the merchants that some words name: the one of that short name, else all whose short name begins with
+    them or whose name contains them; at most `SEARCHED`."""
     words = words.strip()
+    exact = list(Merchant.objects.filter(slug=words.lower()).values_list("id", flat=True))
+    if exact:
+        return exact
     found = Merchant.objects.filter(Q(slug__startswith=words.lower()) | Q(name__icontains=words))
     return list(found.order_by("id").values_list("id", flat=True)[:SEARCHED])
 

@@ -14,7 +14,9 @@ APP_MERCHANT_SQL = """
 create or replace function app_merchant() returns bigint language sql stable parallel safe as
 $$ select current_setting('app.merchant_id')::bigint $$;
 create or replace function refuse_change() returns trigger language plpgsql as
-$$ begin raise exception '% rows are never changed or deleted', tg_table_name using errcode = 'restrict_violation'; end $$;
+$$ begin
+raise exception '% rows are never changed or deleted', tg_table_name using errcode = 'restrict_violation';
+end $$;
 """
 
 

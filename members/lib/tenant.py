@@ -8,7 +8,7 @@ nothing, so forgetting it is an error, never a leak.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
@@ -63,16 +63,16 @@ def scope(new: Scope) -> Iterator[Scope]:
             listener(before)
 
 
-def tenant(merchant_id: int):
+def tenant(merchant_id: int) -> AbstractContextManager[Scope]:
     """Work as one merchant: sees and writes that merchant's rows only."""
     return scope(Scope("app", int(merchant_id)))
 
 
-def platform():
+def platform() -> AbstractContextManager[Scope]:
     """Work as the platform: sees every merchant's rows."""
     return scope(Scope("platform", None))
 
 
-def visitor():
+def visitor() -> AbstractContextManager[Scope]:
     """Work as the merchant-facing site before a merchant is known: only the tables needed to find one."""
     return scope(Scope("app", None))

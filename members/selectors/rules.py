@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from babel.numbers import get_currency_precision
 
-from members.lib.points import PointRules
+from members.lib.points import Clawback, PointRules
 from members.lib.posting import Rules
 from members.lib.refusals import NotFound
-from members.lib.tiers import Tier, TierRules, Window
+from members.lib.tiers import Downgrade, Tier, TierRules, Window
 from members.models import Merchant, Program, RulesVersion
 from members.models import Tier as TierRow
 
@@ -46,7 +46,7 @@ def tier_rules(version: RulesVersion, codes: dict[int, str]) -> TierRules:
         window=window(version.window),
         validity_months=version.validity_months,
         grace_days=version.grace_days,
-        downgrade=version.downgrade,
+        downgrade=cast(Downgrade, version.downgrade),
         growth={metric: Decimal(weight) for metric, weight in version.growth.items()},
     )
 
@@ -56,7 +56,7 @@ def point_rules(version: RulesVersion) -> PointRules:
     return PointRules(
         per_major=version.per_major,
         tier_multipliers={int(tier): Decimal(value) for tier, value in version.tier_multipliers.items()},
-        clawback=version.clawback,
+        clawback=cast(Clawback, version.clawback),
     )
 
 

@@ -394,7 +394,7 @@ def _check(item: OrderIn | RefundIn) -> None:
                 _("Line %(line)s: a SKU has 1 to 128 characters.") % {"line": number},
                 errors={"sku": "length"},
             )
-        if abs(amount_minor) >= MOST_MINOR or abs(quantity) >= MOST_PIECES:
+        if abs(amount_minor) >= MOST_MINOR or not -MOST_PIECES < quantity < MOST_PIECES:
             raise Invalid(
                 _("Line %(line)s: the number is too large.") % {"line": number}, errors={"lines": "range"}
             )

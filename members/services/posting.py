@@ -9,19 +9,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from decimal import Decimal
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from django.db import connection
 from django.utils.functional import cached_property
 
-from members.lib import bulk
 from members.lib.points import earning_terms
 from members.lib.posting import (
     Account,
-    Changes,
     DayTotals,
     Lot,
     MemberState,
@@ -30,28 +26,22 @@ from members.lib.posting import (
     Refund,
     Rules,
 )
-from members.lib.posting import changes as rows
 from members.lib.tiers import TierStanding as PureStanding
-from members.models import (
-    DailyTotal,
-    Member,
-    Merchant,
-    Order,
-    OrderLine,
-    OrderRevision,
-    PointsAccount,
-    PointsEntry,
-    PointsLot,
-    TierMove,
-    TierStanding,
-    TierValidity,
-)
-from members.models import Refund as RefundRow
+from members.models import Member, Merchant
+from members.services.posting_rows import Prepared, check_references_at_once, prepare, write, write_rows
 
-
-Row = tuple[Any, ...]
-Buyers = Mapping[OrderKey, tuple[int | None, int | None]]
-"""(identity id, store id) by order."""
+__all__ = [
+    "Prepared",
+    "check_references_at_once",
+    "load",
+    "lock_members",
+    "lock_merchant",
+    "lock_order",
+    "member_chunks",
+    "prepare",
+    "write",
+    "write_rows",
+]
 
 
 def member_chunks(*, merchant_id: int, size: int) -> Iterator[list[int]]:
@@ -120,8 +110,8 @@ def load(
     loader = _Loader(merchant, rules, at)
     orders = loader.orders(order_keys)
     wanted = set(member_ids) | {order.member_id for order in orders if order.member_id is not None}
-    owners = {order.member_id for order in orders if order.member_id is not None}
-    states = loader.members(wanted, owners if spending is None else set(spending) | owners, orders)
+    owners: set[int | None] = {order.member_id for order in orders if order.member_id is not None}
+    states = loader.members(wanted, owners if spending is None else owners | set(spending), orders)
     states[None] = MemberState.customer(at=at)
     for order in orders:
         states[order.member_id].orders[order.key] = order
@@ -287,141 +277,3 @@ class _Loader:
             order = by_id[order_id]
             pairs = tuple((number, amount) for number, amount in json.loads(lines))
             order.refunds[refund] = Refund(order.key, refund, at, is_whole, pairs)
-
-
-@dataclass(slots=True)
-class Prepared:
-    """The rows to write for what folds changed, made at once: the states behind them may move on meanwhile."""
-
-    new_orders: list[Row]
-    new_lines: list[Row]
-    changed_orders: list[Row]
-    changed_lines: list[Row]
-    line_counts: list[int]  # of the changed orders
-    revisions: list[Row]
-    refunds: list[Row]
-    entries: list[Row]
-    new_lots: list[Row]
-    changed_lots: list[Row]
-    daily: list[Row]
-    accounts: list[Row]
-    standings: list[Row]
-    validities: list[Row]
-    moves: list[Row]
-
-
-def prepare(changes: Changes, buyers: Buyers) -> Prepared:
-    """The rows of some changes whose new orders have their ids. Pure."""
-    changed = list(changes.order_rows(new=False))
-    return Prepared(
-        new_orders=[
-            (*row, *buyers.get((row[1], row[2]), (None, None))) for row in changes.order_rows(new=True)
-        ],
-        new_lines=list(changes.line_rows(new=True)),
-        changed_orders=changed,
-        changed_lines=list(changes.line_rows(new=False)) if changed else [],
-        line_counts=[len(changes.orders[row[1], row[2]].lines) for row in changed],
-        revisions=list(_revision_rows(changes)),
-        refunds=list(_refund_rows(changes)),
-        entries=list(changes.entry_rows()),
-        new_lots=list(changes.new_lot_rows()),
-        changed_lots=list(changes.changed_lot_rows()),
-        daily=list(changes.daily_rows()),
-        accounts=list(changes.account_rows()),
-        standings=list(changes.standing_rows()),
-        validities=list(changes.validity_rows()),
-        moves=list(changes.move_rows()),
-    )
-
-
-def write(*, merchant_id: int, changes: Changes, buyers: Buyers | None = None) -> None:
-    """Write what folds changed. `buyers` gives (identity id, store id) of new orders. domain.md 4 to 6."""
-    if not changes:
-        return
-    for order, order_id in zip(
-        changes.new_orders, bulk.next_ids(Order, len(changes.new_orders)), strict=True
-    ):
-        order.id = order_id
-    write_rows(merchant_id=merchant_id, ready=prepare(changes, buyers or {}))
-
-
-def write_rows(*, merchant_id: int, ready: Prepared) -> None:
-    """Write prepared rows, what is referred to before what refers to it."""
-    _write_orders(merchant_id, ready)
-    bulk.insert(PointsEntry, merchant_id, rows.ENTRY_COLUMNS, ready.entries)
-    bulk.insert(PointsLot, merchant_id, rows.LOT_COLUMNS, ready.new_lots)
-    bulk.update(PointsLot, merchant_id, ["member_id", "number"], ["remaining"], ready.changed_lots)
-    bulk.add(DailyTotal, merchant_id, ["member_id", "day"], rows.DAILY_COLUMNS[2:], ready.daily)
-    bulk.update(PointsAccount, merchant_id, ["member_id"], rows.ACCOUNT_COLUMNS[1:], ready.accounts)
-    _upsert(TierStanding, merchant_id, rows.STANDING_COLUMNS, ready.standings, ["member_id"])
-    _upsert(TierValidity, merchant_id, rows.VALIDITY_COLUMNS, ready.validities, ["member_id", "tier_id"])
-    bulk.insert(TierMove, merchant_id, rows.MOVE_COLUMNS, ready.moves)
-
-
-def check_references_at_once() -> None:
-    """Have references checked with each statement, for the rest of the transaction: quicker for many rows."""
-    with connection.cursor() as cursor:
-        cursor.execute("set constraints all immediate")
-
-
-def _upsert(model: Any, merchant_id: int, columns: Sequence[str], values: Any, keys: Sequence[str]) -> None:
-    setting = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
-    tail = f"on conflict (merchant_id, {', '.join(keys)}) do update set {setting}"
-    bulk.insert(model, merchant_id, columns, values, tail=tail)
-
-
-def _write_orders(merchant_id: int, ready: Prepared) -> None:
-    bulk.insert(Order, merchant_id, (*rows.ORDER_COLUMNS, "identity_id", "store_id"), ready.new_orders)
-    bulk.insert(OrderLine, merchant_id, rows.LINE_COLUMNS, ready.new_lines)
-    if ready.changed_orders:
-        bulk.update(Order, merchant_id, ["id"], rows.ORDER_COLUMNS[1:], ready.changed_orders)
-        _upsert(OrderLine, merchant_id, rows.LINE_COLUMNS, ready.changed_lines, ["order_id", "number"])
-        with connection.cursor() as cursor:  # an order sent again with fewer lines
-            cursor.execute(
-                "delete from members_orderline l using unnest(%s::bigint[], %s::int[]) as o (id, lines) "
-                "where l.merchant_id = %s and l.order_id = o.id and l.number > o.lines",
-                [[row[0] for row in ready.changed_orders], ready.line_counts, merchant_id],
-            )
-    bulk.insert(OrderRevision, merchant_id, REVISION_COLUMNS, ready.revisions)
-    bulk.insert(RefundRow, merchant_id, (*rows.REFUND_COLUMNS, "lines"), ready.refunds)
-
-
-def _refund_rows(changes: Changes) -> Iterator[Row]:
-    for refund in changes.refunds:
-        yield (
-            changes.orders[refund.order].id,
-            refund.refund,
-            refund.at,
-            refund.is_whole,
-            sum(minor for _number, minor in refund.lines),
-            [*map(list, refund.lines)],
-        )
-
-
-REVISION_COLUMNS = (
-    "order_id",
-    "revision",
-    "replaced_at",
-    "member_id",
-    "status",
-    "paid_at",
-    "completed_at",
-    "lines",
-    "posted",
-)
-
-
-def _revision_rows(changes: Changes) -> Iterator[tuple[Any, ...]]:
-    for was in changes.revisions:
-        lines = [[sku, f"{Decimal(quantity).normalize():f}", amount] for sku, quantity, amount in was.lines]
-        yield (
-            changes.orders[was.order].id,
-            was.revision,
-            was.replaced_at,
-            was.member_id,
-            was.status,
-            was.paid_at,
-            was.completed_at,
-            lines,
-            was.posted,
-        )

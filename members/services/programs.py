@@ -78,7 +78,7 @@ def open_program(*, merchant_id: int, at: dt.datetime, actor: Actor) -> Program:
 
 
 def close_program(*, merchant_id: int, at: dt.datetime, actor: Actor) -> Program:
-    """Close an open program by its merchant; members, points and tiers freeze. Raises ProgramNotOpen, ProgramCleared."""
+    """Close an open program by its merchant; members, points, tiers freeze. Raises ProgramNotOpen, ProgramCleared."""
     program = lock_for_close(merchant_id=merchant_id)
     require_open(program)
     begin_closure(program=program, at=at, kind=ProgramStatus.CLOSED, actor=actor)

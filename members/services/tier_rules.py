@@ -96,7 +96,7 @@ def _targets(
     found: dict[int, int] = {}
     for tier_id in gone:
         target = ids.get(targets.get(codes[tier_id], ""))
-        if target in kept:
+        if target is not None and target in kept:
             found[tier_id] = target
         elif TierStanding.objects.of(merchant_id).filter(tier_id=tier_id).exists():
             raise Invalid(

@@ -49,7 +49,8 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
     staff = getattr(request, "staff", None)
     if staff is None:
         return []
-    cleared = bool(request.program and request.program.status == "cleared")
+    program = getattr(request, "program", None)
+    cleared = program is not None and program.status == "cleared"
     match = request.resolver_match
     here = match.view_name if match else ""
     family = here.rsplit("_", 1)[0]

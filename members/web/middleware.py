@@ -22,6 +22,7 @@ from members.selectors import access
 from members.services.health import metrics, readiness
 from members.web import gates
 from members.web.menu import GROUPS
+from members.web.request import ScopedRequest
 
 Respond = Callable[[HttpRequest], HttpResponse]
 log = structlog.get_logger(__name__)
@@ -93,9 +94,8 @@ class TenantMiddleware:
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.merchant = request.staff = request.program = request.api_key = None
-        request.memberships = []
+    def __call__(self, request: ScopedRequest) -> HttpResponse:
+        forget(request)
         if request.path.startswith("/platform/"):
             return self.get_response(request)
         with ExitStack() as stack:
@@ -106,7 +106,7 @@ class TenantMiddleware:
                 request.program = access.program_of(merchant=request.merchant)
             return self.get_response(request)
 
-    def find(self, request: HttpRequest) -> None:
+    def find(self, request: ScopedRequest) -> None:
         """Set merchant and staff from the session, or merchant and api_key from the Authorization header."""
         if request.path.startswith("/api/"):
             kind, _, secret = request.headers.get("Authorization", "").partition(" ")
@@ -125,6 +125,12 @@ class TenantMiddleware:
         request.merchant = request.staff.merchant if request.staff else None
 
 
+def forget(request: ScopedRequest) -> None:
+    """Nobody and no merchant, until they are found."""
+    request.merchant = request.staff = request.program = request.api_key = None
+    request.memberships = []
+
+
 class GateMiddleware:
     """Enforces what each view declares; a view that declares nothing is refused."""
 
@@ -135,7 +141,7 @@ class GateMiddleware:
         return self.get_response(request)
 
     def process_view(
-        self, request: HttpRequest, view: object, args: object, kwargs: object
+        self, request: ScopedRequest, view: object, args: object, kwargs: object
     ) -> HttpResponse | None:
         """None lets the request in."""
         gate = gates.gate_of(view, request.path)
@@ -152,7 +158,7 @@ class GateMiddleware:
             return None
         return self.enter_as_staff(request, gate)
 
-    def enter_as_staff(self, request: HttpRequest, gate: gates.Gate) -> HttpResponse | None:
+    def enter_as_staff(self, request: ScopedRequest, gate: gates.Gate) -> HttpResponse | None:
         """A staff page: a merchant, a role that may, a function that is not stopped."""
         if request.staff is None:
             return HttpResponseRedirect(reverse("members:merchant_new"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +22,7 @@ from members.services.order_import import columns, jobs, rejects, storage
 from members.web import gates
 from members.web.forms import add_refusal, answer
 from members.web.htmx import wants_piece
+from members.web.request import StaffRequest
 
 PER_PAGE = 50
 REJECTS_SHOWN = 10
@@ -123,7 +124,7 @@ class ColumnsForm(forms.Form):
 
 
 @gates.staff(read=gates.READERS, write=gates.MANAGERS)
-def order_imports_list(request: HttpRequest) -> HttpResponse:
+def order_imports_list(request: StaffRequest) -> HttpResponse:
     """All imports, and the form that begins one."""
     form = UploadForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
@@ -153,14 +154,14 @@ def order_imports_list(request: HttpRequest) -> HttpResponse:
     return answer(request, "members/order_imports/list.html", context, form)
 
 
-def _find(request: HttpRequest, import_id: str) -> ImportJob:
+def _find(request: StaffRequest, import_id: str) -> ImportJob:
     try:
         return selectors.find(merchant_id=request.merchant.pk, public_id=import_id)
     except NotFound:
         raise Http404 from None
 
 
-def _context(request: HttpRequest, job: ImportJob, form: ColumnsForm | None = None) -> dict[str, Any]:
+def _context(request: StaffRequest, job: ImportJob, form: ColumnsForm | None = None) -> dict[str, Any]:
     may_map = not job.position and job.state in (
         ImportState.QUEUED,
         ImportState.CHECKED,
@@ -191,7 +192,7 @@ def _moment(text: str | None) -> dt.datetime | None:
 @gates.staff(read=gates.READERS)
 @never_cache
 @require_GET
-def order_imports_page(request: HttpRequest, import_id: str) -> HttpResponse:
+def order_imports_page(request: StaffRequest, import_id: str) -> HttpResponse:
     """One import; its progress by itself when htmx asks."""
     context = _context(request, _find(request, import_id))
     template = "_progress" if wants_piece(request) else "page"
@@ -200,7 +201,7 @@ def order_imports_page(request: HttpRequest, import_id: str) -> HttpResponse:
 
 @gates.staff(write=gates.MANAGERS, read=gates.NOBODY)
 @require_POST
-def order_imports_columns(request: HttpRequest, import_id: str) -> HttpResponse:
+def order_imports_columns(request: StaffRequest, import_id: str) -> HttpResponse:
     """Choose the columns; the file is checked again."""
     job = _find(request, import_id)
     form = ColumnsForm(request.POST, job=job)
@@ -220,7 +221,7 @@ def order_imports_columns(request: HttpRequest, import_id: str) -> HttpResponse:
     return answer(request, "members/order_imports/page.html", _context(request, job, form), form)
 
 
-def _act(request: HttpRequest, import_id: str, service: Any) -> HttpResponse:
+def _act(request: StaffRequest, import_id: str, service: Any) -> HttpResponse:
     from django.contrib import messages
 
     try:
@@ -239,14 +240,14 @@ def _act(request: HttpRequest, import_id: str, service: Any) -> HttpResponse:
 
 @gates.staff(write=gates.MANAGERS, read=gates.NOBODY)
 @require_POST
-def order_imports_start(request: HttpRequest, import_id: str) -> HttpResponse:
+def order_imports_start(request: StaffRequest, import_id: str) -> HttpResponse:
     """Start a checked import."""
     return _act(request, import_id, jobs.start)
 
 
 @gates.staff(write=gates.MANAGERS, read=gates.NOBODY)
 @require_POST
-def order_imports_cancel(request: HttpRequest, import_id: str) -> HttpResponse:
+def order_imports_cancel(request: StaffRequest, import_id: str) -> HttpResponse:
     """Cancel; what is posted stays."""
     return _act(request, import_id, jobs.cancel)
 
@@ -254,7 +255,7 @@ def order_imports_cancel(request: HttpRequest, import_id: str) -> HttpResponse:
 @gates.staff(read=gates.MANAGERS)
 @never_cache
 @require_GET
-def order_imports_rejects(request: HttpRequest, import_id: str) -> FileResponse:
+def order_imports_rejects(request: StaffRequest, import_id: str) -> FileResponse:
     """The rows left out, as a file to mend and import again."""
     job = _find(request, import_id)
     path = storage.rejects(job)

@@ -8,6 +8,16 @@ from django_htmx.middleware import HtmxDetails
 from members.models import ApiKey, Merchant, Program, Staff, User
 
 
+class ScopedRequest(HttpRequest):
+    """Any request behind TenantMiddleware, before a gate has looked at it."""
+
+    merchant: Merchant | None
+    staff: Staff | None
+    program: Program | None
+    memberships: list[Staff]
+    api_key: ApiKey | None
+
+
 class StaffRequest(HttpRequest):
     """A request that a staff gate let in: somebody signed in, working for a merchant."""
 

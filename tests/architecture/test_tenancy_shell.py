@@ -68,9 +68,13 @@ def test_leaving_a_scope_restores_the_one_before_in_the_same_transaction(cast):
 
 
 def test_an_aborted_transaction_leaves_the_scope_without_a_word(cast):
-    with tenancy.tenant(cast.shop.pk), pytest.raises(ProgrammingError), transaction.atomic():
-        with tenancy.tenant(cast.other.pk):
-            connection.cursor().execute("select nothing from nowhere")
+    with (
+        tenancy.tenant(cast.shop.pk),
+        pytest.raises(ProgrammingError),
+        transaction.atomic(),
+        tenancy.tenant(cast.other.pk),
+    ):
+        connection.cursor().execute("select nothing from nowhere")
 
     with tenancy.tenant(cast.shop.pk):
         assert role_and_merchant()[1] == str(cast.shop.pk)
@@ -154,6 +158,8 @@ def test_an_audit_row_says_who_what_and_why(cast):
 
 
 def test_a_log_in_that_could_do_something_by_itself_is_refused(django_db_setup):
-    with owner_connection(connections["default"].settings_dict["NAME"]) as owner:
-        with pytest.raises(ImproperlyConfigured, match="inherits its roles.*owns tables"):
-            refuse_powerful_log_in(owner)
+    name = connections["default"].settings_dict["NAME"]
+    wanted = r"inherits its roles.*owns tables"
+
+    with owner_connection(name) as owner, pytest.raises(ImproperlyConfigured, match=wanted):
+        refuse_powerful_log_in(owner)

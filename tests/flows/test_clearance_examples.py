@@ -154,8 +154,23 @@ def test_a_cleared_program_reopens_after_the_wait_with_a_new_life(tell):
 
     assert printed[0]["refused"] == "reopen-too-early"
     assert compliance(printed)["opened_at"].startswith("2024-07-2")
-    decisions = [row for row in printed if row.get("what") == "decisions"][0]["decisions"]
+    decisions = next(row for row in printed if row.get("what") == "decisions")["decisions"]
     assert [(row["period"], row["outcome"], row["reason"]) for row in decisions] == [
         ("2024-06", "cleared", "uncovered"),
         ("2024-07", "deferred", "notice_too_short"),
     ]
+
+
+def test_a_benefit_for_a_tier_that_nobody_holds_is_paper_until_somebody_does(tell):
+    ladder = [{"code": "base"}, {"code": "gold", "all": {"spend_minor": 1_000}}]
+    printed = tell(
+        *shop("2024-06-01"),
+        line("2024-06-01", "program.configure", tiers={"ladder": ladder}),
+        line("2024-06-01", "member.join", member="m"),
+        coupon("2024-06-02", audience=["gold"]),
+        line("2024-06-03", "show", what="compliance"),
+        line("2024-06-04", "order.put", order="o", member="m", lines=[{"sku": "s", "amount_minor": 1_000}]),
+        line("2024-06-05", "show", what="compliance"),
+    )
+
+    assert [row["qualifying"] for row in printed if row.get("what") == "compliance"] == [[], ["b"]]

@@ -22,7 +22,12 @@ def lines():
     whole = real_year.transactions()
     local = whole.transaction_timestamp.dt.tz_localize("UTC").dt.tz_convert(real_year.ZONE)
     january = whole[local.dt.month == 1]
-    busiest = january.groupby("household_id").basket_id.nunique().sort_values(ascending=False, kind="stable").index[:200]
+    busiest = (
+        january.groupby("household_id")
+        .basket_id.nunique()
+        .sort_values(ascending=False, kind="stable")
+        .index[:200]
+    )
     return january[january.household_id.isin(busiest)]
 
 
@@ -49,13 +54,16 @@ def test_the_command_prints_a_row_a_local_month(lines, tmp_path, django_db_block
 
     with django_db_blocker.unblock(), stage():
         merchant_id = real_year.build()
-        from members.lib import tenant as tenancy
         from django.db import transaction
+
+        from members.lib import tenant as tenancy
 
         with tenancy.platform(), transaction.atomic():
             slug = Merchant.objects.get(pk=merchant_id).slug
             assert schedule.due_jobs(after=real_year.OPENED, until=real_year.OPENED + dt.timedelta(days=1))
-        call_command("replay", slug, str(path), "--from", "2017-01-01", "--to", "2017-03-01", "--json", stdout=out)
+        call_command(
+            "replay", slug, str(path), "--from", "2017-01-01", "--to", "2017-03-01", "--json", stdout=out
+        )
 
     rows = json.loads(out.getvalue())["rows"]
     assert [row["month"] for row in rows] == ["2017-01", "2017-02"]

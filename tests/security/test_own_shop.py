@@ -9,7 +9,7 @@ from members.lib.gate import Gate
 from members.web import gates
 from tests.security import routes as addresses
 from tests.security.forms import forms_of
-from tests.security.test_walk import known
+from tests.security.test_walk import known, worth_walking
 from tests.security.walking import METHODS, Finding, Walk, send
 from tests.security.world import ROLES, TRUSTED, Shop, World, undone
 
@@ -63,12 +63,12 @@ def test_one_enters_what_the_gate_admits_and_nothing_breaks(world: World, visito
     walk = OwnWalk(world)
 
     for route in known():
-        if route.template.startswith(("/platform/", "/accounts/")):
+        if route.template.startswith(("/platform/", "/accounts/")) or not worth_walking(route, visitor):
             continue
         for method in METHODS:
             walk.go(visitor, method, route)
 
-    assert walk.steps > 100
+    assert walk.steps > 50
     is_signed_in = world.visitors[visitor].get("/settings/me").status_code == 200
     assert is_signed_in is (visitor in ROLES)
     assert not walk.findings, "\n".join(map(str, walk.findings))
@@ -83,7 +83,8 @@ def test_the_platforms_pages_stand_for_an_admin_with_a_second_factor(world: Worl
                 walk.go(TRUSTED, method, route)
 
     assert not walk.findings, "\n".join(map(str, walk.findings))
-    assert world.visitors[TRUSTED].get("/platform/").status_code == 200
+    workbench = world.visitors[TRUSTED].get("/platform/")
+    assert workbench.status_code == 200, workbench.headers
 
 
 @pytest.mark.parametrize("visitor", ["owner", "cashier"])

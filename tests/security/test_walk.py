@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.environment import SOAK
 from tests.security import routes as addresses
 from tests.security.walking import METHODS, Finding, Walk
 from tests.security.world import ROLES, World
@@ -34,13 +35,24 @@ def test_every_argument_of_every_route_is_registered(world: World):
             addresses.json_of(route, method, world.other)
 
 
+def worth_walking(route: addresses.Route, visitor: str) -> bool:
+    """What is left out of the suite and walked by `make soak`: doors that cannot tell the visitor from another one.
+
+    The platform's door looks only at whether somebody is an admin, and a page at no key.
+    """
+    if visitor in ROLES[1:]:
+        return not route.template.startswith("/platform/")
+    return "key" not in visitor or route.template.startswith("/api/")
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("visitor", VISITORS)
 def test_nobody_reaches_another_shop(world: World, visitor: str):
     walk = Walk(world)
 
-    walk.try_foreign(visitor, known())
+    walk.try_foreign(visitor, [route for route in known() if SOAK or worth_walking(route, visitor)])
 
-    assert walk.steps > 500
+    assert walk.steps > 50
     assert (world.visitors[visitor].get("/settings/me").status_code == 200) is (visitor in ROLES)
     assert not walk.findings, lines(walk.findings)
 

@@ -206,6 +206,7 @@ def trusted_admin(user: User) -> ScopedClient:
         session = client.session
         shown = {"method": "mfa", "at": time.time(), "type": "totp"}
         session["account_authentication_methods"] = [shown]
+        session["account_authentication_methods_uid"] = str(user.pk)
         session.save()
     return client
 

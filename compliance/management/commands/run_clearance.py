@@ -11,7 +11,7 @@ from django.db import transaction
 
 from compliance.lib import runs
 from compliance.lib.runs import Run
-from compliance.selectors import policies
+from compliance.selectors import judging, policies
 from compliance.services import clearance
 from members.lib.refusals import Invalid
 from members.management import base
@@ -44,7 +44,7 @@ class Command(base.Command):
         clearance.drain(run_id=row.pk, at=at)
         with transaction.atomic():
             row.refresh_from_db()
-            return {**clearance.report(row), "hash": row.digest}
+            return {**clearance.report(row), "hash": judging.digest_decided(run_id=row.pk)}
 
     def run_of(self, at: dt.datetime, period: str, *, coming: bool) -> Run:
         """The run meant. Raises Invalid when there is none."""

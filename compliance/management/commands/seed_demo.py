@@ -6,32 +6,35 @@ import datetime as dt
 import json
 import random
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from compliance.play import demo
 from compliance.play import demo_words as words
 from compliance.play.player import Player
 from members.lib import tenant as tenancy
 from members.management.base import Command as BaseCommand
-from members.models import Identity, JobTick, Merchant, Role, Staff, User
+from members.models import Identity, JobTick, Merchant, Role, Staff
 from members.services import members as joining
+from members.services import people
 from members.services.audit import Actor
 
 SEED = Actor.job("seed_demo")
 NOTES = {
-    "at_risk": "at risk: publish one benefit to see the banner go",
-    "open": "in good standing",
-    "observing": "observed",
-    "final_notice": "final notice",
-    "cleared": "closed by a clearance",
-    "closed": "closed by its owner",
-    "draft": "a draft: open its program",
+    "at_risk": (gettext_noop("at risk"), "warning"),
+    "open": (gettext_noop("in good standing"), "success"),
+    "observing": (gettext_noop("observed"), "info"),
+    "final_notice": (gettext_noop("final notice"), "critical"),
+    "cleared": (gettext_noop("closed by a clearance"), "critical"),
+    "closed": (gettext_noop("closed by its owner"), "neutral"),
+    "draft": (gettext_noop("not open yet"), "neutral"),
+    "cashier": (gettext_noop("cashier"), "neutral"),
+    "admin": (gettext_noop("platform admin"), "accent"),
 }
 
 
@@ -67,7 +70,7 @@ class Command(BaseCommand):
             "accounts": accounts,
         }
 
-    def _with_progress(self, script: list[dict[str, Any]]):
+    def _with_progress(self, script: list[dict[str, Any]]) -> Iterator[str]:
         for number, line in enumerate(script, start=1):
             if number % 1_000 == 0:
                 self.say(f"  {number:,} of {len(script):,}, {line['at'][:10]}")
@@ -97,34 +100,34 @@ class Command(BaseCommand):
         """The owner of each shop, a cashier of the first, a platform admin; all sign in with one click."""
         accounts = []
         by_name = {merchant.name: merchant for merchant in Merchant.objects.all()}
-        states = {
-            shop.name: shop
-            for shop in demo.shops(demo.Calendar.around(at.astimezone(demo.PLATFORM_ZONE).date()))
-        }
+        today = at.astimezone(demo.PLATFORM_ZONE).date()
+        states = {shop.name: shop.state for shop in demo.shops(demo.Calendar.around(today))}
         for number, (name, owner) in enumerate(zip(words.SHOPS, words.OWNERS, strict=True), start=1):
-            shop = states[name]
             email = f"owner{number}@demo.liushui.example"
             self.person(email, owner, by_name[name], Role.OWNER, at)
-            accounts.append(
-                {
-                    "account": email,
-                    "label": f"{name} · {owner}",
-                    "note": NOTES[shop.state],
-                    "state": shop.state,
-                }
-            )
+            accounts.append(_account(email, f"{name} · {owner}", states[name]))
         email = "cashier@demo.liushui.example"
         self.person(email, words.CLERK, by_name[words.SHOPS[0]], Role.CASHIER, at)
-        accounts.append(
-            {"account": email, "label": f"{words.SHOPS[0]} · {words.CLERK}", "note": "cashier", "state": ""}
-        )
+        accounts.append(_account(email, f"{words.SHOPS[0]} · {words.CLERK}", "cashier"))
         email = "admin@demo.liushui.example"
-        User.objects.create_superuser(email, secrets.token_urlsafe(16), name=words.ADMIN, language="zh-hans")
-        accounts.append({"account": email, "label": words.ADMIN, "note": "platform admin", "state": ""})
+        people.create_person(
+            email=email,
+            password=secrets.token_urlsafe(16),
+            name=words.ADMIN,
+            language="zh-hans",
+            is_admin=True,
+        )
+        accounts.append(_account(email, words.ADMIN, "admin"))
         return accounts
 
     def person(self, email: str, name: str, merchant: Merchant, role: str, at: dt.datetime) -> None:
         """A user with a random password who is staff of a shop, the address verified."""
-        user = User.objects.create_user(email, secrets.token_urlsafe(16), name=name, language="zh-hans")
-        EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+        user = people.create_person(
+            email=email, password=secrets.token_urlsafe(16), name=name, language="zh-hans"
+        )
         Staff.objects.create(merchant=merchant, user=user, role=role, joined_at=at)
+
+
+def _account(email: str, label: str, state: str) -> dict[str, str]:
+    note, level = NOTES[state]
+    return {"account": email, "label": label, "note": note, "level": level, "state": state}

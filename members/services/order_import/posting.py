@@ -160,7 +160,9 @@ def join_people(merchant_id: int, chunk: Sequence[Staged], actor: Actor) -> int:
                 )
                 people[key] = (known[0], more)
     created = 0
-    at = max((staged.arrives_at for staged in chunk), default=None)
+    if not people:
+        return 0
+    at = max(staged.arrives_at for staged in chunk)
     for source, group in groupby(sorted(people.values(), key=lambda each: each[0]), key=lambda each: each[0]):
         joined = join_many(
             merchant_id=merchant_id,
@@ -186,9 +188,9 @@ def post_chunk(merchant_id: int, chunk: Sequence[Staged], *, actor: Actor) -> Po
             items.append((at, refund))
             origin.append((staged, rows))
     batch = orders.put_many(merchant_id=merchant_id, actor=actor, items=items)
-    for (_at, item), (staged, rows), outcome in zip(items, origin, batch.outcomes, strict=True):
+    for (_at, item), (staged, lines), outcome in zip(items, origin, batch.outcomes, strict=True):
         if outcome.refusal is not None:
-            for line in rows:
+            for line in lines:
                 done.reasons.setdefault(int(line), outcome.refusal.detail)
         elif isinstance(item, orders.RefundIn):
             done.refunds += outcome.outcome != "unchanged"

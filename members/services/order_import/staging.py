@@ -64,7 +64,7 @@ def is_staged(import_id: int, position: int) -> bool:
 
 def binary(checked: Checked, *, import_id: int, merchant_id: int, channel: str) -> Iterator[memoryview]:
     """The rows of the staging table in COPY's binary format."""
-    sealed = {
+    sealed: dict[str, Any] = {
         name: _sealed(checked.texts[name], merchant_id) for name in ("phone", "name") if name in checked.texts
     }
     for begin in range(0, checked.orders, BATCH):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 from django.contrib import admin
 from django.contrib.auth import SESSION_KEY
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from compliance.models import Notice
 from members.lib import tenant as tenancy
-from members.models import PlatformAuditRow
+from members.models import JobTick, PlatformAuditRow
+from tests.conftest import NOON
 from tests.platform_admin import enter
 
 PAGES = [
@@ -117,9 +120,7 @@ def test_nothing_is_changed_or_deleted(admin_client, platform, shops, name):
         assert list(admins._default_manager.order_by("pk").values()) == before
 
 
-def test_the_number_of_queries_does_not_grow_with_the_rows(
-    admin_client, platform, shops, cast, django_assert_max_num_queries
-):
+def test_the_number_of_queries_does_not_grow_with_the_rows(admin_client, platform, shops, cast):
     names = ["members_merchant", "members_program", "members_staff", "compliance_notice", "members_auditrow"]
     for name in names:
         admin_client.get(reverse(f"admin:{name}_changelist"))
@@ -133,12 +134,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
 
 
 def _queries(client, name: str) -> int:
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
-    with CaptureQueriesContext(
-        connection,
-    ) as found:
+    with CaptureQueriesContext(connection) as found:
         assert client.get(reverse(f"admin:{name}_changelist")).status_code == 200
     return len(found)
 
@@ -155,3 +151,36 @@ def test_looking_leaves_nothing_in_the_audit_log(admin_client, platform, shops):
 
     with tenancy.platform(), transaction.atomic():
         assert PlatformAuditRow.objects.count() == before
+
+
+def test_notices_are_found_by_run_and_merchant_with_their_receipts(admin_client, platform, shops):
+    with tenancy.platform(), transaction.atomic():
+        notice = Notice.objects.order_by("id").first()
+        on = notice.for_run_on.isoformat()
+    found = admin_client.get(f"/platform/compliance/notice/?for_run_on__exact={on}")
+    nothing = admin_client.get("/platform/compliance/notice/?for_run_on__exact=2001-01-01")
+    by_name = admin_client.get(f"/platform/compliance/notice/?q={shops.bare.slug}")
+    page = admin_client.get(f"/platform/compliance/notice/{notice.pk}/change/").content.decode()
+
+    assert len(found.context["cl"].result_list) >= 1 and on in found.content.decode()
+    assert nothing.context["cl"].result_list == []
+    assert {row.merchant_id for row in by_name.context["cl"].result_list} == {shops.bare.pk}
+    assert "In-app inbox" in page and "Delivered" in page
+
+
+def test_the_workbench_names_what_waits(admin_client, platform, shops, cast):
+    with tenancy.platform(), transaction.atomic():
+        JobTick.objects.create(job="daily", scope="Asia/Shanghai", due_at=NOON)
+    context = admin_client.get("/platform/").context
+
+    tiles = {tile["label"]: tile["count"] for tile in context["queues"]}
+    assert tiles["Jobs not done"] == "1"
+    assert int(tiles["Warnings not e-mailed yet"]) == 2
+    assert int(tiles["Programs at risk"]) + int(tiles["Programs in final notice"]) >= 2
+    assert len(context["coming"]) == 4 and context["next_run"]["threatened"] == "2"
+
+
+def test_before_the_installation_the_workbench_says_so(admin_client):
+    response = admin_client.get("/platform/")
+
+    assert response.status_code == 200 and "not installed" in response.content.decode()

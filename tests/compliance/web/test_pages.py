@@ -211,10 +211,11 @@ class TestCleared:
         in_state(shop, clock, "cleared")
         clock("2026-07-30 23:30")
 
-        html = owner.get("/members/").content.decode()
+        html, home = text(owner, "/members/"), text(owner, "/")
         answer = owner.post("/program/open")
 
         assert "Open program again" in html
+        assert "Open the program again" in home
         assert answer.status_code == 302
         assert owner.get("/members/").status_code == 200
         assert "Program closed on" not in text(owner, "/compliance/")

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid, ProgramNotOpen
@@ -24,6 +25,8 @@ HEAD = "order_id,ordered_at,member_key,sku,quantity,amount"
 @pytest.fixture(autouse=True)
 def uploads(settings, tmp_path):
     settings.UPLOADS_DIR = tmp_path / "uploads"
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
@@ -67,14 +70,24 @@ def reasons(job: ImportJob) -> dict[int, str]:
 
 
 def test_a_file_becomes_orders_with_their_lines(shop):
-    job = take(shop, text("A1,2024-05-01 10:00:00,li,s1,2,10.50", "A1,2024-05-01 10:00:00,li,s2,1,0.5", "A2,2024-05-02 09:00:00,wu,s1,1,3"))
+    job = take(
+        shop,
+        text(
+            "A1,2024-05-01 10:00:00,li,s1,2,10.50",
+            "A1,2024-05-01 10:00:00,li,s2,1,0.5",
+            "A2,2024-05-02 09:00:00,wu,s1,1,3",
+        ),
+    )
 
     assert (job.state, job.rows, job.created, job.lines, job.rejected) == (ImportState.DONE, 3, 2, 3, 0)
     first = Order.objects.of(shop).get(external_id="A1")
     assert first.total_minor == 1100 and first.at == NOON
     assert first.paid_at == dt.datetime(2024, 5, 1, 10, tzinfo=shop.zone)
     lines = OrderLine.objects.of(shop).filter(order=first).order_by("number")
-    assert [(line.sku, line.quantity, line.amount_minor) for line in lines] == [("s1", 2, 1050), ("s2", 1, 50)]
+    assert [(line.sku, line.quantity, line.amount_minor) for line in lines] == [
+        ("s1", 2, 1050),
+        ("s2", 1, 50),
+    ]
 
 
 def test_buying_is_not_joining(shop):
@@ -88,7 +101,11 @@ def test_buying_is_not_joining(shop):
 def test_declared_people_joined_at_their_first_order_in_the_file(shop):
     job = take(
         shop,
-        text("A2,2024-05-02 10:00:00,li,s1,1,60", "A1,2024-05-01 10:00:00,li,s1,1,60", "A3,2024-05-03 10:00:00,wu,s1,1,5"),
+        text(
+            "A2,2024-05-02 10:00:00,li,s1,1,60",
+            "A1,2024-05-01 10:00:00,li,s1,1,60",
+            "A3,2024-05-03 10:00:00,wu,s1,1,5",
+        ),
         source="paper forms",
     )
 
@@ -119,7 +136,12 @@ def test_only_rows_with_evidence_of_joining_make_members(shop):
 
 
 def test_orders_arrive_in_the_order_of_payment(shop):
-    take(shop, text("A2,2024-05-02 10:00:00,li,s1,1,1", "A1,2024-05-01 10:00:00,li,s1,1,1"), source="forms", chunk=1)
+    take(
+        shop,
+        text("A2,2024-05-02 10:00:00,li,s1,1,1", "A1,2024-05-01 10:00:00,li,s1,1,1"),
+        source="forms",
+        chunk=1,
+    )
 
     assert list(Order.objects.of(shop).order_by("id").values_list("external_id", flat=True)) == ["A1", "A2"]
 
@@ -145,8 +167,19 @@ def test_the_same_file_twice_changes_nothing(shop):
 def everything(shop) -> list:
     found = []
     with connection.cursor() as cursor:
-        for table in ("order", "orderline", "refund", "pointsentry", "dailytotal", "tierstanding", "member", "identity"):
-            cursor.execute(f"select t::text from members_{table} t where merchant_id = %s order by id", [shop.pk])
+        for table in (
+            "order",
+            "orderline",
+            "refund",
+            "pointsentry",
+            "dailytotal",
+            "tierstanding",
+            "member",
+            "identity",
+        ):
+            cursor.execute(
+                f"select t::text from members_{table} t where merchant_id = %s order by id", [shop.pk]
+            )
             found.append(cursor.fetchall())
     return found
 
@@ -163,7 +196,11 @@ def test_an_order_sent_again_with_other_lines_is_adjusted(shop):
 
 def test_a_refund_takes_its_points_back(shop):
     head = HEAD + ",refund_id,refund_amount"
-    take(shop, text("A1,2024-05-01 10:00:00,li,s1,1,10,R1,", "A1,2024-05-01 10:00:00,li,s2,1,20,,", head=head), source="f")
+    take(
+        shop,
+        text("A1,2024-05-01 10:00:00,li,s1,1,10,R1,", "A1,2024-05-01 10:00:00,li,s2,1,20,,", head=head),
+        source="f",
+    )
 
     assert Refund.objects.of(shop).get().amount_minor == 1000
     assert PointsAccount.objects.of(shop).get().available == 20
@@ -204,7 +241,15 @@ def test_an_order_with_a_bad_line_is_left_out_whole(shop):
 
 
 def test_rows_of_one_order_that_contradict_each_other_are_left_out(shop):
-    job = take(shop, text("A1,2024-05-01,li,s1,1,10", "A2,2024-05-01,li,s1,1,10", "A1,2024-05-01,wu,s2,1,10", "A2,2024-05-02,li,s1,1,10"))
+    job = take(
+        shop,
+        text(
+            "A1,2024-05-01,li,s1,1,10",
+            "A2,2024-05-01,li,s1,1,10",
+            "A1,2024-05-01,wu,s2,1,10",
+            "A2,2024-05-02,li,s1,1,10",
+        ),
+    )
 
     assert (job.created, job.rejected) == (0, 4)
     assert "member_key differs from line 2" in reasons(job)[4]
@@ -259,7 +304,10 @@ def test_times_without_a_zone_are_the_merchants(shop, written, hour):
 
 
 def test_gbk_and_chinese_headers_are_recognised(shop):
-    content = "订单编号,付款时间,创建时间,买家会员名,商家编码,数量,实付金额（元）,订单状态\nA1,2024-05-01 10:00:01,2024-05-01 10:00:00,李,蛋糕,1,10.00,交易成功\n"
+    content = (
+        "订单编号,付款时间,创建时间,买家会员名,商家编码,数量,实付金额（元）,订单状态\n"
+        "A1,2024-05-01 10:00:01,2024-05-01 10:00:00,李,蛋糕,1,10.00,交易成功\n"
+    )
 
     job = take(shop, content.encode("gbk"))
 
@@ -269,7 +317,9 @@ def test_gbk_and_chinese_headers_are_recognised(shop):
 
 
 def test_a_byte_order_mark_and_quotes_do_no_harm(shop):
-    content = b"\xef\xbb\xbf" + text('"A1","2024-05-01","li","a ""big"" one,\nreally",1,10', "", "A2,2024-05-01,li,s1,1,x")
+    content = b"\xef\xbb\xbf" + text(
+        '"A1","2024-05-01","li","a ""big"" one,\nreally",1,10', "", "A2,2024-05-01,li,s1,1,x"
+    )
 
     job = take(shop, content)
 
@@ -278,7 +328,9 @@ def test_a_byte_order_mark_and_quotes_do_no_harm(shop):
 
 
 def test_an_open_quotation_mark_spoils_its_own_line_only(shop):
-    job = take(shop, text('A1,2024-05-01,li,"s1,1,10', "A2,2024-05-01,li,s1,1,10", "A3,2024-05-01,li,s1,1,10"))
+    job = take(
+        shop, text('A1,2024-05-01,li,"s1,1,10', "A2,2024-05-01,li,s1,1,10", "A3,2024-05-01,li,s1,1,10")
+    )
 
     assert job.created == 2 and "never closed" in reasons(job)[2]
 
@@ -287,11 +339,20 @@ def test_an_open_quotation_mark_spoils_its_own_line_only(shop):
     ("content", "why"),
     [
         (b"", "empty"),
-        (b"order_id\n".replace(b"\n", b"") + b"\n", "columns are missing: ordered_at, member_key, sku, quantity, amount"),
-        (text("A1,2024-05-01,li,s1,1,10", head="order_id,ordered_at,member_key,sku,quantity,sum"), "missing: amount"),
+        (
+            b"order_id\n".replace(b"\n", b"") + b"\n",
+            "columns are missing: ordered_at, member_key, sku, quantity, amount",
+        ),
+        (
+            text("A1,2024-05-01,li,s1,1,10", head="order_id,ordered_at,member_key,sku,quantity,sum"),
+            "missing: amount",
+        ),
         ("order_id,ordered_at\n".encode("utf-16"), "neither UTF-8 nor GBK|not text"),
         (HEAD.encode() + b"\nA1,2024-05-01,caf\xe9,s1,1,10\n", "neither UTF-8 nor GBK .line 2."),
-        (HEAD.encode() + "\nA1,2024-05-01,ケーキとお茶をください、全部で,s1,1,10\n".encode("shift-jis"), "neither UTF-8 nor GBK"),
+        (
+            HEAD.encode() + "\nA1,2024-05-01,ケーキとお茶をください、全部で,s1,1,10\n".encode("shift-jis"),
+            "neither UTF-8 nor GBK",
+        ),
         (b"PK\x03\x04xlsx", "Excel and Parquet"),
     ],
 )
@@ -300,7 +361,7 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_clear_line(shop, content, 
         take(shop, content)
 
     assert not ImportJob.objects.of(shop).exists()
-    assert not [path for path in (storage.folder(shop.pk, "x").parent).rglob("*.csv")]
+    assert not list(storage.folder(shop.pk, "x").parent.rglob("*.csv"))
 
 
 def test_orders_for_a_closed_program_are_stored_and_earn_nothing(shop):
@@ -336,7 +397,9 @@ def test_a_file_on_its_way_is_not_begun_a_second_time(shop):
 
 def test_a_check_changes_nothing_and_a_start_runs_it(shop):
     take(shop, text("A0,2024-05-01,li,s1,1,10", "A9,2024-05-01,li,s1,1,7"))
-    content = text("A0,2024-05-01,li,s1,1,10", "A9,2024-05-01,li,s1,1,8", "A1,2024-05-01,wu,s1,1,10", "A2,x,li,s1,1,10")
+    content = text(
+        "A0,2024-05-01,li,s1,1,10", "A9,2024-05-01,li,s1,1,8", "A1,2024-05-01,wu,s1,1,10", "A2,x,li,s1,1,10"
+    )
     job, _ = jobs.create(
         merchant_id=shop.pk, at=NOON, actor=JOB, content=io.BytesIO(content), file_name="o.csv",
         channel="taobao", declared_source="forms",
@@ -362,7 +425,13 @@ def test_chosen_columns_are_remembered_for_the_next_file(shop):
     failed = work.work(merchant_id=shop.pk, import_id=job.pk, at=NOON)
     assert failed.state == ImportState.FAILED and "columns are missing" in failed.failure
 
-    chosen = dict(zip(("order_id", "ordered_at", "member_key", "sku", "quantity", "amount"), head.split(","), strict=True))
+    chosen = dict(
+        zip(
+            ("order_id", "ordered_at", "member_key", "sku", "quantity", "amount"),
+            head.split(","),
+            strict=True,
+        )
+    )
     jobs.map_columns(merchant_id=shop.pk, public_id=job.public_id, at=NOON, actor=JOB, columns=chosen)
     assert work.work(merchant_id=shop.pk, import_id=job.pk, at=NOON).state == ImportState.CHECKED
     assert take(shop, text("A2,2024-05-01,li,s1,1,10", head=head)).created == 1

@@ -19,8 +19,8 @@ from tests.conftest import NOON
 
 JOB = Actor.job("test")
 FACTS = {
-    "orders": "select o.channel, o.external_id, i.external_id, o.at, status, paid_at, paid_on, completed_at, total_minor, "
-    "refunded_minor, counts, rules_version, per_major, multiplier, posted, postings, revision from members_order o "
+    "orders": "select o.channel, o.external_id, i.external_id, o.at, status, paid_at, paid_on, completed_at, "
+    "total_minor, refunded_minor, counts, rules_version, per_major, multiplier, posted, postings, revision from members_order o "
     "left join members_identity i on i.merchant_id = o.merchant_id and i.member_id = o.member_id order by 1, 2",
     "lines": "select o.external_id, l.number, sku, quantity, amount_minor, l.points, l.refunded_minor "
     "from members_orderline l join members_order o on o.id = l.order_id order by 1, 2",
@@ -77,7 +77,8 @@ def open_shop(name: str) -> tuple[int, list[int]]:
         )
         programs.open_program(merchant_id=shop.pk, at=NOON, actor=JOB)
         people = [
-            joining.join(merchant_id=shop.pk, at=NOON, actor=JOB, channel="web", external_id=f"m{n}").pk for n in range(4)
+            joining.join(merchant_id=shop.pk, at=NOON, actor=JOB, channel="web", external_id=f"m{n}").pk
+            for n in range(4)
         ]
     return shop.pk, people
 
