@@ -108,7 +108,7 @@ class PlatformAuditAdmin(_LogAdmin):
     @admin.display(description=_("subject"))
     def subject(self, row: PlatformAuditRow) -> str:
         """What it was done to."""
-        return f"{audit_words.label(row.subject_kind)} {row.subject_id}"
+        return workbench.subject(row)
 
 
 @admin.register(AuditRow)

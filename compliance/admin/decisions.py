@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -28,13 +29,31 @@ from members.admin.base import (
 from members.models import Program
 
 
+class OfRun(admin.SimpleListFilter):
+    """The runs, the latest first."""
+
+    title = gettext_lazy("run")
+    parameter_name = "run__id__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        return [(str(pk), period) for pk, period in Run.objects.values_list("id", "period")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value() or ""
+        if not value:
+            return queryset
+        return (
+            queryset.filter(run_id=int(value)) if value.isdecimal() and len(value) < 10 else queryset.none()
+        )
+
+
 @admin.register(Decision)
 class DecisionAdmin(ByMerchant, FactsAdmin):
     """One row per run and program; found by run, and by merchant through the runs."""
 
     list_display = ("run_period", "shop", "outcome_shown", "reason", "danger_at", "notice_at", "policy_link")
     list_display_links = ("run_period",)
-    list_filter = ("run", "outcome", "reason")
+    list_filter = (OfRun, "outcome", "reason")
     list_select_related = ("run", "merchant")
     ordering = ("-run_id", "-merchant_id")
 

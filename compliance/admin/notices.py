@@ -62,7 +62,11 @@ class DaysBefore(admin.SimpleListFilter):
         value = self.value() or ""
         if not value:
             return queryset
-        return queryset.filter(days_before=int(value)) if value.isdecimal() else queryset.none()
+        return (
+            queryset.filter(days_before=int(value))
+            if value.isdecimal() and len(value) < 5
+            else queryset.none()
+        )
 
 
 @admin.register(Notice)

@@ -124,7 +124,6 @@ class ProgramAdmin(ByMerchant, FactsAdmin):
         number = shown.version.number
         return Page(
             title=obj.merchant.name,
-            chip=None,
             facts=[
                 (_("State"), state_chip(shown.state)),
                 (_("Merchant"), object_link(obj.merchant)),

@@ -55,7 +55,7 @@ def context(request: HttpRequest, *, count_tonight: bool = False) -> dict[str, A
                 when(row.at),
                 row.actor_label,
                 audit_words.label(row.action),
-                f"{row.subject_kind} {row.subject_id}",
+                subject(row),
             )
             for row in found.acts
         ],
@@ -136,6 +136,19 @@ def _tonight(at: dt.datetime) -> list[tuple[Any, str]]:
         (chip(TONIGHT_LEVELS.get(name, "neutral"), COUNTED[name]), number(count))
         for name, count in counts.items()
     ]
+
+
+SUBJECTS = {
+    "run": gettext_lazy("Run %(id)s"),
+    "policy": gettext_lazy("Policy version %(id)s"),
+}
+
+
+def subject(row: PlatformAuditRow) -> str:
+    """What something was done to, in words; a person by name."""
+    named = (row.after or {}).get("name") if row.subject_kind == "user" else None
+    words = SUBJECTS.get(row.subject_kind)
+    return str(named or (words % {"id": row.subject_id} if words else f"{row.subject_kind} {row.subject_id}"))
 
 
 WORDS = {

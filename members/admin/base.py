@@ -153,11 +153,10 @@ class Table:
 
 @dataclass
 class Page:
-    """What a page of one object shows: a chip for its state, facts, sentences, tables, links to what belongs to it."""
+    """What a page of one object shows: facts, sentences, tables, links to what belongs to it."""
 
     title: Any
     facts: list[tuple[Any, Any]] = field(default_factory=list)
-    chip: tuple[str, Any] | None = None
     sentences: list[Any] = field(default_factory=list)
     sentences_title: Any = ""
     tables: list[Table] = field(default_factory=list)

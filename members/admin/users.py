@@ -140,10 +140,9 @@ class UserAdmin(FactsAdmin):
         has_factor = Authenticator.objects.filter(user=obj, type=Authenticator.Type.TOTP).exists()
         return Page(
             title=str(obj),
-            chip=None if obj.is_active else ("critical", _("Shut out")),
             facts=[
                 (_("E-mail address"), obj.email),
-                (_("Platform admin"), _("yes") if obj.is_staff else _("no")),
+                (_("State"), self.standing(obj)),
                 (_("Two-step sign-in"), _("set up") if has_factor else _("not set up")),
                 (_("Language"), obj.language or "--"),
                 (_("Last signed in"), when(obj.last_login)),

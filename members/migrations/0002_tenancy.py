@@ -52,7 +52,15 @@ class Migration(migrations.Migration):
             ]
         ),
         AppendOnly(
-            ["AuditRow", "OrderRevision", "PlatformAuditRow", "PointsEntry", "Refund", "RulesVersion", "TierMove"]
+            [
+                "AuditRow",
+                "OrderRevision",
+                "PlatformAuditRow",
+                "PointsEntry",
+                "Refund",
+                "RulesVersion",
+                "TierMove",
+            ]
         ),
         PlatformOnly(["PlatformAuditRow", "JobTick"], hidden=True),
         PlatformOnly(["Installation"]),

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from members.lib.fields import TenantForeignKey
 from members.models.base import TenantModel
-from members.models.merchants import Channel, Store
 from members.models.members import Identity, Member
+from members.models.merchants import Channel, Store
 from members.models.rules import Tier
 
 

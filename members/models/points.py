@@ -68,7 +68,7 @@ class PointsEntry(TenantModel):
     balance_after = models.BigIntegerField(_("balance"))
     cause = models.CharField(max_length=8)  # order | refund | rule | staff
     order = TenantForeignKey(Order, related_name="+", null=True)
-    refund = models.CharField(max_length=128, null=True)
+    refund = models.CharField(max_length=128, null=True)  # noqa: DJ001 - NULL: no refund's
     posting = models.IntegerField()  # the order's entries are counted from 1
 
     class Meta:

@@ -196,12 +196,17 @@ def _in_parts(merchant_id: int, desk: _Desk) -> None:
     parts = [live[begin : begin + PART] for begin in range(0, len(live), PART)]
     ids = iter(bulk.next_ids(Order, sum(isinstance(item, OrderIn) for _place, _at, item in live)))
 
+    last = Changes()  # what is a whole new value is written once, at the end
+
     def folded(part: list[Live]) -> posting.Prepared:
-        desk.changes = Changes()
+        changes = desk.changes = Changes()
         desk.fold(part)
-        for order in desk.changes.new_orders:
+        for order in changes.new_orders:
             order.id = next(ids)
-        return posting.prepare(desk.changes, desk.buyers)
+        for name in ("accounts", "standings", "validities"):
+            getattr(last, name).update(getattr(changes, name))
+            setattr(changes, name, {})
+        return posting.prepare(changes, desk.buyers)
 
     posting.check_references_at_once()
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -213,6 +218,7 @@ def _in_parts(merchant_id: int, desk: _Desk) -> None:
             if following is not None:
                 ahead.append(pool.submit(folded, following))
             posting.write_rows(merchant_id=merchant_id, ready=ready)
+    posting.write_rows(merchant_id=merchant_id, ready=posting.prepare(last, {}))
 
 
 class _Desk:

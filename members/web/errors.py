@@ -34,6 +34,11 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return answer(request, 403)
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form without its token: the page was open for too long, or somebody else's site sent it."""
+    return answer(request, 403)
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404."""
     return answer(request, 404)

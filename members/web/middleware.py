@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from psycopg_pool import PoolTimeout
 
 from members.lib import tenant as tenancy
@@ -83,7 +83,9 @@ def database_is_down(request: HttpRequest) -> HttpResponse:
         problem = {"type": "unavailable", "title": "Service unavailable", "status": 503}
         response: HttpResponse = JsonResponse(problem, status=503, content_type="application/problem+json")
     else:
-        response = HttpResponse(render_to_string("errors/503.html", {"request": request}), status=503)
+        # The middleware that chooses the language may not have been reached.
+        with translation.override(translation.get_language_from_request(request)):
+            response = HttpResponse(render_to_string("errors/503.html", {"request": request}), status=503)
     response["Retry-After"] = "5"
     return response
 

@@ -17,7 +17,13 @@ def register() -> None:
     add("settings", label=_("Shop and stores"), route="members:settings_shop", order=10, roles=gates.READERS)
     add("settings", label=_("Staff"), route="members:staff_list", order=20, roles=gates.MANAGERS)
     add("settings", label=_("API keys"), route="members:api_keys_list", order=30, roles=gates.MANAGERS)
-    add("settings", label=_("Import orders"), route="members:order_imports_list", order=40, roles=gates.READERS)
+    add(
+        "settings",
+        label=_("Import orders"),
+        route="members:order_imports_list",
+        order=40,
+        roles=gates.READERS,
+    )
     add("settings", label=_("Audit log"), route="members:audit_list", order=50, roles=audit.READERS)
     add(
         "settings", label=_("Name and language"), route="members:profile_edit", order=60, roles=gates.EVERYONE

@@ -62,7 +62,9 @@ urlpatterns = [
         name="order_imports_columns",
     ),
     path(
-        "settings/imports/<str:import_id>/start", order_imports.order_imports_start, name="order_imports_start"
+        "settings/imports/<str:import_id>/start",
+        order_imports.order_imports_start,
+        name="order_imports_start",
     ),
     path(
         "settings/imports/<str:import_id>/cancel",

@@ -135,7 +135,9 @@ def person(email: str, *, name: str = "", language: str = "en", is_admin: bool =
         )
 
 
-def staff(merchant_id: int, user: User, role: str = Role.OWNER, *, left_at: dt.datetime | None = None) -> Staff:
+def staff(
+    merchant_id: int, user: User, role: str = Role.OWNER, *, left_at: dt.datetime | None = None
+) -> Staff:
     """Somebody's role in a shop."""
     with tenancy.platform(), transaction.atomic():
         return Staff.objects.create(

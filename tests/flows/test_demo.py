@@ -25,7 +25,9 @@ def test_every_demo_shop_is_in_its_state(django_db_blocker, today):
     refused = []
 
     with django_db_blocker.unblock(), stage():
-        Player(lambda row: refused.append(row) if "line" in row else None).tell(map(json.dumps, without_orders))
+        Player(lambda row: refused.append(row) if "line" in row else None).tell(
+            map(json.dumps, without_orders)
+        )
         with tenancy.platform(), transaction.atomic():
             shops = {merchant.name: merchant.pk for merchant in Merchant.objects.all()}
         found = {}

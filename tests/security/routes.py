@@ -206,5 +206,7 @@ def json_of(route: Route, method: str, shop: Shop) -> Mapping[str, Any]:
     if registered is not None:
         return registered(shop)
     if operation.body_in is not None:
-        raise Unregistered(f"{operation.__name__}: nobody registered its body: add it to BODIES in {__name__}")
+        raise Unregistered(
+            f"{operation.__name__}: nobody registered its body: add it to BODIES in {__name__}"
+        )
     return {}

@@ -68,7 +68,9 @@ def planted(settings) -> list[addresses.Route]:
     return [route for route in found if route.template.startswith("/planted/")]
 
 
-def findings(world: World, routes: list[addresses.Route], name: str, visitor: str) -> list[tuple[str, str, str]]:
+def findings(
+    world: World, routes: list[addresses.Route], name: str, visitor: str
+) -> list[tuple[str, str, str]]:
     walk = Walk(world)
     walk.try_foreign(visitor, [route for route in routes if route.name == name])
     return [(found.what, found.method, found.detail) for found in walk.findings]

@@ -127,7 +127,12 @@ class Walk:
                     note("write", ", ".join(changed))
                 elif broken := checked_relations():
                     note("error", broken)
-            if shop is self.world.other and method == "GET" and route.has_object and response.status_code == 200:
+            if (
+                shop is self.world.other
+                and method == "GET"
+                and route.has_object
+                and response.status_code == 200
+            ):
                 note("entered", "a page of another shop's row")
         return response
 

@@ -142,7 +142,9 @@ def _collect(shop: Shop) -> None:
         for model in public_models():
             rows = model._default_manager.filter(merchant=shop.merchant).order_by("pk")
             found = list(rows.values_list("public_id", flat=True)[:2])
-            assert len(found) == 2, f"the world needs two rows of {model._meta.label}: make them in {__name__}"
+            assert len(found) == 2, (
+                f"the world needs two rows of {model._meta.label}: make them in {__name__}"
+            )
             shop.ids[model._meta.label], shop.spare[model._meta.label] = found
         first = Invitation.objects.filter(merchant=shop.merchant).order_by("pk").first()
         assert first is not None
@@ -206,7 +208,7 @@ def trusted_admin(user: User) -> ScopedClient:
         session = client.session
         shown = {"method": "mfa", "at": time.time(), "type": "totp"}
         session["account_authentication_methods"] = [shown]
-        session["account_authentication_methods_uid"] = str(user.pk)
+        session["account_authentication_methods_user"] = str(user.pk)
         session.save()
     return client
 
@@ -270,7 +272,7 @@ class Fingerprint:
     def __init__(self, other: Shop) -> None:
         merchant_id = other.merchant.pk
         people = ", ".join(map(str, other.user_ids))
-        conditions = {table: f"merchant_id = {merchant_id}" for table in tenant_tables()}
+        conditions = dict.fromkeys(tenant_tables(), f"merchant_id = {merchant_id}")
         conditions["members_merchant"] = f"id = {merchant_id}"
         conditions |= {table: f"{column} in ({people})" for table, column in PEOPLE.items()}
         conditions |= dict.fromkeys(PLATFORM, "true")

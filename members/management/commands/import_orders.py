@@ -17,7 +17,7 @@ from members.management import base
 from members.models import Channel, ImportJob, ImportState, Merchant
 from members.services import programs
 from members.services.audit import Actor
-from members.services.order_import import jobs, preview, reading, rejects, storage, work
+from members.services.order_import import jobs, posting, preview, reading, rejects, storage, work
 
 ACTOR = Actor.job("import_orders")
 
@@ -51,6 +51,9 @@ class Command(base.Command):
         )
         parser.add_argument("--dry-run", action="store_true", help="read and check, change nothing")
         parser.add_argument(
+            "--chunk", type=int, default=posting.CHUNK, metavar="N", help="orders posted in one transaction"
+        )
+        parser.add_argument(
             "--map",
             dest="columns",
             action="append",
@@ -69,6 +72,7 @@ class Command(base.Command):
         channel: str = "",
         declare_members: str = "",
         dry_run: bool = False,
+        chunk: int = posting.CHUNK,
         columns: list[tuple[str, str]] | None = None,
         **_: Any,
     ) -> Mapping[str, Any]:
@@ -83,7 +87,7 @@ class Command(base.Command):
         with tenancy.tenant(found.pk):
             if dry_run:
                 return self.dry(found, file, channel, declare_members, dict(columns or ()), at)
-            return self.real(found, file, channel, declare_members, dict(columns or ()), at)
+            return self.real(found, file, channel, declare_members, dict(columns or ()), chunk, at)
 
     def real(
         self,
@@ -92,6 +96,7 @@ class Command(base.Command):
         channel: str,
         declared: str,
         given: dict[str, str],
+        chunk: int,
         at: dt.datetime,
     ) -> Mapping[str, Any]:
         """Import, or go on with what a process that died left."""
@@ -109,7 +114,9 @@ class Command(base.Command):
             )
         if not made:
             self.adopt(job, channel, declared, at)
-        done = work.work(merchant_id=merchant.pk, import_id=job.pk, at=at, tell=self.tell)
+        done = work.work(
+            merchant_id=merchant.pk, import_id=job.pk, at=at, tell=self.tell, chunk=max(1, chunk)
+        )
         if done is None:
             raise CommandError("this file is being imported by another process right now")
         if done.state == ImportState.FAILED:

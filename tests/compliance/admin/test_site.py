@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib import admin
 from django.contrib.auth import SESSION_KEY
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -12,7 +13,9 @@ from django.urls import reverse
 from compliance.models import Notice
 from members.lib import tenant as tenancy
 from members.models import JobTick, PlatformAuditRow
+from members.services import people
 from tests.conftest import NOON
+from tests.members.web.test_second_factor import code_of
 from tests.platform_admin import enter
 
 PAGES = [
@@ -63,6 +66,42 @@ def test_with_a_second_factor_the_workbench_opens(admin_client, platform):
     page = admin_client.get("/platform/").content.decode()
 
     assert "Next run" in page and "If clearance ran tonight" in page
+
+
+def test_an_admin_signs_in_with_password_and_code_and_arrives(client, db):
+    with tenancy.platform(), transaction.atomic():
+        people.create_person(
+            email="a@example.com", password="correct horse battery", is_admin=True, language="en"
+        )
+    client.post(
+        "/accounts/login/?next=/platform/", {"login": "a@example.com", "password": "correct horse battery"}
+    )
+    before = client.get("/platform/").url
+    client.post("/accounts/reauthenticate/", {"password": "correct horse battery"})
+    secret = client.get("/accounts/2fa/totp/activate/").context["form"].secret
+    client.post("/accounts/2fa/totp/activate/", {"code": code_of(secret)})
+    client.post("/accounts/logout/")
+    cache.clear()  # a code is refused for half a minute after its use; the test does not wait
+    client.post("/accounts/login/", {"login": "a@example.com", "password": "correct horse battery"})
+    client.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})
+
+    assert before.startswith("/accounts/2fa/totp/activate/")
+    assert client.get("/platform/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["run__id__exact=x", "run__id__exact=99999999999999", "outcome=nonsense", "p=9999"]
+)
+def test_a_nonsense_filter_is_no_server_error(admin_client, platform, query):
+    assert admin_client.get(f"/platform/compliance/decision/?{query}").status_code in (200, 302)
+
+
+@pytest.mark.parametrize("key", ["0", "x", "99999999999999999999999", "-1"])
+@pytest.mark.parametrize(
+    "name", ["compliance_decision", "compliance_run", "members_program", "members_merchant"]
+)
+def test_what_does_not_exist_leads_back(admin_client, platform, name, key):
+    assert admin_client.get(reverse(f"admin:{name}_change", args=[key])).status_code == 302
 
 
 def test_signing_out_ends_the_session(admin_client, platform):

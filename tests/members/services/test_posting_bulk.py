@@ -20,8 +20,9 @@ from tests.conftest import NOON
 JOB = Actor.job("test")
 FACTS = {
     "orders": "select o.channel, o.external_id, i.external_id, o.at, status, paid_at, paid_on, completed_at, "
-    "total_minor, refunded_minor, counts, rules_version, per_major, multiplier, posted, postings, revision from members_order o "
-    "left join members_identity i on i.merchant_id = o.merchant_id and i.member_id = o.member_id order by 1, 2",
+    "total_minor, refunded_minor, counts, rules_version, per_major, multiplier, posted, postings, revision "
+    "from members_order o left join members_identity i on i.merchant_id = o.merchant_id and i.member_id = o.member_id "
+    "order by 1, 2",
     "lines": "select o.external_id, l.number, sku, quantity, amount_minor, l.points, l.refunded_minor "
     "from members_orderline l join members_order o on o.id = l.order_id order by 1, 2",
     "refunds": "select o.external_id, refund, r.at, is_whole, r.amount_minor, r.lines::text from members_refund r "
@@ -93,14 +94,18 @@ def history(seed: int, people: list[int]) -> list[orders.Item]:
         name = f"o{dice.randint(0, 24)}"
         if dice.random() < 0.3:
             some = [(dice.randint(1, 3), dice.randint(1, 4_000)) for _ in range(dice.randint(1, 2))]
-            items.append((at, orders.RefundIn(name, f"r{dice.randint(0, 9)}", lines=dice.choice([None, some]))))
+            items.append(
+                (at, orders.RefundIn(name, f"r{dice.randint(0, 9)}", lines=dice.choice([None, some])))
+            )
             continue
         lines = [
             orders.LineIn(f"s{n}", dice.randint(0, 3), dice.choice([0, dice.randint(1, 9_000)]))
             for n in range(dice.randint(1, 3))
         ]
         member = people[int(name[1:]) % len(people)] if dice.random() < 0.85 else None
-        more: dict[str, Any] = {"status": dice.choice(["unpaid", "cancelled", "paid"])} if dice.random() < 0.2 else {}
+        more: dict[str, Any] = (
+            {"status": dice.choice(["unpaid", "cancelled", "paid"])} if dice.random() < 0.2 else {}
+        )
         items.append((at, orders.OrderIn(name, lines, member_id=member, **more)))
     return items
 

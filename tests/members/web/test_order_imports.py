@@ -1,0 +1,145 @@
+"""Importing orders over HTTP: hand in, check, start, watch, the rejects, cancel; who may."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from members.lib import tenant as tenancy
+from members.models import ImportJob, ImportState, Member, Order, Role, Staff
+from members.services import programs
+from members.services.audit import Actor
+from members.services.order_import import work
+from tests.conftest import NOON
+
+HEAD = "order_id,ordered_at,member_key,sku,quantity,amount\n"
+GOOD = HEAD + "A1,2024-05-01 10:00,li,s1,1,10.00\nA2,2024-05-02 10:00,wu,s1,1,x\n"
+
+
+@pytest.fixture(autouse=True)
+def uploads(settings, tmp_path):
+    settings.UPLOADS_DIR = tmp_path / "uploads"
+
+
+@pytest.fixture
+def owner(client, cast):
+    with tenancy.tenant(cast.shop.pk):
+        programs.open_program(merchant_id=cast.shop.pk, at=NOON, actor=Actor.job("test"))
+    client.force_login(cast.owner)
+    client.cookies["django_language"] = "en"
+    return client
+
+
+def hand_in(client, text: str, **more):
+    file = SimpleUploadedFile("orders.csv", text.encode(), "text/csv")
+    return client.post(
+        "/settings/imports", {"file": file, "channel": "taobao", "people": "customers", **more}
+    )
+
+
+def the_import(cast) -> ImportJob:
+    with tenancy.tenant(cast.shop.pk):
+        return ImportJob.objects.get()
+
+
+def worked(cast) -> ImportJob:
+    """What the worker does."""
+    job = the_import(cast)
+    with tenancy.tenant(cast.shop.pk):
+        work.work(merchant_id=cast.shop.pk, import_id=job.pk, at=timezone.now())
+    return the_import(cast)
+
+
+def test_a_file_is_checked_started_and_reported(owner, cast):
+    response = hand_in(owner, GOOD, people="members", declared_source="paper forms")
+    job = the_import(cast)
+    page = f"/settings/imports/{job.public_id}"
+    assert response.status_code == 302 and response.url == page
+    assert "every 2s" in owner.get(page).text
+
+    assert worked(cast).state == ImportState.CHECKED
+    checked = owner.get(page).text
+    assert "Start import" in checked and "“x” is not an amount" in checked and "paper forms" in checked
+    with tenancy.tenant(cast.shop.pk):
+        assert not Order.objects.exists()
+
+    owner.post(f"{page}/start")
+    assert worked(cast).state == ImportState.DONE
+    report = owner.get(page).text
+    assert "Report" in report and "every 2s" not in report
+    with tenancy.tenant(cast.shop.pk):
+        assert Order.objects.count() == 1 and Member.objects.get().consent_source == "paper forms"
+    rejects = owner.get(f"{page}/rejects")
+    assert b"A2,2024-05-02 10:00,wu,s1,1,x" in b"".join(rejects.streaming_content)
+    assert "attachment" in rejects["Content-Disposition"]
+    assert "orders.csv" in owner.get("/settings/imports").text
+
+
+def test_htmx_gets_the_progress_alone(owner, cast):
+    hand_in(owner, GOOD)
+
+    piece = owner.get(f"/settings/imports/{the_import(cast).public_id}", headers={"HX-Request": "true"}).text
+
+    assert piece.lstrip().startswith('<div id="import"') and "<html" not in piece
+
+
+def test_columns_with_other_names_are_chosen(owner, cast):
+    hand_in(owner, GOOD.replace("amount", "sum").replace(",x", ",1"))
+    assert worked(cast).state == ImportState.FAILED
+    page = f"/settings/imports/{the_import(cast).public_id}"
+    assert "columns are missing" in owner.get(page).text
+
+    names = {name: name for name in ("order_id", "ordered_at", "member_key", "sku", "quantity")}
+    assert owner.post(f"{page}/columns", names).status_code == 422
+    assert owner.post(f"{page}/columns", names | {"amount": "sum"}).status_code == 302
+    assert worked(cast).state == ImportState.CHECKED
+
+
+def test_an_import_can_be_cancelled(owner, cast):
+    hand_in(owner, GOOD)
+
+    owner.post(f"/settings/imports/{the_import(cast).public_id}/cancel")
+
+    assert the_import(cast).state == ImportState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "says"),
+    [
+        (GOOD, {"people": "members"}, "Say where the consent"),
+        ("", {}, "empty"),
+        ("PK\x03\x04", {}, "Excel and Parquet"),
+        (GOOD, {"channel": "carrier pigeon"}, "valid choice"),
+    ],
+)
+def test_a_form_in_error_comes_back_and_begins_nothing(owner, cast, text, more, says):
+    response = hand_in(owner, text, **more)
+
+    assert response.status_code == 422 and says in response.text
+    with tenancy.tenant(cast.shop.pk):
+        assert not ImportJob.objects.exists()
+
+
+def test_an_analyst_reads_and_changes_nothing(owner, client, cast):
+    hand_in(owner, GOOD)
+    page = f"/settings/imports/{the_import(cast).public_id}"
+    with tenancy.platform():
+        Staff.objects.filter(user=cast.clerk).update(role=Role.ANALYST)
+    client.force_login(cast.clerk)
+
+    assert client.get(page).status_code == 200
+    assert hand_in(client, GOOD + "\n").status_code == 403
+    assert client.post(f"{page}/start").status_code == 403
+    assert client.get(f"{page}/rejects").status_code == 403
+
+
+def test_another_shops_import_does_not_exist(owner, client, cast):
+    hand_in(owner, GOOD)
+    page = f"/settings/imports/{the_import(cast).public_id}"
+    client.force_login(cast.outsider)
+
+    for path in (page, f"{page}/rejects"):
+        assert client.get(path).status_code == 404
+    for path in (f"{page}/start", f"{page}/cancel", f"{page}/columns"):
+        assert client.post(path).status_code == 404

@@ -1,0 +1,259 @@
+"""What every answer carries: the content policy with its nonce, the safety headers, cookies; and what is refused."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings as configured
+
+from config.embedded import BASE_DIR
+from members.lib import tenant as tenancy
+from tests.conftest import ScopedClient
+from tests.factories import shops
+from tests.security.test_walk import known
+from tests.security.world import TRUSTED, World, undone
+
+INLINE = (
+    (re.compile(r"<[a-zA-Z][^>]*\sstyle\s*=", re.S), "a style attribute"),
+    (re.compile(r"<[a-zA-Z][^>]*\son[a-z]+\s*=\s*[\"']", re.S), "an event attribute"),
+    (re.compile(r"(href|action|src)\s*=\s*[\"']\s*javascript:", re.I), "a javascript: address"),
+    (re.compile(r"<(script|style)(?![^>]*\b(nonce=|src=|type="application/json"))[^>]*>", re.S), "a script or style without nonce"),
+    (re.compile(r"(src|href)\s*=\s*[\"'](https?:)?//(?!127\.0\.0\.1|testserver)[^\"']*\.(js|css|woff2?)"), "a foreign file"),
+)  # fmt: skip
+
+
+def policy_of(response) -> dict[str, list[str]]:
+    """The content policy of an answer by directive."""
+    parts = (part.split() for part in response["Content-Security-Policy"].split(";"))
+    return {name: values for name, *values in parts}
+
+
+def pages(world: World, visitor: str):
+    """Every page that a visitor gets, with its route."""
+    for route in known():
+        with undone():
+            page = world.visitors[visitor].get(route.path(world.ours))
+        if page.get("Content-Type", "").startswith("text/html") and page.status_code != 302:
+            yield route, page
+
+
+@pytest.mark.parametrize("visitor", ["anonymous", "owner", TRUSTED])
+def test_every_page_keeps_the_content_policy(world: World, visitor: str):
+    wrong, seen, nonces = [], 0, set()
+
+    for route, page in pages(world, visitor):
+        seen += 1
+        policy, html = policy_of(page), page.content.decode()
+        text = page["Content-Security-Policy"]
+        if "unsafe" in text or "*" in text or policy["default-src"] != ["'none'"]:
+            wrong.append(f"{route.template}: {text}")
+        if policy["frame-ancestors"] != ["'none'"] or policy["base-uri"] != ["'none'"]:
+            wrong.append(f"{route.template}: may be framed: {text}")
+        declared = {value[7:-1] for value in policy["script-src"] if value.startswith("'nonce-")}
+        used = set(re.findall(r'<(?:script|style)[^>]*\bnonce="([^"]*)"', html))
+        if used and used != declared:
+            wrong.append(f"{route.template}: nonces {used} are not {declared}")
+        if declared & nonces:
+            wrong.append(f"{route.template}: a nonce was used before")
+        nonces |= declared
+        wrong += [f"{route.template}: {what}: {found[0][:120]}" for pattern, what in INLINE
+                  if (found := pattern.search(html))]  # fmt: skip
+
+    assert seen > 5
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("visitor", ["anonymous", "owner", "key of all scopes"])
+def test_every_answer_carries_the_safety_headers(world: World, visitor: str):
+    wrong = []
+
+    for route in known():
+        if visitor.startswith("key") != route.template.startswith("/api/"):
+            continue
+        with undone():
+            answer = world.visitors[visitor].get(route.path(world.ours))
+        expected = {
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Referrer-Policy": "same-origin",
+            "Cross-Origin-Opener-Policy": "same-origin",
+        }
+        wrong += [
+            f"{route.template}: {name}: {answer.get(name)}"
+            for name, value in expected.items()
+            if answer.get(name) != value
+        ]
+        if not answer.get("X-Request-ID"):
+            wrong.append(f"{route.template}: no request id")
+
+    assert not wrong, "\n".join(wrong)
+
+
+def test_pages_of_signed_in_people_are_kept_by_no_cache(world: World):
+    wrong = []
+
+    for route, page in pages(world, "owner"):
+        if "/accounts/" not in route.template and "Cookie" not in page.get("Vary", ""):
+            wrong.append(f"{route.template}: Vary: {page.get('Vary')}")
+
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_foreign_host_is_refused(world: World):
+    page = world.visitors["anonymous"].get("/accounts/login/", headers={"host": "evil.example"})
+
+    assert page.status_code == 400
+    assert "evil.example" not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "///evil.example"],
+)
+def test_no_redirect_leaves_the_site(world: World, target: str):
+    owner, anonymous = world.visitors["owner"], world.visitors["anonymous"]
+    tries = [
+        (anonymous, "/accounts/login/", {"login": "owner@ours.example", "password": shops.PASSWORD}),
+        (owner, "/preferences/theme", {"theme": "dark"}),
+        (owner, "/preferences/language", {"language": "en"}),
+        (owner, "/program/", {"name": "Ours"}),
+        (owner, "/compliance/receipts", {"notice": world.ours.ids["compliance.Notice"]}),
+        (owner, "/compliance/banner/hide", {}),
+        (owner, "/compliance/final-notice", {}),
+        (owner, "/shops/switch", {"merchant": world.ours.merchant.slug}),
+    ]
+
+    for client, path, form in tries:
+        cookies = client.cookies.copy()
+        with undone():
+            answer = client.post(
+                f"{path}?next={target}", {**form, "next": target, "go": target}, headers={"referer": target}
+            )
+        client.cookies = cookies
+
+        assert answer.status_code < 500, path
+        location = answer.get("Location", "/")
+        assert location.startswith("/") and not location.startswith(("//", "/\\")), f"{path} -> {location}"
+        assert "evil.example" not in location.split("?")[0], f"{path} -> {location}"
+
+
+# ---- sessions and cookies -------------------------------------------------------------------------------------------
+
+
+def sign_in(client: ScopedClient):
+    return client.post("/accounts/login/", {"login": "owner@ours.example", "password": shops.PASSWORD})
+
+
+def test_signing_in_gives_a_new_session_and_leaves_the_old_one_worthless(world: World):
+    with undone():
+        planted = ScopedClient(headers={"accept-language": "en"})
+        planted.cookies["sessionid"] = "x" * 32
+        planted.get("/accounts/login/")
+        sign_in(planted)
+        fresh = planted.cookies["sessionid"].value
+
+        thief = ScopedClient()
+        thief.cookies["sessionid"] = "x" * 32
+
+        assert fresh != "x" * 32
+        assert planted.get("/settings/me").status_code == 200
+        assert thief.get("/settings/me").status_code == 302
+
+
+def test_signing_out_ends_the_session_on_the_server(world: World):
+    with undone():
+        client = ScopedClient()
+        sign_in(client)
+        copied = client.cookies["sessionid"].value
+        client.post("/accounts/logout/")
+
+        thief = ScopedClient()
+        thief.cookies["sessionid"] = copied
+
+        assert thief.get("/settings/me").status_code == 302
+
+
+def test_a_new_password_ends_the_other_sessions(world: World):
+    with undone():
+        client, elsewhere = ScopedClient(), ScopedClient()
+        sign_in(client)
+        sign_in(elsewhere)
+        assert elsewhere.get("/settings/me").status_code == 200
+        new = "another horse battery"
+
+        client.post(
+            "/accounts/password/change/",
+            {"oldpassword": shops.PASSWORD, "password1": new, "password2": new},
+        )
+
+        assert elsewhere.get("/settings/me").status_code == 302
+
+
+def test_the_sessions_cookie_is_out_of_reach_of_scripts(world: World):
+    with undone():
+        client = ScopedClient()
+        answer = sign_in(client)
+
+    cookie = answer.cookies["sessionid"]
+    assert cookie["httponly"] and cookie["samesite"] == "Lax"
+    assert configured.CSRF_COOKIE_HTTPONLY
+    assert configured.CSRF_COOKIE_SAMESITE == "Lax"
+
+
+def test_a_form_without_its_token_is_refused_in_words(world: World):
+    client = ScopedClient(enforce_csrf_checks=True, headers={"accept-language": "en"})
+
+    page = client.post("/accounts/login/", {"login": "owner@ours.example", "password": shops.PASSWORD})
+
+    assert page.status_code == 403
+    assert "page was open for too long" in page.content.decode()
+
+
+def test_under_https_cookies_are_secure_and_browsers_are_told_to_stay():
+    script = (
+        "import django; django.setup()\n"
+        "from django.conf import settings as s\n"
+        "assert s.SESSION_COOKIE_SECURE and s.CSRF_COOKIE_SECURE and s.LANGUAGE_COOKIE_SECURE\n"
+        "assert s.SECURE_SSL_REDIRECT and s.SECURE_HSTS_SECONDS >= 31536000\n"
+        "assert s.SECURE_HSTS_INCLUDE_SUBDOMAINS\n"
+        "from django.test import RequestFactory\n"
+        "from members.web import preferences\n"
+        "for view, form in ((preferences.set_theme, {'theme': 'dark'}),):\n"
+        "    answer = view(RequestFactory().post('/', form, secure=True, HTTP_HOST='localhost'))\n"
+        "    assert all(cookie['secure'] for cookie in answer.cookies.values()), answer.cookies\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=BASE_DIR,
+        env={**os.environ, "HTTPS": "true", "DJANGO_SETTINGS_MODULE": "config.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_nobody_is_told_who_has_an_account(world: World):
+    client = ScopedClient(headers={"accept-language": "en"})
+
+    def answer(email: str) -> tuple[int, str]:
+        with undone():
+            page = client.post("/accounts/login/", {"login": email, "password": "wrong horse battery"})
+        text = re.sub(r'nonce[-=]"?[^"\' ]+|value="[^"]*"', "", page.content.decode())
+        return page.status_code, text
+
+    assert answer("owner@ours.example") == answer("nobody@ours.example")
+
+
+def test_the_log_in_role_can_do_nothing_by_itself(world: World):
+    from django.db import connection, transaction
+    from django.db.utils import ProgrammingError
+
+    assert tenancy.current_scope() == tenancy.NOTHING
+    with transaction.atomic(), pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+        connection.cursor().execute("select count(*) from members_member")
