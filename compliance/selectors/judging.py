@@ -87,15 +87,22 @@ def values(run: Run, *, first_id: int = 0, last_id: int = LAST) -> dict[str, Any
     }
 
 
-def foreseen(run: Run) -> dict[str, int]:
-    """Programs by outcome, and how many are eligible, as the standings say now."""
+def counts(parameters: dict[str, Any]) -> dict[str, int]:
+    """Programs by outcome, of those that there are."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"select {OUTCOME} as outcome, count(*) from ({JUDGED}) judged group by outcome", values(run)
+            f"select {OUTCOME} as outcome, sum(n)::bigint "
+            f"from (select reason, count(*) as n from ({JUDGED}) judged group by reason) by_reason group by outcome",
+            parameters,
         )
-        found = dict(cursor.fetchall())
-    counts = {name: found.get(name, 0) for name in ("cleared", "kept", "deferred", "held")}
-    return {"eligible": sum(counts.values()), **counts}
+        return dict(cursor.fetchall())
+
+
+def foreseen(run: Run) -> dict[str, int]:
+    """Programs by outcome, and how many are eligible, as the standings say now."""
+    found = counts(values(run))
+    told = {name: found.get(name, 0) for name in ("cleared", "kept", "deferred", "held")}
+    return {"eligible": sum(told.values()), **told}
 
 
 def digest(run: Run) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 from django.db import connections, transaction
+from django.db.utils import load_backend
 
 from compliance.models import Run, RunChunk, RunState
 from compliance.services import assessment, clearance, installation, notices, schedule
@@ -32,7 +33,10 @@ RECEIPTS_BACK = dt.timedelta(days=1)
 @contextmanager
 def alone() -> Iterator[bool]:
     """Hold the ticks' lock over a connection of its own while the block runs; False when another process does."""
-    holder = connections.create_connection("default")
+    known = connections["default"].settings_dict
+    # Not from the pool: a pool of one connection would leave none for the work.
+    options = {name: value for name, value in known["OPTIONS"].items() if name != "pool"}
+    holder = load_backend(known["ENGINE"]).DatabaseWrapper({**known, "OPTIONS": options}, "default")
     try:
         holder.set_autocommit(False)
         with holder.cursor() as cursor:

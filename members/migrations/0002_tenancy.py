@@ -5,15 +5,16 @@ from django.db import migrations
 from members.lib.schema import AppendOnly, PlatformOnly, TenantFunctions, TenantTables
 
 # Orders of a file on their way in, one row an order, keyed by import; see members/models/imports.py. It names no
-# merchant and has no policy because COPY refuses tables with row security; its readers name their import.
+# merchant and has no policy because COPY refuses tables with row security; its readers name their import. What belongs
+# to an order's lines is packed: numbers as little-endian integers, texts each with a unit separator behind it.
 STAGED_ORDERS = """
 create unlogged table members_stagedorder (
     import_id bigint not null, place integer not null,
     channel text not null, external_id text not null, member_key text not null, store text not null,
     status text, paid_at timestamptz, completed_at timestamptz,
     joined_at timestamptz, consent_source text not null, phone bytea, name bytea,
-    rows integer[] not null, skus text[] not null, quantities bigint[] not null, amounts bigint[] not null,
-    refunds text[], refund_amounts bigint[],
+    rows bytea not null, skus text not null, quantities bytea not null, amounts bytea not null,
+    refunds text, refund_amounts bytea,
     primary key (import_id, place)
 ) with (autovacuum_analyze_scale_factor = 0.5)
 """

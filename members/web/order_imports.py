@@ -194,9 +194,13 @@ def _moment(text: str | None) -> dt.datetime | None:
 @require_GET
 def order_imports_page(request: StaffRequest, import_id: str) -> HttpResponse:
     """One import; its progress by itself when htmx asks."""
-    context = _context(request, _find(request, import_id))
-    template = "_progress" if wants_piece(request) else "page"
-    return render(request, f"members/order_imports/{template}.html", context)
+    job = _find(request, import_id)
+    is_piece = wants_piece(request)
+    template = "_progress" if is_piece else "page"
+    response = render(request, f"members/order_imports/{template}.html", _context(request, job))
+    if is_piece and not job.is_worked:
+        response["HX-Refresh"] = "true"  # what can be done next stands outside the piece
+    return response
 
 
 @gates.staff(write=gates.MANAGERS, read=gates.NOBODY)

@@ -65,6 +65,10 @@ def shop(django_db_blocker, tmp_path, orders_file) -> Iterator[tuple[int, Comman
             "DATABASE_OWNER_URL": address("owner", database),
             "CELERY_BROKER_URL": "memory://",
             "DATA_DIR": str(tmp_path / "data"),
+            **dict.fromkeys(
+                ("SECRET_KEY", "PII_KEYS", "PII_INDEX_KEY"),
+                "for this test alone, and long enough: 0123456789",
+            ),
         }
 
         def command(*more: str) -> subprocess.Popen:

@@ -27,6 +27,7 @@ STATES = {
     "observing": (200, 40, 110),
     "at_risk": (12, 80, 110),
     "final_notice": (5, 88, 110),
+    "due": (5, 95, 110),  # the rule fails already and notice was given: a run by hand would clear it
     "cleared": (-3, 95, 110),
 }
 
@@ -52,17 +53,20 @@ def told(lines: Iterable[Line]) -> dict[str, int]:
 def policy(state: str, at: dt.datetime, **values: Any) -> list[Line]:
     """The policy under which a shop's life leads to a state; it begins with the installation.
 
-    A first version had a run twenty days ago, which everybody survived; the second says when the next one is.
+    A first version had a run in an earlier month, which everybody survived; the second says when the next one is.
     """
     run_in, _ended, _opened = STATES[state]
     values = {"min_age_months": 2, **values}
+    today = platform_date(at)
+    coming = today + dt.timedelta(days=run_in)
+    past = min(today - dt.timedelta(days=20), today.replace(day=1) - dt.timedelta(days=1))
 
-    def version(begins: int, first_run: int) -> Line:
-        day = platform_date(at + dt.timedelta(days=first_run))
-        moment = (at + dt.timedelta(days=begins)).isoformat()
-        return {"at": moment, "do": "policy.set", "first_run_on": day.isoformat(), **values}
+    def version(begins: dt.date, first_run: dt.date) -> Line:
+        moment = dt.datetime.combine(begins, dt.time(1), PLATFORM_ZONE).isoformat()
+        return {"at": moment, "do": "policy.set", "first_run_on": first_run.isoformat(), **values}
 
-    return [version(-120, -20), version(-19, run_in)]
+    one = dt.timedelta(days=1)
+    return [version(today - 120 * one, past), version(past + one, coming)]
 
 
 def life(name: str, state: str, at: dt.datetime, *, orders: int = 3, phone_tail: int = 0) -> list[Line]:

@@ -21,9 +21,15 @@ INLINE = (
     (re.compile(r"<[a-zA-Z][^>]*\sstyle\s*=", re.S), "a style attribute"),
     (re.compile(r"<[a-zA-Z][^>]*\son[a-z]+\s*=\s*[\"']", re.S), "an event attribute"),
     (re.compile(r"(href|action|src)\s*=\s*[\"']\s*javascript:", re.I), "a javascript: address"),
-    (re.compile(r"<(script|style)(?![^>]*\b(nonce=|src=|type="application/json"))[^>]*>", re.S), "a script or style without nonce"),
-    (re.compile(r"(src|href)\s*=\s*[\"'](https?:)?//(?!127\.0\.0\.1|testserver)[^\"']*\.(js|css|woff2?)"), "a foreign file"),
-)  # fmt: skip
+    (
+        re.compile(r"<(script|style)(?![^>]*\b(nonce=|src=|type=\"application/json\"))[^>]*>", re.S),
+        "a script or style without nonce",
+    ),
+    (
+        re.compile(r"(src|href)\s*=\s*[\"'](https?:)?//(?!127\.0\.0\.1|testserver)[^\"']*\.(js|css|woff2?)"),
+        "a foreign file",
+    ),
+)
 
 
 def policy_of(response) -> dict[str, list[str]]:
@@ -255,5 +261,9 @@ def test_the_log_in_role_can_do_nothing_by_itself(world: World):
     from django.db.utils import ProgrammingError
 
     assert tenancy.current_scope() == tenancy.NOTHING
-    with transaction.atomic(), pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+    with (
+        transaction.atomic(),
+        pytest.raises(ProgrammingError, match="permission denied"),
+        transaction.atomic(),
+    ):
         connection.cursor().execute("select count(*) from members_member")

@@ -10,7 +10,7 @@ from members.web import gates
 from tests.security import routes as addresses
 from tests.security.forms import forms_of
 from tests.security.test_walk import known, worth_walking
-from tests.security.walking import METHODS, Finding, Walk, send
+from tests.security.walking import METHODS, Finding, Walk, send, text_of
 from tests.security.world import ROLES, TRUSTED, Shop, World, undone
 
 
@@ -29,6 +29,7 @@ class OwnWalk(Walk):
                 detail = f"{response.status_code} {raised[1]!r}" if raised else str(response.status_code)
                 self.findings.append(Finding("error", visitor, method, path, detail))
                 return
+            text_of(response)  # a file is read to its end, as the visitor would
             if wrong := against_gate(gates.gate_of(route.view, path), visitor, method, response):
                 self.findings.append(Finding("gate", visitor, method, path, wrong))
         self.steps += 1

@@ -92,6 +92,7 @@ class Checker:
         self.order_ids = values.split(self.texts["order_id"])
         self._must_have("order_id", _("The order number is empty."))
         self._must_have("sku", _("The SKU is empty."))
+        self._printable()
         self._shortened()
         status = self._words("status", values.statuses(columns["status"])) if "status" in columns else None
         channel = (
@@ -125,6 +126,14 @@ class Checker:
     def _must_have(self, name: str, reason: str) -> None:
         for row in np.flatnonzero(pc.equal(self.texts[name], "").to_numpy(zero_copy_only=False)):
             self.bad(int(row), reason)
+
+    def _printable(self) -> None:
+        for name in ("order_id", "sku", "member_key", "store", "refund_id"):
+            if name not in self.texts or values.is_plain(self.texts[name]):
+                continue
+            control = pc.match_substring_regex(self.texts[name], r"[\x00-\x09\x0b-\x1f\x7f]")
+            for row in np.flatnonzero(control.to_numpy(zero_copy_only=False)):
+                self.bad(int(row), _("%(name)s holds a control character.") % {"name": name})
 
     def _shortened(self) -> None:
         texts, codes = self.order_ids

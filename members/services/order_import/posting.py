@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 import psycopg
 from django.db import connection
 
@@ -17,6 +18,7 @@ from members.models import ImportJob
 from members.services import orders
 from members.services.audit import Actor
 from members.services.member_lists import Joining, join_many
+from members.services.order_import.staging import SEPARATOR
 
 CHUNK = 20_000  # orders
 THOUSAND = 1000
@@ -62,11 +64,34 @@ def read_chunk(job: ImportJob, position: int, limit: int = CHUNK) -> list[Staged
         declared_source=job.declared_source,
         knows_completion="completed_at" in job.columns,
     )
-    return [reader.staged(row) for row in rows]
+    return [reader.staged((*row[:12], *_unpacked(*row[12:]))) for row in rows]
+
+
+def _unpacked(
+    rows: bytes,
+    skus: str,
+    quantities: bytes,
+    amounts: bytes,
+    refunds: str | None,
+    refund_amounts: bytes | None,
+) -> tuple[Any, ...]:
+    """What belongs to an order's lines, as lists."""
+    return (
+        _integers("<i4", rows),
+        skus[:-1].split(SEPARATOR),
+        _integers("<i8", quantities),
+        _integers("<i8", amounts),
+        None if refunds is None else refunds[:-1].split(SEPARATOR),
+        None if refund_amounts is None else _integers("<i8", refund_amounts),
+    )
+
+
+def _integers(kind: str, packed: bytes) -> list[int]:
+    return np.frombuffer(packed, dtype=kind).tolist()
 
 
 class Reader:
-    """Turns rows of the staging table, or rows like them, into orders.
+    """Turns rows of the staging table, unpacked, or rows like them, into orders.
 
     `at` is when they all arrive; None: each arrives when it was paid (unpaid: placed).
     """

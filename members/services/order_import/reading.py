@@ -163,9 +163,6 @@ def _read_fast(source: Source, wanted: Mapping[str, int]) -> Sheet | None:
     if source.body_at >= len(source.text):
         return Sheet({name: pa.array([], pa.string()) for name in wanted}, np.zeros(0, dtype=np.int64))
     has_quotes = source.text.find(b'"', source.body_at) >= 0
-    lines = _row_lines(source, has_quotes)
-    if lines is None:
-        return None
     names = [f"c{i}" for i in range(len(source.headers))]
     ragged: list[object] = []
 
@@ -192,7 +189,12 @@ def _read_fast(source: Source, wanted: Mapping[str, int]) -> Sheet | None:
         )
     except pa.ArrowInvalid:
         return None
-    if ragged or table.num_rows != len(lines):
+    lines: Ints | None
+    if not has_quotes and table.num_rows == source.text.count(b"\n", source.body_at) + source.is_cut:
+        lines = np.arange(table.num_rows, dtype=np.int64) + source.header_line + 1  # no line is blank
+    else:
+        lines = _row_lines(source, has_quotes)
+    if ragged or lines is None or table.num_rows != len(lines):
         return None
     columns = {
         name: table.column(place).combine_chunks() for place, name in enumerate(wanted) if len(table.columns)
@@ -216,8 +218,6 @@ def _row_lines(source: Source, has_quotes: bool) -> Ints | None:
     short = np.flatnonzero(length == 1)
     blank[short] = data[starts[short]] == CARRIAGE
     lines = np.arange(len(ends), dtype=np.int64) + source.header_line + 1
-    if not has_quotes and not blank.any():
-        return lines
     if has_quotes:
         quotes = np.flatnonzero(data == QUOTE)
         if len(quotes) % 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,21 +17,18 @@ from members.services.order_import import values
 from members.services.order_import.checking import Checked
 from members.services.order_import.values import MISSING
 
-BATCH = 50_000  # orders put together at once
+BATCH = 20_000  # orders put together at once
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 NULL = pa.scalar(b"\xff\xff\xff\xff", pa.binary())
 POSTGRES_EPOCH = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
-INT4, INT8, TEXT = 23, 20, 25  # type oids
+SEPARATOR = "\x1f"  # behind each text of a packed field
 COLUMNS = (
     "import_id", "place", "channel", "external_id", "member_key", "store", "status", "paid_at", "completed_at",
     "joined_at", "consent_source", "phone", "name", "rows", "skus", "quantities", "amounts", "refunds",
     "refund_amounts",
 )  # fmt: skip
 Ints = npt.NDArray[np.int64]
-ARRAY_HEAD = np.dtype(
-    [("size", ">i4"), ("ndim", ">i4"), ("flags", ">i4"), ("oid", ">i4"), ("length", ">i4"), ("lower", ">i4")]
-)
 
 
 def stage(checked: Checked, *, import_id: int, merchant_id: int, channel: str) -> None:
@@ -67,9 +65,18 @@ def binary(checked: Checked, *, import_id: int, merchant_id: int, channel: str) 
     sealed: dict[str, Any] = {
         name: _sealed(checked.texts[name], merchant_id) for name in ("phone", "name") if name in checked.texts
     }
-    for begin in range(0, checked.orders, BATCH):
+
+    def part(begin: int) -> memoryview:
         end = min(checked.orders, begin + BATCH)
-        yield _joined(_fields(checked, begin, end, import_id, channel, sealed))
+        return _joined(_fields(checked, begin, end, import_id, channel, sealed))
+
+    with ThreadPoolExecutor(max_workers=1) as pool:  # the next part is made while the server takes this one
+        ahead: Future[memoryview] | None = None
+        for begin in range(0, checked.orders, BATCH):
+            ready = ahead.result() if ahead else part(begin)
+            following = begin + BATCH
+            ahead = pool.submit(part, following) if following < checked.orders else None
+            yield ready
 
 
 def _joined(fields: list[pa.Array]) -> memoryview:
@@ -118,10 +125,10 @@ def _fields(
         own("consent_source"),
         maybe("phone"),
         maybe("name"),
-        _numbers(checked.lines[rows], bounds, ">i4", INT4),
+        _numbers(checked.lines[rows], bounds, "<i4"),
         _texts(checked.texts["sku"].take(taken), bounds),
-        _numbers(checked.quantity[rows], bounds, ">i8", INT8),
-        _numbers(checked.amount[rows], bounds, ">i8", INT8),
+        _numbers(checked.quantity[rows], bounds, "<i8"),
+        _numbers(checked.amount[rows], bounds, "<i8"),
         *refunds,
     ]
 
@@ -138,7 +145,7 @@ def _refunds(checked: Checked, rows: Ints, bounds: Ints) -> list[pa.Array]:
     wanted = pa.array(per_order)
     return [
         pc.if_else(wanted, _texts(ids, bounds), NULL),
-        pc.if_else(wanted, _numbers(amounts, bounds, ">i8", INT8), NULL),
+        pc.if_else(wanted, _numbers(amounts, bounds, "<i8"), NULL),
     ]
 
 
@@ -190,30 +197,17 @@ def _instants(micros: Ints | None, begin: int, end: int) -> pa.Array:
     return pc.if_else(pa.array(own != MISSING), _fixed(fields), NULL)
 
 
-def _heads(sizes: Ints, bounds: Ints, oid: int) -> pa.Array:
-    heads = np.zeros(len(sizes), dtype=ARRAY_HEAD)
-    heads["size"], heads["length"] = 20 + sizes, np.diff(bounds)
-    heads["ndim"], heads["oid"], heads["lower"] = 1, oid, 1
-    return _fixed(heads)
-
-
-def _numbers(numbers: Ints, bounds: Ints, kind: str, oid: int) -> pa.Array:
-    """A field that is an array of whole numbers: those between each pair of bounds."""
-    items = np.zeros(len(numbers), dtype=[("size", ">i4"), ("number", kind)])
-    items["size"], items["number"] = np.dtype(kind).itemsize, numbers
-    at = bounds * items.dtype.itemsize
-    return pc.binary_join_element_wise(
-        _heads(np.diff(at), bounds, oid), _binary(items, at), pa.scalar(b"", pa.binary())
-    )
+def _numbers(numbers: Ints, bounds: Ints, kind: str) -> pa.Array:
+    """A field that packs whole numbers: those between each pair of bounds."""
+    items = numbers.astype(kind)
+    return _text(_binary(items, bounds * items.dtype.itemsize))
 
 
 def _texts(column: pa.Array, bounds: Ints) -> pa.Array:
-    """A field that is an array of texts."""
-    items = _text(column)
-    ends = np.frombuffer(items.buffers()[1], dtype=np.int32)[: len(items) + 1].astype(np.int64)
-    at = ends[bounds]
-    body = _binary(items.buffers()[2], at)
-    return pc.binary_join_element_wise(_heads(np.diff(at), bounds, TEXT), body, pa.scalar(b"", pa.binary()))
+    """A field that packs texts."""
+    items = pc.binary_join_element_wise(column, pa.scalar(""), SEPARATOR)
+    ends = np.frombuffer(items.buffers()[1], dtype=np.int32)[items.offset : items.offset + len(items) + 1]
+    return _text(_binary(items.buffers()[2], ends[bounds].astype(np.int64)))
 
 
 def _sealed(column: pa.StringArray, merchant_id: int) -> pa.Array:

@@ -27,13 +27,10 @@ Ints = npt.NDArray[np.int64]
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MOST_MINOR = 10**15
 MISSING = -(1 << 62)  # an empty cell of an optional column of instants or money
-_DIGITS = np.zeros(256, dtype=bool)
-_DIGITS[list(b"0123456789")] = True
-_DECIMAL = _DIGITS.copy()
-_DECIMAL[ord(".")] = True
-_PLAIN = np.zeros(256, dtype=bool)  # what no spreadsheet put around an id
-_PLAIN[0x21:0x7F] = True
-_PLAIN[list(b"='")] = False
+_DECIMAL = b"0123456789."
+_PLAIN = bytes(
+    byte for byte in range(0x21, 0x7F) if byte not in b"='"
+)  # what no spreadsheet put around an id
 
 
 @dataclass(slots=True)
@@ -69,15 +66,15 @@ def split(column: pa.StringArray) -> tuple[pa.StringArray, npt.NDArray[np.int32]
     return encoded.dictionary, encoded.indices.to_numpy(zero_copy_only=False)
 
 
-def _is_made_of(texts: pa.StringArray, allowed: npt.NDArray[np.bool_], *, may_be_empty: bool = False) -> bool:
+def _is_made_of(texts: pa.StringArray, allowed: bytes, *, may_be_empty: bool = False) -> bool:
     """Whether the texts hold the allowed bytes only, and none is empty."""
     if not may_be_empty and len(texts) and pc.min(pc.binary_length(texts)).as_py() == 0:
         return False
     offsets = np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
     if not len(texts) or offsets[0] == offsets[-1]:
         return True
-    data = np.frombuffer(texts.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]]
-    return bool(allowed[data].all())
+    data = memoryview(texts.buffers()[2])[int(offsets[0]) : int(offsets[-1])]
+    return not bytes(data).translate(None, allowed)
 
 
 def _one_by_one(
@@ -327,9 +324,14 @@ def channels(column: pa.StringArray, default: str) -> Words:
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?E\+\d+", re.IGNORECASE)
 
 
+def is_plain(column: pa.StringArray) -> bool:
+    """Whether a column holds printable ASCII alone, without blanks and quotation marks."""
+    return _is_made_of(column, _PLAIN, may_be_empty=True)
+
+
 def names(column: pa.StringArray) -> pa.StringArray:
     """Ids and codes without what spreadsheets put around them (blanks, ="…", a leading apostrophe)."""
-    if _is_made_of(column, _PLAIN, may_be_empty=True):
+    if is_plain(column):
         return column
     trimmed = pc.utf8_trim_whitespace(column)
     if not pc.any(pc.match_substring_regex(trimmed, "^[='\u200b\ufeff]")).as_py():

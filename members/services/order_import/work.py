@@ -171,9 +171,10 @@ def post(job: ImportJob, actor: Actor, chunk: int) -> None:
         staged = posting.read_chunk(job, job.position, chunk)
         if not staged:
             raise Stopped  # the staging table was emptied under us: the next worker stages again
-        done = posting.post_chunk(job.merchant_id, staged, actor=actor)
+        done, count = posting.post_chunk(job.merchant_id, staged, actor=actor), len(staged)
+        del staged  # else the first collection would look at all of it
     rejects.note(job, f"posted-{job.position:012d}", done.reasons)
-    job.position += len(staged)
+    job.position += count
     job.created += done.created
     job.changed += done.changed
     job.unchanged += done.unchanged

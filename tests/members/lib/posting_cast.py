@@ -7,6 +7,8 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from members.lib.periods import daily_job_instant
 from members.lib.points import PointRules
 from members.lib.posting import (
@@ -141,3 +143,15 @@ def assert_books_balance(state: MemberState, entries: list[Any]) -> None:
         assert entry.balance_after == balance
     assert all(0 < lot.remaining <= lot.amount for lot in account.lots)
     assert account.earned - account.clawed_back - account.redeemed == account.balance
+
+
+def picture(life: Shop):
+    """Everything that a refusal must leave as it was."""
+    return repr(life.state), repr(life.changes)
+
+
+def assert_refused(life: Shop, refusal: type[Exception], *event) -> None:
+    before = picture(life)
+    with pytest.raises(refusal):
+        life.happen(*event)
+    assert picture(life) == before
