@@ -8,10 +8,21 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from compliance.lib.danger import old_enough_on
+from compliance.models.codes import CodeField
 from compliance.models.runs import Run
 from members.models import TenantQuerySet
 
 _MERCHANT_BITS = 40
+OUTCOME_CODES = {"cleared": 1, "kept": 2, "deferred": 3, "held": 4}
+REASON_CODES = {
+    "too_young": 1,
+    "covered": 2,
+    "exempt": 3,
+    "appeal_pending": 4,
+    "protected": 5,
+    "notice_too_short": 6,
+    "uncovered": 7,
+}
 
 
 class DecisionQuerySet(TenantQuerySet):
@@ -57,9 +68,9 @@ class Decision(models.Model):
     )
     first_opened_on = models.DateField(_("first opened"))
     was_closed = models.BooleanField(_("closed by the merchant"))
-    outcome = models.CharField(
+    outcome = CodeField(
         _("outcome"),
-        max_length=8,
+        codes=OUTCOME_CODES,
         choices=[
             ("cleared", _("Cleared")),
             ("kept", _("Kept")),
@@ -67,9 +78,9 @@ class Decision(models.Model):
             ("held", _("Held")),
         ],
     )
-    reason = models.CharField(
+    reason = CodeField(
         _("reason"),
-        max_length=16,
+        codes=REASON_CODES,
         choices=[
             ("too_young", _("Younger than half a year")),
             ("covered", _("Covered by a qualifying benefit")),

@@ -62,7 +62,7 @@ class Arguments:
     def text(self, name: str, default: Any = MISSING) -> str:
         """Text, not empty."""
         value = self.take(name, default)
-        if value is not default and (not isinstance(value, str) or not value):
+        if value is not default and (not isinstance(value, str) or not value or "\0" in value):
             raise BadLine(f"{name}: text")
         return value
 

@@ -51,6 +51,8 @@ def tier_options(options: dict[str, Any]) -> dict[str, Any]:
         raise BadLine("ladder: a list of tiers")
     for rung in ladder:
         for mode in ("all", "any"):
+            if not isinstance(rung.get(mode, {}), dict):
+                raise BadLine(f"ladder: {mode}: an object from metric to whole number")
             for metric in rung.get(mode, {}):
                 if metric not in ("spend_minor", "orders"):
                     raise BadLine(f"ladder: {metric}: not yet built")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from django.db import transaction
+
 from benefits.services import audiences
 from compliance.play.arguments import Arguments, BadLine, Handles
 from compliance.selectors import decisions, standing
@@ -29,8 +31,10 @@ def show(handles: Handles, at: dt.datetime, arguments: Arguments) -> dict[str, A
         with tenancy.tenant(merchant_id):
             if what == "decisions":
                 return head | {"decisions": decisions.show(merchant_id=merchant_id)}
-            audiences.observe(merchant_id=merchant_id, at=at)
-            facts = standing.show(merchant_id=merchant_id, at=at)
+            with transaction.atomic():  # looking writes nothing: what was noticed is undone
+                audiences.observe(merchant_id=merchant_id, at=at)
+                facts = standing.show(merchant_id=merchant_id, at=at)
+                transaction.set_rollback(True)
         names = {made: name for (shop, name), made in handles.benefits.items() if shop == merchant}
         facts["qualifying"] = [names.get(made, str(made)) for made in facts["qualifying"]]
         return head | facts

@@ -11,7 +11,9 @@ from typing import Any
 from django.db import connection
 
 from compliance.lib.danger import latest_opening
+from compliance.lib.decide import OUTCOMES, Reason
 from compliance.lib.runs import Run
+from compliance.models.decisions import OUTCOME_CODES, REASON_CODES
 
 LAST = 2**62  # above every merchant's id
 
@@ -29,6 +31,7 @@ where s.merchant_id between %(first_id)s and %(last_id)s
     and s.opened_at < %(at)s and p.opened_at < %(at)s and p.status in ('open', 'closed')
     and s.merchant_id <> all(%(cleared_then)s::bigint[])
 """
+_R, _O = REASON_CODES, OUTCOME_CODES
 _JUDGED = f"""
 select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncovered_since,
     case when is_exempt then exempt_until end as exempt_until, appeal_filed_at, protected_until,
@@ -40,28 +43,28 @@ select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncov
     end end as last_warned_at,
     first_opened_on, was_closed,
     case
-        when first_opened_on > %(old_enough)s then 'too_young'
-        when not is_uncovered then 'covered'
-        when is_exempt then 'exempt'
-        when appeal_filed_at is not null then 'appeal_pending'
-        when protected_until > %(at)s then 'protected'
-        when not is_warned then 'notice_too_short'
-        else 'uncovered'
-    end as reason
+        when first_opened_on > %(old_enough)s then {_R["too_young"]}
+        when not is_uncovered then {_R["covered"]}
+        when is_exempt then {_R["exempt"]}
+        when appeal_filed_at is not null then {_R["appeal_pending"]}
+        when protected_until > %(at)s then {_R["protected"]}
+        when not is_warned then {_R["notice_too_short"]}
+        else {_R["uncovered"]}
+    end::smallint as reason
 from ({_FACTS}) facts
 """
 # An open program has every reason; one that its merchant closed is decided only when it is to be cleared.
-JUDGED = f"select * from ({_JUDGED}) judged where not was_closed or reason = 'uncovered'"
-OUTCOME = """case reason when 'uncovered' then 'cleared' when 'notice_too_short' then 'deferred'
-    when 'too_young' then 'kept' when 'covered' then 'kept' else 'held' end"""
-
-# What a run did decide, in the columns of `JUDGED`.
+# `reason` is a code of compliance.models.decisions.
+CLEARS = f"reason = {_R['uncovered']}"
+JUDGED = f"select * from ({_JUDGED}) judged where not was_closed or {CLEARS}"
+OUTCOME = f"""case reason when {_R["uncovered"]} then {_O["cleared"]}
+    when {_R["notice_too_short"]} then {_O["deferred"]}
+    when {_R["too_young"]} then {_O["kept"]} when {_R["covered"]} then {_O["kept"]} else {_O["held"]} end"""
 _DECIDED = """
 select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncovered_since, exempt_until,
     appeal_filed_at, protected_until, notice_at, last_warned_at, first_opened_on, was_closed, reason
 from compliance_decision where run_id = %(run)s
 """
-
 # Closures that covered the run's instant and have ended since: only a run that is late meets any.
 ENDED_SINCE = """
 select merchant_id, kind from members_closure
@@ -87,20 +90,26 @@ def values(run: Run, *, first_id: int = 0, last_id: int = LAST) -> dict[str, Any
     }
 
 
-def counts(parameters: dict[str, Any]) -> dict[str, int]:
-    """Programs by outcome, of those that there are."""
+def reasons(parameters: dict[str, Any]) -> tuple[dict[str, int], list[int]]:
+    """Programs by outcome, of those that there are, and the merchants to be cleared, ascending. One query."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"select {OUTCOME} as outcome, sum(n)::bigint "
-            f"from (select reason, count(*) as n from ({JUDGED}) judged group by reason) by_reason group by outcome",
+            f"select reason, count(*), array_agg(merchant_id) filter (where {CLEARS}) "
+            f"from ({JUDGED}) judged group by reason",
             parameters,
         )
-        return dict(cursor.fetchall())
+        rows = cursor.fetchall()
+    counts: dict[str, int] = {}
+    words = {code: Reason(word) for word, code in REASON_CODES.items()}
+    for code, count, _merchants in rows:
+        outcome = OUTCOMES[words[code]].value
+        counts[outcome] = counts.get(outcome, 0) + count
+    return counts, sorted(next((merchants for _code, _count, merchants in rows if merchants), []))
 
 
 def foreseen(run: Run) -> dict[str, int]:
     """Programs by outcome, and how many are eligible, as the standings say now."""
-    found = counts(values(run))
+    found, _merchants = reasons(values(run))
     told = {name: found.get(name, 0) for name in ("cleared", "kept", "deferred", "held")}
     return {"eligible": sum(told.values()), **told}
 
@@ -127,12 +136,7 @@ def _digest(rows: str, parameters: dict[str, Any]) -> str:
 
 def would_clear(run: Run) -> list[int]:
     """The merchants whose programs would be cleared, ascending."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"select merchant_id from ({JUDGED}) judged where reason = 'uncovered' order by merchant_id",
-            values(run),
-        )
-        return [row[0] for row in cursor.fetchall()]
+    return reasons(values(run))[1]
 
 
 def _fold(row: tuple[int, int | None, Any]) -> str:

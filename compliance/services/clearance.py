@@ -102,7 +102,7 @@ def _foresee(run: Run, is_manual: bool) -> tuple[dict[str, int], str]:
     if is_manual or policy.max_clear_share >= 1:
         return {}, ""
     counts = judging.foreseen(run)
-    last = RunRow.objects.filter(state=RunState.DONE, at__lt=run.at).order_by("-at").first()
+    last = RunRow.objects.filter(state=RunState.DONE, at__lt=run.at, cleared__gt=0).order_by("-at").first()
     return counts, brake_of(policy, counts, None if last is None else last.cleared)
 
 

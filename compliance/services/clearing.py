@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from compliance.lib.runs import Run
 from compliance.models import Run as RunRow
 from compliance.models import RunChunk, RunState
+from compliance.models.decisions import OUTCOME_CODES
 from compliance.selectors import facts, judging, policies
 from compliance.selectors.facts import Ground
 from compliance.services import standing
@@ -22,10 +23,10 @@ select id from compliance_runchunk where run_id = %s and not is_done
 order by number limit 1 for update skip locked
 """
 # Only programs that are to be closed are locked, in id order: a writer of theirs is waited for, then waits.
-CANDIDATES = f"""
-select merchant_id from members_program
-where merchant_id in (select merchant_id from ({judging.JUDGED}) judged where reason = 'uncovered')
-order by merchant_id for update
+LOCK = """
+select count(*) from (
+    select from members_program where merchant_id = any(%s) order by merchant_id for update
+) locked
 """
 DECIDE = f"""
 insert into compliance_decision
@@ -35,8 +36,9 @@ insert into compliance_decision
 select (%(run)s::bigint << 40) + merchant_id, %(run)s, %(policy)s, judged.*, {judging.OUTCOME}
 from ({judging.JUDGED}) judged order by merchant_id
 """
-_CLEARED = """
-compliance_decision d where d.run_id = %(run)s and d.merchant_id = any(%(cleared)s) and d.outcome = 'cleared'
+_CLEARED = f"""
+compliance_decision d where d.run_id = %(run)s and d.merchant_id = any(%(cleared)s)
+    and d.outcome = {OUTCOME_CODES["cleared"]}
 """
 CLOSE = """
 update members_program set status = 'cleared', closed_at = %(at)s where merchant_id = any(%(cleared)s)
@@ -73,7 +75,7 @@ on conflict do nothing
 
 
 class Undecided(RuntimeError):
-    """Locked candidates and decisions differ: the chunk is rolled back and worked again."""
+    """What was judged and what was decided differ: the chunk is rolled back and worked again."""
 
 
 def as_rule(row: RunRow) -> Run:
@@ -106,10 +108,8 @@ def drain_chunk(*, run_id: int) -> bool:
         run = as_rule(row)
         values = judging.values(run, first_id=chunk.first_id, last_id=chunk.last_id)
         values |= {"run": row.pk, "policy": row.policy_id}
-        cleared = _lock_candidates(ground_of(row), run, values)
-        counts = _decide(values)
-        if counts.get("cleared", 0) != len(cleared):
-            raise Undecided(f"chunk {chunk}: {len(cleared)} locked, {counts.get('cleared', 0)} cleared")
+        counts, cleared = _judge(ground_of(row), run, values)
+        _decide(values, sum(counts.values()))
         if cleared:
             _close(values | {"cleared": cleared}, run)
             queue.enqueue("members.outbox")
@@ -121,20 +121,22 @@ def drain_chunk(*, run_id: int) -> bool:
     return True
 
 
-def _lock_candidates(ground: Ground, run: Run, values: dict[str, Any]) -> list[int]:
-    """Make the standings of the range true of the run's instant and lock the programs to be closed; their merchants.
+def _judge(ground: Ground, run: Run, values: dict[str, Any]) -> tuple[dict[str, int], list[int]]:
+    """Programs of the range by outcome, and the merchants to be cleared, whose programs are locked.
 
-    A change that was in flight while they were locked is there now: look again, until nothing is new.
+    Standings are first made those of the run's instant. A change that was in flight while programs were locked is
+    there afterwards: look again, until nothing is new.
     """
-    locked: list[int] = []
     for _ in range(ROUNDS):
         _refresh(ground, run.at, values)
+        counts, cleared = judging.reasons(values)
+        if not cleared:
+            return counts, cleared
         with connection.cursor() as cursor:
-            cursor.execute(CANDIDATES, values)
-            locked = [row[0] for row in cursor.fetchall()]
-        if not locked or not _stale(ground, run.at, values):
-            break
-    return locked
+            cursor.execute(LOCK, [cleared])
+        if not _stale(ground, run.at, values) and judging.reasons(values) == (counts, cleared):
+            return counts, cleared
+    raise Undecided(f"run {run.period}: programs change as fast as they are locked")
 
 
 def _stale(ground: Ground, at: dt.datetime, values: dict[str, Any]) -> list[int]:
@@ -143,17 +145,19 @@ def _stale(ground: Ground, at: dt.datetime, values: dict[str, Any]) -> list[int]
 
 def _refresh(ground: Ground, at: dt.datetime, values: dict[str, Any]) -> None:
     if ids := _stale(ground, at, values):
+        with (
+            connection.cursor() as cursor
+        ):  # programs first, then due rows and standings, as every writer does
+            cursor.execute(LOCK, [ids])
         standing.refresh(ids, ground=ground, at=at)
 
 
-def _decide(values: dict[str, Any]) -> dict[str, int]:
-    """Write the decisions of the range; how many of each outcome. (Counting apart is cheaper than returning rows.)"""
-    counts = judging.counts(values)
+def _decide(values: dict[str, Any], wanted: int) -> None:
+    """Write the decisions of the range, as many as were judged."""
     with connection.cursor() as cursor:
         cursor.execute(DECIDE, values)
-        if cursor.rowcount != sum(counts.values()):
-            raise Undecided(f"{sum(counts.values())} counted, {cursor.rowcount} decided")
-    return counts
+        if cursor.rowcount != wanted:
+            raise Undecided(f"{wanted} judged, {cursor.rowcount} decided")
 
 
 def _close(values: dict[str, Any], run: Run) -> None:

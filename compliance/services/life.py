@@ -12,7 +12,7 @@ from compliance.selectors import policies
 from compliance.services import standing
 from members.lib.refusals import ReopenTooEarly
 from members.models import Program, ProgramStatus
-from members.services import audit, programs
+from members.services import audit, programs, rules
 from members.services.audit import Actor
 
 
@@ -31,10 +31,13 @@ def open_program(*, merchant_id: int, at: dt.datetime, actor: Actor) -> Program:
     Raises Conflict when it is open, ReopenTooEarly before the policy's `reopen_wait_days` have passed.
     """
     program = programs.lock_for_close(merchant_id=merchant_id)
+    closed_at = program.closed_at
     if program.status == ProgramStatus.CLEARED:
         program = _reopen(program, at, actor)
     else:
         program = programs.open_program(merchant_id=merchant_id, at=at, actor=actor)
+    if closed_at is not None:
+        rules.lift_after_closure(merchant_id=merchant_id, since=closed_at, at=at)
     standing.mark_due(merchant_id=merchant_id, at=at)
     return program
 

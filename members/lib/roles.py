@@ -48,6 +48,8 @@ def roles_sql(prefix: str = "liushui") -> str:
         f"do $$ begin\n{made}\nend $$;\n"
         f"grant {names.app}, {names.platform} to {names.web};\n"
         f"grant {names.app}, {names.platform} to {names.owner};\n"
+        # So that the owner may end a log-in's session, as dropping a play's database needs.
+        f"grant {names.web} to {names.owner};\n"
     )
 
 

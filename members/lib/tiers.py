@@ -148,12 +148,12 @@ def _check_ladder(ladder: tuple[Tier, ...]) -> None:
         raise Invalid(_("The ladder needs a lowest tier without requirements."))
     if len({tier.id for tier in ladder}) < len(ladder) or len({tier.code for tier in ladder}) < len(ladder):
         raise Invalid(_("Every tier of the ladder needs a name of its own."))
-    highest: dict[str, int] = {}
+    highest: dict[tuple[str, str], int] = {}
     for tier in ladder[1:]:
         if not tier.requirements:
             raise Invalid(_("Tier %(tier)s needs a requirement.", tier=tier.code))
         for metric, at_least in tier.requirements:
-            if at_least < highest.get(metric, 0):
+            if at_least < highest.get((tier.needs, metric), 0):
                 raise Invalid(
                     _(
                         "Tier %(tier)s asks for less %(metric)s than a lower tier.",
@@ -161,7 +161,7 @@ def _check_ladder(ladder: tuple[Tier, ...]) -> None:
                         metric=metric,
                     )
                 )
-            highest[metric] = at_least
+            highest[tier.needs, metric] = at_least
 
 
 @dataclass(slots=True)

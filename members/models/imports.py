@@ -76,6 +76,7 @@ class ImportJob(TenantModel):
 
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     by_label = models.CharField(max_length=120, blank=True)
+    language = models.CharField(max_length=10, blank=True)  # of whoever handed the file in: reasons are in it
     created_at = models.DateTimeField(_("uploaded"))
     at = models.DateTimeField(_("arrival of its orders"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)

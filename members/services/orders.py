@@ -37,7 +37,7 @@ from members.services.member_lists import identify_many
 LONGEST_ORDER_ID = 128
 MOST_MINOR, MOST_PIECES = 10**15, 10**11  # of one line
 CHANNELS = frozenset(Channel.values)
-PART = 2_500  # items folded while the part before is written
+PART = 5_000  # items folded while the part before is written
 
 
 class LineIn(NamedTuple):
@@ -277,9 +277,10 @@ class _Desk:
                     self.refuse(place, NotFound(_("There is no such member.")))
                     continue
                 identity = self.identities.get((item.channel, item.member_key))
+                identity_id, store_id = self.buyers.get(item.key, (None, None))
                 self.buyers[item.key] = (
-                    identity and identity.id,
-                    self.stores.get((item.channel, item.store)),
+                    identity_id or (identity and identity.id),
+                    store_id or self.stores.get((item.channel, item.store)),
                 )
 
     def _stores(self, wanted: set[tuple[str, str]]) -> None:
@@ -331,9 +332,11 @@ class _Desk:
                 event = OrderRefund(at, item.key, item.refund, item.lines)
             known, entries = state.orders.get(item.key), None
             revision = (known.revision, known.refunded_minor, known.member_id) if known else entries
+            before = self.owner.get(item.key) if item.key in self.owner else member_id
             try:
                 fold(state, [event], self.rules, changes=self.changes)
             except Refusal as refusal:
+                self._give_back(item.key, before, member_id)
                 self.refuse(place, refusal)
                 continue
             order = state.orders[item.key]
@@ -354,13 +357,15 @@ class _Desk:
         named = self.member_of(item)
         if named is None:
             return owner
-        if owner is None and item.key in self.owner:
-            self.states[named].orders[item.key] = self.states[None].orders.pop(item.key)
-            self.owner[item.key] = named
-        elif owner is not None and owner != named:
-            # Shown to the named member's fold, which refuses it.
-            self.states[named].orders.setdefault(item.key, self.states[owner].orders[item.key])
+        if item.key in self.owner and owner != named:
+            # Shown to the named member's fold: it takes an order without a member, and refuses another's.
+            self.states[named].orders[item.key] = self.states[owner].orders.pop(item.key)
         return named
+
+    def _give_back(self, key: OrderKey, owner: int | None, shown_to: int | None) -> None:
+        """A refused item changes nothing: the order it was shown is its owner's again."""
+        if owner != shown_to and key in self.states[shown_to].orders:
+            self.states[owner].orders[key] = self.states[shown_to].orders.pop(key)
 
     def report(self) -> None:
         """Every item has an outcome by now."""

@@ -8,14 +8,14 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.periods import whole_days_within
-from members.lib.refusals import Conflict, NotFound, ProgramCleared, ProgramNotOpen
+from members.lib.refusals import NotFound, ProgramCleared, ProgramNotOpen
 from members.models import Closure, Merchant, PointsLot, Program, ProgramStatus, TierStanding, TierValidity
 from members.services import audit
 from members.services.audit import Actor
 
 
 def lock_for_write(*, merchant_id: int) -> Program:
-    """Take the program's row against a close (FOR KEY SHARE would admit one) and read its status anew.
+    """Take the program's row FOR KEY SHARE, which closers' FOR UPDATE waits for, and read its status anew.
 
     Every writing service of the four functions calls this first: a close waits for it, and it waits for a close.
     Raises NotFound when the merchant has no program.
@@ -58,12 +58,13 @@ def lock_open(*, merchant_id: int) -> Program:
 def open_program(*, merchant_id: int, at: dt.datetime, actor: Actor) -> Program:
     """Open a draft, or a program its merchant closed (the same life goes on). domain.md 2.
 
-    Raises ProgramCleared for a cleared one (that is a reopening, compliance decides), Conflict when open already.
+    Opening an open program changes nothing. Raises ProgramCleared for a cleared one (that is a reopening:
+    compliance decides).
     """
     program = lock_for_close(merchant_id=merchant_id)
     before = program.status
     if before == ProgramStatus.OPEN:
-        raise Conflict(_("The program is open already."))
+        return program
     if before == ProgramStatus.CLEARED:
         require_open(program)
     program.status = ProgramStatus.OPEN

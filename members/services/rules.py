@@ -119,3 +119,10 @@ def lift_members(*, merchant_id: int, at: dt.datetime, targets: Mapping[int, int
         posting.write(merchant_id=merchant_id, changes=changes)
         moved += len(changes.moves)
     return moved
+
+
+def lift_after_closure(*, merchant_id: int, since: dt.datetime, at: dt.datetime) -> int:
+    """Rules edited while the program was closed lift members when it opens again. How many moved."""
+    if not RulesVersion.objects.of(merchant_id).filter(at__gte=since, at__lte=at).exists():
+        return 0
+    return lift_members(merchant_id=merchant_id, at=at)

@@ -30,6 +30,8 @@ def axe() -> str:
 
 def violations(visitor: Visitor) -> list[str]:
     """What is seriously wrong with the page for people who see, hear or point differently."""
+    # A drawer that is still sliding in has other colours than one that stands.
+    visitor.page.evaluate("Promise.all(document.getAnimations().map(moving => moving.finished))")
     visitor.page.evaluate(axe())
     found: list[dict[str, Any]] = visitor.page.evaluate(
         "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"

@@ -20,6 +20,7 @@ from compliance.lib.calendar import run_instant
 from compliance.lib.runs import Run
 from compliance.models import Decision, RunChunk, RunState
 from compliance.models import Run as RunRow
+from compliance.models.decisions import REASON_CODES
 from compliance.selectors import judging, policies
 from compliance.services import clearance, installation, standing, ticks
 from members.lib import tenant as tenancy
@@ -136,7 +137,8 @@ def undisturbed(row: RunRow) -> dict[int, str]:
         rule = Run(row.period, row.run_on, row.at, policies.history().at(row.at))
         with connection.cursor() as cursor:
             cursor.execute(f"select merchant_id, reason from ({judging.JUDGED}) judged", judging.values(rule))
-            return dict(cursor.fetchall())
+            words = {code: word for word, code in REASON_CODES.items()}
+            return {merchant_id: words[code] for merchant_id, code in cursor.fetchall()}
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "owner"])

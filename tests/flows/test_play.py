@@ -9,10 +9,44 @@ from tests.flows.conftest import line, shop
 
 
 def test_the_last_line_counts_lines_and_refusals(tell):
+    printed = tell(*shop("2024-01-01"), line("2024-01-02", "benefit.end", benefit="nothing"))
+
+    assert [row.get("refused") for row in printed[:-1]] == ["not-found"]
+    assert printed[-1] == {"done": True, "lines": 3, "refused": 1}
+
+
+def test_a_repeated_request_prints_nothing(tell):
     printed = tell(*shop("2024-01-01"), line("2024-01-02", "program.open"))
 
-    assert [row.get("refused") for row in printed[:-1]] == ["conflict"]
-    assert printed[-1] == {"done": True, "lines": 3, "refused": 1}
+    assert printed == [{"done": True, "lines": 3, "refused": 0}]
+
+
+def test_a_refused_order_leaves_a_customers_order_the_customers(tell):
+    put = {"order": "o", "lines": [{"sku": "s", "amount_minor": 100_000}]}
+    printed = tell(
+        *shop("2024-01-01"),
+        line("2024-01-01", "member.join", member="z"),
+        line("2024-01-02", "order.put", **put),
+        line("2024-01-02", "order.put", **put, member="z", paid_at="2024-02-01T00:00:00+08:00"),
+        line("2024-01-02", "order.put", order="o", lines=[{"sku": "s", "amount_minor": 200_000}]),
+        line("2024-01-03", "show", what="points", member="z"),
+    )
+
+    assert printed[0]["refused"] == "invalid"
+    assert (printed[1]["available"], printed[1]["earned"]) == (0, 0)
+
+
+def test_a_ladder_out_of_shape_is_malformed(tell):
+    with pytest.raises(Malformed, match="line 4"):
+        tell(
+            *shop("2024-01-01"),
+            line("2024-01-01", "clock.advance"),
+            line(
+                "2024-01-01",
+                "program.configure",
+                tiers={"ladder": [{"code": "base"}, {"code": "x", "all": 5}]},
+            ),
+        )
 
 
 def test_instants_do_not_go_back(tell):

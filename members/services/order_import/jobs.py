@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import IO
 
 from django.db import IntegrityError, connection, transaction
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from members.lib import queue
@@ -84,6 +85,7 @@ def create(
             starts_itself=starts_itself,
             by_id=actor.user_id,
             by_label=actor.label[:120],
+            language=get_language() or "",
             created_at=at,
         )
         return _insert(job, actor)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 
 from babel.numbers import get_currency_precision
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -16,6 +17,7 @@ from members.lib.refusals import Invalid, Refusal
 from members.models import ImportJob, ImportState, Merchant
 from members.services.audit import Actor
 from members.services.order_import import jobs, posting, reading, rejects, staging, storage
+from members.services.order_import.ahead import Ahead
 from members.services.order_import.checking import Checked, Checker
 from members.services.order_import.preview import Preview, foresee
 from members.services.order_import.values import EPOCH
@@ -76,7 +78,7 @@ def work(
     with transaction.atomic():
         merchant = Merchant.objects.get(pk=merchant_id)
     try:
-        with translation.override(translation.get_language() or merchant.language):
+        with translation.override(job.language or merchant.language):
             _work(job, merchant, at, tell or (lambda job: None), chunk)
     except Stopped as stopped:
         if stopped.is_cancelled:
@@ -84,7 +86,8 @@ def work(
     except Refusal as refusal:
         _end(job, ImportState.FAILED, at, refusal.detail)
     finally:
-        jobs.release(merchant_id=merchant_id, import_id=import_id, worker=worker)
+        with suppress(DatabaseError):  # a database that is down: the lease runs out
+            jobs.release(merchant_id=merchant_id, import_id=import_id, worker=worker)
     with transaction.atomic():
         job.refresh_from_db()
     return job
@@ -136,11 +139,12 @@ def run(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: Progress, chu
         job = stage(job, merchant, at)
     tell(job)
     actor = Actor("job", job.by_label or "import", job.by_id)
-    while job.position < job.total_orders:
-        with transaction.atomic():
-            job = _mine(job, at)
-            post(job, actor, chunk)
-        tell(job)
+    with Ahead(job, chunk) as ahead:
+        while job.position < job.total_orders:
+            with transaction.atomic():
+                job = _mine(job, at)
+                post(job, actor, ahead)
+            tell(job)
     source = _open(job) if rejects.noted(job) else None
     with transaction.atomic():
         job = _mine(job, at)
@@ -164,11 +168,11 @@ def stage(job: ImportJob, merchant: Merchant, at: dt.datetime) -> ImportJob:
     return job
 
 
-def post(job: ImportJob, actor: Actor, chunk: int) -> None:
+def post(job: ImportJob, actor: Actor, ahead: Ahead) -> None:
     """Post the next chunk of a locked import and move its position. In the caller's transaction."""
     assert job.at is not None
     with no_collection():
-        staged = posting.read_chunk(job, job.position, chunk)
+        staged = ahead.take(job.position)
         if not staged:
             raise Stopped  # the staging table was emptied under us: the next worker stages again
         done, count = posting.post_chunk(job.merchant_id, staged, actor=actor), len(staged)

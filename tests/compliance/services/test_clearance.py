@@ -110,7 +110,7 @@ def test_nobody_changes_a_decision(platform, doomed):
 
     for scope in (tenancy.platform(), tenancy.tenant(doomed.pk)):
         with scope, pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
-            connection.cursor().execute("update compliance_decision set outcome = 'kept'")
+            connection.cursor().execute("update compliance_decision set outcome = 2")
 
     assert decision(doomed) == ("cleared", "uncovered")
 

@@ -1,0 +1,261 @@
+"""A database or a broker that is down is said within seconds, and recovered from without anybody's help."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import pytest
+from django.conf import settings
+from django.db import connections, transaction
+
+from config import embedded
+from members.lib import tenant as tenancy
+from members.models import Invitation, OutboxRow
+from tests.concurrency.proxies import Wire
+from tests.conftest import ScopedClient
+from tests.factories import shops
+
+SECONDS = 12.0  # within which everything is said
+PATIENCE = 60.0  # within which everything is well again
+OUR_QUEUES = "/9"  # a database of the broker that nobody else uses
+
+
+@dataclass
+class Answer:
+    """What a server said, and how long it took."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+    seconds: float
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.text)
+
+
+@dataclass
+class Site:
+    """A web server and a worker of their own, whose wires to database and broker can be cut."""
+
+    port: int
+    database: Wire
+    broker: Wire
+    letters: Path
+
+    def ask(
+        self, path: str, *, form: dict[str, str] | None = None, cookies: str = "", **headers: str
+    ) -> Answer:
+        """One request; redirects are not followed."""
+        data = None if form is None else urlencode(form).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data)
+        request.add_header("Accept-Language", "en")
+        if cookies:
+            request.add_header("Cookie", cookies)
+        for name, value in headers.items():
+            request.add_header(name, value)
+        began = time.monotonic()
+        try:
+            with _opener.open(request, timeout=PATIENCE) as response:
+                return _answer(response, began)
+        except urllib.error.HTTPError as error:
+            return _answer(error, began)
+
+    def is_well(self) -> bool:
+        """Whether a page that needs the database stands."""
+        return self.ask("/accounts/login/").status == 200
+
+
+class _Still(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_arguments: Any, **_more: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_Still, urllib.request.ProxyHandler({}))
+
+
+def _answer(response: Any, began: float) -> Answer:
+    text = response.read().decode()
+    return Answer(response.status, dict(response.headers), text, time.monotonic() - began)
+
+
+def until(is_so: Callable[[], Any], what: str, *, log: Path | None = None) -> Any:
+    """Wait for something that comes by itself."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            if found := is_so():
+                return found
+        except OSError:
+            pass
+        time.sleep(0.1)
+    more = "" if log is None else log.read_text()[-2000:]
+    raise AssertionError(f"not within {PATIENCE:.0f} seconds: {what}\n{more}")
+
+
+@pytest.fixture(scope="module")
+def site(django_db_setup, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """gunicorn and a worker, started once; each test leaves the wires whole."""
+    folder = tmp_path_factory.mktemp("down")
+    server = connections["default"].settings_dict
+    database = Wire((server["HOST"], int(server["PORT"])))
+    socket_path = urlsplit(embedded.broker_url() or "").path
+    if embedded.has_own_broker() or not socket_path:
+        pytest.skip("needs the embedded broker")
+    broker = Wire(socket_path)
+    port = _free_port()
+    address = f"postgres://{quote(server['USER'])}:{quote(server['PASSWORD'])}@127.0.0.1:{database.port}"
+    environment = {
+        **os.environ,
+        "DATABASE_URL": f"{address}/{server['NAME']}",
+        "CELERY_BROKER_URL": f"redis://127.0.0.1:{broker.port}{OUR_QUEUES}",
+        "EMAIL_URL": f"filemail://{folder}/letters",
+        "SECRET_KEY": settings.SECRET_KEY,
+        "PII_KEYS": ",".join(settings.PII_KEYS),
+        "PII_INDEX_KEY": settings.PII_INDEX_KEY,
+        "LIUSHUI_TESTING": "true",
+        "LOG_LEVEL": "WARNING",
+        "PYTHONUNBUFFERED": "1",
+    }
+    web = ["gunicorn", "config.wsgi:application", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
+    web += ["--threads", "4", "--timeout", "60", "--no-control-socket"]
+    worker = ["celery", "-A", "config", "--quiet", "worker", "--pool", "solo", "--hostname", "down@%h"]
+    worker += ["--without-gossip", "--without-mingle"]
+    with open(folder / "log", "w") as log:
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=embedded.BASE_DIR,
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+            for command in (web, worker)
+        ]
+        site = Site(port, database, broker, folder / "letters")
+        try:
+            until(site.is_well, "the site stands", log=folder / "log")
+            until(lambda: site.ask("/readyz").status == 200, "database, broker and worker are ready")
+            yield site
+        finally:
+            for process in running:
+                process.terminate()
+            for process in running:
+                try:
+                    process.wait(15)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            database.cut()
+            broker.cut()
+
+
+def _free_port() -> int:
+    wire = Wire(("127.0.0.1", 9))
+    wire.cut()
+    return wire.port
+
+
+@pytest.fixture(autouse=True)
+def whole(site: Site) -> Iterator[None]:
+    """Wires are mended after each test, whatever it did."""
+    yield
+    site.database.mend()
+    site.broker.mend()
+
+
+@pytest.mark.parametrize("how", ["cut", "swallow"])
+def test_a_database_that_is_down_is_said_and_recovered_from(transactional_db, site: Site, how: str):
+    assert site.is_well()
+
+    getattr(site.database, how)()
+    page, problem = (
+        site.ask("/accounts/login/"),
+        site.ask("/api/v1/program", Authorization="Bearer ls_nothing"),
+    )
+    alive, ready = site.ask("/healthz"), site.ask("/readyz")
+
+    assert (page.status, page.headers["Retry-After"]) == (503, "5")
+    assert "Nothing was changed, and nothing is lost" in page.text
+    assert "Traceback" not in page.text
+    assert (problem.status, problem.headers["Content-Type"]) == (503, "application/problem+json")
+    assert problem.json["type"] == "unavailable"
+    assert (alive.status, ready.status) == (200, 503)
+    assert ready.json["database"].startswith("down")
+    assert max(answer.seconds for answer in (page, problem, alive, ready)) < SECONDS
+
+    site.database.mend()
+    until(site.is_well, "the site comes back by itself")
+    until(lambda: site.ask("/readyz").json["database"] == "ok", "it says so")
+
+
+def test_every_thread_recovers_from_connections_that_broke_while_idle(transactional_db, site: Site):
+    for _thread in range(8):
+        assert site.is_well()
+
+    site.database.cut()
+    site.database.mend()
+
+    until(site.is_well, "the first after the break")
+    assert [site.ask("/accounts/login/").status for _thread in range(12)].count(200) >= 8
+    assert all(site.is_well() for _again in range(12))
+
+
+@pytest.mark.parametrize("how", ["cut", "swallow"])
+def test_a_broker_that_is_down_is_said_and_loses_nothing(transactional_db, site: Site, how: str):
+    owner = shops.person("owner@shop.example")
+    merchants = shops.told([{"at": shops.now().isoformat(), "do": "merchant.create", "merchant": "Valley"}])
+    shops.staff(merchants["Valley"], owner)
+    client = ScopedClient()
+    client.force_login(owner)
+    token = "a" * 32
+    cookies = f"sessionid={client.cookies['sessionid'].value}; csrftoken={token}"
+    invitation = {"email": f"{how}@guest.example", "role": "analyst", "csrfmiddlewaretoken": token}
+
+    getattr(site.broker, how)()
+    ready = site.ask("/readyz")
+    done = site.ask("/settings/staff/invite", form=invitation, cookies=cookies)
+
+    assert ready.status == 503
+    assert (ready.json["database"], ready.json["broker"][:4]) == ("ok", "down")
+    assert ready.seconds < SECONDS
+    assert done.status == 302, done.text[-2000:]
+    assert done.seconds < SECONDS
+    with tenancy.platform(), transaction.atomic():
+        assert Invitation.objects.get().email == f"{how}@guest.example"
+        assert OutboxRow.objects.get(topic="invitation").done_at is None
+
+    site.broker.mend()
+    until(lambda: site.ask("/readyz").status == 200, "the worker is back by itself")
+    sweep()
+    until(lambda: letters(site, f"{how}@guest.example"), "the letter went out")
+    assert len(letters(site, f"{how}@guest.example")) == 1
+
+
+def sweep() -> None:
+    """What the beat asks for every minute, sent to this site's worker."""
+    from celery import Celery
+
+    with Celery(broker=f"{_socket_url()}").connection_for_write() as connection:
+        Celery().send_task("compliance.sweep", connection=connection, queue="default")
+
+
+def _socket_url() -> str:
+    path = urlsplit(embedded.broker_url() or "").path
+    return f"redis+socket://{path}?virtual_host={OUR_QUEUES.strip('/')}"
+
+
+def letters(site: Site, to: str) -> list[str]:
+    """The letters that were handed over to somebody."""
+    return [text for path in site.letters.glob("*") if f"To: {to}" in (text := path.read_text())]
