@@ -184,5 +184,11 @@ def database(address: str) -> dict[str, Any]:
 
 
 def email(address: str) -> dict[str, Any]:
-    """Django's e-mail settings of one address (`smtp+tls://user:password@host:587`, `consolemail://`)."""
-    return dict(environ.Env.email_url_config(address))
+    """Django's e-mail settings of one address (`smtp+tls://user:password@host:587`, `consolemail://`,
+    `filemail:///var/mail` for files in a folder)."""
+    settings = dict(environ.Env.email_url_config(address))
+    if urlsplit(address).scheme == "filemail":
+        settings["EMAIL_FILE_PATH"] = urlsplit(
+            address
+        ).path  # the parser takes an absolute path for a relative one
+    return settings
