@@ -182,6 +182,7 @@ def _work(merchant_id: int, items: Sequence[Item]) -> Batch:
     else:
         desk.fold(desk.live())
         posting.write(merchant_id=merchant_id, changes=desk.changes, buyers=desk.buyers)
+    desk.fill_in_buyers()
     desk.report()
     return batch
 
@@ -366,6 +367,13 @@ class _Desk:
         """A refused item changes nothing: the order it was shown is its owner's again."""
         if owner != shown_to and key in self.states[shown_to].orders:
             self.states[owner].orders[key] = self.states[shown_to].orders.pop(key)
+
+    def fill_in_buyers(self) -> None:
+        """A buyer or store that an order's first put did not say is taken from a later one."""
+        pairs = zip(self.items, self.batch.outcomes, strict=True)
+        keys = {item.key for (_at, item), each in pairs if each.outcome in ("changed", "unchanged")}
+        if told := {key: self.buyers[key] for key in keys if any(self.buyers.get(key, ()))}:
+            posting.fill_in_buyers(merchant_id=self.merchant.pk, buyers=told)
 
     def report(self) -> None:
         """Every item has an outcome by now."""

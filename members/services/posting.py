@@ -277,3 +277,20 @@ class _Loader:
             order = by_id[order_id]
             pairs = tuple((number, amount) for number, amount in json.loads(lines))
             order.refunds[refund] = Refund(order.key, refund, at, is_whole, pairs)
+
+
+def fill_in_buyers(*, merchant_id: int, buyers: dict[OrderKey, tuple[int | None, int | None]]) -> int:
+    """Set identity and store of stored orders where they lack; what is set stays. How many orders changed."""
+    rows = [(*key, *ids) for key, ids in buyers.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update members_order o set identity_id = coalesce(o.identity_id, k.identity_id), "
+            "store_id = coalesce(o.store_id, k.store_id) "
+            "from unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[]) "
+            "as k (channel, external_id, identity_id, store_id) "
+            "where o.merchant_id = %s and o.channel = k.channel and o.external_id = k.external_id "
+            "and (o.identity_id is null and k.identity_id is not null "
+            "or o.store_id is null and k.store_id is not null)",
+            [*map(list, zip(*rows, strict=True)), merchant_id],
+        )
+        return cursor.rowcount

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -201,6 +202,19 @@ def masked_phone(value: Any) -> str:
     if len(digits) < 8:
         return "*" * len(digits)
     return f"{digits[-11:][:3]}****{digits[-4:]}"
+
+
+PHONE = re.compile(r"(?:\+?86)?1[3-9]\d{9}")
+
+
+@register.filter
+def masked_id(value: Any) -> str:
+    """A channel's id of a person; one that is a phone number or an e-mail address is masked like them."""
+    text = str(value or "").strip()
+    if PHONE.fullmatch(text):
+        return masked_phone(text)
+    name, at, host = text.partition("@")
+    return f"{name[:1]}***@{host}" if at and name else text or NOTHING
 
 
 @register.filter

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -226,8 +227,6 @@ def order_imports_columns(request: StaffRequest, import_id: str) -> HttpResponse
 
 
 def _act(request: StaffRequest, import_id: str, service: Any) -> HttpResponse:
-    from django.contrib import messages
-
     try:
         service(
             merchant_id=request.merchant.pk,

@@ -109,6 +109,35 @@ def test_pages_of_signed_in_people_are_kept_by_no_cache(world: World):
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("get", "/nowhere/", 404),
+        ("get", "/members/nobody", 404),
+        ("get", "/planted/undeclared", 403),
+        ("patch", "/planted/broken", 500),
+        ("get", "/api/v1/nowhere", 404),
+        ("patch", "/api/v1/program", 405),
+    ],
+)
+def test_errors_are_said_in_words_under_the_same_policy(world: World, settings, method, path, status):
+    settings.ROOT_URLCONF = "tests.security.planted"
+    with undone():
+        answer = getattr(world.visitors["owner"], method)(path)
+
+    text = answer.content.decode()
+    assert answer.status_code == status
+    assert "Traceback" not in text and "RuntimeError" not in text
+    if path.startswith("/api/"):
+        assert answer["Content-Type"] == "application/problem+json"
+        assert set(answer.json()) >= {"type", "title", "status"}
+    else:
+        assert "'unsafe" not in answer["Content-Security-Policy"]
+        assert not [what for pattern, what in INLINE if pattern.search(text)]
+        assert 'nonce=""' not in text.replace(' nonce="" src=', "")
+        assert "<h1>" in text
+
+
 def test_a_foreign_host_is_refused(world: World):
     page = world.visitors["anonymous"].get("/accounts/login/", headers={"host": "evil.example"})
 

@@ -27,7 +27,7 @@ from members.models.imports import OPEN_STATES, WORKED_STATES
 from members.services import audit, programs
 from members.services.audit import Actor
 from members.services.order_import import columns as recognising
-from members.services.order_import import reading, storage
+from members.services.order_import import reading, staging, storage
 
 TASK = "members.import_orders"
 LEASE = "120 seconds"
@@ -191,8 +191,6 @@ def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -
 
 def end(job: ImportJob, state: ImportState, at: dt.datetime, failure: str = "") -> None:
     """The last word of a locked import. In the caller's transaction; the file goes once that has committed."""
-    from members.services.order_import import staging
-
     job.state, job.finished_at, job.failure = state, at, failure
     job.worker, job.leased_until = "", None
     job.save(update_fields=["state", "finished_at", "failure", "worker", "leased_until", "rejects_as"])
@@ -256,6 +254,13 @@ def renew(job: ImportJob) -> None:
             "where merchant_id = %s and id = %s and worker = %s",
             [LEASE, job.merchant_id, job.pk, job.worker],
         )
+
+
+def flush_later() -> None:
+    """Let this transaction's commit not wait for the disk: the import's last commit waits for all of them, and a
+    crash before it loses a chunk and its position alike."""
+    with connection.cursor() as cursor:
+        cursor.execute("set local synchronous_commit = off")
 
 
 @transaction.atomic

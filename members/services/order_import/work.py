@@ -142,6 +142,7 @@ def run(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: Progress, chu
     with Ahead(job, chunk) as ahead:
         while job.position < job.total_orders:
             with transaction.atomic():
+                jobs.flush_later()
                 job = _mine(job, at)
                 post(job, actor, ahead)
             tell(job)

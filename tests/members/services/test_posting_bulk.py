@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from members.lib import tenant as tenancy
 from members.lib.refusals import Refusal
+from members.models import Order
 from members.services import members as joining
 from members.services import merchants, orders, point_rules, programs, tier_rules
 from members.services.audit import Actor
@@ -173,3 +174,16 @@ def test_many_rows_go_by_copy_and_say_the_same(db):
 
     assert batch.count("created") == 150
     assert facts(bulk) == facts(single)
+
+
+def test_a_buyer_told_later_is_filled_in_and_one_that_is_known_stays(db):
+    shop, _people = open_shop("single")
+    lines = [orders.LineIn("s", 1, 700)]
+
+    with tenancy.tenant(shop):
+        for buyer in ("", "b1", "b2"):
+            order = orders.OrderIn("o", lines, member_key=buyer)
+            orders.put_order(merchant_id=shop, at=NOON, actor=JOB, order=order)
+        stored = Order.objects.select_related("identity").get(external_id="o")
+
+    assert stored.identity.external_id == "b1"
