@@ -5,10 +5,13 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from config.urls import handler400, handler403, handler404, handler500
 from config.urls import urlpatterns as real
 from members.lib import tenant as tenancy
 from members.models import Invitation, Member, Merchant
 from members.web import gates
+
+__all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 
 
 @gates.staff(read=gates.EVERYONE)
