@@ -45,6 +45,8 @@ def alone() -> Iterator[bool]:
             cursor.execute("select pg_try_advisory_xact_lock(%s)", [LOCK])
             yield bool(cursor.fetchone()[0])
     finally:
+        if holder.connection is not None:
+            holder.connection.rollback()  # gives the lock back now, not when the server notices the closing
         holder.close()
 
 

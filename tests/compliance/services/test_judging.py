@@ -57,7 +57,7 @@ def wanted(decision) -> tuple:
 def test_sql_decides_as_the_pure_rules_do(db, seed):
     with tenancy.platform():
         world = World(seed).store()
-        run = due_runs(world.history, START + 80 * DAY, START + 150 * DAY)[0]
+        run = due_runs(world.history, START + 80 * DAY, START + 250 * DAY)[0]
         expected = {
             shop.merchant_id: wanted(decision)
             for shop in world.shops
@@ -88,7 +88,7 @@ def test_random_histories_reach_every_reason(db):
         for seed in range(6):
             with contextlib.suppress(Undo), transaction.atomic():
                 world = World(seed, size=60).store()
-                run = due_runs(world.history, START + 80 * DAY, START + 150 * DAY)[0]
+                run = due_runs(world.history, START + 80 * DAY, START + 250 * DAY)[0]
                 decisions = [shop.decide(world.history, run) for shop in world.shops]
                 reasons.update(None if each is None else each.reason.value for each in decisions)
                 raise Undo

@@ -94,14 +94,13 @@ class World:
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
         versions = [PolicyVersion(number=1, effective_from=START - 60 * DAY, policy=policy(self.dice))]
-        for number in range(2, self.dice.randint(2, 5)):
-            effective = self.moment(0, self.days)
+        starts = [self.moment(0, self.days) for _ in range(self.dice.randint(0, 3))]
+        told = [(start - self.dice.choice([0, 2, 20]) * DAY, start) for start in starts]
+        # Numbers follow the order of publication, as the service gives them.
+        for number, (recorded, start) in enumerate(sorted(told), start=2):
             versions.append(
                 PolicyVersion(
-                    number=number,
-                    effective_from=effective,
-                    recorded_at=effective - self.dice.choice([0, 2, 20]) * DAY,
-                    policy=policy(self.dice),
+                    number=number, effective_from=start, recorded_at=recorded, policy=policy(self.dice)
                 )
             )
         self.history = PolicyHistory(versions)
