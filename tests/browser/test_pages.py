@@ -123,3 +123,21 @@ def test_the_platforms_pages_are_quiet(arrive: Arrive):
         assert admin.page.get_by_role("heading", level=1).count() == 1, path
 
     assert len(paths) > 5
+
+
+def test_what_these_tests_listen_to_is_heard(arrive: Arrive):
+    shops.told([])
+    visitor = arrive()
+    visitor.go("/accounts/login/")
+    assert violations(visitor) == []
+
+    visitor.page.evaluate(
+        "document.querySelector('main').insertAdjacentHTML('beforeend', "
+        '\'<p style="color: red">x</p><button class="btn"></button><div class="wide">x</div>\')'
+    )
+    visitor.page.evaluate("document.querySelector('.wide').style.width = '4000px'")
+
+    assert any("button-name" in found for found in violations(visitor))
+    assert any("Content Security Policy" in line for line in visitor.said)
+    assert visitor.has_sideways_scroll()
+    visitor.said.clear()

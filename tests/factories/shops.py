@@ -59,7 +59,8 @@ def policy(state: str, at: dt.datetime, **values: Any) -> list[Line]:
     values = {"min_age_months": 2, **values}
     today = platform_date(at)
     coming = today + dt.timedelta(days=run_in)
-    past = min(today - dt.timedelta(days=20), today.replace(day=1) - dt.timedelta(days=1))
+    month_before = min(today, coming).replace(day=1) - dt.timedelta(days=1)
+    past = min(today - dt.timedelta(days=20), month_before)
 
     def version(begins: dt.date, first_run: dt.date) -> Line:
         moment = dt.datetime.combine(begins, dt.time(1), PLATFORM_ZONE).isoformat()
