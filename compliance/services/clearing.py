@@ -28,13 +28,18 @@ select count(*) from (
     select from members_program where merchant_id = any(%s) order by merchant_id for update
 ) locked
 """
+# What was decided comes back with it, so that nothing is judged twice.
 DECIDE = f"""
+with made as (
 insert into compliance_decision
     (id, run_id, policy_id, merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncovered_since,
     exempt_until, appeal_filed_at, protected_until, notice_at, last_warned_at, first_opened_on, was_closed, reason,
     outcome)
 select (%(run)s::bigint << 40) + merchant_id, %(run)s, %(policy)s, judged.*, {judging.OUTCOME}
 from ({judging.JUDGED}) judged order by merchant_id
+returning reason, merchant_id
+)
+select reason, count(*), array_agg(merchant_id) filter (where {judging.CLEARS}) from made group by reason
 """
 _CLEARED = f"""
 compliance_decision d where d.run_id = %(run)s and d.merchant_id = any(%(cleared)s)
@@ -108,8 +113,8 @@ def drain_chunk(*, run_id: int) -> bool:
         run = as_rule(row)
         values = judging.values(run, first_id=chunk.first_id, last_id=chunk.last_id)
         values |= {"run": row.pk, "policy": row.policy_id}
-        counts, cleared = _judge(ground_of(row), run, values)
-        _decide(values, sum(counts.values()))
+        cleared = _lock_candidates(ground_of(row), run, values)
+        counts = _decide(values, cleared)
         if cleared:
             _close(values | {"cleared": cleared}, run)
             queue.enqueue("members.outbox")
@@ -121,21 +126,21 @@ def drain_chunk(*, run_id: int) -> bool:
     return True
 
 
-def _judge(ground: Ground, run: Run, values: dict[str, Any]) -> tuple[dict[str, int], list[int]]:
-    """Programs of the range by outcome, and the merchants to be cleared, whose programs are locked.
+def _lock_candidates(ground: Ground, run: Run, values: dict[str, Any]) -> list[int]:
+    """The merchants of the range to be cleared, their programs locked.
 
     Standings are first made those of the run's instant. A change that was in flight while programs were locked is
     there afterwards: look again, until nothing is new.
     """
     for _ in range(ROUNDS):
         _refresh(ground, run.at, values)
-        counts, cleared = judging.reasons(values)
+        cleared = judging.candidates(values)
         if not cleared:
-            return counts, cleared
+            return cleared
         with connection.cursor() as cursor:
             cursor.execute(LOCK, [cleared])
-        if not _stale(ground, run.at, values) and judging.reasons(values) == (counts, cleared):
-            return counts, cleared
+        if not _stale(ground, run.at, values) and judging.candidates(values) == cleared:
+            return cleared
     raise Undecided(f"run {run.period}: programs change as fast as they are locked")
 
 
@@ -152,12 +157,15 @@ def _refresh(ground: Ground, at: dt.datetime, values: dict[str, Any]) -> None:
         standing.refresh(ids, ground=ground, at=at)
 
 
-def _decide(values: dict[str, Any], wanted: int) -> None:
-    """Write the decisions of the range, as many as were judged."""
+def _decide(values: dict[str, Any], cleared: list[int]) -> dict[str, int]:
+    """Write the decisions of the range; programs by outcome. Raises Undecided when others than the locked clear."""
     with connection.cursor() as cursor:
         cursor.execute(DECIDE, values)
-        if cursor.rowcount != wanted:
-            raise Undecided(f"{wanted} judged, {cursor.rowcount} decided")
+        rows = cursor.fetchall()
+    decided = sorted(next((merchants for _reason, _count, merchants in rows if merchants), []))
+    if decided != cleared:
+        raise Undecided(f"{len(cleared)} programs were locked to be cleared, {len(decided)} were decided so")
+    return judging.by_outcome((reason, count) for reason, count, _merchants in rows)
 
 
 def _close(values: dict[str, Any], run: Run) -> None:

@@ -4,8 +4,9 @@ A sealed value is AES-256-GCM with the merchant's id as associated data, so that
 merchant's row does not open. It begins with the id of its key: the first key of the ring seals, every key of the
 ring opens, so a key is rotated by putting a new one in front (and sealing anew at leisure).
 
-What is searched is never decrypted: a blind index finds a whole phone number, tokens find its last four digits and
-the name. Both are keyed by the merchant too, so equal people of two merchants have nothing in common in the tables.
+What is searched is never decrypted: a blind index finds a whole phone number or a channel's id of a person, tokens
+find a phone's last four digits and the name. All are keyed by the merchant too, so equal people of two merchants have
+nothing in common in the tables.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import hashlib
 import hmac
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,28 @@ def _digest(merchant_id: int, what: bytes, text: str) -> bytes:
 def blind_index(merchant_id: int, e164: str) -> bytes:
     """What a whole phone number is found by: 16 bytes."""
     return _digest(merchant_id, b"phone", e164)[:16]
+
+
+@lru_cache(maxsize=1 << 15)  # joining and posting of one chunk of an import ask for the same keys
+def _identity_index(secret: str, merchant_id: int, channel: str, external_id: str) -> bytes:
+    message = b"identity|%d|%s|%s" % (merchant_id, channel.encode(), external_id.encode())
+    return hmac.digest(secret.encode(), message, "sha256")[:16]
+
+
+def identity_index(merchant_id: int, channel: str, external_id: str) -> bytes:
+    """What an identity is found by: 16 bytes of its merchant, channel and external id."""
+    return _identity_index(settings.PII_INDEX_KEY, merchant_id, channel, external_id)
+
+
+def identity_indexes(merchant_id: int, keys: Iterable[tuple[str, str]]) -> list[bytes]:
+    """The same of many (channel, external id)."""
+    secret = settings.PII_INDEX_KEY
+    return [_identity_index(secret, merchant_id, channel, external_id) for channel, external_id in keys]
+
+
+def keyed_hash(merchant_id: int, what: str, text: str) -> str:
+    """What tells whether two texts are the same without keeping either, nor what could be guessed: 64 digits."""
+    return _digest(merchant_id, what.encode(), text).hex()
 
 
 def token(merchant_id: int, what: str, text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from members.lib.crypto import EncryptedTextField
 from members.models.base import TenantModel
 
 
@@ -43,12 +44,15 @@ class OutboxRow(TenantModel):
 
 
 class IdempotencyRow(TenantModel):
-    """The first answer to a keyed request, written in the transaction of its effect (domain.md 6)."""
+    """The first answer to a keyed request, written in the transaction of its effect (domain.md 6).
+
+    Requests and answers name people: the answer is sealed, and the hash is keyed, so that no body can be guessed by it.
+    """
 
     key = models.CharField(max_length=120)
     body_hash = models.CharField(max_length=64)
     status = models.SmallIntegerField()
-    answer = models.JSONField()
+    answer = EncryptedTextField()
     at = models.DateTimeField()
 
     class Meta:

@@ -116,11 +116,13 @@ class Member(TenantModel):
 class Identity(TenantModel):
     """How a channel knows a person. Without a member it is a customer's: a buyer who has not joined.
 
-    The order of ids is the order of arrival; `at` is when it first came.
+    The order of ids is the order of arrival; `at` is when it first came. The external id may be a phone number, so it
+    is sealed; `external_index` (crypto.identity_index, of the channel too) finds it and keeps it unique.
     """
 
     channel = models.CharField(_("channel"), max_length=16, choices=Channel.choices)
-    external_id = models.CharField(_("external id"), max_length=128)
+    external_id = EncryptedTextField(_("external id"))
+    external_index = models.BinaryField(max_length=16)
     member = TenantForeignKey(Member, related_name="identities", null=True)
     at = models.DateTimeField(_("first seen"))
     linked_at = models.DateTimeField(_("joined"), null=True)  # when it became a member's
@@ -129,9 +131,10 @@ class Identity(TenantModel):
         verbose_name = _("identity")
         verbose_name_plural = _("identities")
         constraints = [
-            # External id first: people search by it without knowing the channel.
-            models.UniqueConstraint(fields=["merchant", "external_id", "channel"], name="identity_unique"),
-            models.CheckConstraint(condition=~models.Q(external_id=""), name="identity_external_id_given"),
+            models.UniqueConstraint(fields=["merchant", "external_index"], name="identity_unique"),
+            models.CheckConstraint(
+                condition=models.Q(external_id__isnull=False), name="identity_external_id_given"
+            ),
             models.CheckConstraint(
                 condition=models.Q(channel__in=Channel.values), name="identity_channel_known"
             ),
@@ -145,4 +148,4 @@ class Identity(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.channel}:{self.external_id}"
+        return f"{self.channel}:{self.pk}"

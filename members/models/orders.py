@@ -75,6 +75,11 @@ class Order(TenantModel):
         indexes = [
             models.Index(fields=["merchant", "member", "-paid_at"], name="order_by_member"),
             models.Index(fields=["merchant", "paid_on"], name="order_by_day"),
+            models.Index(  # past orders of those who join
+                fields=["merchant", "identity"],
+                condition=models.Q(member__isnull=True, identity__isnull=False),
+                name="order_of_customer",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -89,8 +89,10 @@ def _found(merchant: Merchant, text: str) -> RawSQL:
 
     One union of index look-ups: an OR over several indexes would read every member of the shop.
     """
-    parts = ["select member_id from members_identity where merchant_id = %s and external_id = %s"]
-    values: list[object] = [merchant.pk, text]
+    parts = [
+        "select member_id from members_identity where merchant_id = %s and external_index = any(%s::bytea[])"
+    ]
+    values: list[object] = [merchant.pk, _on_every_channel(merchant.pk, text)]
 
     def either(column: str, value: object) -> None:
         # The column is one of the names written below, never from outside.
@@ -110,9 +112,14 @@ def _found(merchant: Merchant, text: str) -> RawSQL:
     return RawSQL(" union ".join(parts), values)
 
 
+def _on_every_channel(merchant_id: int, external_id: str) -> list[bytes]:
+    """What an external id is found by where nobody said which channel's it is."""
+    return crypto.identity_indexes(merchant_id, [(channel, external_id) for channel in Channel.values])
+
+
 @dataclass(slots=True)
 class MemberRow:
-    """A line of the list. Phone and name are clear text here: the page masks them."""
+    """A line of the list. Phone, name and identity are clear text here: the page masks them."""
 
     member: Member
     phone: str
@@ -135,12 +142,13 @@ def rows_of(*, merchant: Merchant, members: Sequence[Member]) -> list[MemberRow]
     points = dict(
         PointsAccount.objects.of(merchant.pk).filter(member_id__in=ids).values_list("member_id", "available")
     )
-    identities = dict(
+    first_known = (
         Identity.objects.of(merchant.pk)
         .filter(member_id__in=ids)
         .order_by("-id")
-        .values_list("member_id", "external_id")
+        .only("merchant", "member", "external_id")
     )
+    identities = {row.member_id: row for row in first_known}
     region = region_of(merchant.currency)
     return [
         MemberRow(
@@ -150,7 +158,7 @@ def rows_of(*, merchant: Merchant, members: Sequence[Member]) -> list[MemberRow]
             tier_id=standings[member.pk].tier_id if member.pk in standings else None,
             valid_until=standings[member.pk].valid_until if member.pk in standings else None,
             points=points.get(member.pk, 0),
-            identity=identities.get(member.pk, ""),
+            identity=identities[member.pk].external_id if member.pk in identities else "",
         )
         for member in members
     ]
@@ -176,8 +184,12 @@ def find(
         rows = rows.filter(phone_index=crypto.blind_index(merchant.pk, number)) if number else rows.none()
     if external_id or channel:
         known = Identity.objects.of(merchant.pk).filter(member_id__isnull=False)
-        known = known.filter(external_id=external_id) if external_id else known
-        known = known.filter(channel=channel) if channel else known
+        if external_id and channel:
+            known = known.filter(external_index=crypto.identity_index(merchant.pk, channel, external_id))
+        elif external_id:
+            known = known.filter(external_index__in=_on_every_channel(merchant.pk, external_id))
+        else:
+            known = known.filter(channel=channel)
         rows = rows.filter(pk__in=known.values("member_id"))
     return rows.order_by("joined_at", "pk")
 

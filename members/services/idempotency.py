@@ -1,6 +1,7 @@
 """The first answer to a keyed request, given again when the request comes again (architecture.md 3, domain.md 6).
 
 The row is written in the transaction of the effect: a crash or a refusal frees the key together with the effect.
+What it keeps of the request and of the answer, which name people, cannot be read from the table (domain.md 11).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
+from members.lib import crypto
 from members.lib.refusals import IdempotencyConflict
 from members.models import IdempotencyRow
 
@@ -32,11 +34,12 @@ def claim(*, merchant_id: int, key: str, body_hash: str, at: dt.datetime) -> Fir
     takes the key itself). None: the key is this request's, and `keep` must follow in the same transaction.
     Raises IdempotencyConflict when the key was used for another request.
     """
+    body_hash = _kept_hash(merchant_id, body_hash)
     while True:
         with connection.cursor() as cursor:
             cursor.execute(
-                "insert into members_idempotencyrow (merchant_id, key, body_hash, status, answer, at) "
-                "values (%s, %s, %s, 0, 'null', %s) on conflict (merchant_id, key) do nothing",
+                "insert into members_idempotencyrow (merchant_id, key, body_hash, status, at) "
+                "values (%s, %s, %s, 0, %s) on conflict (merchant_id, key) do nothing",
                 [merchant_id, key, body_hash, at],
             )
             if cursor.rowcount:
@@ -53,4 +56,10 @@ def claim(*, merchant_id: int, key: str, body_hash: str, at: dt.datetime) -> Fir
 
 def keep(*, merchant_id: int, key: str, status: int, text: str) -> None:
     """Store the answer of a key taken by `claim` in this transaction."""
-    IdempotencyRow.objects.of(merchant_id).filter(key=key).update(status=status, answer=text)
+    sealed = crypto.keyring().seal(merchant_id, text)
+    IdempotencyRow.objects.of(merchant_id).filter(key=key).update(status=status, answer=sealed)
+
+
+def _kept_hash(merchant_id: int, body_hash: str) -> str:
+    """A hash of a body with a phone number in it would be guessed; a keyed one cannot."""
+    return crypto.keyed_hash(merchant_id, "request", body_hash)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +16,7 @@ from members.lib.periods import merchant_day
 from members.lib.phones import e164_or_none, region_of
 from members.lib.refusals import Invalid
 from members.models import Channel, JoinSource, Merchant
-from members.services import audit, programs
+from members.services import audit, past_orders, posting, programs
 from members.services.audit import Actor
 
 CHUNK = 10_000
@@ -47,10 +47,11 @@ class Joined(NamedTuple):
 
 
 class KnownIdentity(NamedTuple):
-    """An identity's row and its member, None for a customer."""
+    """An identity's row and its member, None for a customer; whether nobody knew it before."""
 
     id: int
     member_id: int | None
+    is_new: bool = False
 
 
 @transaction.atomic
@@ -65,10 +66,11 @@ def join_many(
     """Make the people of a list members: those who are members stay what they are.
 
     Equal to `join` one by one in the list's order with unverified phones, but for missing phones and names, which
-    a list does not fill in. Raises ProgramNotOpen, ProgramCleared, Invalid (a channel, an id, a source, a
-    joining in the future).
+    a list does not fill in. Past orders are linked (`past_orders`). Raises ProgramNotOpen, ProgramCleared, Invalid
+    (a channel, an id, a source, a joining in the future).
     """
-    programs.lock_open(merchant_id=merchant_id)
+    posting.lock_merchant(merchant_id=merchant_id, alone=True)
+    program = programs.lock_open(merchant_id=merchant_id)
     merchant = Merchant.objects.get(pk=merchant_id)
     wanted = [Joining(*person) for person in people]
     _check(wanted, at)
@@ -82,6 +84,10 @@ def join_many(
         chunk = [(known[key].id, first[key]) for key in new[begin : begin + CHUNK]]
         made = _insert(merchant, at, chunk, consent_source[:200])
         ids.update(zip(new[begin : begin + CHUNK], made, strict=True))
+        # who was not known until now has no past orders
+        pairs = zip(new[begin : begin + CHUNK], made, strict=True)
+        joined = {known[key].id: member_id for key, member_id in pairs if not known[key].is_new}
+        past_orders.link(merchant=merchant, program=program, at=at, joined=joined)
     if new:
         audit.record(
             merchant_id=merchant_id,
@@ -131,23 +137,50 @@ def identify_many(
     keeps others from making them members until this transaction ends.
     """
     unique = sorted(set(keys))
-    channels, externals = [key[0] for key in unique], [key[1] for key in unique]
+    indexes = crypto.identity_indexes(merchant_id, unique)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into members_identity (merchant_id, channel, external_id, at) "
-            "select %s, k.channel, k.external_id, %s from unnest(%s::text[], %s::text[]) "
-            "with ordinality k(channel, external_id, ord) order by ord "
-            "on conflict (merchant_id, external_id, channel) do nothing",
-            [merchant_id, at, channels, externals],
-        )
-        cursor.execute(
-            "select i.channel, i.external_id, i.id, i.member_id from unnest(%s::text[], %s::text[]) "
-            "k(channel, external_id) join members_identity i on i.merchant_id = %s "
-            "and i.external_id = k.external_id and i.channel = k.channel "
-            + ("order by i.id for update of i" if lock else ""),
-            [channels, externals, merchant_id],
-        )
-        return {(row[0], row[1]): KnownIdentity(row[2], row[3]) for row in cursor.fetchall()}
+        found = _known(cursor, merchant_id, indexes, lock)
+        missing = [place for place in range(len(unique)) if place not in found]
+        if missing:
+            new = _insert_identities(cursor, merchant_id, at, [(unique[n], indexes[n]) for n in missing])
+            found |= {n: KnownIdentity(new[indexes[n]], None, True) for n in missing if indexes[n] in new}
+            if len(found) < len(unique):  # somebody made them meanwhile
+                late = [place for place in missing if place not in found]
+                known = _known(cursor, merchant_id, [indexes[n] for n in late], lock)
+                found |= {late[place]: identity for place, identity in known.items()}
+    return {key: found[place] for place, key in enumerate(unique)}
+
+
+def _known(cursor: Any, merchant_id: int, indexes: list[bytes], lock: bool) -> dict[int, KnownIdentity]:
+    """The identities that exist, by the place of their index."""
+    cursor.execute(
+        "select k.place, i.id, i.member_id from unnest(%s::bytea[]) with ordinality k(external_index, place) "
+        "join members_identity i on i.merchant_id = %s and i.external_index = k.external_index "
+        + ("order by i.id for update of i" if lock else ""),
+        [indexes, merchant_id],
+    )
+    return {place - 1: KnownIdentity(pk, member_id) for place, pk, member_id in cursor.fetchall()}
+
+
+def _insert_identities(
+    cursor: Any, merchant_id: int, at: dt.datetime, rows: list[tuple[Key, bytes]]
+) -> dict[bytes, int]:
+    """Insert identities in the order given, sealed; ids by index. One that is there already is left out."""
+    ring = crypto.keyring()
+    cursor.execute(
+        "insert into members_identity (merchant_id, at, channel, external_id, external_index) "
+        "select %s, %s, k.channel, k.external_id, k.external_index from unnest(%s::text[], %s::bytea[], %s::bytea[]) "
+        "with ordinality k(channel, external_id, external_index, place) order by k.place "
+        "on conflict (merchant_id, external_index) do nothing returning external_index, id",
+        [
+            merchant_id,
+            at,
+            [key[0] for key, _index in rows],
+            [ring.seal(merchant_id, key[1]) for key, _index in rows],
+            [index for _key, index in rows],
+        ],
+    )
+    return {bytes(index): pk for index, pk in cursor.fetchall()}
 
 
 def _public_ids(count: int) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from members.lib import crypto
@@ -12,7 +12,7 @@ from members.lib.periods import merchant_day
 from members.lib.phones import e164, region_of
 from members.lib.refusals import Invalid, NotFound, Refusal
 from members.models import AuditRow, Identity, JoinSource, Member, MemberStatus, Merchant
-from members.services import audit, programs
+from members.services import audit, past_orders, posting, programs
 from members.services.audit import Actor
 from members.services.member_lists import (
     LONGEST_NAME,
@@ -63,10 +63,12 @@ def join(
     """Make the person behind an identity a member, once (domain.md 1).
 
     Joining again by the same identity gives the same member and fills in a phone or name that was missing. An
-    identity whose orders came earlier becomes the member's. Only a phone verified by code or authorised by the
-    channel makes one member of two identities. Raises ProgramNotOpen, ProgramCleared, Invalid.
+    identity whose orders came earlier becomes the member's, and so do those orders (`past_orders`). Only a phone
+    verified by code or authorised by the channel makes one member of two identities. Raises ProgramNotOpen,
+    ProgramCleared, Invalid.
     """
-    programs.lock_open(merchant_id=merchant_id)
+    posting.lock_merchant(merchant_id=merchant_id, alone=True)
+    program = programs.lock_open(merchant_id=merchant_id)
     merchant = Merchant.objects.get(pk=merchant_id)
     joined_at = joined_at or at
     external_id, name = external_id.strip(), name.strip()
@@ -77,6 +79,7 @@ def join(
     if identity.member_id is not None:
         member = Member.objects.of(merchant_id).get(pk=identity.member_id)
         _fill_in(member, number, name, at, actor)
+        past_orders.link(merchant=merchant, program=program, at=at, joined={identity.pk: member.pk})
         return member
     member = _by_verified_phone(merchant_id, number) if phone_verified else None
     if member is None:
@@ -95,6 +98,7 @@ def join(
     identity.member = member
     identity.linked_at = at
     identity.save(update_fields=["member", "linked_at"])
+    past_orders.link(merchant=merchant, program=program, at=at, joined={identity.pk: member.pk})
     audit.record(
         merchant_id=merchant_id,
         at=at,
@@ -125,13 +129,8 @@ def _check_join(*, source: str, name: str, joined_at: dt.datetime, at: dt.dateti
 
 def _lock_identity(merchant_id: int, channel: str, external_id: str, at: dt.datetime) -> Identity:
     """The identity's row, made if need be, locked: of two who join at once the second waits here."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into members_identity (merchant_id, channel, external_id, at) values (%s, %s, %s, %s) "
-            "on conflict (merchant_id, external_id, channel) do nothing",
-            [merchant_id, channel, external_id, at],
-        )
-    return Identity.objects.of(merchant_id).select_for_update().get(external_id=external_id, channel=channel)
+    known = identify_many(merchant_id=merchant_id, at=at, keys=[(channel, external_id)])
+    return Identity.objects.of(merchant_id).select_for_update().get(pk=known[channel, external_id].id)
 
 
 def _by_verified_phone(merchant_id: int, number: str) -> Member | None:

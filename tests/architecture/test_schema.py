@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connections
 
 from members.lib.databases import owner_connection
-from members.lib.schema import constraint_name, has_merchant, tenant_relations
+from members.lib.schema import constraint_name, has_merchant, set_reference_triggers, tenant_relations
 
 OURS = ("members", "benefits", "compliance")
 BEFORE_THE_TENANT_IS_KNOWN = {"members_staff", "members_invitation", "members_apikey"}
@@ -51,11 +51,16 @@ def test_tables_read_before_the_tenant_is_known_are_the_named_ones_only(catalogu
     assert {row[0] for row in rows} == BEFORE_THE_TENANT_IS_KNOWN
 
 
-def test_every_relation_inside_a_merchant_is_a_composite_foreign_key(catalogue):
+def test_every_relation_inside_a_merchant_is_held_by_the_database(catalogue):
+    """By a composite foreign key, or by the triggers of a set reference."""
     rows = catalogue.execute(
         "select conname, pg_get_constraintdef(oid) from pg_constraint where contype = 'f'"
     )
     found = dict(rows.fetchall())
+    rows = catalogue.execute(
+        "select tgrelid::regclass::text, tgname from pg_trigger where not tgisinternal and tgenabled = 'O'"
+    )
+    triggers = set(rows.fetchall())
 
     missing = []
     for model in models_of_ours():
@@ -63,7 +68,8 @@ def test_every_relation_inside_a_merchant_is_a_composite_foreign_key(catalogue):
             continue
         for field in tenant_relations(model):
             definition = found.get(constraint_name(model, field.column), "")
-            if "(merchant_id" not in definition or "DEFERRABLE INITIALLY DEFERRED" not in definition:
+            is_key = "(merchant_id" in definition and "DEFERRABLE INITIALLY DEFERRED" in definition
+            if not is_key and not set(set_reference_triggers(model, field)) <= triggers:
                 missing.append(f"{model.__name__}.{field.name}")
     assert missing == []
 

@@ -83,4 +83,12 @@ class RulesEdit:
     targets: Mapping[int, int] | None = None
 
 
-Event: TypeAlias = OrderPut | OrderRefund | Recalculation | RulesEdit
+@dataclass(slots=True)
+class OrdersLinked:
+    """The member joined, and `keys` are orders that came before, of a buyer who was a customer until now."""
+
+    at: datetime
+    keys: Sequence[OrderKey]
+
+
+Event: TypeAlias = OrderPut | OrderRefund | OrdersLinked | Recalculation | RulesEdit

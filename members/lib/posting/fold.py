@@ -15,6 +15,11 @@ Decisions where a reader might wonder:
   land.
 - Attaching a member to an order stored without one is a change of that order: it is stamped, earns and lands
   then.
+- Orders *linked* because their buyer joined (domain.md 1) count as the member's from then on: metrics always equal
+  the member's orders (domain.md 5), so each counts on its own day, and together they land at the joining, with one
+  move of the tier at most. Who bought before joining bought without a promise of points: what was paid (or given
+  up) before is stamped with a rate of nothing, which it keeps for ever (domain.md 6), so that no later change or
+  refund of it moves a point; what is not paid yet is stamped as any order first stored with a member.
 """
 
 from __future__ import annotations
@@ -26,7 +31,16 @@ from members.lib import tiers
 from members.lib.periods import merchant_day
 from members.lib.posting import ledger, orders
 from members.lib.posting.changes import Changes, OrderRevision, TierMove
-from members.lib.posting.events import PAID, Event, OrderPut, OrderRefund, Recalculation, RulesEdit
+from members.lib.posting.events import (
+    PAID,
+    UNPAID,
+    Event,
+    OrderPut,
+    OrderRefund,
+    OrdersLinked,
+    Recalculation,
+    RulesEdit,
+)
 from members.lib.posting.rules import Rules
 from members.lib.posting.state import MemberState, OrderState
 from members.lib.posting.windows import metrics_on, post_to_day
@@ -64,6 +78,8 @@ def fold(
                 _put(state, event, rules, changes)
             elif type(event) is OrderRefund:
                 _refund(state, event, rules, changes)
+            elif type(event) is OrdersLinked:
+                _link(state, event, rules, changes)
             elif type(event) is RulesEdit:
                 _edit(state, event, changes)
                 rules = event.rules
@@ -104,12 +120,37 @@ def _put(state: MemberState, put: OrderPut, rules: Rules, changes: Changes) -> N
     _settle(state, order, rules, changes, at=put.at, refund=None)
     has_moved = _post_days(state, order, before, changes)
     if has_moved and rules.is_open and order.counts:
-        today = merchant_day(put.at, rules.zone)
-        metrics = metrics_on(state, rules.tiers, today)
-        held = state.standing.tier_id
-        renewed = tiers.after_order(state.standing, metrics, rules.tiers, at=put.at, today=today)
-        if renewed or held != state.standing.tier_id:
-            _note_tier(state, changes, rules, metrics, held=held, renewed=renewed, at=put.at, cause="order")
+        _land(state, rules, changes, put.at)
+
+
+def _land(state: MemberState, rules: Rules, changes: Changes, at: datetime) -> None:
+    """Tiers after an order landed, or several at once."""
+    today = merchant_day(at, rules.zone)
+    metrics = metrics_on(state, rules.tiers, today)
+    held = state.standing.tier_id
+    renewed = tiers.after_order(state.standing, metrics, rules.tiers, at=at, today=today)
+    if renewed or held != state.standing.tier_id:
+        _note_tier(state, changes, rules, metrics, held=held, renewed=renewed, at=at, cause="order")
+
+
+def _link(state: MemberState, event: OrdersLinked, rules: Rules, changes: Changes) -> None:
+    """Orders of a customer become the member's. One that has a member stays what it is."""
+    has_landed = False
+    tier_id = state.standing.tier_id
+    for key in event.keys:
+        order = state.orders[key]
+        if order.member_id is not None:
+            continue
+        changes.revisions.append(_revision(order, event.at))
+        changes.orders[key] = order
+        order.member_id = state.member_id
+        order.revision += 1
+        if rules.is_open:
+            order.terms = rules.terms(tier_id) if order.status == UNPAID else rules.no_points(tier_id)
+        orders.price(order)
+        has_landed |= _post_days(state, order, _NOTHING, changes) and order.counts
+    if has_landed and rules.is_open:
+        _land(state, rules, changes, event.at)
 
 
 def _refund(state: MemberState, event: OrderRefund, rules: Rules, changes: Changes) -> None:

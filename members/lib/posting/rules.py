@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from members.lib.points import EarningTerms, PointRules
+from members.lib.points import EarningTerms, PointRules, earning_terms
 from members.lib.tiers import TierRules
 
 
@@ -28,3 +29,13 @@ class Rules:
     def terms(self, tier_id: int) -> EarningTerms:
         """The earning terms of an order that arrives now from a member who holds `tier_id`."""
         return self.points.terms(rules_version=self.version, tier_id=tier_id, minor_digits=self.minor_digits)
+
+    def no_points(self, tier_id: int) -> EarningTerms:
+        """The terms of an order that earns nothing, now or later."""
+        return earning_terms(
+            rules_version=self.version,
+            tier_id=tier_id,
+            per_major=Decimal(0),
+            multiplier=Decimal(1),
+            minor_digits=self.minor_digits,
+        )

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from django.db import connection
 
+from members.lib import crypto
 from members.services.order_import import values
 from members.services.order_import.checking import Checked
 from members.services.order_import.values import MISSING
@@ -88,10 +89,9 @@ def _joiners(checked: Checked, merchant_id: int, channels: Sequence[str], is_dec
         with connection.cursor() as cursor:
             cursor.execute(
                 "select count(*) from members_identity i "
-                "join unnest(%s::text[], %s::text[]) as k (channel, external_id) "
-                "on i.channel = k.channel and i.external_id = k.external_id "
+                "join unnest(%s::bytea[]) as k (external_index) on i.external_index = k.external_index "
                 "where i.merchant_id = %s and i.member_id is not null",
-                [[c for c, _key in people[begin:end]], [key for _c, key in people[begin:end]], merchant_id],
+                [crypto.identity_indexes(merchant_id, people[begin:end]), merchant_id],
             )
             members += int(cursor.fetchone()[0])
     return len(people) - members

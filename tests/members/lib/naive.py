@@ -126,6 +126,18 @@ class Naive:
                 self.order_lands(self.day(event.at))
         return None
 
+    def link(self, at: Any, past: dict[Any, RawOrder]) -> None:
+        """Orders of before the joining: what is not paid yet has today's rate, the rest earns nothing."""
+        points = self.rules.points
+        multiplier = Fraction(points.tier_multipliers.get(self.tier, 1))
+        for key, order in past.items():
+            self.orders[key] = order
+            if self.rules.is_open:
+                rate = Fraction(points.per_major) * multiplier / 10**self.rules.minor_digits
+                order.rate = rate if order.status == "unpaid" else Fraction(0)
+        if self.rules.is_open and any(order.is_counted() for order in past.values()):
+            self.order_lands(self.day(at))
+
     def refund(self, event: Any) -> str | None:
         order = self.orders.get(event.key)
         if order is None:

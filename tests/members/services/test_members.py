@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from members.lib import tenant as tenancy
-from members.lib.crypto import keyring
+from members.lib.crypto import identity_index, keyring
 from members.lib.refusals import Invalid, NotFound, ProgramNotOpen
 from members.models import AuditRow, Identity, Member
 from members.services import members, programs
@@ -190,7 +190,12 @@ def test_an_identity_cannot_name_another_merchants_member(shop, cast):
 
     with tenancy.tenant(cast.other.pk), transaction.atomic():
         Identity.objects.create(
-            merchant=cast.other, channel="web", external_id="u1", member_id=member.pk, at=NOON
+            merchant=cast.other,
+            channel="web",
+            external_id="u1",
+            external_index=identity_index(cast.other.pk, "web", "u1"),
+            member_id=member.pk,
+            at=NOON,
         )
         with pytest.raises(IntegrityError):
             connection.check_constraints()

@@ -19,8 +19,10 @@ from members.services.audit import Actor
 from tests.conftest import NOON
 
 JOB = Actor.job("test")
+# The members of both shops joined in one order.
+WHO = "(select count(*) from members_identity j where j.member_id <= i.member_id)"
 FACTS = {
-    "orders": "select o.channel, o.external_id, i.external_id, o.at, status, paid_at, paid_on, completed_at, "
+    "orders": f"select o.channel, o.external_id, {WHO}, o.at, status, paid_at, paid_on, completed_at, "
     "total_minor, refunded_minor, counts, rules_version, per_major, multiplier, posted, postings, revision "
     "from members_order o left join members_identity i on i.merchant_id = o.merchant_id and i.member_id = o.member_id "
     "order by 1, 2",
@@ -30,18 +32,18 @@ FACTS = {
     "join members_order o on o.id = r.order_id order by 1, 2",
     "revisions": "select o.external_id, r.revision, r.replaced_at, r.lines::text, r.posted "
     "from members_orderrevision r join members_order o on o.id = r.order_id order by 1, 2",
-    "entries": "select i.external_id, sequence, e.at, kind, points, pending, balance_after, cause, o.external_id, "
+    "entries": f"select {WHO}, sequence, e.at, kind, points, pending, balance_after, cause, o.external_id, "
     "refund, posting from members_pointsentry e join members_identity i on i.member_id = e.member_id "
     "left join members_order o on o.id = e.order_id order by 1, 2",
-    "lots": "select i.external_id, number, available_at, amount, remaining from members_pointslot l "
+    "lots": f"select {WHO}, number, available_at, amount, remaining from members_pointslot l "
     "join members_identity i on i.member_id = l.member_id order by 1, 2",
-    "accounts": "select i.external_id, available, pending, deficit, earned, clawed_back, sequence "
+    "accounts": f"select {WHO}, available, pending, deficit, earned, clawed_back, sequence "
     "from members_pointsaccount a join members_identity i on i.member_id = a.member_id where sequence > 0 order by 1",
-    "days": "select i.external_id, day, spend_minor, orders, points from members_dailytotal d "
+    "days": f"select {WHO}, day, spend_minor, orders, points from members_dailytotal d "
     "join members_identity i on i.member_id = d.member_id where spend_minor <> 0 or orders <> 0 order by 1, 2",
-    "standings": "select i.external_id, t.code, since, valid_until from members_tierstanding s "
+    "standings": f"select {WHO}, t.code, since, valid_until from members_tierstanding s "
     "join members_identity i on i.member_id = s.member_id join members_tier t on t.id = s.tier_id order by 1",
-    "moves": "select i.external_id, m.at, t.code, cause, spend_minor, orders from members_tiermove m "
+    "moves": f"select {WHO}, m.at, t.code, cause, spend_minor, orders from members_tiermove m "
     "join members_identity i on i.member_id = m.member_id join members_tier t on t.id = m.to_tier_id order by 1, 2, 3",
 }
 
