@@ -30,7 +30,7 @@ soak: install assets translations ## the long proofs at full size
 check: install translations ## format, lint, types, import contracts, missing migrations and translations, deployment
 	@exec $(PY) -m config.checks
 
-bench: install ## benchmarks beside their limits (SCALE=full for the headline sizes, ONLY=P3 for one)
+bench: install assets translations ## benchmarks beside their limits (SCALE=full for the headline sizes, ONLY=P3 for one)
 	@exec $(WITH_SERVERS) $(PY) -m bench --scale $(SCALE) $(if $(ONLY),--only $(ONLY))
 
 real-year: install ## a real retailer's year, day by day; writes var/real-year.json

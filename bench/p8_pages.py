@@ -18,6 +18,7 @@ from typing import Any
 
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.staticfiles import finders
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
@@ -78,6 +79,7 @@ def plain_urls() -> ModuleType:
 def run(scale: str) -> Iterator[Row]:
     """Time to first byte against the admin's, queries, and page weights."""
     count = MEMBERS[scale]
+    call_command("collectstatic", interactive=False, verbosity=0)  # pages name hashed files, on a new machine too
     with scratch(), override_settings(ROOT_URLCONF=plain_urls(), ALLOWED_HOSTS=["*"]):
         owner, admin = fill(count)
         ours, plain = client_of(owner), client_of(admin)
