@@ -40,7 +40,7 @@ select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncov
     case when is_exempt then exempt_until end as exempt_until, appeal_filed_at, protected_until,
     case when is_uncovered and is_warned then warned_at end as notice_at,
     case when is_uncovered then case
-        when last_warned_at < %(at)s then last_warned_at
+        when last_warned_at is null or last_warned_at < %(at)s then last_warned_at
         else (select max(n.sent_at) from compliance_notice n where n.merchant_id = facts.merchant_id
             and n.sent_at > facts.episode_began_at and n.danger_at >= facts.danger_at and n.sent_at < %(at)s)
     end end as last_warned_at,

@@ -87,7 +87,7 @@ def _paper(lines: Sequence[Line]) -> Iterator[Todo]:
 
 
 def _members(found: Glance) -> Iterator[Todo]:
-    if not members.count(merchant_id=found.program.pk):
+    if not members.has_any(merchant_id=found.program.pk):
         url = reverse("members:members_list")
         yield _todo(_("Bring in the first member"), _("Nobody has joined yet."), url, _("See how"))
 

@@ -194,6 +194,11 @@ def find(
     return rows.order_by("joined_at", "pk")
 
 
+def has_any(*, merchant_id: int) -> bool:
+    """Whether anybody has joined. One query, of one row."""
+    return Member.objects.of(merchant_id).exists()
+
+
 def count(*, merchant_id: int) -> int:
     """How many members the merchant has. One query."""
     return Member.objects.of(merchant_id).count()
