@@ -54,7 +54,7 @@ def gives(kind: str, settings: Mapping[str, Any], currency: str) -> str:
     if kind in ("coupon", "discount", "repurchase_coupon"):
         return _coupon(settings, currency)
     if kind == "member_price":
-        return _member_price(settings)
+        return _member_price(settings, currency)
     if KINDS.get(kind) and KINDS[kind].is_draw:
         return _draw(settings, currency)
     return _plain(settings)
@@ -76,12 +76,23 @@ def _coupon(settings: Mapping[str, Any], currency: str) -> str:
     return what
 
 
-def _member_price(settings: Mapping[str, Any]) -> str:
+def _member_price(settings: Mapping[str, Any], currency: str) -> str:
     listed = settings.get("list")
     if not isinstance(listed, Mapping):
-        return _plain(settings)
+        return _one_price(settings, currency)
     number = int(listed.get("rows", 0))
     return ngettext("%(number)s price", "%(number)s prices", number) % {"number": points(number)}
+
+
+def _one_price(settings: Mapping[str, Any], currency: str) -> str:
+    """A price that every SKU has alike: a share of its own, an amount less, or one amount."""
+    if settings.get("percent") is not None:
+        return discount(_decimal(settings["percent"]))
+    if settings.get("off_minor") is not None:
+        return _("%(amount)s off") % {"amount": money_text(settings["off_minor"], currency)}
+    if settings.get("fixed_minor") is not None:
+        return money_text(settings["fixed_minor"], currency)
+    return _plain(settings)
 
 
 def _draw(settings: Mapping[str, Any], currency: str) -> str:
