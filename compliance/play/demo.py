@@ -60,6 +60,17 @@ class Calendar:
             last = last_of_month(last.replace(day=1) - dt.timedelta(days=1))
         return cls(today, last, final, last_of_month(last_of_month(final) + dt.timedelta(days=1)))
 
+    @property
+    def at_risk_days(self) -> int:
+        """Days ahead from which a program is at risk: sixty, or a few more, so that `next_run` is one of them."""
+        return max(60, (self.next_run - self.today).days)
+
+    @property
+    def observed_from(self) -> dt.date:
+        """The day on which cover ended thirty days ago, or less where those ninety days would be over by `next_run`."""
+        after = self.uncovered_from(self.next_run + dt.timedelta(days=2))
+        return max(self.today - dt.timedelta(days=30), after)
+
     def uncovered_from(self, danger: dt.date) -> dt.date:
         """The day on which cover ends so that the ninety days are over on the danger day."""
         return danger - dt.timedelta(days=90)
@@ -109,7 +120,7 @@ def shops(days: Calendar) -> list[Shop]:
         Shop(words.SHOPS[1], "open", "tea", 60, 0.9, 400, words.OWNERS[1],
              [price, _coupon(words.COUPON_B, 2_000, 19_900, ago(60), today + dt.timedelta(days=45))]),
         Shop(words.SHOPS[2], "observing", "coffee", 40, 0.7, 390, words.OWNERS[2],
-             [_coupon(words.COUPON_B, 500, 5_900, start, ago(30))]),
+             [_coupon(words.COUPON_B, 500, 5_900, start, days.observed_from)]),
         Shop(words.SHOPS[3], "final_notice", "cake", 50, 0.8, 405, words.OWNERS[3],
              [_coupon(words.COUPON, 800, 6_800, start, final)]),
         Shop(words.SHOPS[4], "cleared", "books", 45, 0.6, 408, words.OWNERS[4],
@@ -130,6 +141,8 @@ def script(now: dt.datetime) -> list[Line]:
             "at": at(days.last_run + dt.timedelta(days=1), "00:30"),
             "do": "policy.set",
             "first_run_on": days.final_run.isoformat(),
+            "at_risk_days": days.at_risk_days,
+            "observing_days": (days.today - days.observed_from).days,
         },
     ]
     for place, shop in enumerate(shops(days)):

@@ -16,7 +16,7 @@ from members.lib import tenant as tenancy
 from members.models import Merchant
 
 
-@pytest.mark.parametrize("today", ["2026-11-22", "2027-01-31", "2026-12-03"])
+@pytest.mark.parametrize("today", ["2026-11-22", "2026-11-30", "2027-01-31", "2026-12-03"])
 def test_every_demo_shop_is_in_its_state(django_db_blocker, today):
     now = dt.datetime.combine(dt.date.fromisoformat(today), dt.time(15, 0), demo.PLATFORM_ZONE)
     wanted = {shop.name: shop.state for shop in demo.shops(demo.Calendar.around(now.date()))}
@@ -37,3 +37,12 @@ def test_every_demo_shop_is_in_its_state(django_db_blocker, today):
 
     assert found == wanted
     assert refused == []
+
+
+def test_on_every_day_of_four_years_the_last_warning_is_days_ahead_and_the_next_run_a_risk():
+    for day in (dt.date(2026, 1, 1) + dt.timedelta(days=n) for n in range(4 * 365 + 1)):
+        days = demo.Calendar.around(day)
+
+        assert 3 <= (days.final_run - day).days <= 7, day
+        assert 7 < (days.next_run - day).days <= days.at_risk_days <= 66, day
+        assert days.last_run < day, day
