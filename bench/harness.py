@@ -64,10 +64,10 @@ def median(work: Callable[[], Any], *, times: int = 3) -> float:
 
 @contextmanager
 def scratch() -> Iterator[str]:
-    """A migrated, empty database to which both connections point; dropped afterwards."""
+    """A migrated, empty, durable database to which both connections point; dropped afterwards."""
     from compliance.play.stage import stage
 
-    with stage() as name:
+    with stage(is_durable=True) as name:
         yield name
 
 

@@ -192,7 +192,7 @@ def show(row: dict[str, Any]) -> None:
     tiers = ", ".join(f"{code} {count:,}" for code, count in row["tiers"].items())
     print(
         f"{row['month']}: {row['members']:,} members, {row['orders']:,} orders, ${row['spend_minor'] / 100:,.2f}, "
-        f"{tiers}, {row['points_available']:,} points, {row['state']}",
+        f"{tiers}, {row['points_available']:,} points, {row['state']}, clearance {row['clearance'] or '-'}",
         file=sys.stderr,
         flush=True,
     )

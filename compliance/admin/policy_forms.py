@@ -12,9 +12,10 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.kinds import KINDS, label_of
-from compliance.lib.policy import AgeBoundary, CountingBasis, Policy
+from compliance.lib.policy import AgeBoundary, CountingBasis, Policy, check_version
 from compliance.models import Policy as PolicyRow
 from members.admin.base import NOTHING
+from members.lib.refusals import Invalid
 
 MOST_DAYS = 36_500
 
@@ -52,15 +53,8 @@ def percent(share: Decimal) -> str:
 def differences(before: Policy, after: Policy) -> list[tuple[str, str, str]]:
     """(setting, before, after) in words, for the settings that differ."""
     old, new = before.as_json(), after.as_json()
-    return [
-        (label(name), shown(name, old[name]), shown(name, new[name])) for name in changed_names(before, after)
-    ]
-
-
-def changed_names(before: Policy, after: Policy) -> list[str]:
-    """The settings that differ; a share of 1.00 is that of 1."""
-    names = Policy.__dataclass_fields__
-    return [name for name in names if getattr(before, name) != getattr(after, name)]
+    names = after.changes_from(before)
+    return [(label(name), shown(name, old[name]), shown(name, new[name])) for name in names]
 
 
 def clean_text(text: str) -> str:
@@ -210,11 +204,20 @@ class PolicyForm(forms.Form):
             except ValueError as error:
                 name, _colon, text = str(error).partition(": ")
                 self.add_error(name if name in self.fields else None, text or str(error))
+            else:
+                self._check_version()
         return cleaned
+
+    def _check_version(self) -> None:
+        try:
+            check_version(self.policy, self.current)
+        except Invalid as refusal:
+            for name, text in refusal.errors.items():
+                self.add_error(name, str(text))
 
     def values_against(self, base: Policy) -> dict[str, Any]:
         """The settings that differ from a version, as `set_policy` takes them."""
-        return {name: self.cleaned_data[name] for name in changed_names(base, self.policy)}
+        return {name: self.cleaned_data[name] for name in self.policy.changes_from(base)}
 
     @property
     def values(self) -> dict[str, Any]:

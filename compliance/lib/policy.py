@@ -13,7 +13,11 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from benefits.lib.kinds import KINDS
 from benefits.lib.spans import Span, utc
+from members.lib.periods import YEARS
+from members.lib.refusals import Invalid
+from members.lib.words import sentence as _
 
 
 class AgeBoundary(StrEnum):
@@ -101,6 +105,10 @@ class Policy:
             raise ValueError(f"{unknown[0]}: no such policy setting")
         return replace(self, **{name: _from_json(name, value) for name, value in values.items()})
 
+    def changes_from(self, before: Policy) -> list[str]:
+        """The names of the settings that differ from another policy's; a share of 1.00 is that of 1."""
+        return [f.name for f in fields(self) if getattr(self, f.name) != getattr(before, f.name)]
+
     def as_json(self) -> dict[str, Any]:
         """Every setting as a JSON value; `Policy().changed(policy.as_json()) == policy`."""
         values = asdict(self)
@@ -129,6 +137,19 @@ _COUNTS = (
 _MOST = 36_500
 
 
+def check_version(policy: Policy, before: Policy) -> None:
+    """What a version may not say although its values are well formed. Raises Invalid with the error by key.
+
+    A kind that no longer exists may stay where the policy before names it already.
+    """
+    if unknown := sorted(policy.uncounted_kinds - KINDS.keys() - before.uncounted_kinds):
+        text = _("There is no kind of benefit “%(kind)s”.", kind=unknown[0])
+        raise Invalid(text, errors={"uncounted_kinds": text})
+    if not policy.warn_days:
+        text = _("Name at least one day: nobody is cleared without a warning.")
+        raise Invalid(text, errors={"warn_days": text})
+
+
 def _check_count(name: str, value: object, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _MOST:
         raise ValueError(f"{name}: a whole number from {least} to {_MOST} is needed, not {value!r}")
@@ -137,11 +158,17 @@ def _check_count(name: str, value: object, least: int) -> None:
 def _from_json(name: str, value: Any) -> Any:
     try:
         if name == "first_run_on":
-            return value if type(value) is date else date.fromisoformat(value)
+            day = value if type(value) is date else date.fromisoformat(value)
+            if day.year not in YEARS:
+                raise ValueError(f"the years {YEARS[0]} to {YEARS[-1]} are known")
+            return day
         if name == "max_clear_share":
-            if isinstance(value, float):
+            if not isinstance(value, str | int | Decimal) or isinstance(value, bool):
                 raise ValueError("a share is given as text")
-            return Decimal(value)
+            share = Decimal(value)
+            if share.is_finite() and share != round(share, 8):
+                raise ValueError("a share has at most 8 decimals")
+            return share
         if name in ("uncounted_kinds", "warn_days"):
             if isinstance(value, str | Mapping):
                 raise ValueError("a list is needed")

@@ -32,6 +32,13 @@ def point_options(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _whole(name: str, value: Any) -> int:
+    """A whole number, of whatever range."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise BadLine(f"{name}: a whole number")
+    return value
+
+
 def tier_options(options: dict[str, Any]) -> dict[str, Any]:
     """`tiers` of program.configure, as tier_rules.configure takes it. Raises BadLine."""
     known = {"window", "validity_months", "grace_days", "downgrade", "growth", "ladder"}
@@ -40,16 +47,21 @@ def tier_options(options: dict[str, Any]) -> dict[str, Any]:
     window = options.get("window", {"kind": "rolling", "days": 365})
     if not isinstance(window, dict) or window.get("kind") not in ("rolling", "calendar_year", "lifetime"):
         raise BadLine('window: {"kind": "rolling", "days": 365}')
+    if unknown := sorted(set(window) - {"kind", "days"}):
+        raise BadLine(f"window: unknown key {unknown[0]!r}")
     if window["kind"] != "rolling":
         raise BadLine(f"window {window['kind']}: not yet built")
-    _only_default(options, "grace_days", 0)
-    _only_default(options, "downgrade", "to_qualified")
+    downgrade = options.get("downgrade", "to_qualified")
+    if not isinstance(downgrade, str):
+        raise BadLine("downgrade: text")
     if "growth" in options:
         raise BadLine("growth: not yet built")
     ladder = options.get("ladder", [{"code": "base"}])
     if not isinstance(ladder, list) or not all(isinstance(rung, dict) for rung in ladder):
         raise BadLine("ladder: a list of tiers")
     for rung in ladder:
+        if not isinstance(rung.get("name", ""), str):
+            raise BadLine("ladder: name: text")
         for mode in ("all", "any"):
             if not isinstance(rung.get(mode, {}), dict):
                 raise BadLine(f"ladder: {mode}: an object from metric to whole number")
@@ -57,9 +69,9 @@ def tier_options(options: dict[str, Any]) -> dict[str, Any]:
                 if metric not in ("spend_minor", "orders"):
                     raise BadLine(f"ladder: {metric}: not yet built")
     return {
-        "window": {"kind": "rolling", "days": window.get("days", 365)},
-        "validity_months": options.get("validity_months", 12),
-        "grace_days": 0,
-        "downgrade": "to_qualified",
+        "window": {"kind": "rolling", "days": _whole("window.days", window.get("days", 365))},
+        "validity_months": _whole("validity_months", options.get("validity_months", 12)),
+        "grace_days": _whole("grace_days", options.get("grace_days", 0)),
+        "downgrade": downgrade,
         "ladder": ladder,
     }

@@ -7,7 +7,9 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.db import connections, transaction
+import psycopg
+from django.db import DataError, transaction
+from django.utils import translation
 
 from compliance.play import shows
 from compliance.play.arguments import Arguments, BadLine, Handles
@@ -19,10 +21,19 @@ from members.lib import tenant as tenancy
 from members.lib.refusals import Refusal
 from members.services import orders
 
+# Values that no service can take. All but the first are for what nobody foresaw.
+UNTAKEABLE = (BadLine, TypeError, ValueError, ArithmeticError, RecursionError, DataError, psycopg.DataError)
+PROGRESS = 1_000  # lines
 TOGETHER = 2_000
 A_DAY = dt.timedelta(days=1)
 RESCHEDULES = ("policy.set", "merchant.create")
 Print = Callable[[dict[str, Any]], None]
+Say = Callable[[str], None]
+
+
+def untakeable(line: Line, error: Exception) -> Malformed:
+    """What is said of a line with a value that no service can take."""
+    return Malformed(line.number, f"{line.verb}: {' '.join(str(error).split())}")
 
 
 def as_json(value: Any) -> Any:
@@ -40,8 +51,9 @@ def dump(row: dict[str, Any]) -> str:
 class Player:
     """Tells one script to the database in place."""
 
-    def __init__(self, put: Print, *, with_jobs: bool = True) -> None:
+    def __init__(self, put: Print, *, with_jobs: bool = True, say: Say = lambda _line: None) -> None:
         self.put = put
+        self.say = say
         self.with_jobs = with_jobs
         self.handles = Handles()
         self.reached: dt.datetime | None = None
@@ -51,14 +63,17 @@ class Player:
         self.count = self.refused = 0
 
     def tell(self, texts: Iterable[str]) -> None:
-        """Tell the whole script and print its last line. Raises Malformed."""
-        with queue.muted():
+        """Tell the whole script, in English, and print its last line; progress is said. Raises Malformed."""
+        with queue.muted(), translation.override("en"):
             try:
                 for line in lines(iter(texts)):
                     self.count += 1
                     self.one(line)
+                    if self.count % PROGRESS == 0:
+                        self.say(f"{self.count:,} lines, {line.at:%Y-%m-%d}")
             finally:
                 self.flush()
+        self.say(f"{self.count:,} lines told, {self.refused:,} refused")
         self.put({"done": True, "lines": self.count, "refused": self.refused})
 
     def one(self, line: Line) -> None:
@@ -76,8 +91,8 @@ class Player:
             self.flush()
             with transaction.atomic():
                 shown = self.do(line)
-        except BadLine as error:
-            raise Malformed(line.number, f"{line.verb}: {error}") from error
+        except UNTAKEABLE as error:
+            raise untakeable(line, error) from error
         except Refusal as refusal:
             self.refuse(line, refusal)
             return
@@ -101,18 +116,26 @@ class Player:
     def flush(self) -> None:
         """Tell the orders that wait."""
         told, self.waiting = self.waiting, []
-        if not told:
+        if told:
+            self.put_together(told)
+
+    def put_together(self, told: list[tuple[Line, orders.OrderIn]]) -> None:
+        """Tell orders in one transaction. Raises Malformed for the first that cannot be taken, those before it told."""
+        try:
+            with transaction.atomic():
+                refusals = put_orders(self.waiting_for, [(line.at, order) for line, order in told])
+        except UNTAKEABLE as error:
+            if len(told) == 1:
+                raise untakeable(told[0][0], error) from error
+            for one in told:
+                self.put_together([one])
             return
-        with transaction.atomic():
-            refusals = put_orders(self.waiting_for, [(line.at, order) for line, order in told])
         for (line, _order), refusal in zip(told, refusals, strict=True):
             if refusal is not None:
                 self.refuse(line, refusal)
 
     def begin(self, at: dt.datetime) -> None:
         """The platform begins with the first line: runs before it do not exist."""
-        with connections["default"].cursor() as cursor:
-            cursor.execute("set synchronous_commit = off")
         with tenancy.platform(), transaction.atomic():
             installation.install(at=at, scripted=True)
 

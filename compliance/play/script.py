@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from members.lib.periods import instant_of
+
 
 class Malformed(Exception):
     """A line that no service was asked about: the play stops there with exit code 1."""
@@ -31,17 +33,17 @@ def instant(value: Any) -> dt.datetime:
     """An aware datetime from RFC 3339 text. Raises ValueError."""
     if not isinstance(value, str):
         raise ValueError("an instant is text such as 2024-01-01T10:00:00+08:00")
-    at = dt.datetime.fromisoformat(value)
-    if at.tzinfo is None:
-        raise ValueError(f"{value}: an instant needs a zone, such as +08:00")
-    return at
+    return instant_of(value)
 
 
 def parse(number: int, text: str) -> Line:
     """One line. Raises Malformed."""
     try:
         data = json.loads(text)
-    except ValueError as error:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise Malformed(number, "not UTF-8: half a character (a lone surrogate) is no text") from error
+    except (ValueError, RecursionError) as error:
         raise Malformed(number, f"not JSON: {error}") from error
     if not isinstance(data, dict):
         raise Malformed(number, "a line is a JSON object")

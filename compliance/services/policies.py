@@ -33,7 +33,8 @@ def set_policy(
 
     values: JSON values as in play.md `policy.set`; settings left out keep what is in force at `effective_at`.
     Standings become due by the version's number, so that nothing is written per program here. Works as platform.
-    Raises Invalid: a start in the past, or a bad value (with errors by key).
+    Raises Invalid: a start in the past, or a bad value (with errors by key), such as a kind that does not exist or
+    no warning at all.
     """
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
@@ -46,6 +47,7 @@ def set_policy(
         after = before.changed(values)
     except ValueError as error:
         raise Invalid(str(error), errors={str(error).partition(":")[0]: str(error)}) from error
+    rule.check_version(after, before)
     number = max(version.number for version in history.versions) + 1
     row = Policy.objects.create(
         number=number,
@@ -57,7 +59,7 @@ def set_policy(
         **columns_of(after),
     )
     old, new = before.as_json(), after.as_json()
-    changed = sorted(key for key in new if new[key] != old[key])
+    changed = sorted(after.changes_from(before))
     audit.record_for_platform(
         at=at,
         actor=actor,

@@ -7,30 +7,40 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.db import connections
+from psycopg.sql import SQL, Identifier
 
 from members.lib.roles import database_sql
 
 
 def owner_connection(name: str = "postgres") -> psycopg.Connection[Any]:
-    """A plain connection as owner, in autocommit, to a database of the server."""
-    parameters = dict(connections["owner"].settings_dict)
-    return psycopg.connect(
-        host=parameters["HOST"] or None,
-        port=parameters["PORT"] or None,
-        user=parameters["USER"] or None,
-        password=parameters["PASSWORD"] or None,
-        dbname=name,
-        autocommit=True,
-    )
+    """A plain connection as owner, in autocommit, to a database of the server.
+
+    It is made as Django makes the owner's: encrypted, checked and given up as the options of the address say.
+    """
+    parameters = connections["owner"].get_connection_params() | {"dbname": name, "autocommit": True}
+    for own in ("cursor_factory", "context", "prepare_threshold"):  # Django's ways of reading and writing
+        parameters.pop(own, None)
+    return psycopg.connect(**parameters)
 
 
-def make_database(name: str, template: str | None = None) -> None:
-    """Make a database (dropping one of that name), cloned from a template or prepared for its first migration."""
-    drop_database(name)
+def database_exists(name: str) -> bool:
+    """Whether the server has a database of that name."""
     with owner_connection() as server:
-        server.execute(f'create database "{name}" template "{template or "template0"}"')
-    if template is None:
-        prepare_database(name)
+        found = server.execute("select 1 from pg_database where datname = %s", [name]).fetchone()
+    return found is not None
+
+
+def create_database(name: str, template: str = "template0") -> None:
+    """Make a database that does not exist yet, cloned from a template. Raises DuplicateDatabase."""
+    with owner_connection() as server:
+        server.execute(SQL("create database {} template {}").format(Identifier(name), Identifier(template)))
+
+
+def make_database(name: str) -> None:
+    """Make a database (dropping one of that name), prepared for its first migration."""
+    drop_database(name)
+    create_database(name)
+    prepare_database(name)
 
 
 def prepare_database(name: str) -> None:
@@ -41,10 +51,11 @@ def prepare_database(name: str) -> None:
 
 def drop_database(name: str) -> None:
     """Drop a database, ending whoever uses it."""
+    dropping = SQL("drop database if exists {}").format(Identifier(name))
     with owner_connection() as server:
         try:
-            server.execute(f'drop database if exists "{name}" with (force)')
+            server.execute(dropping + SQL(" with (force)"))
         except (
             psycopg.errors.InsufficientPrivilege
         ):  # a vacuum is at it: that one leaves when asked without force
-            server.execute(f'drop database if exists "{name}"')
+            server.execute(dropping)

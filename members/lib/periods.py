@@ -11,7 +11,25 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 DAILY_JOB_HOUR = time(3)
-_ONE_DAY = timedelta(days=1)
+YEARS = range(1900, 3000)  # what people may name: no zone and no rule leads from there out of the calendar
+_ONE_DAY, _ONE_MINUTE = timedelta(days=1), timedelta(minutes=1)
+_FAR = timedelta(hours=16)  # an offset that the database does not take either
+
+
+def instant_of(text: str) -> datetime:
+    """An aware instant, of the YEARS, from text such as 2024-06-27T23:00+08:00. Raises ValueError, which says why."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"“{text}” is not a time; write it like 2024-06-27T23:00+08:00") from None
+    offset = at.utcoffset()
+    if offset is None:
+        raise ValueError(f"“{text}” has no offset; write it like {text}+08:00")
+    if abs(offset) >= _FAR or offset % _ONE_MINUTE:
+        raise ValueError(f"“{text}” has an offset that no place has; write one like +08:00")
+    if at.year not in YEARS:
+        raise ValueError(f"“{text}” is not of the years {YEARS[0]} to {YEARS[-1]}")
+    return at
 
 
 @lru_cache(maxsize=4096)

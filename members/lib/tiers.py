@@ -37,6 +37,7 @@ class Metrics(NamedTuple):
 
 
 METRICS = Metrics._fields
+MOST_WINDOW_DAYS, MOST_VALIDITY_MONTHS, MOST_GRACE_DAYS = 3_650, 120, 365  # that a merchant may choose
 
 
 @dataclass(frozen=True)

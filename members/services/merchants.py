@@ -16,6 +16,8 @@ from members.models import Merchant, Program, Role, Staff, Store, User
 from members.services import audit, rules
 from members.services.audit import Actor
 
+LONGEST_NAME = 80
+
 
 def slug_for(name: str) -> str:
     """A short name from a name; a random one where nothing of it is Latin. Unique."""
@@ -39,11 +41,14 @@ def create_merchant(
 ) -> Merchant:
     """Make a merchant with a draft program and one web store; `owner` becomes its owner.
 
-    Raises Invalid for an empty name, an unknown zone or an unknown currency.
+    Raises Invalid for a name that is empty or too long, an unknown zone or an unknown currency.
     """
     name = name.strip()
     if not name:
         raise Invalid(_("Give the shop a name."), errors={"name": _("Give the shop a name.")})
+    if len(name) > LONGEST_NAME:
+        problem = _("A shop's name has at most %(most)s characters.") % {"most": LONGEST_NAME}
+        raise Invalid(problem, errors={"name": problem})
     if timezone not in zoneinfo.available_timezones():
         raise Invalid(_("There is no time zone “%(zone)s”.") % {"zone": timezone})
     if currency not in get_global("all_currencies"):

@@ -11,10 +11,13 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.refusals import Invalid
+from members.lib.tiers import MOST_GRACE_DAYS, MOST_VALIDITY_MONTHS, MOST_WINDOW_DAYS
 from members.models import RulesVersion, TierStanding
 from members.selectors import rules as selector
 from members.services import rules
 from members.services.audit import Actor
+
+LONGEST_NAME = 40
 
 
 @transaction.atomic
@@ -33,8 +36,11 @@ def configure(
     """Replace the tier part of the rules from `at` on. Members rise at once, nobody falls (cause "rules").
 
     `ladder` is lowest first: {"code", "name", "all" or "any": {metric: at least}}. `targets` says, by code, where
-    members of a deleted tier go. Raises Invalid for a ladder out of order or a deleted tier without target.
+    members of a deleted tier go. Raises Invalid for a ladder out of order, a deleted tier without target, or a
+    window (days), validity (months) or grace (days) that is too long.
     """
+    window = dict(window or {"kind": "rolling", "days": 365})
+    _check_lengths(window.get("days", 1), validity_months, grace_days)
     for rung in ladder:
         _check_rung(rung)
     codes = [rung["code"] for rung in ladder]
@@ -53,7 +59,7 @@ def configure(
         actor=actor,
         values={
             "ladder": steps,
-            "window": dict(window or {"kind": "rolling", "days": 365}),
+            "window": window,
             "validity_months": validity_months,
             "grace_days": grace_days,
             "downgrade": downgrade,
@@ -65,10 +71,23 @@ def configure(
     return version
 
 
+def _check_lengths(window_days: int, validity_months: int, grace_days: int) -> None:
+    """Upper limits; the rule itself knows the lower ones."""
+    for chosen, most, problem in (
+        (window_days, MOST_WINDOW_DAYS, _("A window has at most %(most)s days.")),
+        (validity_months, MOST_VALIDITY_MONTHS, _("A tier is valid for at most %(most)s months.")),
+        (grace_days, MOST_GRACE_DAYS, _("Grace has at most %(most)s days.")),
+    ):
+        if chosen > most:
+            raise Invalid(problem % {"most": most})
+
+
 def _check_rung(rung: Mapping[str, Any]) -> None:
     code = rung.get("code")
     if not isinstance(code, str) or not re.fullmatch(r"[\w-]{1,32}", code):
         raise Invalid(_("A tier's code is letters, digits, - and _, at most 32."))
+    if len(rung.get("name") or "") > LONGEST_NAME:
+        raise Invalid(_("A tier's name has at most %(most)s characters.") % {"most": LONGEST_NAME})
     if unknown := sorted(set(rung) - {"code", "name", "all", "any"}):
         raise Invalid(_("Tier %(tier)s: unknown key %(key)s.") % {"tier": code, "key": unknown[0]})
     if rung.get("all") and rung.get("any"):

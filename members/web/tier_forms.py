@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from members.lib.fields import opaque_id
+from members.lib.tiers import MOST_GRACE_DAYS, MOST_VALIDITY_MONTHS, MOST_WINDOW_DAYS
 from members.models import Tier
 from members.templatetags.fmt import money_text
 from members.web.number_fields import MoneyField, WholeField
@@ -29,21 +30,21 @@ class SettingsForm(forms.Form):
     window_days = WholeField(
         label=gettext_lazy("Window"),
         least=1,
-        most=3650,
+        most=MOST_WINDOW_DAYS,
         initial="365",
         help_text=gettext_lazy("Orders paid in these last days count; today is one of them."),
     )
     validity_months = WholeField(
         label=gettext_lazy("Validity"),
         least=1,
-        most=120,
+        most=MOST_VALIDITY_MONTHS,
         initial="12",
         help_text=gettext_lazy("How long a tier is kept from the day it was reached or reached again."),
     )
     grace_days = WholeField(
         label=gettext_lazy("Grace"),
         least=0,
-        most=365,
+        most=MOST_GRACE_DAYS,
         initial="0",
         help_text=gettext_lazy("Days after the end of validity before a member falls."),
     )

@@ -16,10 +16,15 @@ Tell = Callable[..., list[dict[str, Any]]]
 
 @pytest.fixture
 def tell(django_db_blocker) -> Tell:
-    """Tell lines (dicts) and get back what was printed, as it would be read from stdout."""
+    """Tell lines (dicts) and get back what was printed, as it would be read from stdout.
 
-    def tell_lines(*script: dict[str, Any]) -> list[dict[str, Any]]:
-        printed: list[dict[str, Any]] = []
+    `printed`, if given, is the list that is filled: it has what was printed before a malformed line.
+    """
+
+    def tell_lines(
+        *script: dict[str, Any], printed: list[dict[str, Any]] | None = None
+    ) -> list[dict[str, Any]]:
+        printed = [] if printed is None else printed
         with django_db_blocker.unblock(), stage():
             Player(lambda row: printed.append(json.loads(dump(row)))).tell(
                 [json.dumps(line) for line in script]

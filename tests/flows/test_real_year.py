@@ -43,6 +43,15 @@ def test_a_month_of_200_households_is_exactly_what_pandas_makes_of_it(lines, tmp
     assert real_year.differences(found, wanted) == []
 
 
+@pytest.mark.parametrize(("clearance", "shown"), [("kept", "clearance kept"), (None, "clearance -")])
+def test_a_month_is_shown_with_what_its_run_decided(capsys, clearance, shown):
+    row = dict.fromkeys(("members", "orders", "spend_minor", "points_available"), 1)
+
+    real_year.show({**row, "month": "2017-06", "tiers": {"base": 1}, "state": "open", "clearance": clearance})
+
+    assert capsys.readouterr().err.endswith(f", open, {shown}\n")
+
+
 def test_the_command_prints_a_row_a_local_month(lines, tmp_path, django_db_blocker):
     from compliance.services import schedule
     from members.models import Merchant

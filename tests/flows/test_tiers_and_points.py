@@ -180,3 +180,23 @@ def test_a_return_to_open_shifts_validities_by_the_whole_days_of_the_closure(tel
     )
 
     assert printed[0]["valid_until"] == "2025-03-10"  # nine days, 2 to 10 April, lie wholly in it
+
+
+def test_grace_lasts_its_days_and_one_step_falls_by_one_tier_for_a_full_validity(tell):
+    tiers = {
+        "window": {"kind": "rolling", "days": 10},
+        "validity_months": 1,
+        "grace_days": 5,
+        "downgrade": "one_step",
+        "ladder": LADDER,
+    }
+    in_grace, after_grace, done = tell(
+        *start(tiers=tiers),
+        order("2024-01-10 12:00", "o", 500_000),
+        line("2024-02-15 12:00", "show", what="tier", member="m"),
+        line("2024-02-16 12:00", "show", what="tier", member="m"),
+    )
+
+    assert (in_grace["tier"], in_grace["valid_until"]) == ("gold", "2024-02-10")
+    assert (after_grace["tier"], after_grace["valid_until"]) == ("silver", "2024-03-16")
+    assert done["refused"] == 0

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import random
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -53,8 +53,8 @@ class Command(BaseCommand):
         script = demo.script(at)
         self.say(f"telling {len(script):,} lines of demo history")
         refused: list[dict[str, Any]] = []
-        player = Player(lambda row: refused.append(row) if "line" in row else None)
-        player.tell(self._with_progress(script))
+        player = Player(lambda row: refused.append(row) if "line" in row else None, say=self.say)
+        player.tell(json.dumps(line, ensure_ascii=False) for line in script)
         with tenancy.platform(), transaction.atomic():
             self.name_members(at)
             accounts = self.people(at)
@@ -69,12 +69,6 @@ class Command(BaseCommand):
             "refused": len(refused),
             "accounts": accounts,
         }
-
-    def _with_progress(self, script: list[dict[str, Any]]) -> Iterator[str]:
-        for number, line in enumerate(script, start=1):
-            if number % 1_000 == 0:
-                self.say(f"  {number:,} of {len(script):,}, {line['at'][:10]}")
-            yield json.dumps(line, ensure_ascii=False)
 
     def name_members(self, at: dt.datetime) -> None:
         """Give members the names that a play's members do not have."""

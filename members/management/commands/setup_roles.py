@@ -6,14 +6,15 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
 from members.lib.databases import owner_connection, prepare_database
 from members.lib.roles import database_sql, roles_sql
+from members.management.base import PlainCommand, one_line
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """Four roles: owner, app, platform, and a log-in that can do nothing by itself."""
 
     help = "Make the database roles (the owner needs CREATEROLE), or print the SQL that makes them."
@@ -36,4 +37,4 @@ class Command(BaseCommand):
                 server.execute(roles_sql(prefix).encode())
             prepare_database(name)
         except psycopg.Error as error:
-            raise CommandError(f"{error.__class__.__name__}: {error}. Try --print-sql.") from error
+            raise CommandError(f"{error.__class__.__name__}: {one_line(error)}. Try --print-sql.") from error

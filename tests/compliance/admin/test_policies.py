@@ -127,6 +127,7 @@ def test_a_coming_version_waits_for_its_instant(admin_client, platform):
         ("min_notice_days", "-1"),
         ("warn_days", "30, x"),
         ("warn_days", "-3"),
+        ("warn_days", ""),
         ("max_clear_share", "101"),
         ("max_clear_share", "NaN"),
         ("max_clear_share", "0.0000001"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
+from compliance.lib.policy import Policy as Rule
 from compliance.models import Policy
+from compliance.models.policies import columns_of
 from compliance.selectors import policies as selector
 from compliance.services import installation
 from members.lib import tenant as tenancy
@@ -56,6 +58,8 @@ def test_a_policy_that_starts_in_the_past_is_refused(platform):
         ({"max_clear_share": "1.5"}, "max_clear_share"),
         ({"no_such_setting": 1}, "no_such_setting"),
         ({"first_run_on": "2024-13-01"}, "first_run_on"),
+        ({"uncounted_kinds": ["coupon", "free_lunch"]}, "uncounted_kinds"),
+        ({"warn_days": []}, "warn_days"),
     ],
 )
 def test_a_bad_value_is_refused_by_its_name(platform, values, key):
@@ -105,6 +109,28 @@ def test_a_publication_is_audited_with_what_changed(platform):
         row = PlatformAuditRow.objects.get(action="policy.published")
     assert row.before == {"window_days": 90}
     assert row.after["window_days"] == 60
+
+
+def test_a_share_written_otherwise_is_no_change(platform):
+    platform.policy("2024-01-01", max_clear_share="0.05")
+
+    platform.policy("2024-01-02", max_clear_share="0.0500", min_notice_days=7)
+
+    with tenancy.platform():
+        row = PlatformAuditRow.objects.filter(action="policy.published").latest("id")
+    assert row.before == {"min_notice_days": 14}
+    assert set(row.after) == {"min_notice_days", "effective_at"}
+
+
+def test_a_kind_that_no_longer_exists_may_stay_where_it_stands(platform):
+    with tenancy.platform():
+        begun = at("2024-01-01")
+        values = columns_of(Rule(uncounted_kinds=frozenset({"gone"})))
+        Policy.objects.create(number=2, published_at=begun, effective_at=begun, **values)
+
+    row = platform.policy("2024-01-02", min_notice_days=7)
+
+    assert row.uncounted_kinds == ["gone"]
 
 
 def test_a_version_is_never_edited_not_even_by_the_platform(platform):
