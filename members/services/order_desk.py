@@ -20,14 +20,13 @@ from members.lib.posting import (
     fold,
 )
 from members.lib.refusals import Invalid, NotFound, Refusal
-from members.models import Channel, Member, Merchant, Store
+from members.models import Member, Merchant, Store
 from members.services import posting
-from members.services.member_lists import identify_many
+from members.services.member_lists import check_channel, identify_many
 from members.services.order_items import Batch, Item, Live, OrderIn, Outcome, RefundIn
 
 LONGEST_ORDER_ID = 128
 MOST_MINOR, MOST_PIECES = 10**15, 10**11  # of one line
-CHANNELS = frozenset(Channel.values)
 
 
 class Desk:
@@ -205,23 +204,17 @@ def _owners(merchant_id: int, keys: set[OrderKey]) -> set[int]:
 
 def _check(item: OrderIn | RefundIn) -> None:
     """Raises Invalid for an unknown channel or an id or line out of shape."""
-    if item.channel not in CHANNELS:
-        raise Invalid(
-            _("There is no channel “%(channel)s”.") % {"channel": item.channel}, errors={"channel": "unknown"}
-        )
+    check_channel(item.channel)
     if not item.external_id or len(item.external_id) > LONGEST_ORDER_ID:
-        raise Invalid(_("An order number has 1 to 128 characters."), errors={"order": "length"})
+        raise Invalid.on("external_id", _("An order number has 1 to 128 characters."))
     if isinstance(item, RefundIn):
         if not item.refund or len(item.refund) > LONGEST_ORDER_ID:
-            raise Invalid(_("A refund's number has 1 to 128 characters."), errors={"refund": "length"})
+            raise Invalid.on("refund_id", _("A refund's number has 1 to 128 characters."))
         return
     for number, (sku, quantity, amount_minor) in enumerate(item.lines, start=1):
         if not sku or len(sku) > LONGEST_ORDER_ID:
-            raise Invalid(
-                _("Line %(line)s: a SKU has 1 to 128 characters.") % {"line": number},
-                errors={"sku": "length"},
-            )
+            problem = _("Line %(line)s: a SKU has 1 to 128 characters.") % {"line": number}
+            raise Invalid.on(f"lines[{number - 1}].sku", problem)
         if abs(amount_minor) >= MOST_MINOR or not -MOST_PIECES < quantity < MOST_PIECES:
-            raise Invalid(
-                _("Line %(line)s: the number is too large.") % {"line": number}, errors={"lines": "range"}
-            )
+            problem = _("Line %(line)s: the number is too large.") % {"line": number}
+            raise Invalid.on(f"lines[{number - 1}]", problem)

@@ -94,7 +94,7 @@ def test_an_audience_is_what_the_schema_says_and_names_tiers_that_exist(system):
         problem(system.post("/benefits", {**COUPON, "audience": audience}), 400, "malformed")
     unknown = problem(system.post("/benefits", {**COUPON, "audience": {"tiers": ["x"]}}), 422, "invalid")
 
-    assert unknown["errors"] == {"audience": ["There is no tier “x”. Tiers: base."]}
+    assert unknown["errors"] == {"audience": ["There is no tier “x”. Tiers: base, silver."]}
     assert count(system, Benefit) == 0
     for audience in ("everyone", {"tiers": ["base"]}, {"tiers": []}):
         assert system.post("/benefits", {**COUPON, "audience": audience}).json()["audience"] == audience
