@@ -22,6 +22,7 @@ from members.lib.refusals import Conflict, NotFound
 from members.lib.scopes import Scope
 
 MOST_STOCK = 2_000_000_000
+NAMES = "; ".join(f"`{code}`: {', '.join(kind.names)}" for code, kind in KINDS.items())
 
 
 class BenefitOut(serializers.Serializer):
@@ -70,8 +71,8 @@ class BenefitIn(Strict):
     name = Text(required=False, allow_blank=True, max_length=80)
     from_at = Instant(required=False, allow_null=True, help_text="When it is published, unless told.")
     to_at = Instant(required=False, allow_null=True, help_text="The first instant without it.")
-    settings = Free(required=False)
-    audience = Audience(required=False)
+    settings = Free(required=False, help_text=f"What its kind needs; may be empty. {NAMES}.")
+    audience = Audience(required=False, help_text="Everyone unless told; tiers by their codes in the ladder.")
     stock = Whole(required=False, allow_null=True, max_value=MOST_STOCK)
     publish = YesNo(default=False, help_text="Publish it at once; else it is kept as a draft.")
 
@@ -180,8 +181,6 @@ class MakeBenefit(Operation):
         """Saves or publishes."""
         given = dict(call.body)
         is_published = given.pop("publish")
-        if given.get("audience", "") is None:
-            given.pop("audience")
         who: dict[str, Any] = {"merchant_id": call.merchant.pk, "at": call.at, "actor": call.actor}
         if is_published:
             benefit = benefits_service.publish_benefit(**who, **given)

@@ -16,7 +16,7 @@ MOST_TIERS = 50
 
 
 def normalise_audience(value: Any) -> Audience:
-    """The audience in its one stored form: "everyone", {"tiers": [codes, sorted]} or {"segment": name}.
+    """The audience in its one stored form: "everyone" or {"tiers": [codes, sorted]}.
 
     A bare list is a list of tiers, another bare word a tier. Raises Invalid for anything else.
     """
@@ -28,14 +28,14 @@ def normalise_audience(value: Any) -> Audience:
         return {"tiers": _codes(value)}
     if isinstance(value, Mapping) and set(value) == {"tiers"} and isinstance(value["tiers"], list | tuple):
         return {"tiers": _codes(value["tiers"])}
-    if isinstance(value, Mapping) and set(value) == {"segment"} and isinstance(value["segment"], str):
-        return {"segment": _codes([value["segment"]])[0]}
     text = _("Say whom the benefit is for: everyone, or a list of tiers.")
+    if isinstance(value, Mapping) and "segment" in value:
+        text = _("Benefits for a segment are not built yet. Say everyone, or a list of tiers.")
     raise Invalid(text, errors={"audience": text})
 
 
 def tiers_of(audience: Any) -> list[str] | None:
-    """The tier codes that an audience names; None when it names none (everyone, a segment)."""
+    """The tier codes that an audience names; None for everyone."""
     return list(audience["tiers"]) if isinstance(audience, Mapping) and "tiers" in audience else None
 
 

@@ -1,7 +1,8 @@
 """The kinds of benefit (domain.md 8), one small class each: what its settings must be and when they are worth nothing.
 
 Every kind is known by its code and can be published with empty settings; a kind with rules of its own has a class
-that says so. Settings are JSON: money in `*_minor` whole numbers, per cents as whole numbers or text.
+that says so. Settings are JSON: money in `*_minor` whole numbers, per cents as whole numbers or text. A name that a
+kind does not know is refused: misspelt, it would give members nothing and count all the same.
 """
 
 from __future__ import annotations
@@ -20,23 +21,64 @@ MOST_MINOR = 10**13
 MOST_SETTINGS = 500
 TOP_PRIZE_MINOR = {"CNY": 5_000_000}  # the law names 50,000 yuan; no amount in other currencies
 MOST_PRIZES = 50
+MOST_PLACE = 100  # characters of a name that is told back
+OFF = ("off_minor", "off_percent", "at_least_minor", "max_off_minor")
+PRICE = ("percent", "off_minor", "fixed_minor")
 
 
 class Kind:
-    """A kind of benefit. group: where it stands on the page that offers kinds."""
+    """A kind of benefit. group: where it stands on the page that offers kinds.
+
+    names: the settings it knows; inner: the names known inside those that hold an object or a list of objects.
+    """
 
     code: ClassVar[str] = ""
     label: ClassVar[Promise | str] = ""
     group: ClassVar[str] = ""
     text: ClassVar[Promise | str] = ""
     is_draw: ClassVar[bool] = False
+    names: ClassVar[tuple[str, ...]] = ()
+    inner: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
-    def check(self, settings: Mapping[str, Any], *, currency: str = "CNY") -> Settings:
-        """The settings as they are stored. Raises Invalid, with the errors by field."""
+    def check(self, settings: Mapping[str, Any], *, currency: str = "CNY", free: bool = False) -> Settings:
+        """The settings as they are stored; `free` lets names pass that the kind does not know.
+
+        Raises Invalid, with the errors by field.
+        """
         clean = _json(settings)
+        if not free:
+            self._check_names(clean)
         _check_numbers(clean)
         self.check_own(clean, currency)
         return clean
+
+    def _check_names(self, settings: Settings) -> None:
+        """Raises Invalid that names every unknown setting by its place with those that are known there, or one that
+        holds several values."""
+        errors = {
+            f"settings.{place}"[:MOST_PLACE]: _(
+                "There is no setting “%(name)s” here. Known settings: %(names)s."
+            )
+            % {"name": name[:MOST_PLACE], "names": ", ".join(known)}
+            for place, name, known in self._unknown(settings)
+        }
+        if errors:
+            raise Invalid(next(iter(errors.values())), errors=errors)
+        for name, value in settings.items():
+            if name not in self.inner and isinstance(value, Mapping | list):
+                raise _invalid(name, _("“%(name)s” is one value, not several.") % {"name": name})
+
+    def _unknown(self, settings: Settings) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """(place, name, the names known there) of each unknown name."""
+        for name, value in settings.items():
+            if name not in self.names:
+                yield name, name, self.names
+            elif name in self.inner:
+                known = self.inner[name]
+                for place, each in _objects(name, value):
+                    yield from (
+                        (f"{place}.{inside}", inside, known) for inside in each if inside not in known
+                    )
 
     def check_own(self, settings: Settings, currency: str) -> None:
         """The rules of this kind; may complete `settings`. Raises Invalid."""
@@ -53,6 +95,15 @@ class MemberPriceKind(Kind):
     label = _("Member prices")
     group = "price"
     text = _("Your own price per SKU for members, from an uploaded list.")
+    names = (*PRICE, "list")
+    inner: ClassVar = {"list": ("rows", "lower", "digest")}
+
+    def check_own(self, settings: Settings, currency: str) -> None:
+        listed = settings.get("list")
+        if isinstance(listed, Mapping) and not all(
+            _is_count(listed.get(name, 0), MOST_MINOR) for name in ("rows", "lower")
+        ):
+            raise _invalid("list", _("A number is needed."))
 
     def is_worthless(self, settings: Mapping[str, Any]) -> bool:
         listed = settings.get("list")
@@ -68,6 +119,7 @@ class CouponKind(Kind):
     label = _("Coupon")
     group = "price"
     text = _("An amount or a share off an order, from a threshold on.")
+    names = OFF
 
     def check_own(self, settings: Settings, currency: str) -> None:
         off = settings.get("off_minor")
@@ -75,7 +127,7 @@ class CouponKind(Kind):
         if off is not None and share is not None:
             raise _invalid("off_percent", _("Give an amount off or a share off, not both."))
         at_least = settings.get("at_least_minor")
-        if off and at_least and off > at_least:
+        if isinstance(off, int) and isinstance(at_least, int) and off > at_least > 0:
             raise _invalid(
                 "off_minor",
                 _(
@@ -94,6 +146,7 @@ class DiscountKind(Kind):
     label = _("Discount")
     group = "price"
     text = _("A share off for members.")
+    names = ("percent", "off_percent", "off_minor")
 
     def is_worthless(self, settings: Mapping[str, Any]) -> bool:
         return settings.get("off_minor") == 0 or _is(settings.get("off_percent"), 0)
@@ -104,6 +157,8 @@ class _DrawKind(Kind):
 
     group = "draw"
     is_draw = True
+    names = ("prizes", "terms", "price_minor")
+    inner: ClassVar = {"prizes": ("name", "count", "value_minor")}
 
     def check_own(self, settings: Settings, currency: str) -> None:
         prizes = settings.get("prizes", [])
@@ -131,9 +186,11 @@ class DrawPurchaseKind(_DrawKind):
     text = _("Members draw for the right to buy something scarce.")
 
 
-def _plain(code: str, group: str, label: Promise | str) -> Kind:
+def _plain(code: str, group: str, label: Promise | str, *names: str) -> Kind:
     kind = type(
-        f"{code.title().replace('_', '')}Kind", (Kind,), {"code": code, "group": group, "label": label}
+        f"{code.title().replace('_', '')}Kind",
+        (Kind,),
+        {"code": code, "group": group, "label": label, "names": names},
     )
     return kind()
 
@@ -142,29 +199,37 @@ KINDS: dict[str, Kind] = {
     kind.code: kind
     for kind in (
         MemberPriceKind(),
-        _plain("fan_price", "price", _("Fan price")),
+        _plain("fan_price", "price", _("Fan price"), *PRICE),
         DiscountKind(),
         CouponKind(),
-        _plain("free_shipping", "price", _("Free shipping")),
-        _plain("repurchase_coupon", "price", _("Repurchase coupon")),
-        _plain("points_offset", "price", _("Points offset")),
-        _plain("welcome_gift", "welcome", _("Welcome gift")),
-        _plain("birthday_gift", "welcome", _("Birthday gift")),
-        _plain("trial", "welcome", _("Trial")),
-        _plain("priority_shipping", "service", _("Priority shipping")),
-        _plain("dedicated_service", "service", _("Dedicated service")),
-        _plain("freshness_guarantee", "service", _("Freshness guarantee")),
-        _plain("free_returns", "service", _("Free returns")),
-        _plain("fast_refund", "service", _("Fast refund")),
-        _plain("points_multiplier", "value", _("Points multiplier")),
-        _plain("points_exchange", "value", _("Points exchange")),
-        _plain("partner_benefit", "value", _("Partner benefit")),
-        _plain("subscription_box", "value", _("Subscription box")),
-        _plain("event_access", "value", _("Event access")),
-        _plain("exclusive_product", "value", _("Exclusive product")),
-        _plain("early_access", "value", _("Early access")),
-        _plain("community_access", "social", _("Community access")),
-        _plain("check_in", "social", _("Check-in")),
+        _plain("free_shipping", "price", _("Free shipping"), "at_least_minor", "cap_minor", "per_month"),
+        _plain("repurchase_coupon", "price", _("Repurchase coupon"), *OFF, "valid_days"),
+        _plain(
+            "points_offset",
+            "price",
+            _("Points offset"),
+            "points",
+            "off_minor",
+            "at_least_minor",
+            "max_off_minor",
+        ),
+        _plain("welcome_gift", "welcome", _("Welcome gift"), "gift", "value_minor", "points"),
+        _plain("birthday_gift", "welcome", _("Birthday gift"), "gift", "value_minor", "points"),
+        _plain("trial", "welcome", _("Trial"), "item", "value_minor", "days"),
+        _plain("priority_shipping", "service", _("Priority shipping"), "within_hours"),
+        _plain("dedicated_service", "service", _("Dedicated service"), "contact"),
+        _plain("freshness_guarantee", "service", _("Freshness guarantee"), "within_hours", "cap_minor"),
+        _plain("free_returns", "service", _("Free returns"), "per_month", "cap_minor"),
+        _plain("fast_refund", "service", _("Fast refund"), "within_hours", "cap_minor"),
+        _plain("points_multiplier", "value", _("Points multiplier"), "multiplier"),
+        _plain("points_exchange", "value", _("Points exchange"), "item", "points", "value_minor"),
+        _plain("partner_benefit", "value", _("Partner benefit"), "partner", "value_minor"),
+        _plain("subscription_box", "value", _("Subscription box"), "contents", "price_minor", "months"),
+        _plain("event_access", "value", _("Event access"), "event", "seats"),
+        _plain("exclusive_product", "value", _("Exclusive product"), "item", "price_minor"),
+        _plain("early_access", "value", _("Early access"), "item", "hours"),
+        _plain("community_access", "social", _("Community access"), "group"),
+        _plain("check_in", "social", _("Check-in"), "points"),
         LuckyDrawKind(),
         DrawPurchaseKind(),
     )
@@ -223,6 +288,15 @@ def _exact(value: Any) -> Any:
     raise _invalid("settings", _("Settings are a set of names and values."))
 
 
+def _objects(name: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The objects that a setting holds, each with its place."""
+    if isinstance(value, Mapping):
+        yield name, value
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _objects(f"{name}[{number}]", each)
+
+
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping):
         for key, each in value.items():
@@ -273,6 +347,10 @@ def _check_prize(number: int, prize: Any, currency: str) -> None:
             _("Prize %(number)d: say how many pieces there are, a whole number.") % {"number": number},
         )
     worth = prize.get("value_minor")
+    if worth is not None and not _is_count(worth, MOST_MINOR):
+        raise _invalid(
+            "prizes", _("Prize %(number)d: its value is a whole number of minor units.") % {"number": number}
+        )
     top = TOP_PRIZE_MINOR.get(currency)
     if top is not None and worth is not None and worth > top:
         raise _invalid(

@@ -9,12 +9,12 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.audience import Audience, normalise_audience
+from benefits.lib.audience import Audience, normalise_audience, tiers_of
 from benefits.lib.coverage import EVERYONE
-from benefits.lib.kinds import Settings, kind_of
+from benefits.lib.kinds import Kind, Settings, kind_of
 from benefits.lib.prices import PriceRow, list_facts
 from benefits.models import Benefit
-from benefits.selectors.audiences import is_empty
+from benefits.selectors.audiences import is_empty, tier_names
 from members.lib.refusals import Invalid
 from members.models import Merchant
 
@@ -54,8 +54,15 @@ def check(
     arguments: Arguments,
     at: dt.datetime,
     prices: list[PriceRow] | None = None,
+    *,
+    stored: Arguments | None = None,
+    free_settings: bool = False,
 ) -> Checked:
-    """The arguments as they are stored, judged now. Raises Invalid, with the errors by field."""
+    """The arguments as they are stored, judged now by the ladder in force. Raises Invalid, with the errors by field.
+
+    `stored`: what a benefit that is changed says now; settings not given and an audience that stays are not judged.
+    `free_settings` lets names of settings pass that the kind does not know.
+    """
     kind = kind_of(arguments.kind)
     name = str(arguments.name).strip()
     if len(name) > 80 or "\x00" in name:
@@ -63,9 +70,8 @@ def check(
     from_at, to_at = _instant("from_at", arguments.from_at), _instant("to_at", arguments.to_at)
     if to_at is not None and from_at is not None and to_at <= from_at:
         raise _invalid("to_at", _("The benefit ends before it starts. Choose an end after its start."))
-    audience = normalise_audience(arguments.audience)
-    currency = Merchant.objects.values_list("currency", flat=True).get(pk=merchant_id)
-    settings = kind.check({} if arguments.settings is None else arguments.settings, currency=currency)
+    audience = _audience(merchant_id, arguments.audience, at, stored)
+    settings = _settings(merchant_id, kind, arguments.settings, stored, free_settings)
     if prices is not None:
         settings["list"] = list_facts(prices)
     return Checked(
@@ -79,6 +85,31 @@ def check(
         audience_empty=is_empty(merchant_id=merchant_id, audience=audience, at=at),
         worthless=kind.is_worthless(settings),
     )
+
+
+def _audience(merchant_id: int, value: Any, at: dt.datetime, stored: Arguments | None) -> Audience:
+    """Raises Invalid for an audience that is none, or one that names a tier that the ladder in force has not."""
+    if stored is not None and value is stored.audience:
+        return stored.audience
+    audience = normalise_audience(value)
+    codes = tiers_of(audience)
+    if codes and (stored is None or audience != stored.audience):
+        ladder = [code for code, _name in tier_names(merchant_id=merchant_id, at=at)]
+        if unknown := sorted(set(codes) - set(ladder)):
+            text = _("There is no tier “%(tier)s”. Tiers: %(tiers)s.") % {
+                "tier": unknown[0],
+                "tiers": ", ".join(ladder),
+            }
+            raise _invalid("audience", text)
+    return audience
+
+
+def _settings(merchant_id: int, kind: Kind, value: Any, stored: Arguments | None, free: bool) -> Settings:
+    """Raises Invalid for settings that the kind refuses."""
+    if stored is not None and value is stored.settings:
+        return dict(stored.settings)
+    currency = Merchant.objects.values_list("currency", flat=True).get(pk=merchant_id)
+    return kind.check({} if value is None else value, currency=currency, free=free)
 
 
 def check_stock(stock: Any) -> int | None:

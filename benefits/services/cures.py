@@ -19,7 +19,7 @@ from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.prices import PriceRow
 from benefits.models import Benefit, BenefitRevision, BenefitStatus
 from benefits.selectors import prices
-from benefits.selectors.audiences import is_empty
+from benefits.services.arguments import Arguments, check
 from benefits.services.benefits import publish_benefit
 from members.lib.refusals import Invalid
 from members.services.audit import Actor
@@ -97,8 +97,6 @@ def _renewal(merchant_id: int, at: dt.datetime, uncounted: Collection[str]) -> R
         .order_by("-revision_at", "-id")
     )
     for row in rows[:5]:
-        if is_empty(merchant_id=merchant_id, audience=row.audience, at=at):
-            continue
         first = BenefitRevision.objects.of(merchant_id).filter(benefit_id=row.pk).order_by("number").first()
         stock = first.stock if first and not row.stock else row.stock
         if stock == 0:
@@ -113,6 +111,8 @@ def _renewal(merchant_id: int, at: dt.datetime, uncounted: Collection[str]) -> R
             "audience": row.audience,
             "stock": stock,
         }
+        if not _can_be_used(merchant_id, arguments, at):
+            continue
         return ReadyChoice(
             key=f"renew-{row.public_id}",
             title=_("Renew “%(name)s”") % {"name": row.name or label_of(row.kind)},
@@ -122,6 +122,14 @@ def _renewal(merchant_id: int, at: dt.datetime, uncounted: Collection[str]) -> R
             renews=row,
         )
     return None
+
+
+def _can_be_used(merchant_id: int, arguments: dict[str, Any], at: dt.datetime) -> bool:
+    """Whether it could be published today (its tiers are there, its settings are known) and somebody could use it."""
+    try:
+        return not check(merchant_id, Arguments(**arguments), at).audience_empty
+    except Invalid:
+        return False
 
 
 def _coupons(at: dt.datetime) -> Iterable[ReadyChoice]:

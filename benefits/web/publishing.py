@@ -200,7 +200,7 @@ def _changed(request: StaffRequest, benefit: Benefit, form: BenefitForm) -> Http
     at = timezone.now()
     arguments = form.arguments()
     revision = request.POST.get("revision", "")
-    settings = benefit.settings if form.kind == "member_price" else arguments.settings
+    settings = services.UNSET if form.kind == "member_price" else arguments.settings
     changed = services.change_benefit(
         merchant_id=request.merchant.pk,
         benefit_id=benefit.pk,
@@ -210,8 +210,8 @@ def _changed(request: StaffRequest, benefit: Benefit, form: BenefitForm) -> Http
         from_at=arguments.from_at,
         to_at=arguments.to_at,
         settings=settings,
-        audience=arguments.audience if "audience" in form.fields else benefit.audience,
-        stock=benefit.stock if "stock" not in form.fields else arguments.stock,
+        audience=arguments.audience if "audience" in form.fields else services.UNSET,
+        stock=arguments.stock if "stock" in form.fields else services.UNSET,
         expected_revision=int(revision) if revision.isdigit() and len(revision) < 9 else None,
     )
     if changed.revision == benefit.revision:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import admin
@@ -18,8 +19,8 @@ from compliance.admin.words import EVIDENCE, outcome_chip, state_chip
 from compliance.lib.calendar import platform_date
 from compliance.lib.state import State
 from compliance.lib.words import rule_in_words
-from compliance.models import Decision, Exemption, Notice, Policy, Protection, ReceiptEvent, Standing
-from compliance.selectors import decisions, policies, standing, status
+from compliance.models import Decision, Exemption, Notice, Policy, Protection, Standing
+from compliance.selectors import decisions, notices, policies, standing, status
 from compliance.selectors.workbench import threatened_between
 from members.admin.base import (
     NOTHING,
@@ -71,6 +72,14 @@ class StateFilter(admin.SimpleListFilter):
         return queryset
 
 
+@dataclass
+class ProgramPage(Page):
+    """The page of a program: the strip of the policy's window stands beside its facts."""
+
+    strip: list[status.DayRow] = field(default_factory=list)
+    window_days: int = 0
+
+
 @admin.register(Program)
 class ProgramAdmin(ByMerchant, FactsAdmin):
     """Every program; dates in the list are those of the last daily job, a program's page computes them now."""
@@ -116,14 +125,16 @@ class ProgramAdmin(ByMerchant, FactsAdmin):
         """Since when nothing qualified."""
         return when(row.shown_standing and row.shown_standing.uncovered_since)
 
-    def page_of(self, request: HttpRequest, obj: Any) -> Page:
+    def page_of(self, request: HttpRequest, obj: Any) -> ProgramPage:
         """State, dates, evidence, notices and decisions, computed now."""
         at = timezone.now()
         found = status.page(merchant_id=obj.pk, at=at)
         shown = found.banner
         number = shown.version.number
-        return Page(
+        return ProgramPage(
             title=obj.merchant.name,
+            strip=found.strip,
+            window_days=shown.version.policy.window_days,
             facts=[
                 (_("State"), state_chip(shown.state)),
                 (_("Merchant"), object_link(obj.merchant)),
@@ -151,18 +162,6 @@ class ProgramAdmin(ByMerchant, FactsAdmin):
                 (_("Audit log"), listing(AuditRow, q=obj.merchant.slug)),
             ],
         )
-
-    def render(
-        self, request: HttpRequest, template: str, page: Page, obj: Any = None, extra: Any = None
-    ) -> Any:
-        """The strip of the window beside the facts."""
-        if obj is not None:
-            at = timezone.now()
-            policy = policies.current(at=at).policy
-            rows = status.evidence(merchant_id=obj.pk, at=at, policy=policy)
-            strip = status.strip(rows, status.Span(at - policy.window, at), at)
-            extra = {**(extra or {}), "strip": strip, "window_days": policy.window_days}
-        return super().render(request, template, page, obj, extra)
 
 
 def _days(shown: status.Banner) -> str:
@@ -210,8 +209,9 @@ def _qualifying(found: status.Page) -> Table:
 
 def _notices(merchant_id: int) -> Table:
     rows = []
-    for notice, receipts in status.notices(merchant_id=merchant_id)[:NOTICES]:
-        seen = [row for row in receipts if row.event != ReceiptEvent.DELIVERED]
+    for report in notices.history(merchant_id=merchant_id, limit=NOTICES):
+        notice = report.notice
+        seen = [row for channel in report.channels for row in (*channel.seen, *channel.acknowledged)]
         rows.append(
             (
                 link(address(Notice, notice.pk), when(notice.sent_at)),

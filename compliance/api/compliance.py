@@ -119,7 +119,6 @@ class ReadCompliance(Operation):
         """A constant number of queries."""
         merchant_id = call.merchant.pk
         page = status.page(merchant_id=merchant_id, at=call.at)
-        told = standing.show(merchant_id=merchant_id, at=call.at)
         banner, window = page.banner, page.window
         return Answer(
             {
@@ -140,7 +139,7 @@ class ReadCompliance(Operation):
                     **_policy(banner.version.policy),
                 },
                 "qualifying": _qualifying(page),
-                "warnings": told["warnings"],
+                "warnings": standing.warnings(merchant_id=merchant_id),
                 "window": {"from": _local(window.start), "to": _local(window.end)},
                 "evidence": [_evidence(row) for row in page.evidence],
                 "next_runs": [run.on for run in page.runs],

@@ -69,11 +69,16 @@ def show(*, merchant_id: int, at: dt.datetime) -> dict[str, Any]:
             if found is not None and is_open
             else []
         ),
-        "warnings": [
-            {"days_before": row.days_before, "sent_at": _local(row.sent_at), "for_run_on": row.for_run_on}
-            for row in Notice.objects.of(merchant_id).order_by("sent_at", "id")
-        ],
+        "warnings": warnings(merchant_id=merchant_id),
     }
+
+
+def warnings(*, merchant_id: int) -> list[dict[str, Any]]:
+    """The warnings sent so far, oldest first, as play.md shows them. One query."""
+    return [
+        {"days_before": row.days_before, "sent_at": _local(row.sent_at), "for_run_on": row.for_run_on}
+        for row in Notice.objects.of(merchant_id).order_by("sent_at", "id")
+    ]
 
 
 def _local(at: dt.datetime | None) -> dt.datetime | None:

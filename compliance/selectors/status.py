@@ -14,10 +14,10 @@ from benefits.lib.spans import Span, clip
 from benefits.models import Benefit
 from compliance.lib import danger, runs
 from compliance.lib.calendar import platform_date
-from compliance.lib.policy import Policy, PolicyVersion
+from compliance.lib.policy import PolicyVersion
 from compliance.lib.runs import Run
 from compliance.lib.state import State, Status, uncovered_days
-from compliance.models import Decision, Notice, Receipt, ReceiptChannel
+from compliance.models import Decision
 from compliance.models import Run as RunRow
 from compliance.selectors import decisions, policies, standing
 from compliance.selectors import evidence as judged
@@ -37,7 +37,6 @@ class Banner:
     uncovered_days: platform days without a qualifying benefit (None while covered).
     limit_days: after how many the rule fails. is_new: younger than half a year; protected_until: its last safe day.
     restored_until, reopens_at, appeal_until: instants. cleared: the run and decision that closed it.
-    notice: the latest warning of the present episode.
     """
 
     state: State
@@ -61,20 +60,11 @@ class Banner:
     cleared: tuple[RunRow, Decision] | None = None
     reopens_at: dt.datetime | None = None
     appeal_until: dt.datetime | None = None
-    notice: Notice | None = None
 
     @property
     def safe_until(self) -> dt.date | None:
         """The day of the run that threatens it."""
         return None if self.run is None else self.run.on
-
-
-def banner(*, merchant_id: int, at: dt.datetime) -> Banner:
-    """The facts of the banner and the state card; a constant, small number of queries."""
-    found = standing.find(merchant_id=merchant_id, at=at)
-    if found is None:
-        return Banner(state=State.DRAFT, at=at, version=policies.current(at=at))
-    return _banner(found)
 
 
 def _banner(found: Facts) -> Banner:
@@ -101,7 +91,6 @@ def _banner(found: Facts) -> Banner:
         protected_until=danger.old_enough_on(found.first_opened_on, policy) - DAY,
         restored_on=_restored_on(found),
         restored_until=found.restored_until,
-        notice=_latest(found),
         **_after_clearance(found),
     )
 
@@ -109,11 +98,6 @@ def _banner(found: Facts) -> Banner:
 def _restored_on(found: Facts) -> dt.date | None:
     began = [row.from_at for row in found.protections if row.cause == "restored"]
     return platform_date(max(began)) if began else None
-
-
-def _latest(found: Facts) -> Notice | None:
-    sent = {warning.sent_at for warning in found.episode}
-    return next((row for row in reversed(found.notices) if row.sent_at in sent), None)
 
 
 def _after_clearance(found: Facts) -> dict[str, Any]:
@@ -129,19 +113,6 @@ def _after_clearance(found: Facts) -> dict[str, Any]:
         "reopens_at": found.closed_at + dt.timedelta(days=found.policy.reopen_wait_days),
         "appeal_until": told[-1][0].at + dt.timedelta(days=APPEAL_DAYS),
     }
-
-
-def popup(*, merchant_id: int, user_id: int, at: dt.datetime, found: Banner) -> Notice | None:
-    """The warning that a person has not been shown yet: the latest one while the program is threatened.
-
-    A receipt (popup, seen) of that person ends it, so each warning pops up once a person.
-    """
-    if found.notice is None or found.run is None or found.notice.for_run_on != found.run.on:
-        return None
-    told = Receipt.objects.of(merchant_id).filter(
-        notice=found.notice, channel=ReceiptChannel.POPUP, user_id=user_id
-    )
-    return None if told.exists() else found.notice
 
 
 class DayRow(TypedDict):
@@ -182,14 +153,16 @@ class Page:
 
 
 def page(*, merchant_id: int, at: dt.datetime, ahead_days: int = 0, next_runs: int = 3) -> Page:
-    """State, dates, the strip of the window (and of days ahead), the benefits with what counted, the next runs."""
+    """State, dates, the strip of the window (and of days ahead), the next runs, and each benefit of the window with
+    what counted of it and why the rest did not (none for a draft). A constant number of queries."""
     found = standing.find(merchant_id=merchant_id, at=at)
     history = policies.history() if found is None else found.ground.history
     done = frozenset() if found is None else found.ground.done
     shown = Banner(state=State.DRAFT, at=at, version=history.at(at)) if found is None else _banner(found)
     policy = shown.version.policy
     window = Span(at - policy.window, at + ahead_days * DAY)
-    rows = evidence(merchant_id=merchant_id, at=at, policy=policy, until=window.end)
+    lines = [] if found is None else judged.lines(facts=found, at=at, until=platform_date(window.end or at))
+    rows = [_evidence(line, at - policy.window) for line in lines]
     return Page(
         banner=shown,
         qualifying=standing.qualifying(merchant_id=merchant_id, at=at, policy=policy),
@@ -198,17 +171,6 @@ def page(*, merchant_id: int, at: dt.datetime, ahead_days: int = 0, next_runs: i
         runs=list(islice(runs.coming_runs(history, at, done), next_runs)),
         window=window,
     )
-
-
-def evidence(
-    *, merchant_id: int, at: dt.datetime, policy: Policy, until: dt.datetime | None = None
-) -> list[EvidenceRow]:
-    """Each benefit of the window before `at` with what counted of it and why the rest did not; none for a draft."""
-    found = standing.find(merchant_id=merchant_id, at=at)
-    if found is None:
-        return []
-    lines = judged.lines(facts=found, at=at, until=platform_date(until or at))
-    return [_evidence(line, at - policy.window) for line in lines]
 
 
 def _evidence(line: judged.Line, start: dt.datetime) -> EvidenceRow:
@@ -261,12 +223,3 @@ class _Days:
 
     def __contains__(self, day: dt.date) -> bool:
         return any(first <= day and (after is None or day < after) for first, after in self.spans)
-
-
-def notices(*, merchant_id: int) -> list[tuple[Notice, list[Receipt]]]:
-    """Every notice with its receipts, the latest first. Two queries."""
-    rows = list(Notice.objects.of(merchant_id).order_by("-sent_at", "-id"))
-    receipts: dict[int, list[Receipt]] = {}
-    for receipt in Receipt.objects.of(merchant_id).select_related("user").order_by("at", "id"):
-        receipts.setdefault(receipt.notice_id, []).append(receipt)
-    return [(row, receipts.get(row.pk, [])) for row in rows]

@@ -168,11 +168,12 @@ def _is_storable(value: Any) -> bool:
 @extend_schema_field(
     {
         "oneOf": [
-            {"type": "string", "examples": ["everyone"]},
+            {"type": "string", "enum": ["everyone"]},
             {
                 "type": "object",
                 "properties": {"tiers": {"type": "array", "items": {"type": "string"}}},
                 "required": ["tiers"],
+                "additionalProperties": False,
             },
         ]
     }
@@ -182,6 +183,10 @@ class Audience(Free):
 
     def to_internal_value(self, data: Any) -> Any:
         self.check(data)
-        if not isinstance(data, str | dict):
-            self.fail("object")
+        if data == "everyone":
+            return data
+        tiers = data.get("tiers") if isinstance(data, dict) and len(data) == 1 else None
+        if not isinstance(tiers, list) or not all(isinstance(code, str) for code in tiers):
+            text = _("Write “everyone”, or an object whose “tiers” is a list of the tiers' codes.")
+            raise serializers.ValidationError(text, "audience")
         return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -119,6 +120,7 @@ class Operation(APIView):
         self._pass_clearance(call)
         answer = self.answer(call)
         text = json.dumps(answer.body, cls=_Encoder, ensure_ascii=False, separators=(",", ":"))
+        text = text.encode(errors="replace").decode()  # what is told back may hold half a character
         if key:
             idempotency.keep(merchant_id=call.merchant.pk, key=key, status=answer.status, text=text)
         return _json(text, answer.status, {})
@@ -181,9 +183,21 @@ def _read(http: HttpRequest) -> Any:
     if kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType(kind)
     try:
-        return json.loads(raw.decode(), parse_float=Decimal, parse_constant=_no_constant)
+        return json.loads(
+            raw.decode(), parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_object
+        )
     except (ValueError, RecursionError):
         raise Malformed(_("The body is not JSON.")) from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises Malformed for a name that stands twice in one object: which of the two was meant nobody knows."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(name for name, _value in pairs).most_common(1)[0][0][:80]
+        text = _("“%(name)s” stands twice in the same object.") % {"name": twice}
+        raise Malformed(text, {twice: [text]})
+    return found
 
 
 def _no_constant(name: str) -> None:

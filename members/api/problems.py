@@ -1,4 +1,4 @@
-"""Errors as application/problem+json (RFC 9457): a slug that never changes, and a detail in the caller's language."""
+"""Exceptions as application/problem+json (RFC 9457), in the caller's language."""
 
 from __future__ import annotations
 
@@ -14,35 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
+from members.lib.problems import MEDIA_TYPE, members_of
 from members.lib.refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
-MEDIA_TYPE = "application/problem+json"
-# slug -> (status, title). A refusal whose slug is not here is a rule of its own: 422.
-PROBLEMS: dict[str, tuple[int, Any]] = {
-    "malformed": (400, _("Malformed request")),
-    "unauthenticated": (401, _("No valid API key")),
-    "scope-missing": (403, _("The key may not do this")),
-    "program-cleared": (403, _("The program was closed by a clearance")),
-    "forbidden": (403, _("Not allowed")),
-    "not-found": (404, _("Not found")),
-    "method-not-allowed": (405, _("Method not allowed")),
-    "idempotency-conflict": (409, _("Key used for another request")),
-    "program-not-open": (409, _("The program is not open")),
-    "order-member-fixed": (409, _("The member of an order never changes")),
-    "reopen-too-early": (409, _("Too early to reopen")),
-    "conflict": (409, _("Not possible in the present state")),
-    "too-large": (413, _("The request is too large")),
-    "unsupported-media-type": (415, _("JSON is needed")),
-    "invalid": (422, _("Refused by a rule")),
-    "refund-exceeds-order": (422, _("More than is left to refund")),
-    "insufficient-points": (422, _("Not enough points")),
-    "too-many-requests": (429, _("Too many requests")),
-    "server-error": (500, _("Server error")),
-    "unavailable": (503, _("Service unavailable")),
-}
-REFUSED = (422, _("Refused by a rule"))
 # Codes of field errors that say a value is of the right shape and not allowed; every other makes a request malformed.
 VALUE_CODES = frozenset(
     {"max_value", "min_value", "max_length", "min_length", "empty", "blank", "invalid_choice",
@@ -60,18 +36,6 @@ class Malformed(exceptions.APIException):
         self.errors = errors
 
 
-def members_of(
-    slug: str, *, detail: object = "", errors: Mapping[str, list[str]] | None = None
-) -> dict[str, Any]:
-    """The members of a problem, in the language active now."""
-    status, title = PROBLEMS.get(slug, REFUSED)
-    body: dict[str, Any] = {"type": slug, "title": str(title), "status": status}
-    body["detail"] = str(detail) or str(title)
-    if errors:
-        body["errors"] = errors
-    return body
-
-
 def problem(
     slug: str,
     *,
@@ -82,7 +46,8 @@ def problem(
     """A problem as an answer."""
     body = members_of(slug, detail=detail, errors=errors)
     text = json.dumps(body, ensure_ascii=False)
-    return HttpResponse(text, status=body["status"], content_type=MEDIA_TYPE, headers=headers)
+    sent = text.encode(errors="replace")  # a name told back may hold half a character
+    return HttpResponse(sent, status=body["status"], content_type=MEDIA_TYPE, headers=headers)
 
 
 def refused(refusal: Refusal) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from members.api.problems import MEDIA_TYPE, PROBLEMS, REFUSED
+from members.lib.problems import MEDIA_TYPE, PROBLEMS, REFUSED
 
 PATHS = {
     "member_id": "Id of a member.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Self
 
 
 class Refusal(Exception):
@@ -18,6 +19,11 @@ class Refusal(Exception):
         super().__init__(str(detail))
         self.raw_detail = detail
         self.errors = dict(errors or {})
+
+    @classmethod
+    def on(cls, field: str, detail: object) -> Self:
+        """A refusal of one field, with its sentence beside it."""
+        return cls(detail, errors={field: detail})
 
     @property
     def detail(self) -> str:

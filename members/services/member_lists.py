@@ -20,6 +20,7 @@ from members.services import audit, past_orders, posting, programs
 from members.services.audit import Actor
 
 CHUNK = 10_000
+CHANNELS = frozenset(Channel.values)
 LONGEST_EXTERNAL_ID, LONGEST_NAME = 128, 80
 PUBLIC_ID_LENGTH = 16
 _TO_ALPHABET = bytes(ord(ALPHABET[i % len(ALPHABET)]) for i in range(256))
@@ -100,14 +101,16 @@ def join_many(
     return Joined([ids[person.channel, person.external_id] for person in wanted], len(new))
 
 
+def check_channel(channel: str) -> None:
+    """Raises Invalid for a channel nobody knows."""
+    if channel not in CHANNELS:
+        problem = _("There is no channel “%(channel)s”. Known channels: %(known)s.")
+        raise Invalid.on("channel", problem % {"channel": channel, "known": ", ".join(Channel.values)})
+
+
 def check_identity(channel: str, external_id: str) -> None:
     """Raises Invalid for a channel nobody knows or an external id that is empty or too long."""
-    if channel not in Channel.values:
-        problem = _("There is no channel “%(channel)s”. Known channels: %(known)s.") % {
-            "channel": channel,
-            "known": ", ".join(Channel.values),
-        }
-        raise Invalid(problem, errors={"channel": problem})
+    check_channel(channel)
     if not external_id or len(external_id) > LONGEST_EXTERNAL_ID:
         problem = _("An external id has 1 to %(most)s characters.") % {"most": LONGEST_EXTERNAL_ID}
         raise Invalid(problem, errors={"external_id": problem})

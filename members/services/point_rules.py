@@ -39,14 +39,9 @@ def configure(
         raise Invalid(_("There is no tier “%(tier)s”.") % {"tier": missing[0]})
     for name, rate in [("per_major", per_major), *multipliers.items()]:
         if not rate.is_finite() or rate < 0 or rate > 1_000_000:
-            raise Invalid(
-                _("A rate lies between 0 and 1,000,000, not %(rate)s.") % {"rate": rate},
-                errors={name: "range"},
-            )
+            raise Invalid.on(name, _("A rate lies between 0 and 1,000,000, not %(rate)s.") % {"rate": rate})
         if -int(rate.normalize().as_tuple().exponent) > 6:
-            raise Invalid(
-                _("A rate has at most 6 decimals, not %(rate)s.") % {"rate": rate}, errors={name: "decimals"}
-            )
+            raise Invalid.on(name, _("A rate has at most 6 decimals, not %(rate)s.") % {"rate": rate})
     if pending_days < 0:
         raise Invalid(_("Pending days are not negative."))
     return rules.new_version(

@@ -5,22 +5,19 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
 
-TITLES = {
-    400: "Bad request",
-    403: "Forbidden",
-    404: "Not found",
-    429: "Too many requests",
-    500: "Server error",
-}
+from members.lib.problems import MEDIA_TYPE, members_of
+
+DETAILS = {404: _("There is nothing at this address."), 500: _("Nothing was changed. Try again.")}
 SLUGS = {400: "malformed", 403: "forbidden", 404: "not-found", 429: "too-many-requests", 500: "server-error"}
 
 
 def answer(request: HttpRequest, status: int) -> HttpResponse:
     """The page or problem of a status."""
     if request.path.startswith("/api/"):
-        body = {"type": SLUGS[status], "title": TITLES[status], "status": status}
-        return JsonResponse(body, status=status, content_type="application/problem+json")
+        body = members_of(SLUGS[status], detail=DETAILS.get(status, ""))
+        return JsonResponse(body, status=status, content_type=MEDIA_TYPE)
     return render(request, f"{status}.html", status=status)
 
 

@@ -15,9 +15,11 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
 from psycopg_pool import PoolTimeout
 
 from members.lib import tenant as tenancy
+from members.lib.problems import MEDIA_TYPE, members_of
 from members.selectors import access
 from members.services.health import metrics, readiness
 from members.web import gates
@@ -79,12 +81,12 @@ class RequestTransactionMiddleware:
 
 def database_is_down(request: HttpRequest) -> HttpResponse:
     """A page (or problem) that says so and when to try again; renders without the database."""
-    if request.path.startswith("/api/"):
-        problem = {"type": "unavailable", "title": "Service unavailable", "status": 503}
-        response: HttpResponse = JsonResponse(problem, status=503, content_type="application/problem+json")
-    else:
-        # The middleware that chooses the language may not have been reached.
-        with translation.override(translation.get_language_from_request(request)):
+    # The middleware that chooses the language may not have been reached.
+    with translation.override(translation.get_language_from_request(request)):
+        if request.path.startswith("/api/"):
+            problem = members_of("unavailable", detail=_("Nothing was changed. Try again."))
+            response: HttpResponse = JsonResponse(problem, status=503, content_type=MEDIA_TYPE)
+        else:
             response = HttpResponse(render_to_string("errors/503.html", {"request": request}), status=503)
     response["Retry-After"] = "5"
     return response

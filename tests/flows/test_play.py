@@ -88,3 +88,17 @@ def test_a_benefit_made_twice_is_refused(tell):
     printed = tell(*shop("2024-01-01"), publish, publish)
 
     assert [row.get("refused") for row in printed[:-1]] == ["invalid"]
+
+
+def test_a_script_spells_settings_as_it_likes_and_names_tiers_that_exist(tell):
+    printed = tell(
+        *shop("2024-01-01"),
+        line("2024-01-02", "benefit.publish", benefit="b", kind="coupon", settings={"of_minor": {"vip": 5}}),
+        line("2024-01-03", "benefit.change", benefit="b", settings={"minus": [5]}),
+        line("2024-01-04", "benefit.publish", benefit="c", kind="coupon", audience=["gold"]),
+        line("2024-01-04", "benefit.publish", benefit="d", kind="coupon", audience={"tiers": []}),
+        line("2024-01-05", "show", what="compliance"),
+    )
+
+    assert (printed[0]["refused"], printed[0]["line"]) == ("invalid", 5)
+    assert "gold" in printed[0]["detail"] and printed[1]["qualifying"] == ["b"]

@@ -36,9 +36,7 @@ def resolved(put: OrderPut, stored: OrderState | None) -> Content:
     if status is OMITTED:
         status = stored.status if stored else PAID
     elif status not in STATUSES:
-        raise Invalid(
-            _("%(status)s is not a state of an order.", status=status), errors={"status": "unknown"}
-        )
+        raise Invalid.on("status", _("%(status)s is not a state of an order.", status=status))
     paid_at = put.paid_at
     if paid_at is OMITTED:
         paid_at = stored.paid_at if stored else None
@@ -69,21 +67,19 @@ def check(content: Content, stored: OrderState | None, rules: Rules, at: datetim
     """
     lines = content.lines
     if not lines:
-        raise Invalid(_("An order needs at least one line."), errors={"lines": "empty"})
+        raise Invalid.on("lines", _("An order needs at least one line."))
     if min([line[2] for line in lines]) < 0 or min([line[1] for line in lines]) < 0:
-        raise Invalid(_("Amounts and quantities of lines are not negative."), errors={"lines": "negative"})
+        raise Invalid.on("lines", _("Amounts and quantities of lines are not negative."))
     for name, instant in (("paid_at", content.paid_at), ("completed_at", content.completed_at)):
         if instant is not None and instant.tzinfo is None:
-            raise Invalid(_("An instant needs a time zone."), errors={name: "naive"})
+            raise Invalid.on(name, _("An instant needs a time zone."))
     paid_at = content.paid_at
     if (
         paid_at is not None
         and paid_at > at
         and merchant_day(paid_at, rules.zone) > merchant_day(at, rules.zone)
     ):
-        raise Invalid(
-            _("An order cannot be paid on a later day than it arrives."), errors={"paid_at": "future"}
-        )
+        raise Invalid.on("paid_at", _("An order cannot be paid on a later day than it arrives."))
     if stored is not None and stored.refunded is not None:
         for i, refunded in enumerate(stored.refunded):
             if refunded > (lines[i][2] if i < len(lines) else 0):
@@ -184,9 +180,9 @@ def _summed(lines: object, order: OrderState) -> tuple[tuple[int, int], ...]:
     amounts: dict[int, int] = {}
     for number, amount in lines:  # type: ignore[attr-defined]
         if not 1 <= number <= len(order.lines):
-            raise Invalid(_("The order has no line %(line)s.", line=number), errors={"lines": "unknown line"})
+            raise Invalid.on("lines", _("The order has no line %(line)s.", line=number))
         if amount < 0:
-            raise Invalid(_("A refund is not negative."), errors={"lines": "negative"})
+            raise Invalid.on("lines", _("A refund is not negative."))
         amounts[number] = amounts.get(number, 0) + amount
     return tuple(sorted(amounts.items()))
 

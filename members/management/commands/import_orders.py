@@ -77,7 +77,7 @@ class Command(base.Command):
         **_: Any,
     ) -> Mapping[str, Any]:
         """JSON: rows, orders (new or changed), lines (of those), members_created, unchanged (orders), rejected (rows),
-        rejects_file (a path or null)."""
+        rejects_file (a path or null), notes (sentences: what to look at although it is no error)."""
         with transaction.atomic():
             found = Merchant.objects.filter(slug=merchant).first()
         if found is None:
@@ -88,6 +88,10 @@ class Command(base.Command):
             if dry_run:
                 return self.dry(found, file, channel, declare_members, dict(columns or ()), at)
             return self.real(found, file, channel, declare_members, dict(columns or ()), chunk, at)
+
+    def summary(self, result: Mapping[str, Any]) -> str:
+        """Without the notes, which are on stderr."""
+        return super().summary({name: value for name, value in result.items() if name != "notes"})
 
     def real(
         self,
@@ -133,6 +137,7 @@ class Command(base.Command):
             "unchanged": done.unchanged,
             "rejected": done.rejected,
             "rejects_file": str(storage.rejects(done)) if done.rejects_as else None,
+            "notes": done.notes,
         }
 
     def adopt(self, job: ImportJob, channel: str, declared: str, at: dt.datetime) -> None:
@@ -189,4 +194,5 @@ class Command(base.Command):
             "unchanged": seen.unchanged,
             "rejected": len(checked.reasons),
             "rejects_file": None if rejects_file is None else str(rejects_file),
+            "notes": checked.notes,
         }

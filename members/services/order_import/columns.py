@@ -74,7 +74,7 @@ class Columns:
             raise Invalid(
                 _("These columns are missing: %(missing)s. The file has: %(found)s.")
                 % {"missing": ", ".join(self.missing), "found": ", ".join(h for h in headers if h)},
-                errors=dict.fromkeys(self.missing, "missing"),
+                errors=dict.fromkeys(self.missing, _("Choose the column.")),
             )
 
 

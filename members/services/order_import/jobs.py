@@ -21,11 +21,12 @@ from django.utils.translation import gettext as _
 
 from members.lib import queue
 from members.lib.fields import opaque_id
-from members.lib.refusals import Conflict, Invalid, NotFound
-from members.models import Channel, ColumnName, ImportJob, ImportState
+from members.lib.refusals import Conflict, NotFound
+from members.models import ColumnName, ImportJob, ImportState
 from members.models.imports import OPEN_STATES, WORKED_STATES
 from members.services import audit, programs
 from members.services.audit import Actor
+from members.services.member_lists import check_channel
 from members.services.order_import import columns as recognising
 from members.services.order_import import reading, staging, storage
 
@@ -53,12 +54,7 @@ def create(
     Raises Invalid (channel, kind of file, encoding, missing columns), ProgramNotOpen and ProgramCleared (only for
     declared members).
     """
-    if channel not in Channel.values:
-        raise Invalid(
-            _("There is no channel “%(channel)s”. Known channels: %(known)s.")
-            % {"channel": channel, "known": ", ".join(Channel.values)},
-            errors={"channel": "unknown"},
-        )
+    check_channel(channel)
     if declared_source:
         with transaction.atomic():
             programs.lock_open(merchant_id=merchant_id)

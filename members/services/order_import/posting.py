@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import psycopg
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from members.lib import crypto
 from members.models import ImportJob
@@ -215,8 +216,11 @@ def post_chunk(merchant_id: int, chunk: Sequence[Staged], *, actor: Actor) -> Po
     batch = orders.put_many(merchant_id=merchant_id, actor=actor, items=items)
     for (_at, item), (staged, lines), outcome in zip(items, origin, batch.outcomes, strict=True):
         if outcome.refusal is not None:
+            reason = outcome.refusal.detail
+            if isinstance(item, orders.RefundIn):  # of an order that was refused the rows have their reason
+                reason = _("The order was stored; its refund was refused: %(reason)s") % {"reason": reason}
             for line in lines:
-                done.reasons.setdefault(int(line), outcome.refusal.detail)
+                done.reasons.setdefault(int(line), reason)
         elif isinstance(item, orders.RefundIn):
             done.refunds += outcome.outcome != "unchanged"
         elif outcome.outcome == "unchanged":

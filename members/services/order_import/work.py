@@ -52,9 +52,8 @@ def check_file(
         order_place=places["order_id"],
     ).check()
     if source.is_cut and checked.rows:
-        checked.notes.append(
-            _("The last line has no line end. If the file was cut off, its last order may be incomplete.")
-        )
+        text = _("The last line has no line break: if the file was cut off, check line %(line)s.")
+        checked.notes.append(text % {"line": len(source.line_starts()) - 1})
     return checked
 
 

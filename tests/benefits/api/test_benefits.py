@@ -79,6 +79,27 @@ def test_what_a_rule_refuses_is_told_by_field_and_makes_nothing(system):
     assert count(system, Benefit) == 0
 
 
+def test_a_misspelt_setting_is_refused_with_the_names_that_are_known(system):
+    for publish in (True, False):
+        sent = system.post("/benefits", {"kind": "coupon", "settings": {"of_minor": 5}, "publish": publish})
+
+        (told,) = problem(sent, 422, "invalid")["errors"]["settings.of_minor"]
+        assert "off_minor, off_percent, at_least_minor, max_off_minor" in told
+
+    assert count(system, Benefit) == 0
+
+
+def test_an_audience_is_what_the_schema_says_and_names_tiers_that_exist(system):
+    for audience in ("gold", ["base"], {"segment": "s"}, {"tiers": "base"}, {"tiers": [1]}, None, 7):
+        problem(system.post("/benefits", {**COUPON, "audience": audience}), 400, "malformed")
+    unknown = problem(system.post("/benefits", {**COUPON, "audience": {"tiers": ["x"]}}), 422, "invalid")
+
+    assert unknown["errors"] == {"audience": ["There is no tier “x”. Tiers: base, silver."]}
+    assert count(system, Benefit) == 0
+    for audience in ("everyone", {"tiers": ["base"]}, {"tiers": []}):
+        assert system.post("/benefits", {**COUPON, "audience": audience}).json()["audience"] == audience
+
+
 def test_the_list_is_newest_first_by_cursor_and_narrows(system):
     for number in range(3):
         system.post("/benefits", {**COUPON, "name": f"c{number}", "publish": number != 1})

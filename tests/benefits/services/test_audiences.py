@@ -101,6 +101,7 @@ def test_observing_works_while_the_program_is_closed(shop, noon):
 def test_every_shop_with_a_named_audience_is_looked_at(shop, cast, noon):
     publish(shop, noon, ["gold"])
     with tenancy.tenant(cast.other.pk):
+        tier_rules.configure(merchant_id=cast.other.pk, at=noon, actor=JOB, ladder=LADDER)
         publish(cast.other, noon, ["gold"])
     with tenancy.tenant(shop.pk):
         move(shop, join(shop, noon), "gold", noon + DAY)

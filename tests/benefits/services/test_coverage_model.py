@@ -28,7 +28,7 @@ arguments = st.fixed_dictionaries(
         "to_at": st.none() | hours,
         "stock": st.sampled_from([None, 0, 5]),
         "settings": st.sampled_from([{}, {"off_minor": 0}, {"off_minor": 700}]),
-        "audience": st.sampled_from(["everyone", {"tiers": ["gold"]}]),
+        "audience": st.sampled_from(["everyone", {"tiers": []}]),
     },
 )
 publication = st.tuples(st.just("publish"), hours, st.sampled_from(KINDS), arguments)

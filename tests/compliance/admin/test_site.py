@@ -223,3 +223,18 @@ def test_before_the_installation_the_workbench_says_so(admin_client):
     response = admin_client.get("/platform/")
 
     assert response.status_code == 200 and "not installed" in response.content.decode()
+
+
+def test_a_program_s_page_computes_its_evidence_once(admin_client, shops):
+    url = reverse("admin:members_program_change", args=[shops.covered.pk])
+
+    with CaptureQueriesContext(connection) as queries:
+        response = admin_client.get(url)
+
+    asked = [q["sql"] for q in queries]
+    of_compliance = [sql for sql in asked if "compliance_" in sql]
+    of_history = [sql for sql in asked if 'FROM "benefits_benefitrevision"' in sql]
+    assert response.context["page"].strip[-1]["state"] == "covered"
+    assert "The window: 90 days" in response.content.decode()
+    assert of_compliance and len(of_compliance) == len(set(of_compliance))
+    assert len(of_history) == 2  # for the evidence, and for what is in force now

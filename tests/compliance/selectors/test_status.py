@@ -70,8 +70,7 @@ def test_an_open_benefit_has_an_open_stretch(platform):  # noqa: F811
 def test_the_time_left_is_in_platform_days_and_whole_hours(platform, when, days, hours):  # noqa: F811
     shop = platform.shop("2023-10-01")
 
-    with tenancy.tenant(shop.pk):
-        found = status.banner(merchant_id=shop.pk, at=at(when))
+    found = page(shop, when).banner
 
     assert (found.state.value, found.days_left, found.hours_left) == ("final_notice", days, hours)
 
@@ -81,8 +80,7 @@ def test_a_cleared_program_shows_the_run_that_closed_it(platform):  # noqa: F811
     platform.assess("2024-06-10 04:00")
     platform.run("2024-06-27 23:00")
 
-    with tenancy.tenant(shop.pk):
-        found = status.banner(merchant_id=shop.pk, at=at("2024-06-28"))
+    found = page(shop, "2024-06-28").banner
 
     run, decision = found.cleared
     assert (run.period, decision.reason) == ("2024-06", "uncovered")

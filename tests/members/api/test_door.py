@@ -74,10 +74,28 @@ def test_every_answer_carries_the_request_s_id(system):
 
 
 def test_an_unknown_address_is_a_problem(system):
-    answer = system.get("/nowhere")
+    told = problem(system.get("/nowhere"), 404, "not-found")
 
-    assert answer.status_code == 404
-    assert answer["Content-Type"] == "application/problem+json"
+    assert (told["title"], told["detail"]) == ("Not found", "There is nothing at this address.")
+
+
+def test_an_unknown_address_is_told_in_the_language_asked_for(system):
+    told = problem(system.get("/nowhere", **{"Accept-Language": "zh-Hans"}), 404, "not-found")
+
+    assert not told["title"].isascii() and not told["detail"].isascii()
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"channel": "web", "channel": "pos"}', b'{"name": {"a": 1, "b": 2, "a": 1}}']
+)
+def test_a_name_that_stands_twice_in_one_object_is_malformed(system, body):
+    told = problem(system.post("/members", raw=body), 400, "malformed")
+
+    assert "stands twice" in told["detail"]
+
+
+def test_half_a_character_in_a_name_is_malformed(system):
+    problem(system.post("/members", raw=b'{"\\ud800": 1}'), 400, "malformed")
 
 
 def test_an_unknown_method_names_the_known_ones(system):

@@ -94,6 +94,33 @@ def test_what_a_rule_refuses_stores_nothing(system):
     assert counted(system, Order) == 1
 
 
+def test_what_is_wrong_with_a_field_is_told_in_a_sentence(system):
+    system.put("/orders/web/o-1", {"lines": LINES})
+    long = "x" * 129
+    told = [
+        problem(system.put("/orders/nosuch/o1", {"lines": LINES}), 422, "invalid"),
+        problem(system.put(f"/orders/web/{long}", {"lines": LINES}), 422, "invalid"),
+        problem(
+            system.put("/orders/web/o2", {"lines": LINES, "paid_at": "2900-01-01T00:00:00Z"}), 422, "invalid"
+        ),
+        problem(system.post("/orders/nosuch/o1/refunds", {"refund_id": "r"}), 422, "invalid"),
+        problem(
+            system.post(
+                "/orders/web/o-1/refunds", {"refund_id": "r", "lines": [{"line": 9, "amount_minor": 1}]}
+            ),
+            422,
+            "invalid",
+        ),
+    ]
+
+    assert [list(each["errors"]) for each in told] == [
+        ["channel"], ["external_id"], ["paid_at"], ["channel"], ["lines"],
+    ]  # fmt: skip
+    assert all(each["errors"] == {name: [each["detail"]]} for each in told for name in each["errors"])
+    assert told[0]["detail"].startswith("There is no channel “nosuch”. Known channels: taobao")
+    assert counted(system, Order) == 1
+
+
 def test_a_refund_takes_back_what_its_lines_earned(system):
     ann = join(system.shop, "ann")
     system.put("/orders/web/o-1", {"member": ann.public_id, "lines": LINES})
@@ -184,6 +211,15 @@ def test_a_batch_answers_per_item_and_applies_no_item_by_half(system):
     assert [row["index"] for row in body["items"]] == list(range(10))
     assert (body["created"], body["changed"], body["unchanged"], body["refused"]) == (2, 1, 1, 6)
     assert body["items"][6]["points"] == 33 and counted(system, Order) == 2
+
+
+def test_half_a_character_in_a_batch_is_refused_with_its_item(system):
+    orders = [{"channel": "web", "external_id": "\ud800", "lines": LINES}, {"\ud800": 1}]
+
+    body = system.post("/orders/batch", {"orders": orders}, key="k-1").json()
+
+    assert [row["problem"]["type"] for row in body["items"]] == ["malformed"] * 2
+    assert counted(system, Order) == 0
 
 
 def test_a_batch_has_from_1_to_1000_orders(system):

@@ -51,10 +51,11 @@ def test_it_prints_what_became_of_the_file(told, shop):
     with open(found.pop("rejects_file"), encoding="utf-8-sig") as rejects:
         assert rejects.read().splitlines()[1].startswith("4,")
     assert found == {
-        "rows": 4, "orders": 2, "lines": 3, "members_created": 2, "unchanged": 0, "rejected": 1,
+        "rows": 4, "orders": 2, "lines": 3, "members_created": 2, "unchanged": 0, "rejected": 1, "notes": [],
     }  # fmt: skip
     assert told(FILE, "--declare-members", "paper forms") | {"rejects_file": ""} == {
         "rows": 4, "orders": 0, "lines": 0, "members_created": 0, "unchanged": 2, "rejected": 1, "rejects_file": "",
+        "notes": [],
     }  # fmt: skip
 
 
@@ -70,6 +71,14 @@ def test_a_dry_run_says_the_same_and_changes_nothing(told, shop):
     )
     with tenancy.tenant(shop.pk):
         assert not Order.objects.exists() and not Member.objects.exists() and not ImportJob.objects.exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_file_that_may_be_cut_off_says_which_line_to_check(told, more):
+    found = told(FILE.rstrip("\n"), *more)
+
+    assert found["notes"] == ["The last line has no line break: if the file was cut off, check line 5."]
+    assert (found["rows"], found["orders"]) == (4, 2)
 
 
 def test_columns_are_named_where_their_names_do_not_tell(told):

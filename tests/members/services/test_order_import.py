@@ -207,6 +207,26 @@ def test_a_refund_takes_its_points_back(shop):
     assert PointsAccount.objects.of(shop).get().available == 20
 
 
+def test_an_order_whose_refund_is_refused_is_stored_and_its_row_says_so(shop):
+    head = HEAD + ",refund_id,refund_amount"
+
+    job = take(
+        shop,
+        text(
+            "A1,2024-05-01 10:00:00,li,s1,1,10,R1,50",
+            "A2,2024-06-01 10:00:00,li,s1,1,10,R1,50",
+            "A3,2024-05-01 10:00:00,li,s1,1,10,,",
+            head=head,
+        ),
+    )
+
+    told = reasons(job)
+    assert told[2].startswith("The order was stored; its refund was refused: ")
+    assert told[3].startswith("An order cannot be paid") and set(told) == {2, 3}
+    assert (job.created, job.refunds, job.rejected) == (2, 0, 2)
+    assert Order.objects.of(shop).count() == 2 and Refund.objects.of(shop).count() == 0
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
@@ -275,7 +295,7 @@ def test_a_file_cut_inside_a_character_is_still_read(shop):
 def test_a_file_without_a_line_end_is_taken_and_says_so(shop):
     job = take(shop, text("A1,2024-05-01,li,s1,1,10", end=""))
 
-    assert job.created == 1 and "no line end" in job.notes[0]
+    assert job.created == 1 and "check line 2" in job.notes[0]
 
 
 @pytest.mark.parametrize(

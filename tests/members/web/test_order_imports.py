@@ -76,6 +76,16 @@ def test_a_file_is_checked_started_and_reported(owner, cast):
     assert "orders.csv" in owner.get("/settings/imports").text
 
 
+def test_what_to_look_at_stands_on_the_page_before_and_after_the_import(owner, cast):
+    hand_in(owner, GOOD.rstrip("\n"))
+    page = f"/settings/imports/{the_import(cast).public_id}"
+
+    for state in (ImportState.CHECKED, ImportState.DONE):
+        assert worked(cast).state == state
+        assert "if the file was cut off, check line 3" in owner.get(page).text
+        owner.post(f"{page}/start")
+
+
 def test_htmx_gets_the_progress_alone(owner, cast):
     hand_in(owner, GOOD)
 
