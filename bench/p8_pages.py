@@ -79,7 +79,9 @@ def plain_urls() -> ModuleType:
 def run(scale: str) -> Iterator[Row]:
     """Time to first byte against the admin's, queries, and page weights."""
     count = MEMBERS[scale]
-    call_command("collectstatic", interactive=False, verbosity=0)  # pages name hashed files, on a new machine too
+    call_command(
+        "collectstatic", interactive=False, verbosity=0
+    )  # pages name hashed files, on a new machine too
     with scratch(), override_settings(ROOT_URLCONF=plain_urls(), ALLOWED_HOSTS=["*"]):
         owner, admin = fill(count)
         ours, plain = client_of(owner), client_of(admin)
