@@ -56,12 +56,13 @@ def check(
     prices: list[PriceRow] | None = None,
     *,
     stored: Arguments | None = None,
-    free_settings: bool = False,
+    as_scripted: bool = False,
 ) -> Checked:
     """The arguments as they are stored, judged now by the ladder in force. Raises Invalid, with the errors by field.
 
     `stored`: what a benefit that is changed says now; settings not given and an audience that stays are not judged.
-    `free_settings` lets names of settings pass that the kind does not know.
+    `as_scripted` (a play's words, whose contract names neither) lets names of settings pass that the kind does not
+    know, and names of tiers that the ladder has not: such an audience is empty.
     """
     kind = kind_of(arguments.kind)
     name = str(arguments.name).strip()
@@ -70,8 +71,8 @@ def check(
     from_at, to_at = _instant("from_at", arguments.from_at), _instant("to_at", arguments.to_at)
     if to_at is not None and from_at is not None and to_at <= from_at:
         raise _invalid("to_at", _("The benefit ends before it starts. Choose an end after its start."))
-    audience = _audience(merchant_id, arguments.audience, at, stored)
-    settings = _settings(merchant_id, kind, arguments.settings, stored, free_settings)
+    audience = _audience(merchant_id, arguments.audience, at, stored, as_scripted)
+    settings = _settings(merchant_id, kind, arguments.settings, stored, as_scripted)
     if prices is not None:
         settings["list"] = list_facts(prices)
     return Checked(
@@ -87,13 +88,15 @@ def check(
     )
 
 
-def _audience(merchant_id: int, value: Any, at: dt.datetime, stored: Arguments | None) -> Audience:
+def _audience(
+    merchant_id: int, value: Any, at: dt.datetime, stored: Arguments | None, free: bool
+) -> Audience:
     """Raises Invalid for an audience that is none, or one that names a tier that the ladder in force has not."""
     if stored is not None and value is stored.audience:
         return stored.audience
     audience = normalise_audience(value)
     codes = tiers_of(audience)
-    if codes and (stored is None or audience != stored.audience):
+    if codes and not free and (stored is None or audience != stored.audience):
         ladder = [code for code, _name in tier_names(merchant_id=merchant_id, at=at)]
         if unknown := sorted(set(codes) - set(ladder)):
             text = _("There is no tier “%(tier)s”. Tiers: %(tiers)s.") % {

@@ -66,14 +66,14 @@ def publish_benefit(
     prices: Iterable[PriceRow] | None = None,
     public_id: str = "",
     reason: str = "",
-    free_settings: bool = False,
+    as_scripted: bool = False,
 ) -> Benefit:
     """Publish a new benefit, or the draft of that `public_id`. domain.md 8, 3.
 
     In force from publication (a `from_at` in the past does not reach back), until `to_at`, exclusive. `stock` in
     units, None without limit. `prices` is the list of a member price benefit. A `public_id` that was published
-    before is answered with that benefit, so a form sent twice publishes once. `free_settings` lets names of settings
-    pass that the kind does not know.
+    before is answered with that benefit, so a form sent twice publishes once. `as_scripted` lets names of settings
+    and tiers pass that nobody knows (see `check`).
     Raises ProgramNotOpen, ProgramCleared, Invalid (with errors by field).
     """
     gate(merchant_id=merchant_id)
@@ -83,7 +83,7 @@ def publish_benefit(
     )
     benefit = _find_or_new(merchant_id, public_id)
     if benefit.status == BenefitStatus.DRAFT:
-        _publish(benefit, at, actor, arguments, prices, reason, free_settings)
+        _publish(benefit, at, actor, arguments, prices, reason, as_scripted)
         coverage.refresh(merchant_id=merchant_id, at=at)
     return benefit
 
@@ -151,12 +151,12 @@ def change_benefit(
     prices: Iterable[PriceRow] | None = None,
     expected_revision: int | None = None,
     reason: str = "",
-    free_settings: bool = False,
+    as_scripted: bool = False,
 ) -> Benefit:
     """Change any argument of a published or paused benefit; what is not given stays. domain.md 3, 8.
 
     Whether it counts as configuring is decided by the rule and kept with the revision. A change that alters nothing
-    writes nothing. `expected_revision` refuses a change of what somebody else changed meanwhile; `free_settings` is
+    writes nothing. `expected_revision` refuses a change of what somebody else changed meanwhile; `as_scripted` is
     as in `publish_benefit`.
     Raises NotFound, Invalid (ended or a draft too), Conflict, ProgramNotOpen, ProgramCleared.
     """
@@ -177,7 +177,7 @@ def change_benefit(
     if wanted.from_at is None:
         wanted = replace(wanted, from_at=benefit.from_at)
     rows = None if prices is None else list(prices)
-    checked = check(merchant_id, wanted, at, rows, stored=stored, free_settings=free_settings)
+    checked = check(merchant_id, wanted, at, rows, stored=stored, as_scripted=as_scripted)
     before = facts(benefit)
     _set(benefit, checked)
     if rows is not None:
@@ -248,13 +248,13 @@ def _publish(
     arguments: Arguments,
     prices: Iterable[PriceRow] | None,
     reason: str,
-    free_settings: bool = False,
+    as_scripted: bool = False,
 ) -> Benefit:
     """Write the publication of a draft or new benefit; the caller refreshes coverage."""
     rows = None if prices is None else list(prices)
     begins = at if arguments.from_at is None else arguments.from_at
     wanted = replace(arguments, from_at=begins)
-    _set(benefit, check(benefit.merchant_id, wanted, at, rows, free_settings=free_settings))
+    _set(benefit, check(benefit.merchant_id, wanted, at, rows, as_scripted=as_scripted))
     benefit.status = BenefitStatus.PUBLISHED
     benefit.published_at = at
     benefit.revision, benefit.revision_at = 1, at

@@ -90,9 +90,9 @@ def program_close(handles: Handles, at: dt.datetime, arguments: Arguments) -> No
 def _benefit_arguments(at: dt.datetime, arguments: Arguments, *, publishing: bool) -> dict[str, Any]:
     """What of publish is given (all of it with defaults when publishing).
 
-    The contract of a play names no settings, so that a script may spell them as it likes.
+    The contract of a play names no settings and no tiers, so that a script may spell them as it likes.
     """
-    taken: dict[str, Any] = {"free_settings": True}
+    taken: dict[str, Any] = {"as_scripted": True}
     if publishing or "kind" in arguments.values:
         taken["kind"] = arguments.text("kind")
     if publishing or "from" in arguments.values:

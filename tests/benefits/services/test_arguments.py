@@ -68,15 +68,15 @@ def test_drafts_and_benefits_published_together_are_asked_the_same(shop, noon): 
 
 
 def test_settings_may_be_spelled_freely_where_the_door_says_so(shop, noon):  # noqa: F811
-    made = publish(shop, noon, settings={"of_minor": 5}, free_settings=True)
+    made = publish(shop, noon, settings={"of_minor": 5}, as_scripted=True)
 
-    changed = change(shop, made, noon + DAY, settings={"minor_off": [5]}, free_settings=True)
+    changed = change(shop, made, noon + DAY, settings={"minor_off": [5]}, as_scripted=True)
 
     assert changed.settings == {"minor_off": [5]}
 
 
 def test_a_change_of_something_else_does_not_ask_about_settings_that_stay(shop, noon):  # noqa: F811
-    made = publish(shop, noon, settings={"of_minor": 5}, free_settings=True)
+    made = publish(shop, noon, settings={"of_minor": 5}, as_scripted=True)
 
     assert change(shop, made, noon + DAY, stock=3).settings == {"of_minor": 5}
     with pytest.raises(Invalid) as refused:
@@ -100,6 +100,10 @@ def test_an_audience_names_tiers_of_the_ladder_in_force_only(shop, noon):  # noq
     assert publish(shop, noon + DAY, audience={"tiers": []}).audience_empty
 
 
+def test_a_script_may_name_a_tier_that_nobody_knows_and_reaches_nobody(shop, noon):  # noqa: F811
+    assert publish(shop, noon, audience=["gold"], as_scripted=True).audience_empty
+
+
 def test_a_tier_that_has_left_the_ladder_stays_where_it_is_and_is_named_no_more(shop, noon):  # noqa: F811
     climb(shop, noon)
     made = publish(shop, noon, audience={"tiers": ["base", "gold"]})
@@ -118,7 +122,7 @@ def test_a_tier_that_has_left_the_ladder_stays_where_it_is_and_is_named_no_more(
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"settings": {"of_minor": 5}, "free_settings": True},
+        {"settings": {"of_minor": 5}, "as_scripted": True},
         {"settings": {"off_minor": 5}, "audience": {"tiers": ["base", "gold"]}},
     ],
 )
