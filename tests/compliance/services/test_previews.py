@@ -103,7 +103,8 @@ def test_asking_writes_a_row_and_sends_a_task_by_name(
     assert sent == ["compliance.foresee"] and everything() == before
 
 
-def test_a_worker_works_it_out_without_a_trace_but_its_row_and_an_audit_row(shops, admin, cast):
+def test_a_worker_works_it_out_without_a_trace_but_its_row_and_an_audit_row(shops, admin, cast, platform):
+    platform.policy("2024-06-25 12:00", reopen_wait_days=31)  # no standing is of the newest version
     row = ask(admin)
     before = everything()
 
