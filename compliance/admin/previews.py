@@ -120,7 +120,7 @@ class PreviewAdmin(FactsAdmin):
             (_("Policy"), object_link(obj.policy)),
         ]
         if not obj.is_done:
-            return Page(title=title, facts=asked, links=[(_("Clearance runs"), listing(Run))])
+            return Page(title=title, facts=asked, links=[(_("All runs"), listing(Run))])
         found = run_reports.difference(obj)
         named = self._merchants([*obj.would_clear[:NAMED], *_ids(found)])
         return Page(

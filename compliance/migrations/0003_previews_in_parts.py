@@ -59,10 +59,10 @@ class Migration(migrations.Migration):
             name="purpose",
             field=models.CharField(
                 choices=[
-                    ("preview", "Preview"),
-                    ("start", "Start"),
-                    ("tonight", "Tonight"),
-                    ("trial", "Trial of a policy"),
+                    ("preview", "preview"),
+                    ("start", "start"),
+                    ("tonight", "tonight"),
+                    ("trial", "trial"),
                 ],
                 default="preview",
                 max_length=8,

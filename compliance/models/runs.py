@@ -95,15 +95,14 @@ OPEN_PREVIEWS = (PreviewState.QUEUED, PreviewState.WORKING)
 
 
 class Purpose(models.TextChoices):
-    """What somebody wants to foresee a run for."""
+    """What somebody wants to foresee a run for; no page names it."""
 
-    PREVIEW = "preview", _("Preview")
-    START = (
-        "start",
-        _("Start"),
-    )  # of the run by hand that a person confirmed: the facts are looked at once more
-    TONIGHT = "tonight", _("Tonight")  # counts from the standings as the last jobs left them
-    TRIAL = "trial", _("Trial of a policy")
+    # start: of the run by hand that a person confirmed, the facts are looked at once more. tonight: counts from the
+    # standings as the last jobs left them. trial: of a policy that nobody has published yet.
+    PREVIEW = "preview", "preview"
+    START = "start", "start"
+    TONIGHT = "tonight", "tonight"
+    TRIAL = "trial", "trial"
 
 
 # Those that people look at: they keep which programs would be cleared. The others only count.
