@@ -70,8 +70,7 @@ class PreviewAdmin(FactsAdmin):
         "cleared",
         "deferred",
         "held",
-        "by",
-        "digest",
+        "who",
     )
     list_display_links = ("made",)
     list_filter = ("period",)
@@ -109,6 +108,11 @@ class PreviewAdmin(FactsAdmin):
     def judged(self, row: Preview) -> str:
         """The instant that was foreseen."""
         return when(row.at)
+
+    @admin.display(description=gettext_lazy("who"), empty_value=NOTHING)
+    def who(self, row: Preview) -> str | None:
+        """Who asked for it."""
+        return str(row.by) if row.by else None
 
     def page_of(self, request: HttpRequest, obj: Any) -> Page:
         """Who asked for what; once it is done counts, impact, difference, the programs that would be cleared."""

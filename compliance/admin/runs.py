@@ -128,7 +128,7 @@ class RunAdmin(FactsAdmin):
             (_("State"), run_chip(obj)),
             (_("Judged at"), when(obj.at)),
             (_("Policy"), object_link(obj.policy)),
-            (_("Started"), _by(obj)),
+            (_("Start"), _by(obj)),
             (_("Approved"), _approved(obj)),
             (_("Done"), when(obj.done_at)),
         ]

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from compliance.models import Notice, Preview
 from compliance.selectors import workbench
@@ -192,6 +193,20 @@ def test_looking_leaves_nothing_in_the_audit_log(admin_client, platform, shops):
 
     with tenancy.platform(), transaction.atomic():
         assert PlatformAuditRow.objects.count() == before
+
+
+def test_the_platforms_log_says_settings_and_counts_in_words(admin_client, platform, shops):
+    platform.policy(
+        timezone.now().strftime("%Y-%m-%d 23:59"), counting_basis="in_force", max_clear_share="0.05"
+    )
+    admin_client.post("/platform/compliance/run/preview/", {"run": "now"})
+    foresee()
+
+    page = admin_client.get("/platform/members/platformauditrow/").content.decode()
+
+    assert "What counts: In force or configured → In force" in page
+    assert "Brake: largest share cleared: 100% → 5%" in page
+    assert "Eligible: 4<br>Cleared: 2<br>Kept: 2" in page
 
 
 def test_notices_are_found_by_run_and_merchant_with_their_receipts(admin_client, platform, shops):
