@@ -10,15 +10,30 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from compliance.admin import workbench
+from compliance.admin.policy_forms import column, shown
+from compliance.admin.words import COUNTED
+from compliance.models import RunState
+from compliance.models.policies import SETTINGS
 from members.admin.base import NOTHING, ByMerchant, ReadOnlyAdmin, object_link
 from members.models import AuditRow, PlatformAuditRow
 from members.web import audit_words
 
 for action, word in workbench.WORDS.items():
     audit_words.ACTIONS.setdefault(action, word)
+FIELDS = {
+    **COUNTED,
+    **{name: column(name).verbose_name for name in SETTINGS},
+    "effective_at": _("In force from"),
+    "digest": _("Hash of every decision"),
+    "state": _("State"),
+}
+for name, word in FIELDS.items():
+    audit_words.FIELDS.setdefault(name, word)
+PLACES = {name: place for place, name in enumerate(FIELDS)}
 
 ACTORS = [
     ("user", _("Staff")),
@@ -33,16 +48,25 @@ def changes(row: AuditRow | PlatformAuditRow) -> SafeString | str:
     before, after = row.before or {}, row.after or {}
     names = [*before, *(name for name in after if name not in before)]
     lines = []
-    for name in names:
-        now = audit_words.text(after.get(name))
+    for name in sorted(names, key=lambda name: PLACES.get(name, len(PLACES))):
+        now = _text(row, name, after.get(name))
         if name not in before:
-            lines.append((audit_words.field(name), now))
+            lines.append((capfirst(audit_words.field(name)), now))
         elif name not in after or before[name] != after[name]:
-            lines.append((audit_words.field(name), f"{audit_words.text(before[name])} → {now}"))
+            lines.append((capfirst(audit_words.field(name)), f"{_text(row, name, before[name])} → {now}"))
     if not lines:
         return NOTHING
     shown = format_html_join(mark_safe("<br>"), "{}: {}", lines[:6])
     return shown if len(lines) <= 6 else format_html("{}<br>…", shown)
+
+
+def _text(row: AuditRow | PlatformAuditRow, name: str, value: Any) -> str:
+    """A value in words; those of policies and runs as their own pages say them."""
+    if row.subject_kind == "policy" and name in SETTINGS:
+        return shown(name, value)
+    if row.subject_kind == "run" and name == "state" and value in RunState:
+        return str(RunState(value).label)
+    return audit_words.text(value)
 
 
 class _ActionFilter(admin.SimpleListFilter):

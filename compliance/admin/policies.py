@@ -6,21 +6,26 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
+from django.utils.http import urlencode
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from compliance.admin.policy_forms import PolicyForm, clean_text, differences, label, shown
-from compliance.admin.words import COUNTED
+from compliance.admin.progress import bar
+from compliance.admin.words import COUNTED, preview_chip
 from compliance.lib.policy import Policy as Rule
 from compliance.lib.policy import PolicyVersion
 from compliance.lib.words import rule_in_words
-from compliance.models import Policy, Run
+from compliance.models import Policy, Preview, Purpose, Run
 from compliance.models.policies import SETTINGS
 from compliance.selectors import policies as selector
+from compliance.selectors import run_reports
 from compliance.services import policies, policy_trials
 from members.admin.base import (
     NOTHING,
@@ -30,6 +35,7 @@ from members.admin.base import (
     actor,
     address,
     chip,
+    day,
     link,
     number,
     object_link,
@@ -60,6 +66,11 @@ class PolicyAdmin(FactsAdmin):
     ordering = ("-number",)
     sortable_by = ()
     object_template = "admin/platform/policy.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """How far a trial is, beside Django's own addresses."""
+        view = self.admin_site.admin_view(self.trial)
+        return [path("trial/", view, name="compliance_policy_trial"), *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         """A new version, through the service."""
@@ -187,31 +198,28 @@ class PolicyAdmin(FactsAdmin):
             effective_at=form.cleaned_data["effective_at"],
             actor=actor(request),
             values=form.values_against(base.policy),
+            anew="check" in request.POST,
         )
-        runs = (trial.without, trial.with_it)
         return {
             "table": Table(
                 _("Changed against version %(number)s") % {"number": base.number},
                 [_("Setting"), _("Before"), _("After")],
                 changed,
             ),
-            "trial": Table(
-                _("The next run, foreseen"),
-                ["", _("As things stand"), _("With this version")],
-                [
-                    (_("Run on"), *(one.run.on.isoformat() if one.run else NOTHING for one in runs)),
-                    *(
-                        (
-                            COUNTED[name],
-                            *(number(one.counts.get(name)) if one.run else NOTHING for one in runs),
-                        )
-                        for name in ("eligible", "cleared", "kept", "deferred", "held")
-                    ),
-                ],
-                numbers=(1, 2),
-            ),
+            "trial": _foreseen(*trial),
             "sentences": rule_in_words(form.policy),
         }
+
+    def trial(self, request: HttpRequest) -> HttpResponse:
+        """How far a trial is, then the next run without and with the version tried."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        keys = [int(key) if key.isdecimal() and len(key) < 19 else 0 for key in request.GET.getlist("run")]
+        rows = Preview.objects.filter(purpose=Purpose.TRIAL).in_bulk(keys)
+        if len(keys) != 2 or not rows:
+            raise Http404
+        shown_runs = _foreseen(*(rows.get(key) for key in keys))
+        return render(request, "admin/platform/_trial.html", {"trial": shown_runs})
 
     def _publish(self, request: HttpRequest, form: PolicyForm, base: Rule) -> HttpResponse:
         try:
@@ -227,3 +235,37 @@ class PolicyAdmin(FactsAdmin):
             return HttpResponseRedirect(request.path)
         messages.success(request, _("%(version)s is published.") % {"version": row})
         return HttpResponseRedirect(address(Policy, row.pk))
+
+
+def _foreseen(without: Preview | None, with_it: Preview | None) -> dict[str, Any]:
+    """The next run without and with a version, or how far the work at them is."""
+    runs = (without, with_it)
+    rows = [row for row in runs if row is not None]
+    moving = next((row for row in rows if row.is_open), None)
+    if moving is not None:
+        query = urlencode([("run", row.pk if row else 0) for row in runs])
+        return {
+            "bar": bar(
+                run_reports.preview_progress(*rows),
+                is_moving=True,
+                url=f"{reverse('admin:compliance_policy_trial')}?{query}",
+                chip=preview_chip(moving),
+                goes_on=_(
+                    "The next run is foreseen with and without this version. Nothing is published by it."
+                ),
+            )
+        }
+    counts = [
+        (COUNTED[name], *(number(getattr(row, name)) if row and row.is_done else NOTHING for row in runs))
+        for name in ("eligible", "cleared", "kept", "deferred", "held")
+    ]
+    failed = next((row.get_failure_display() for row in rows if row.failure), "")
+    return {
+        "table": Table(
+            _("The next run, foreseen"),
+            ["", _("As things stand"), _("With this version")],
+            [(_("Run on"), *(day(row.run_on) if row else NOTHING for row in runs)), *counts],
+            numbers=(1, 2),
+            note=failed,
+        )
+    }

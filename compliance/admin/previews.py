@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
-from django.urls import reverse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from compliance.admin.policy_forms import clean_text
-from compliance.admin.words import BRAKES, COUNTED
-from compliance.models import Preview, Run, RunState
+from compliance.admin.progress import bar
+from compliance.admin.words import BRAKES, COUNTED, preview_chip
+from compliance.models import Preview, Purpose, Run, RunState
+from compliance.models.runs import NAMING
 from compliance.selectors import run_reports
 from compliance.services import reviews
 from members.admin.base import (
@@ -23,11 +27,13 @@ from members.admin.base import (
     Table,
     address,
     link,
+    listing,
     number,
     object_link,
     when,
 )
 from members.models import Merchant, Program
+from members.web.htmx import wants_piece
 
 NAMED = 100
 
@@ -46,16 +52,52 @@ def confirmed(typed: str, seen: Preview | None) -> int | None:
     return seen.cleared if text in {"".join(one.lower().split()) for one in known} else None
 
 
+def led_to(row: Preview) -> str:
+    """Where to look: at the run that was started by a preview, else at the preview."""
+    return address(Run, row.run_id) if row.run_id else address(Preview, row.pk)
+
+
 @admin.register(Preview)
 class PreviewAdmin(FactsAdmin):
     """Every preview that was made; it left no other trace."""
 
-    list_display = ("made", "period", "judged", "eligible", "cleared", "deferred", "held", "by", "digest")
+    list_display = (
+        "made",
+        "period",
+        "state_shown",
+        "judged",
+        "eligible",
+        "cleared",
+        "deferred",
+        "held",
+        "who",
+    )
     list_display_links = ("made",)
     list_filter = ("period",)
     list_select_related = ("by",)
     ordering = ("-made_at", "-id")
     object_template = "admin/platform/preview.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """How far one is, beside Django's own addresses."""
+        view = self.admin_site.admin_view(self.progress)
+        own = path("<int:preview_id>/progress/", view, name="compliance_preview_progress")
+        return [own, *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Those that people look at, without the long list of programs until it is needed."""
+        return super().get_queryset(request).filter(purpose__in=NAMING).defer("would_clear")
+
+    def complete(self, rows: list[Any]) -> None:
+        """What is not counted to its end is not shown."""
+        for row in rows:
+            for name in () if row.is_done else row.counts:
+                setattr(row, name, None)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_shown(self, row: Preview) -> str:
+        """How far it is."""
+        return preview_chip(row)
 
     @admin.display(description=gettext_lazy("previewed"))
     def made(self, row: Preview) -> str:
@@ -67,21 +109,32 @@ class PreviewAdmin(FactsAdmin):
         """The instant that was foreseen."""
         return when(row.at)
 
+    @admin.display(description=gettext_lazy("who"), empty_value=NOTHING)
+    def who(self, row: Preview) -> str | None:
+        """Who asked for it."""
+        return str(row.by) if row.by else None
+
     def page_of(self, request: HttpRequest, obj: Any) -> Page:
-        """Counts, impact, difference, the programs that would be cleared."""
+        """Who asked for what; once it is done counts, impact, difference, the programs that would be cleared."""
+        title = _("Preview of %(period)s") % {"period": obj.period}
+        asked = [
+            (_("Judged at"), when(obj.at)),
+            (_("Previewed"), when(obj.made_at)),
+            (_("By"), object_link(obj.by)),
+            (_("Policy"), object_link(obj.policy)),
+        ]
+        if not obj.is_done:
+            return Page(title=title, facts=asked, links=[(_("All runs"), listing(Run))])
         found = run_reports.difference(obj)
         named = self._merchants([*obj.would_clear[:NAMED], *_ids(found)])
         return Page(
-            title=_("Preview of %(period)s") % {"period": obj.period},
+            title=title,
             facts=[
                 *((COUNTED[name], number(count)) for name, count in obj.counts.items()),
                 (_("Members of the programs that would be cleared"), number(obj.members)),
-                (_("Points they hold now"), number(run_reports.points_held(obj.would_clear))),
+                (_("Points they hold"), number(obj.points)),
                 (_("Refunds owed to paid members"), _("None: there are no paid memberships yet.")),
-                (_("Judged at"), when(obj.at)),
-                (_("Previewed"), when(obj.made_at)),
-                (_("By"), object_link(obj.by)),
-                (_("Policy"), object_link(obj.policy)),
+                *asked,
                 (_("Hash of every decision"), obj.digest),
             ],
             tables=[
@@ -104,36 +157,75 @@ class PreviewAdmin(FactsAdmin):
     def render(
         self, request: HttpRequest, template: str, page: Page, obj: Any = None, extra: Any = None
     ) -> Any:
-        """The form that starts or approves the run this was a preview of, where it may."""
+        """How far it is, then the form that starts or approves the run this was a preview of, where it may."""
         if obj is not None:
-            extra = {**(extra or {}), "confirm": self._confirm(request, obj)}
+            extra = {
+                **(extra or {}),
+                **self._progress(obj),
+                "preview": obj,
+                "is_start": obj.purpose == Purpose.START,
+                "failure": obj.get_failure_display(),
+                "confirm": self._confirm(request, obj) if obj.is_done else None,
+            }
         return super().render(request, template, page, obj, extra)
+
+    def _progress(self, obj: Preview) -> dict[str, Any]:
+        url = reverse("admin:compliance_preview_progress", args=[obj.pk])
+        return bar(
+            run_reports.preview_progress(obj),
+            is_moving=obj.is_open,
+            url=url,
+            chip=preview_chip(obj),
+            goes_on=_("You can close this page: the work goes on."),
+            look_again=url,
+        )
+
+    def progress(self, request: HttpRequest, preview_id: int) -> HttpResponse:
+        """The bar and the counts so far; once it is over the page is told where to look. Without a script: there."""
+        row = self.get_queryset(request).filter(pk=preview_id).first()
+        if row is None:
+            raise Http404
+        if not wants_piece(request):
+            return HttpResponseRedirect(led_to(row))
+        response = render(request, "admin/platform/_progress.html", self._progress(row))
+        if not row.is_open:
+            response["HX-Redirect"] = led_to(row)
+        return response
 
     def _confirm(self, request: HttpRequest, obj: Preview) -> dict[str, Any] | None:
         """Where to send the typed words, or why it cannot be started from here."""
-        row = Run.objects.filter(period=obj.period).first()
         if not request.user.has_perm("compliance.change_run"):
             return None
-        words = {"phrase": phrase(obj.cleared), "preview": obj}
+        row = Run.objects.filter(period=obj.period).first()
         if row is None:
-            if not reviews.is_by_hand(obj):
-                return None
-            if timezone.now() - obj.made_at > reviews.FRESH:
-                return {"why_not": _("This preview is too old to start a run on. Make a new one.")}
-            return words | {
-                "url": reverse("admin:compliance_run_now"),
-                "label": _("Run now"),
-                "text": _("The run starts at once and takes the place of this month's scheduled run."),
-            }
+            return self._start(obj) if reviews.is_by_hand(obj) else None
         if row.state == RunState.BRAKED and row.at == obj.at:
             if obj.by_id == request.user.pk:
                 return {"why_not": _("You made the preview, so another admin approves the run.")}
-            return words | {
+            return {
+                "phrase": phrase(obj.cleared),
+                "preview": obj,
                 "url": reverse("admin:compliance_run_approve", args=[row.pk]),
                 "label": _("Approve this run"),
                 "text": str(BRAKES.get(row.brake, "")),
             }
         return {"why_not": _("This period has had its run."), "run": link(address(Run, row.pk), row.period)}
+
+    def _start(self, obj: Preview) -> dict[str, Any]:
+        """For the preview of a run by hand."""
+        second = Preview.objects.filter(confirms=obj).first()
+        if second is not None:
+            look = link(address(Preview, second.pk), when(second.made_at))
+            return {"why_not": _("A start was confirmed on it. The second look at the facts:"), "run": look}
+        if not reviews.is_fresh(obj, at=timezone.now()):
+            return {"why_not": _("This preview is too old to start a run on. Make a new one.")}
+        return {
+            "phrase": phrase(obj.cleared),
+            "preview": obj,
+            "url": reverse("admin:compliance_run_now"),
+            "label": _("Run now"),
+            "text": _("The run starts at once and takes the place of this month's scheduled run."),
+        }
 
 
 def _ids(found: run_reports.Difference | None) -> list[int]:

@@ -84,7 +84,7 @@ class ProgramPage(Page):
 class ProgramAdmin(ByMerchant, FactsAdmin):
     """Every program; dates in the list are those of the last daily job, a program's page computes them now."""
 
-    list_display = ("shop", "state", "danger_at", "run_on", "uncovered_since", "first_opened_at", "opened_at")
+    list_display = ("shop", "state", "danger_at", "run_on", "uncovered_since", "first_opened_at")
     list_display_links = ("shop",)
     list_filter = (StateFilter,)
     list_select_related = ("merchant",)

@@ -16,14 +16,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from compliance.admin.previews import confirmed, phrase
+from compliance.admin.previews import confirmed, led_to, phrase
+from compliance.admin.progress import bar
 from compliance.admin.words import BRAKES, COUNTED, run_chip
 from compliance.admin.workbench import left_until
 from compliance.lib.calendar import PLATFORM_ZONE
 from compliance.lib.runs import Run as RuleRun
 from compliance.models import Decision, Policy, Preview, Run, RunState
 from compliance.selectors import policies, run_reports, workbench
-from compliance.services import clearance, reviews
+from compliance.services import clearance, previews, reviews
 from members.admin.base import (
     FactsAdmin,
     Page,
@@ -38,10 +39,8 @@ from members.admin.base import (
 )
 from members.lib.refusals import Conflict, Refusal
 from members.models import Program
-from members.services import audit
 
 NAMED = 50
-POLL_SECONDS = 2
 MOVING = (RunState.PLANNED, RunState.RUNNING)
 UNSAFE_CELLS = ("=", "+", "-", "@", "\t", "\r")  # a table program would take them for a formula
 
@@ -129,7 +128,7 @@ class RunAdmin(FactsAdmin):
             (_("State"), run_chip(obj)),
             (_("Judged at"), when(obj.at)),
             (_("Policy"), object_link(obj.policy)),
-            (_("Started"), _by(obj)),
+            (_("Start"), _by(obj)),
             (_("Approved"), _approved(obj)),
             (_("Done"), when(obj.done_at)),
         ]
@@ -163,15 +162,13 @@ class RunAdmin(FactsAdmin):
         return super().render(request, template, page, obj, extra)
 
     def _progress(self, obj: Run) -> dict[str, Any]:
-        found = run_reports.progress(obj)
-        return {
-            "progress": found,
-            "is_moving": obj.state in MOVING,
-            "poll_seconds": POLL_SECONDS,
-            "progress_url": reverse("admin:compliance_run_progress", args=[obj.pk]),
-            "state_chip": run_chip(obj),
-            "decided": [(COUNTED[name], number(count)) for name, count in found.decided.items()],
-        }
+        return bar(
+            run_reports.progress(obj),
+            is_moving=obj.state in MOVING,
+            url=reverse("admin:compliance_run_progress", args=[obj.pk]),
+            chip=run_chip(obj),
+            goes_on=_("You can close this page: the run goes on."),
+        )
 
     def _approval(self, request: HttpRequest, obj: Run) -> dict[str, Any] | None:
         """For a run that waits: the preview it is approved on, or what is missing."""
@@ -192,22 +189,14 @@ class RunAdmin(FactsAdmin):
     # --- acts ---------------------------------------------------------------------------------------------------------
 
     def preview(self, request: HttpRequest) -> HttpResponse:
-        """Preview the next scheduled run, a run now, or a run that waits; shows the preview."""
+        """Have the next scheduled run previewed, a run now, or a run that waits; shows how far it is."""
         self._require_act(request)
         at, who = timezone.now(), actor(request)
         run = self._run_named(request.POST.get("run", ""), at)
         if run is None:
             messages.error(request, _("No run is to come under the present policy."))
             return HttpResponseRedirect(listing(Run))
-        made = clearance.preview(run=run, at=at, actor=who)
-        audit.record_for_platform(
-            at=at,
-            actor=who,
-            action="run.previewed",
-            subject=("run", made.period),
-            after={"digest": made.digest, **made.counts},
-        )
-        return HttpResponseRedirect(address(Preview, made.pk))
+        return HttpResponseRedirect(address(Preview, previews.ask(run=run, at=at, actor=who).pk))
 
     def _run_named(self, name: str, at: dt.datetime) -> RuleRun | None:
         if name == "now":
@@ -220,14 +209,14 @@ class RunAdmin(FactsAdmin):
         return next(iter(workbench.coming_runs(policies.history(), at, 1)), None)
 
     def now(self, request: HttpRequest) -> HttpResponse:
-        """Start a run by hand, after a preview and the typed words."""
+        """Have a run by hand started, after a preview and the typed words; shows the second look at the facts."""
         self._require_act(request)
         number_of = request.POST.get("preview", "")
         seen = Preview.objects.filter(pk=int(number_of)).first() if number_of.isdecimal() else None
         if seen is None:
             raise Http404
         try:
-            row, fresh = reviews.run_reviewed(
+            second = reviews.confirm(
                 preview_id=seen.pk,
                 confirmed=confirmed(request.POST.get("confirm", ""), seen),
                 at=timezone.now(),
@@ -236,12 +225,7 @@ class RunAdmin(FactsAdmin):
         except Refusal as refusal:
             messages.error(request, self._said(refusal, seen))
             return HttpResponseRedirect(address(Preview, seen.pk))
-        if row is None:
-            text = _("Other programs would be cleared by now. Nothing was started; look at this new preview.")
-            messages.warning(request, text)
-            return HttpResponseRedirect(address(Preview, fresh.pk))
-        messages.success(request, _("The run of %(period)s has started.") % {"period": row.period})
-        return HttpResponseRedirect(address(Run, row.pk))
+        return HttpResponseRedirect(led_to(second))
 
     def approve(self, request: HttpRequest, run_id: int) -> HttpResponse:
         """Let a braked run go on, by another admin than the one who previewed it."""

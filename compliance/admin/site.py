@@ -117,7 +117,7 @@ class PlatformSite(AdminSite):
         """What a run tonight would decide, counted on demand."""
         from compliance.admin import workbench
 
-        return super().index(request, workbench.context(request, count_tonight=True))
+        return workbench.tonight(request)
 
 
 def _group(key: str, name: Any, models: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from compliance.lib.state import State
-from compliance.models import Decision, Run, RunState
+from compliance.models import Decision, Preview, PreviewState, Run, RunState
 from members.admin.base import chip
 
 STATES: dict[State, tuple[str, Any]] = {
@@ -29,6 +29,12 @@ RUN_STATES = {
     RunState.RUNNING: "info",
     RunState.PAUSED: "warning",
     RunState.DONE: "success",
+}
+PREVIEW_STATES = {
+    PreviewState.QUEUED: "neutral",
+    PreviewState.WORKING: "info",
+    PreviewState.DONE: "success",
+    PreviewState.FAILED: "critical",
 }
 BRAKES = {
     "share": _("It would clear more than the policy's share of the eligible programs."),
@@ -66,3 +72,8 @@ def outcome_chip(row: Decision) -> SafeString:
 def run_chip(row: Run) -> SafeString:
     """A run's state."""
     return chip(RUN_STATES.get(RunState(row.state), "neutral"), row.get_state_display())
+
+
+def preview_chip(row: Preview) -> SafeString:
+    """A preview's state."""
+    return chip(PREVIEW_STATES.get(PreviewState(row.state), "neutral"), row.get_state_display())

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from compliance.admin.words import COUNTED, run_chip
+from compliance.admin.progress import bar
+from compliance.admin.words import COUNTED, preview_chip, run_chip
 from compliance.lib.calendar import PLATFORM_ZONE, platform_date
 from compliance.lib.runs import Run
-from compliance.models import Decision, Notice, Policy
+from compliance.models import Decision, Notice, Policy, Purpose
 from compliance.models import Run as RunRow
 from compliance.selectors import run_reports, workbench
 from compliance.selectors.workbench import Workbench
-from members.admin.base import address, chip, link, listing, number, when
+from compliance.services import previews
+from members.admin.base import actor, address, chip, link, listing, number, when
 from members.lib.refusals import Conflict
 from members.models import JobTick, OutboxRow, PlatformAuditRow, Program
 from members.web import audit_words
+from members.web.htmx import wants_piece
 
 HOURS_ONLY = dt.timedelta(hours=72)
+TONIGHT_LEVELS = {"cleared": "critical", "deferred": "warning", "held": "info", "kept": "success"}
 
 
 def left_until(at: dt.datetime, now: dt.datetime) -> str:
@@ -35,21 +42,20 @@ def left_until(at: dt.datetime, now: dt.datetime) -> str:
     return ngettext("%(n)s day from now", "%(n)s days from now", days) % {"n": days}
 
 
-def context(request: HttpRequest, *, count_tonight: bool = False) -> dict[str, Any]:
-    """What the workbench's template shows. On a small platform "tonight" is counted with the page."""
+def context(request: HttpRequest) -> dict[str, Any]:
+    """What the workbench's template shows."""
     at = timezone.now()
     try:
         found = workbench.find(at=at)
     except Conflict as refusal:
         return {"not_installed": refusal.detail}
-    is_small = run_reports.programs_estimate() <= workbench.SMALL
     return {
         "bench": found,
         "queues": _queues(found),
         "next_run": _next(found),
         "coming": [_coming(run, at) for run in found.runs],
         "waiting": [(address(RunRow, row.pk), row, run_chip(row)) for row in found.waiting],
-        "tonight": _tonight(at) if is_small or count_tonight else None,
+        **_tonight(at),
         "acts": [
             (
                 when(row.at),
@@ -127,15 +133,46 @@ def _coming(run: Run, now: dt.datetime) -> dict[str, Any]:
     }
 
 
-TONIGHT_LEVELS = {"cleared": "critical", "deferred": "warning", "held": "info", "kept": "success"}
+def _tonight(at: dt.datetime) -> dict[str, Any]:
+    """What a run tonight would decide. On a small platform it is counted with the page, else by a worker when asked."""
+    if run_reports.programs_estimate() <= workbench.SMALL:
+        return {"tonight": _chips(workbench.tonight(at=at))}
+    found = workbench.counted_tonight(at=at)
+    if found is None or not found.is_open:
+        is_there = found is not None and found.is_done
+        return {
+            "tonight": _chips(found.counts) if found and is_there else None,
+            "tonight_at": when(found.done_at) if found and is_there else "",
+            "tonight_failed": found.get_failure_display() if found else "",
+            "may_count": True,
+        }
+    return bar(
+        run_reports.preview_progress(found),
+        is_moving=True,
+        url=reverse("admin:tonight"),
+        chip=preview_chip(found),
+        goes_on=_("You can close this page: the work goes on."),
+    )
 
 
-def _tonight(at: dt.datetime) -> list[tuple[Any, str]]:
-    _run, counts = workbench.tonight(at=at)
+def _chips(counts: dict[str, int]) -> list[tuple[Any, str]]:
     return [
         (chip(TONIGHT_LEVELS.get(name, "neutral"), COUNTED[name]), number(count))
         for name, count in counts.items()
     ]
+
+
+def tonight(request: HttpRequest) -> HttpResponse:
+    """Have a run tonight counted (POST), or the piece of the workbench that shows how far that is."""
+    at, home = timezone.now(), HttpResponseRedirect(reverse("admin:index"))
+    if request.method == "POST":
+        with suppress(Conflict):  # not installed yet: the workbench says so
+            run = workbench.run_tonight(at=at)
+            previews.ask(run=run, at=at, actor=actor(request), purpose=Purpose.TONIGHT)
+        return home
+    if not wants_piece(request):
+        return home
+    return render(request, "admin/platform/_tonight.html", _tonight(at))
 
 
 SUBJECTS = {

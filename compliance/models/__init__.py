@@ -4,17 +4,20 @@ from compliance.models.decisions import Decision
 from compliance.models.notices import Notice, Receipt, ReceiptChannel, ReceiptEvent
 from compliance.models.policies import Policy
 from compliance.models.protections import Exemption, Protection, ProtectionCause
-from compliance.models.runs import Preview, Run, RunChunk, RunState
+from compliance.models.runs import Failure, Preview, PreviewState, Purpose, Run, RunChunk, RunState
 from compliance.models.standing import Standing
 
 __all__ = [
     "Decision",
     "Exemption",
+    "Failure",
     "Notice",
     "Policy",
     "Preview",
+    "PreviewState",
     "Protection",
     "ProtectionCause",
+    "Purpose",
     "Receipt",
     "ReceiptChannel",
     "ReceiptEvent",

@@ -82,30 +82,103 @@ class RunChunk(Counts):
         return f"{self.run_id}/{self.number}"
 
 
+class PreviewState(models.TextChoices):
+    """queued -> working -> done; failed when it broke off or what was confirmed could not be started."""
+
+    QUEUED = "queued", _("Waits for a worker")
+    WORKING = "working", _("Being worked out")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
+OPEN_PREVIEWS = (PreviewState.QUEUED, PreviewState.WORKING)
+
+
+class Purpose(models.TextChoices):
+    """What somebody wants to foresee a run for; no page names it."""
+
+    # start: of the run by hand that a person confirmed, the facts are looked at once more. tonight: counts from the
+    # standings as the last jobs left them. trial: of a policy that nobody has published yet.
+    PREVIEW = "preview", "preview"
+    START = "start", "start"
+    TONIGHT = "tonight", "tonight"
+    TRIAL = "trial", "trial"
+
+
+# Those that people look at: they keep which programs would be cleared. The others only count.
+NAMING = (Purpose.PREVIEW, Purpose.START)
+
+
+class Failure(models.TextChoices):
+    """Why a preview failed."""
+
+    BROKE_OFF = "broke_off", _("It broke off several times at the same place. The worker's log says why.")
+    HAS_RUN = "has_run", _("This period has had its run.")
+
+
 class Preview(Counts):
     """What a run would have decided, as foreseen at `made_at`; nothing else remembers it.
 
+    Worked out in parts of `part_size` merchant ids; `next_id` is where the next one begins, and what is counted grows
+    with `parts_done`, in the transaction that judges the part.
     would_clear: the merchants, ascending. digest: a hash of every decision with its evidence, so that two previews
-    of the same facts are seen to be the same. members: those of the programs that would be cleared.
+    of the same facts are seen to be the same. members, points: those of the programs that would be cleared.
+    confirms: the preview on which a person confirmed to start this run. run: the run that was started by it.
+    tried: the version tried by a trial of a policy, as JSON (`compliance.services.policy_trials`).
     """
 
     period = models.CharField(_("period"), max_length=7)
     run_on = models.DateField(_("run on"))
     at = models.DateTimeField(_("judged at"))
     made_at = models.DateTimeField(_("previewed"))
+    done_at = models.DateTimeField(_("done"), null=True)
     policy = models.ForeignKey(
         "compliance.Policy", models.PROTECT, related_name="+", verbose_name=_("policy")
     )
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
-    digest = models.CharField(_("hash"), max_length=64)
+    purpose = models.CharField(max_length=8, choices=Purpose.choices, default=Purpose.PREVIEW)
+    state = models.CharField(
+        _("state"), max_length=8, choices=PreviewState.choices, default=PreviewState.QUEUED
+    )
+    failure = models.CharField(max_length=12, choices=Failure.choices, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0)  # since it last got on
+    next_id = models.BigIntegerField(default=0)
+    part_size = models.PositiveIntegerField(default=1)
+    parts = models.PositiveIntegerField(default=0)
+    parts_done = models.PositiveIntegerField(default=0)
+    confirms = models.OneToOneField("self", models.PROTECT, related_name="confirmation", null=True)
+    run = models.ForeignKey(Run, models.PROTECT, related_name="+", null=True)
+    tried = models.JSONField(null=True)
+    digest = models.CharField(_("hash"), max_length=64, blank=True)
     members = models.BigIntegerField(_("members concerned"), default=0)
+    points = models.BigIntegerField(_("points"), null=True)
     would_clear = ArrayField(models.BigIntegerField(), default=list)
 
     class Meta:
         verbose_name = _("preview")
         verbose_name_plural = _("previews")
         ordering = ["-made_at", "-id"]
-        indexes = [models.Index(fields=["period", "-made_at"], name="preview_by_period")]
+        indexes = [
+            models.Index(fields=["period", "-made_at"], name="preview_by_period"),
+            models.Index(
+                fields=["id"], condition=models.Q(state__in=["queued", "working"]), name="preview_open"
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(parts_done__lte=models.F("parts")), name="preview_parts_done"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.period} {self.digest[:12]}"
+        return f"{self.period} {self.digest[:12]}".rstrip()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a worker still has to work at it."""
+        return self.state in OPEN_PREVIEWS
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its figures are there."""
+        return self.state == PreviewState.DONE

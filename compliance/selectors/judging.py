@@ -130,13 +130,28 @@ def candidates(parameters: dict[str, Any]) -> list[int]:
 def foreseen(run: Run) -> dict[str, int]:
     """Programs by outcome, and how many are eligible, as the standings say now."""
     found, _merchants = reasons(values(run))
+    return counted(found)
+
+
+def counted(found: dict[str, int]) -> dict[str, int]:
+    """Every outcome with its programs, and how many are eligible, from the outcomes that there are."""
     told = {name: found.get(name, 0) for name in ("cleared", "kept", "deferred", "held")}
     return {"eligible": sum(told.values()), **told}
 
 
-def digest(run: Run) -> str:
-    """A hash of every decision with its evidence, whatever the order in which they are read."""
-    return _digest(JUDGED, values(run))
+def digest(parameters: dict[str, Any]) -> str:
+    """A hash of every decision of a range with its evidence, whatever the order in which they are read."""
+    return _digest(JUDGED, parameters)
+
+
+def joined(one: str, other: str) -> str:
+    """The hash of two ranges that do not overlap, from theirs; "" is that of no range."""
+    if not one or not other:
+        return one or other
+    (count, mixed, total), (more, mixed_in, added) = (
+        [int(part, 16) for part in each.split("-")] for each in (one, other)
+    )
+    return _fold((count + more, mixed ^ mixed_in, total + added))
 
 
 def digest_decided(*, run_id: int) -> str:
@@ -152,11 +167,6 @@ def _digest(rows: str, parameters: dict[str, Any]) -> str:
             parameters,
         )
         return _fold(cursor.fetchone())
-
-
-def would_clear(run: Run) -> list[int]:
-    """The merchants whose programs would be cleared, ascending."""
-    return candidates(values(run))
 
 
 def _fold(row: tuple[int, int | None, Any]) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
-from compliance.models import Decision, Preview, Run, RunChunk
+from compliance.models import Decision, Preview, PreviewState, Run, RunChunk
+from compliance.models.runs import NAMING
 from members.lib import tenant as tenancy
-from members.models import Merchant, PointsAccount
+from members.models import Member, Merchant, PointsAccount
 
 BATCH = 5_000  # decisions read at a time
 
@@ -104,9 +105,11 @@ class Difference:
 
 
 def difference(preview: Preview, *, named: int = 20) -> Difference | None:
-    """Against the preview of the same period made before it; None for the first."""
-    before = (
-        Preview.objects.filter(period=preview.period, made_at__lte=preview.made_at, id__lt=preview.pk)
+    """Against the one it confirms, else the preview of the same period made before it; None for the first."""
+    before = preview.confirms or (
+        shown_previews()
+        .filter(period=preview.period, state=PreviewState.DONE)
+        .filter(made_at__lte=preview.made_at, id__lt=preview.pk)
         .order_by("-made_at", "-id")
         .first()
     )
@@ -121,6 +124,25 @@ def difference(preview: Preview, *, named: int = 20) -> Difference | None:
         more_ids=sorted(now - then)[:named],
         fewer_ids=sorted(then - now)[:named],
     )
+
+
+def shown_previews() -> QuerySet[Preview]:
+    """The previews that people look at, the second looks of starts among them."""
+    return Preview.objects.filter(purpose__in=NAMING)
+
+
+def preview_progress(*rows: Preview) -> Progress:
+    """How far some previews are together; the counts are those of the last one."""
+    return Progress(
+        chunks=sum(row.parts for row in rows),
+        chunks_done=sum(row.parts_done for row in rows),
+        decided=rows[-1].counts if rows else {},
+    )
+
+
+def members_of(merchant_ids: list[int]) -> int:
+    """Members of the programs of some merchants."""
+    return Member.objects.filter(merchant_id__in=merchant_ids).count() if merchant_ids else 0
 
 
 def points_held(merchant_ids: list[int]) -> int:

@@ -14,8 +14,8 @@ from compliance.lib import runs as rule
 from compliance.lib.calendar import platform_date
 from compliance.lib.policy import PolicyHistory
 from compliance.lib.runs import Run
+from compliance.models import Preview, Purpose, RunState, Standing
 from compliance.models import Run as RunRow
-from compliance.models import RunState, Standing
 from compliance.selectors import judging, policies
 from members.models import JobTick, OutboxRow, PlatformAuditRow, ProgramStatus
 
@@ -109,13 +109,18 @@ def _count(rows: QuerySet[Any]) -> int | None:
     return None if found > COUNTED else found
 
 
-def tonight(*, at: dt.datetime) -> tuple[Run, dict[str, int]]:
-    """What a run of today's 23:00 would decide from the standings as the last jobs left them; scans them."""
+def run_tonight(*, at: dt.datetime) -> Run:
+    """A run at today's 23:00, whether the policy has one or not."""
     day = platform_date(at)
-    run = Run(
-        rule.period_of(day),
-        day,
-        max(at, rule.run_instant(day)),
-        policies.history().at(at),
-    )
-    return run, judging.foreseen(run)
+    return Run(rule.period_of(day), day, max(at, rule.run_instant(day)), policies.history().at(at))
+
+
+def tonight(*, at: dt.datetime) -> dict[str, int]:
+    """What such a run would decide from the standings as the last jobs left them. Scans them: a small platform's."""
+    return judging.foreseen(run_tonight(at=at))
+
+
+def counted_tonight(*, at: dt.datetime) -> Preview | None:
+    """The last count of such a run that was asked for today."""
+    rows = Preview.objects.filter(purpose=Purpose.TONIGHT, run_on=platform_date(at))
+    return rows.order_by("-id").first()

@@ -1,4 +1,4 @@
-"""Clearance runs: previewed, planned, braked, drained, done (domain.md 3, architecture.md 5). All as platform."""
+"""Clearance runs: planned, braked, drained, done (domain.md 3, architecture.md 5). All as platform."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from compliance.lib import runs as rule
 from compliance.lib.calendar import platform_date
 from compliance.lib.policy import Policy
 from compliance.lib.runs import Run
-from compliance.models import Preview, RunChunk, RunState
 from compliance.models import Run as RunRow
+from compliance.models import RunChunk, RunState
 from compliance.selectors import judging, policies
 from compliance.services import standing
 from compliance.services.clearing import drain_chunk
 from members.lib import queue
 from members.lib.refusals import Conflict, NotFound
-from members.models import Member
 from members.services import audit
 from members.services.audit import Actor
 
@@ -240,45 +239,6 @@ def _record(row: RunRow, actor: Actor | None, at: dt.datetime, action: str, coun
         subject=("run", row.period),
         after={"state": str(row.state), **counts},
     )
-
-
-def preview(*, run: Run, at: dt.datetime, actor: Actor | None = None) -> Preview:
-    """What a run would decide as far as is known at `at`; without side effects but the preview's own row.
-
-    A coming run is foreseen: what is scheduled counts, what nobody has done yet does not. Standings are computed for
-    its instant inside a savepoint that is rolled back.
-    """
-    with transaction.atomic():
-        try:
-            with transaction.atomic():
-                standing.refresh_for_preview(at=run.at)
-                found = _preview_values(run)
-                raise _Undo
-        except _Undo:
-            pass
-        return Preview.objects.create(
-            period=run.period,
-            run_on=run.on,
-            at=run.at,
-            made_at=at,
-            policy_id=run.version.number,
-            by_id=None if actor is None else actor.user_id,
-            **found,
-        )
-
-
-class _Undo(Exception):
-    """Rolls a savepoint back."""
-
-
-def _preview_values(run: Run) -> dict[str, Any]:
-    ids = judging.would_clear(run)
-    return {
-        **judging.foreseen(run),
-        "digest": judging.digest(run),
-        "would_clear": ids,
-        "members": Member.objects.filter(merchant_id__in=ids).count() if ids else 0,
-    }
 
 
 def report(row: RunRow) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from compliance.lib import policy as rule
+from compliance.lib.policy import PolicyHistory
 from compliance.models import Policy
 from compliance.models.policies import columns_of
 from compliance.selectors import policies
@@ -25,6 +26,22 @@ def check_values(values: Mapping[str, Any]) -> None:
     rule.Policy().changed(values)
 
 
+def changed(
+    history: PolicyHistory, *, at: dt.datetime, effective_at: dt.datetime, values: Mapping[str, Any]
+) -> tuple[rule.Policy, rule.Policy]:
+    """The policy in force at `effective_at`, and with some settings changed. Raises Invalid as `set_policy` does."""
+    if effective_at < at:
+        text = _("A policy cannot start in the past: choose now or a later time.")
+        raise Invalid(text, errors={"effective_at": text})
+    before = history.at(effective_at).policy
+    try:
+        after = before.changed(values)
+    except ValueError as error:
+        raise Invalid(str(error), errors={str(error).partition(":")[0]: str(error)}) from error
+    rule.check_version(after, before)
+    return before, after
+
+
 @transaction.atomic
 def set_policy(
     *, at: dt.datetime, effective_at: dt.datetime, actor: Actor, values: Mapping[str, Any], reason: str = ""
@@ -38,16 +55,8 @@ def set_policy(
     """
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
-    if effective_at < at:
-        text = _("A policy cannot start in the past: choose now or a later time.")
-        raise Invalid(text, errors={"effective_at": text})
     history = policies.history()
-    before = history.at(effective_at).policy
-    try:
-        after = before.changed(values)
-    except ValueError as error:
-        raise Invalid(str(error), errors={str(error).partition(":")[0]: str(error)}) from error
-    rule.check_version(after, before)
+    before, after = changed(history, at=at, effective_at=effective_at, values=values)
     number = max(version.number for version in history.versions) + 1
     row = Policy.objects.create(
         number=number,
@@ -59,14 +68,14 @@ def set_policy(
         **columns_of(after),
     )
     old, new = before.as_json(), after.as_json()
-    changed = sorted(after.changes_from(before))
+    names = sorted(after.changes_from(before))
     audit.record_for_platform(
         at=at,
         actor=actor,
         action="policy.published",
         subject=("policy", number),
-        before={key: old[key] for key in changed},
-        after={key: new[key] for key in changed} | {"effective_at": effective_at.isoformat()},
+        before={key: old[key] for key in names},
+        after={key: new[key] for key in names} | {"effective_at": effective_at.isoformat()},
         reason=reason,
     )
     return row

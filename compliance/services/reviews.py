@@ -7,13 +7,14 @@ import datetime as dt
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from compliance.models import Preview, RunState
+from compliance.models import Preview, PreviewState, Purpose, RunState
 from compliance.models import Run as RunRow
-from compliance.services import clearance
+from compliance.selectors import run_reports
+from compliance.services import clearance, previews
 from members.lib.refusals import Conflict, Invalid, NotFound
 from members.services.audit import Actor
 
-FRESH = dt.timedelta(hours=1)  # a preview older than this is no ground to start a run on
+FRESH = dt.timedelta(hours=1)  # figures older than this are no ground to start a run on
 
 
 def is_by_hand(preview: Preview) -> bool:
@@ -21,34 +22,43 @@ def is_by_hand(preview: Preview) -> bool:
     return preview.at == preview.made_at
 
 
-@transaction.atomic
-def run_reviewed(
-    *, preview_id: int, confirmed: int | None, at: dt.datetime, actor: Actor
-) -> tuple[RunRow | None, Preview]:
-    """Start the present period's run by hand after a preview, judged at `at`; (the run, the preview it goes by).
+def is_fresh(preview: Preview, *, at: dt.datetime) -> bool:
+    """Whether a run may still be started on its figures."""
+    return preview.done_at is not None and at - preview.done_at <= FRESH
 
-    confirmed: how many programs the person typed would be cleared. The facts are previewed again: when other programs
-    would be cleared by now, nothing starts and the new preview comes back with None. Works as platform.
-    Raises NotFound, Invalid (another number), Conflict (a preview too old or of another instant, a run exists).
+
+@transaction.atomic
+def confirm(*, preview_id: int, confirmed: int | None, at: dt.datetime, actor: Actor) -> Preview:
+    """Have the present period's run started after a preview, judged at `at`; the second look that it goes by.
+
+    A worker looks at the facts once more and starts the run, unless other programs would be cleared by now: then
+    nothing starts, and the second look is a preview to confirm. A second press gives the same one.
+    confirmed: how many programs the person typed would be cleared. Works as platform.
+    Raises NotFound, Invalid (another number), Conflict (a preview not done, too old or of another instant, a run
+    exists).
     """
-    seen = Preview.objects.filter(pk=preview_id).first()
+    seen = run_reports.shown_previews().select_for_update().filter(pk=preview_id).first()
     if seen is None:
         raise NotFound(_("There is no such preview."))
+    pressed = Preview.objects.filter(confirms=seen).first()
+    if pressed is not None:
+        return pressed
     run = clearance.by_hand(at=at)
     if RunRow.objects.filter(period=run.period).exists():
         raise Conflict(_("The run of %(period)s exists already.") % {"period": run.period})
-    if not is_by_hand(seen) or seen.period != run.period or at - seen.made_at > FRESH:
+    if not seen.is_done:
+        raise Conflict(_("This preview is not done yet."))
+    if not is_by_hand(seen) or seen.period != run.period or not is_fresh(seen, at=at):
         raise Conflict(_("This preview is too old to start a run on. Make a new one."))
     _require(seen, confirmed)
-    now = clearance.preview(run=run, at=at, actor=actor)
-    if now.would_clear != seen.would_clear:
-        return None, now
-    return clearance.run_now(at=at, actor=actor), now
+    return previews.ask(run=run, at=at, actor=actor, purpose=Purpose.START, confirms=seen)
 
 
 def preview_of(row: RunRow) -> Preview | None:
-    """The latest preview of a planned run's own instant."""
-    found = Preview.objects.filter(period=row.period, at=row.at, by__isnull=False)
+    """The latest preview of a planned run's own instant whose figures are there."""
+    found = Preview.objects.filter(
+        period=row.period, at=row.at, by__isnull=False, purpose=Purpose.PREVIEW, state=PreviewState.DONE
+    )
     return found.order_by("-made_at", "-id").first()
 
 
@@ -56,7 +66,7 @@ def preview_of(row: RunRow) -> Preview | None:
 def approve_reviewed(*, run_id: int, confirmed: int | None, at: dt.datetime, actor: Actor) -> RunRow:
     """Let a braked run go on: after a preview by another admin, never the same person. Works as platform.
 
-    confirmed: as for `run_reviewed`. Raises NotFound, Invalid, Conflict (no preview, one's own, it does not wait).
+    confirmed: as for `confirm`. Raises NotFound, Invalid, Conflict (no preview, one's own, it does not wait).
     """
     row = RunRow.objects.filter(pk=run_id).first()
     if row is None:

@@ -170,12 +170,15 @@ def forget_passed_runs(*, today: dt.date) -> None:
         )
 
 
-def refresh_due(*, at: dt.datetime, today: dt.date | None = None) -> int:
+def refresh_due(
+    *, at: dt.datetime, today: dt.date | None = None, first_id: int = 0, last_id: int = LAST
+) -> int:
     """Refresh whatever is not true of instant `at`, in transactions of a batch each. Returns how many.
 
     today: the daily job's platform day. It also looks for programs without a standing and for passed runs.
+    first_id, last_id: merchants of this range only.
     """
-    count, first_id = 0, 0
+    count = 0
     while True:
         with transaction.atomic():
             _wait_for_runs()
@@ -186,7 +189,14 @@ def refresh_due(*, at: dt.datetime, today: dt.date | None = None) -> int:
             if today is not None and first_id == 0:
                 add_missing(at=at)
                 forget_passed_runs(today=today)
-            ids = stale(at=at, newest=known.newest, first_id=first_id, today=today, limit=BATCH)
+            ids = stale(
+                at=at,
+                newest=known.newest,
+                first_id=first_id,
+                last_id=last_id,
+                today=today,
+                limit=BATCH,
+            )
             if ids:
                 refresh(ids, ground=known, at=at)
         count += len(ids)
@@ -201,7 +211,7 @@ def _wait_for_runs() -> None:
         cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
 
 
-def refresh_for_preview(*, at: dt.datetime) -> None:
-    """The same for a preview, in the caller's savepoint, which it rolls back; due rows stay untouched."""
-    known = facts.ground(policies.history(), before=at)
-    refresh(stale(at=at, newest=known.newest), ground=known, at=at, consume=False)
+def refresh_for_preview(*, at: dt.datetime, ground: Ground, first_id: int, last_id: int) -> None:
+    """The same for a preview of a range, in the caller's savepoint, which it rolls back; due rows stay untouched."""
+    ids = stale(at=at, newest=ground.newest, first_id=first_id, last_id=last_id)
+    refresh(ids, ground=ground, at=at, consume=False)

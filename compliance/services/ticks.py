@@ -8,16 +8,14 @@ however it ends.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from django.db import connections, transaction
-from django.db.utils import load_backend
+from django.db import transaction
 
 from compliance.models import Run, RunChunk, RunState
-from compliance.services import assessment, clearance, installation, notices, schedule
+from compliance.services import assessment, clearance, installation, notices, previews, schedule
+from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
 from members.models import Installation, JobTick
@@ -28,26 +26,6 @@ log = structlog.get_logger(__name__)
 
 LOCK = 0x7469636B
 RECEIPTS_BACK = dt.timedelta(days=1)
-
-
-@contextmanager
-def alone() -> Iterator[bool]:
-    """Hold the ticks' lock over a connection of its own while the block runs; False when another process does."""
-    known = connections["default"].settings_dict
-    # Not from the pool: a pool of one connection would leave none for the work.
-    options = {name: value for name, value in known["OPTIONS"].items() if name != "pool"}
-    holder = load_backend(known["ENGINE"]).DatabaseWrapper({**known, "OPTIONS": options}, "default")
-    try:
-        holder.set_autocommit(False)
-        with holder.cursor() as cursor:
-            # It waits, idle in its transaction, for as long as the work takes.
-            cursor.execute("set local idle_in_transaction_session_timeout = 0")
-            cursor.execute("select pg_try_advisory_xact_lock(%s)", [LOCK])
-            yield bool(cursor.fetchone()[0])
-    finally:
-        if holder.connection is not None:
-            holder.connection.rollback()  # gives the lock back now, not when the server notices the closing
-        holder.close()
 
 
 def write_down(*, until: dt.datetime) -> None:
@@ -71,7 +49,7 @@ def tick(*, at: dt.datetime) -> dict[str, Any]:
 
     Returns {"worked": n, "open": n, "busy": whether another process was at it}.
     """
-    with alone() as is_alone:
+    with alone(LOCK) as is_alone:
         if not is_alone:
             return {"worked": 0, "open": 0, "busy": True}
         write_down(until=at)
@@ -129,7 +107,7 @@ def _job(job: Job, at: dt.datetime) -> dict[str, Any]:
 
 
 def sweep(*, at: dt.datetime) -> dict[str, int]:
-    """Send again what is open: drains of running runs, due outbox rows, ticks; note e-mails handed over."""
+    """Send again what is open: drains of running runs, previews, due outbox rows, ticks; note e-mails handed over."""
     with transaction.atomic():
         runs = list(Run.objects.filter(state=RunState.RUNNING).values_list("id", flat=True))
         chunks = RunChunk.objects.filter(run_id__in=runs, is_done=False).count()
@@ -138,7 +116,14 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
         queue.enqueue(clearance.TASK, run_id=run_id)
     if ticks:
         queue.enqueue("compliance.tick")
+    open_previews = previews.requeue()
     outbox.sweep(at=at)
     imports.requeue_imports(at=at)
     receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)
-    return {"runs": len(runs), "chunks": chunks, "ticks": ticks, "receipts": receipts}
+    return {
+        "runs": len(runs),
+        "chunks": chunks,
+        "previews": open_previews,
+        "ticks": ticks,
+        "receipts": receipts,
+    }

@@ -1,5 +1,5 @@
 """Tasks, one file a topic; imported here, since Celery looks for them in this package."""
 
-from compliance.tasks import clearance
+from compliance.tasks import clearance, previews
 
-__all__ = ["clearance"]
+__all__ = ["clearance", "previews"]

@@ -6,11 +6,12 @@ import pytest
 from django.db import transaction
 from playwright.sync_api import expect
 
-from compliance.models import Decision, Run
+from compliance.models import Decision, Policy, Run
 from compliance.tasks.clearance import drain
+from compliance.tasks.previews import foresee
 from members.lib import tenant as tenancy
 from members.models import Program, ProgramStatus
-from tests.browser.conftest import Arrive
+from tests.browser.conftest import Arrive, Visitor
 from tests.browser.stories import Story, a_shop
 from tests.factories import shops
 
@@ -22,9 +23,21 @@ def newest_run() -> Run:
         return Run.objects.order_by("-id")[0]
 
 
+def versions() -> int:
+    with tenancy.platform(), transaction.atomic():
+        return Policy.objects.count()
+
+
 def status(story: Story) -> str:
     with tenancy.platform(), transaction.atomic():
         return Program.objects.get(pk=story.merchant.pk).status
+
+
+def worked(visitor: Visitor, *, scripts: bool) -> None:
+    """A worker works the open previews; the page finds out by itself, or when somebody looks again."""
+    foresee()
+    if not scripts:
+        visitor.press(visitor.page.locator("#progress noscript .ls-button"))
 
 
 @SCRIPTS
@@ -36,6 +49,8 @@ def test_an_admin_previews_starts_and_reports_a_run(arrive: Arrive, scripts: boo
     visitor.go("/platform/compliance/run/")
 
     visitor.press(visitor.button("Preview a run now"))
+    expect(page.locator("#progress")).to_contain_text("Waits for a worker")
+    worked(visitor, scripts=scripts)
     expect(page.get_by_role("heading", name="Preview of", exact=False).first).to_be_visible()
     expect(page.get_by_role("link", name="Swallow Valley")).to_be_visible()
     expect(page.get_by_role("link", name="Harbour Tea")).to_have_count(0)
@@ -49,6 +64,10 @@ def test_an_admin_previews_starts_and_reports_a_run(arrive: Arrive, scripts: boo
 
     page.locator("[name=confirm]").fill("clear 1")
     visitor.press(visitor.button("Run now"))
+    expect(page.get_by_text("looked at once more")).to_be_visible()
+    assert newest_run().pk == before
+    worked(visitor, scripts=scripts)
+    expect(page.get_by_role("heading", name="Clearance run", exact=False).first).to_be_visible()
     expect(page.locator("#progress")).to_be_visible()
     run = newest_run()
     assert run.pk != before
@@ -69,6 +88,26 @@ def test_an_admin_previews_starts_and_reports_a_run(arrive: Arrive, scripts: boo
         outcomes = dict(Decision.objects.filter(run_id=run.pk).values_list("merchant__name", "outcome"))
     assert outcomes == {"Swallow Valley": "cleared", "Harbour Tea": "kept"}
     assert status(story) == ProgramStatus.CLEARED
+
+
+@SCRIPTS
+def test_an_admin_sees_what_a_policy_would_do_before_it_is_published(arrive: Arrive, scripts: bool):
+    a_shop("due", beside="Harbour Tea")
+    visitor = arrive(shops.person("admin@platform.example", is_admin=True), as_admin=True, scripts=scripts)
+    page = visitor.page
+    visitor.go("/platform/compliance/policy/add/")
+    before = versions()
+
+    page.get_by_label("Window (days)").fill("30")
+    page.get_by_label("Reason").fill("tried")
+    visitor.press(visitor.button("Check what it would do"))
+    expect(page.locator("#progress")).to_contain_text("Nothing is published by it")
+    worked(visitor, scripts=scripts)
+
+    expect(page.get_by_role("heading", name="The next run, foreseen")).to_be_visible()
+    expect(page.locator("#progress")).to_have_count(0)
+    expect(page.get_by_label("Window (days)")).to_have_value("30")
+    assert versions() == before
 
 
 def test_the_owner_of_a_cleared_program_is_told_and_finds_locked_pages(arrive: Arrive):

@@ -1,4 +1,5 @@
-"""A process that forks workers: each line read names a run, each answer is the pid of a worker that drains it.
+"""A process that forks workers: each line read names a run, or says "previews"; each answer is the pid of a worker
+that drains the run, or works the open previews.
 
 The worker is a process of its own with a connection of its own, so it can be killed like any other; forking spares
 the seconds that loading the product takes each time. Run as `python -m tests.concurrency.drain_worker DATABASE`.
@@ -19,7 +20,7 @@ def main() -> None:
     django.setup()
     from django.db import connections
 
-    from compliance.tasks import clearance
+    from compliance.tasks import clearance, previews
 
     for alias in ("default", "owner"):
         connections[alias].settings_dict["NAME"] = sys.argv[1]
@@ -28,7 +29,7 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                clearance.drain(run_id=int(line))
+                previews.foresee() if line.strip() == "previews" else clearance.drain(run_id=int(line))
             finally:
                 os._exit(0)
         print(pid, flush=True)

@@ -80,9 +80,10 @@ def forker() -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
-def start(process: subprocess.Popen[str], run_id: int) -> int:
+def start(process: subprocess.Popen[str], what: int | str) -> int:
+    """Have a worker forked for a run, or for the open previews ("previews"); its pid."""
     assert process.stdin is not None and process.stdout is not None
-    process.stdin.write(f"{run_id}\n")
+    process.stdin.write(f"{what}\n")
     process.stdin.flush()
     return int(process.stdout.readline())
 

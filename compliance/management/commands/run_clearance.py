@@ -12,10 +12,9 @@ from django.db import transaction
 from compliance.lib import runs
 from compliance.lib.runs import Run
 from compliance.selectors import judging, policies
-from compliance.services import clearance
+from compliance.services import clearance, previews
 from members.lib.refusals import Invalid
 from members.management import base
-from members.services.audit import Actor
 
 
 class Command(base.Command):
@@ -34,7 +33,7 @@ class Command(base.Command):
         """JSON: period, policy, eligible, counts by outcome, hash."""
         run = self.run_of(at, period, coming=preview)
         if preview:
-            seen = clearance.preview(run=run, at=at, actor=Actor.job("run_clearance"))
+            seen = previews.preview(run=run, at=at)
             return {"period": run.period, "policy": run.version.number, **seen.counts, "hash": seen.digest}
         if run.at > at:
             raise Invalid(

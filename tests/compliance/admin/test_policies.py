@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from compliance.admin.policy_forms import initial_of
-from compliance.models import Policy
+from compliance.models import Policy, Preview
 from compliance.selectors import policies
+from compliance.tasks.previews import foresee
 from members.lib import tenant as tenancy
 from members.models import PlatformAuditRow
 from tests.compliance.services.conftest import SHANGHAI
@@ -43,15 +45,52 @@ def test_checking_shows_what_would_change_and_publishes_nothing(admin_client, pl
     response = admin_client.post(URL, filled(window_days="30", check="1"))
     page = response.content.decode()
 
-    assert response.status_code == 200 and "The next run, foreseen" in page and "Window (days)" in page
+    assert response.status_code == 200 and "Window (days)" in page
     assert versions() == [1]
 
 
-def test_the_outlook_compares_the_next_run_with_and_without(admin_client, platform, shops):
-    response = admin_client.post(URL, filled(min_age_months="120", check="1"))
+def test_checking_judges_nothing_and_shows_how_far_the_work_is(admin_client, platform, shops):
+    admin_client.get(URL)
+    with CaptureQueriesContext(connection) as found:
+        page = admin_client.post(URL, filled(window_days="30", check="1")).content.decode()
 
-    rows = {row[0]: row[1:] for row in response.context["review"]["trial"].rows}
+    assert not [query for query in found if "compliance_standing" in query["sql"]]
+    assert "0 of 2 parts are done" in page and 'name="look"' in page and "Publish version" in page
+
+
+def test_the_outlook_compares_the_next_run_with_and_without(admin_client, platform, shops):
+    asked = admin_client.post(URL, filled(min_age_months="120", check="1"))
+    moving = polled(admin_client, asked)
+    foresee()
+    piece = polled(admin_client, asked)
+    looked = admin_client.post(URL, filled(min_age_months="120", look="1"))
+
+    assert "<progress" in moving.content.decode()
+    assert "The next run, foreseen" in piece.content.decode() and "<progress" not in piece.content.decode()
+    rows = {row[0]: row[1:] for row in looked.context["review"]["trial"]["table"].rows}
     assert rows["Cleared"] == ("2", "0") and rows["Eligible"] == ("4", "4")
+    assert versions() == [1]
+
+
+def polled(client, response):
+    """What the page asks for again and again."""
+    url = response.context["review"]["trial"]["bar"]["progress_url"]
+    return client.get(url, headers={"hx-request": "true"})
+
+
+@pytest.mark.parametrize("query", ["", "run=1", "run=x&run=y", "run=0&run=0", "run=9" + "9" * 30 + "&run=1"])
+def test_a_trial_that_does_not_exist_is_not_found(admin_client, platform, query):
+    assert admin_client.get(f"/platform/compliance/policy/trial/?{query}").status_code == 404
+
+
+def test_trials_are_not_among_the_previews(admin_client, platform, shops):
+    asked = admin_client.post(URL, filled(window_days="30", check="1"))
+    key = asked.context["review"]["trial"]["bar"]["progress_url"].rpartition("=")[2]
+
+    page = admin_client.get("/platform/compliance/preview/").content.decode()
+
+    assert "0 entries" in page
+    assert admin_client.get(f"/platform/compliance/preview/{key}/progress/").status_code == 404
 
 
 def test_a_new_version_is_published_on_the_typed_word(admin_client, platform, cast):
@@ -95,6 +134,19 @@ def test_without_the_word_nothing_is_published(admin_client, platform):
 
     assert response.status_code == 422 and versions() == [1]
     assert "Type publish" in response.content.decode()
+    with tenancy.platform(), transaction.atomic():
+        assert Preview.objects.count() == 2  # the review is still shown
+
+
+def test_a_wrong_word_keeps_the_trial_that_was_looked_at(admin_client, platform, shops):
+    admin_client.post(URL, filled(window_days="30", check="1"))
+    foresee()
+
+    response = admin_client.post(URL, filled(window_days="30", publish="1", confirm="yes"))
+
+    assert "The next run, foreseen" in response.content.decode()
+    with tenancy.platform(), transaction.atomic():
+        assert Preview.objects.count() == 2
 
 
 def test_a_version_that_starts_in_the_past_is_refused(admin_client, platform):

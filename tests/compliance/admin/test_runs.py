@@ -14,6 +14,7 @@ from django.utils import timezone
 from compliance.lib.runs import Run as RuleRun
 from compliance.models import Decision, Notice, Policy, Preview, Run, Standing
 from compliance.services import clearance
+from compliance.tasks.previews import foresee
 from members.lib import tenant as tenancy
 from members.models import AuditRow, Closure, OutboxRow, PlatformAuditRow, Program
 from tests.platform_admin import enter
@@ -27,17 +28,35 @@ def contents() -> list:
 
 
 def press(client, run: str = "now") -> Preview:
-    """Press a preview button; the preview that it leads to."""
+    """Press a preview button and have a worker do it; the preview that it leads to."""
+    preview = asked(client, run)
+    foresee()
+    with tenancy.platform(), transaction.atomic():
+        preview.refresh_from_db()
+    return preview
+
+
+def asked(client, run: str = "now") -> Preview:
+    """Press a preview button while no worker works."""
     response = client.post("/platform/compliance/run/preview/", {"run": run})
     assert response.status_code == 302, response.content
     with tenancy.platform(), transaction.atomic():
         return Preview.objects.get(pk=response.url.rstrip("/").split("/")[-2])
 
 
-def run_now(client, preview: Preview, typed: str):
+def confirm(client, preview: Preview, typed: str):
+    """Type the words and press the button while no worker works."""
     return client.post(
         "/platform/compliance/run/now/", {"preview": preview.pk, "confirm": typed}, follow=True
     )
+
+
+def run_now(client, preview: Preview, typed: str):
+    """The same, then have a worker do it and look again."""
+    response = confirm(client, preview, typed)
+    foresee()
+    at = response.redirect_chain[-1][0]
+    return client.get(at.replace("change/", "progress/"), follow=True) if "/preview/" in at else response
 
 
 def drain(run_id: int) -> None:
@@ -82,6 +101,91 @@ def test_a_second_preview_says_what_differs(admin_client, shops, platform):
     assert "Would have been cleared then, not now" in second and other.cleared == 1
 
 
+def test_pressing_preview_judges_nothing_and_shows_how_far_the_work_is(admin_client, shops):
+    admin_client.get("/platform/")
+    with CaptureQueriesContext(connection) as found:
+        preview = asked(admin_client)
+    page = admin_client.get(f"/platform/compliance/preview/{preview.pk}/change/").content.decode()
+    piece = admin_client.get(
+        f"/platform/compliance/preview/{preview.pk}/progress/", headers={"hx-request": "true"}
+    )
+
+    assert (preview.state, preview.eligible) == ("queued", 0)
+    assert not [query for query in found if "compliance_standing" in query["sql"]]
+    assert "Waits for a worker" in page and "0 of 1 parts are done" in page and "Run now" not in page
+    assert 'data-hx-trigger="every 2s"' in piece.content.decode() and "HX-Redirect" not in piece
+
+
+def test_the_piece_leads_to_the_figures_when_they_are_there(admin_client, shops):
+    preview = press(admin_client)
+    url = f"/platform/compliance/preview/{preview.pk}/progress/"
+
+    piece = admin_client.get(url, headers={"hx-request": "true"})
+    without_script = admin_client.get(url)
+
+    at = f"/platform/compliance/preview/{preview.pk}/change/"
+    assert (piece["HX-Redirect"], without_script.url) == (at, at)
+
+
+def test_two_presses_make_one_preview(admin_client, shops):
+    first, second = asked(admin_client), asked(admin_client)
+
+    assert first == second
+
+
+def test_what_is_not_counted_to_its_end_is_not_in_the_list(admin_client, shops):
+    asked(admin_client)
+
+    page = admin_client.get("/platform/compliance/preview/").content.decode()
+
+    assert "Waits for a worker" in page and '<td class="field-eligible">--</td>' in page
+
+
+def test_a_preview_that_failed_says_so_and_starts_nothing(admin_client, shops):
+    preview = asked(admin_client)
+    with tenancy.platform(), transaction.atomic():
+        Preview.objects.filter(pk=preview.pk).update(state="failed", failure="broke_off")
+
+    page = admin_client.get(f"/platform/compliance/preview/{preview.pk}/change/").content.decode()
+    response = confirm(admin_client, preview, "clear 0")
+
+    assert "did not come to an end" in page and "Run now" not in page
+    assert "not done yet" in response.content.decode()
+    with tenancy.platform(), transaction.atomic():
+        assert not Run.objects.exists()
+
+
+def test_what_was_confirmed_is_looked_at_once_more_by_a_worker(admin_client, shops):
+    preview = press(admin_client)
+    before = contents()
+
+    first = confirm(admin_client, preview, "clear 2")
+    second = confirm(admin_client, preview, "clear 2")
+    waiting = contents()
+    page = first.content.decode()
+    foresee()
+    piece = admin_client.get(
+        first.redirect_chain[-1][0].replace("change/", "progress/"), headers={"hx-request": "true"}
+    )
+    third = confirm(admin_client, preview, "clear 2")
+
+    assert "looked at once more" in page and "<progress" in page and waiting == before
+    assert first.redirect_chain == second.redirect_chain
+    with tenancy.platform(), transaction.atomic():
+        run = Run.objects.get()
+    assert piece["HX-Redirect"] == f"/platform/compliance/run/{run.pk}/change/"
+    assert third.redirect_chain[-1][0] == piece["HX-Redirect"]
+
+
+def test_a_preview_that_was_confirmed_leads_to_the_second_look(admin_client, shops):
+    preview = press(admin_client)
+    confirm(admin_client, preview, "clear 2")
+
+    page = admin_client.get(f"/platform/compliance/preview/{preview.pk}/change/").content.decode()
+
+    assert "A start was confirmed on it" in page and 'name="confirm"' not in page
+
+
 def test_a_preview_is_asked_for_by_post_alone(admin_client, shops):
     assert admin_client.get("/platform/compliance/run/preview/").status_code == 403
 
@@ -99,7 +203,8 @@ def test_a_run_starts_only_on_the_exact_words(admin_client, shops, typed):
     preview = press(admin_client)
     before = contents()
 
-    response = run_now(admin_client, preview, typed)
+    response = confirm(admin_client, preview, typed)
+    foresee()
 
     assert contents() == before
     assert "type exactly clear 2" in response.content.decode()
@@ -137,15 +242,18 @@ def test_a_run_is_not_started_when_other_programs_would_be_cleared_by_now(admin_
         assert not Run.objects.exists() and not Program.objects.filter(status="cleared").exists()
         newest = Preview.objects.order_by("-id").first()
     assert newest.cleared == 1 and response.redirect_chain[-1][0].endswith(f"/{newest.pk}/change/")
+    page = response.content.decode()
+    assert "Other programs would be cleared by now" in page and "clear 1" in page
+    assert "Would have been cleared then, not now" in page
 
 
 def test_an_old_preview_starts_nothing(admin_client, shops):
     preview = press(admin_client)
     with tenancy.platform(), transaction.atomic():
         earlier = preview.made_at - dt.timedelta(hours=2)
-        Preview.objects.filter(pk=preview.pk).update(made_at=earlier, at=earlier)
+        Preview.objects.filter(pk=preview.pk).update(made_at=earlier, at=earlier, done_at=earlier)
 
-    response = run_now(admin_client, preview, "clear 2")
+    response = confirm(admin_client, preview, "clear 2")
 
     assert "too old" in response.content.decode()
     with tenancy.platform(), transaction.atomic():
@@ -154,7 +262,7 @@ def test_an_old_preview_starts_nothing(admin_client, shops):
 
 def test_a_period_has_one_run(admin_client, done):
     again = press(admin_client)
-    response = run_now(admin_client, again, f"clear {again.cleared}")
+    response = confirm(admin_client, again, f"clear {again.cleared}")
 
     assert "exists already" in response.content.decode()
     with tenancy.platform(), transaction.atomic():

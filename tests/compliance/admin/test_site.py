@@ -9,8 +9,11 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from compliance.models import Notice
+from compliance.models import Notice, Preview
+from compliance.selectors import workbench
+from compliance.tasks.previews import foresee
 from members.lib import tenant as tenancy
 from members.models import JobTick, PlatformAuditRow
 from members.services import people
@@ -192,6 +195,20 @@ def test_looking_leaves_nothing_in_the_audit_log(admin_client, platform, shops):
         assert PlatformAuditRow.objects.count() == before
 
 
+def test_the_platforms_log_says_settings_and_counts_in_words(admin_client, platform, shops):
+    platform.policy(
+        timezone.now().strftime("%Y-%m-%d 23:59"), counting_basis="in_force", max_clear_share="0.05"
+    )
+    admin_client.post("/platform/compliance/run/preview/", {"run": "now"})
+    foresee()
+
+    page = admin_client.get("/platform/members/platformauditrow/").content.decode()
+
+    assert "What counts: In force or configured → In force" in page
+    assert "Brake: largest share cleared: 100% → 5%" in page
+    assert "Eligible: 4<br>Cleared: 2<br>Kept: 2" in page
+
+
 def test_notices_are_found_by_run_and_merchant_with_their_receipts(admin_client, platform, shops):
     with tenancy.platform(), transaction.atomic():
         notice = Notice.objects.order_by("id").first()
@@ -219,10 +236,35 @@ def test_the_workbench_names_what_waits(admin_client, platform, shops, cast):
     assert len(context["coming"]) == 4 and context["next_run"]["threatened"] == "2"
 
 
+def test_a_large_platform_has_tonight_counted_by_a_worker(admin_client, platform, shops, monkeypatch):
+    monkeypatch.setattr(workbench, "SMALL", -1)
+    before = admin_client.get("/platform/").content.decode()
+    with CaptureQueriesContext(connection) as found:
+        pressed = admin_client.post("/platform/tonight/", follow=True)
+    piece = admin_client.get("/platform/tonight/", headers={"hx-request": "true"}).content.decode()
+    foresee()
+    counted = admin_client.get("/platform/tonight/", headers={"hx-request": "true"}).content.decode()
+    context = admin_client.get("/platform/").context
+
+    assert "Count now" in before and "<progress" not in before
+    assert not [query for query in found if "first_opened_on" in query["sql"]]  # nothing is judged
+    assert "<progress" in pressed.content.decode() and 'data-hx-trigger="every 2s"' in piece
+    assert "<progress" not in counted and "Count again" in counted and "Counted 20" in counted
+    assert [count for _chip, count in context["tonight"]] == ["4", "2", "2", "0", "0"]
+
+
+def test_tonight_is_counted_by_post_alone(admin_client, platform, shops):
+    assert admin_client.get("/platform/tonight/").url == "/platform/"
+    with tenancy.platform(), transaction.atomic():
+        assert not Preview.objects.exists()
+
+
 def test_before_the_installation_the_workbench_says_so(admin_client):
     response = admin_client.get("/platform/")
+    counted = admin_client.post("/platform/tonight/", follow=True)
 
     assert response.status_code == 200 and "not installed" in response.content.decode()
+    assert "not installed" in counted.content.decode()
 
 
 def test_a_program_s_page_computes_its_evidence_once(admin_client, shops):

@@ -9,7 +9,7 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from compliance.models import Decision, Notice, Preview, Receipt, Run, RunChunk, Standing
 from compliance.selectors import decisions
-from compliance.services import clearance
+from compliance.services import clearance, previews
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, ProgramCleared
 from members.models import AuditRow, Closure, OutboxRow, Program
@@ -200,7 +200,7 @@ def test_a_preview_leaves_no_trace_but_its_own_row(platform, doomed):
     before = everything()
 
     with tenancy.platform():
-        found = clearance.preview(run=clearance.by_hand(at=at("2024-06-26")), at=at("2024-06-26"))
+        found = previews.preview(run=clearance.by_hand(at=at("2024-06-26")), at=at("2024-06-26"))
 
     assert everything() == before
     assert found.counts == {"eligible": 2, "cleared": 1, "kept": 1, "deferred": 0, "held": 0}
@@ -210,11 +210,11 @@ def test_a_preview_leaves_no_trace_but_its_own_row(platform, doomed):
 def test_previews_of_the_same_facts_have_the_same_hash_and_others_do_not(platform, doomed):
     run = dt.datetime.fromisoformat("2024-06-26T00:00:00+08:00")
     with tenancy.platform():
-        one = clearance.preview(run=clearance.by_hand(at=run), at=run)
-        two = clearance.preview(run=clearance.by_hand(at=run), at=run)
+        one = previews.preview(run=clearance.by_hand(at=run), at=run)
+        two = previews.preview(run=clearance.by_hand(at=run), at=run)
     platform.coupon(doomed, "2024-06-25")
     with tenancy.platform():
-        three = clearance.preview(run=clearance.by_hand(at=run), at=run)
+        three = previews.preview(run=clearance.by_hand(at=run), at=run)
 
         assert Preview.objects.count() == 3
     assert one.digest == two.digest != three.digest

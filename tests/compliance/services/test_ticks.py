@@ -124,7 +124,7 @@ def test_a_second_beat_leaves_the_work_to_the_first(installed):
             seen.append(ticks.tick(at=at("2024-06-12 12:00")))
         connections.close_all()
 
-    with tenancy.platform(), ticks.alone() as is_alone:
+    with tenancy.platform(), ticks.alone(ticks.LOCK) as is_alone:
         thread = threading.Thread(target=other_worker)
         thread.start()
         thread.join()
@@ -135,9 +135,9 @@ def test_a_second_beat_leaves_the_work_to_the_first(installed):
 
 def test_the_lock_of_a_worker_that_died_is_free_again(installed):
     with tenancy.platform():
-        with ticks.alone() as first:
+        with ticks.alone(ticks.LOCK) as first:
             pass
-        with ticks.alone() as second:
+        with ticks.alone(ticks.LOCK) as second:
             pass
 
     assert first and second
