@@ -79,7 +79,7 @@ def urls(data_dir: Path | None = None) -> Urls | None:
 def broker_url(data_dir: Path | None = None) -> str | None:
     """The broker's address without starting it; None when there is none yet."""
     if has_own_broker():
-        return env.text("CELERY_BROKER_URL")
+        return env.url("CELERY_BROKER_URL", env.BROKER_SCHEMES)
     state = load_state(data_dir or default_data_dir())
     return state.broker_url if state is not None and state.broker_socket else None
 
@@ -115,7 +115,7 @@ def ensure_postgres(data_dir: Path | None = None, *, say: Say = say_on_stderr) -
 def ensure_broker(data_dir: Path | None = None, *, say: Say = say_on_stderr) -> str:
     """Have the broker running; gives its address. Raises Refused with one clear line when it cannot."""
     if has_own_broker():
-        return env.text("CELERY_BROKER_URL")
+        return env.url("CELERY_BROKER_URL", env.BROKER_SCHEMES)
     folder = data_dir or default_data_dir()
     with processes.held(folder / "embedded.lock"):
         state, home = _prepare(folder)

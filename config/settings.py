@@ -10,7 +10,7 @@ from csp.constants import NONCE, NONE, SELF
 
 from config import embedded, env
 from config.logs import logging_config
-from config.secret_files import secret
+from config.secret_files import secret, secrets_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.load_dotenv(BASE_DIR / ".env")
@@ -21,11 +21,11 @@ DEBUG = env.flag("DEBUG", False)
 DEMO = env.flag("DEMO", False)
 TESTING = env.flag("LIUSHUI_TESTING", False)
 HTTPS = env.flag("HTTPS", False)
-SECRET_KEY = secret("secret-key", "SECRET_KEY", DATA_DIR)
-ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS", [])
+SECRET_KEY = secret("secret-key", "SECRET_KEY", DATA_DIR, least=50)
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", [])
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")
-SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+SITE_URL = env.url("SITE_URL", env.WEB_SCHEMES, "http://127.0.0.1:8000", needs_host=True).rstrip("/")
 PRODUCT = "Liushui"
 
 ROOT_URLCONF = "config.urls"
@@ -199,7 +199,7 @@ MFA_TOTP_ISSUER = PRODUCT
 MFA_TOTP_TOLERANCE = 1  # a phone whose clock is half a minute off still gets in
 
 # --- E-mail -----------------------------------------------------------------------------------------------------------
-vars().update(env.email(env.text("EMAIL_URL", "consolemail://")))
+vars().update(env.email("EMAIL_URL", "consolemail://"))
 if not env.is_set("EMAIL_URL") and not TESTING:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = str(DATA_DIR / "mail")
@@ -248,7 +248,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "members.api.problems.handle",
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_THROTTLE_CLASSES": ["members.api.auth.KeyThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"key": env.text("API_RATE", "6000/min")},
+    "DEFAULT_THROTTLE_RATES": {"key": env.rate("API_RATE", "6000/min")},
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Liushui API",
@@ -314,7 +314,9 @@ CELERY_TIMEZONE = TIME_ZONE
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # --- Personal data: the newest key encrypts, older ones still decrypt -------------------------------------------------
-PII_KEYS = [key.strip() for key in secret("pii-key", "PII_KEYS", DATA_DIR).split(",")]
-PII_INDEX_KEY = secret("pii-index-key", "PII_INDEX_KEY", DATA_DIR)
+PII_KEYS = secrets_of("pii-key", "PII_KEYS", DATA_DIR, least=32)
+PII_INDEX_KEY = secret("pii-index-key", "PII_INDEX_KEY", DATA_DIR, least=32)
 
-LOGGING = logging_config(level=env.text("LOG_LEVEL", "INFO"), json=env.flag("LOG_JSON", True))
+LOGGING = logging_config(
+    level=env.choice("LOG_LEVEL", env.LOG_LEVELS, "INFO"), json=env.flag("LOG_JSON", True)
+)
