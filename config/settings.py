@@ -9,6 +9,7 @@ from typing import Any
 from csp.constants import NONCE, NONE, SELF
 
 from config import embedded, env
+from config.cache import redis_address
 from config.logs import logging_config
 from config.secret_files import secret, secrets_of
 
@@ -282,16 +283,6 @@ SPECTACULAR_SETTINGS = {
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 
-# --- Cache: one per process is enough for rate limits on a laptop; the broker's server where there is one -------------
-CACHE_URL = env.text("CACHE_URL", "")
-CACHES: dict[str, dict[str, Any]] = {
-    "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
-        if CACHE_URL
-        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-    )
-}
-
 # --- Workers ----------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = embedded.broker_url(DATA_DIR) or "redis+socket:///nowhere"
 CELERY_TASK_DEFAULT_QUEUE = "default"
@@ -320,6 +311,22 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # --- Personal data: the newest key encrypts, older ones still decrypt -------------------------------------------------
 PII_KEYS = secrets_of("pii-key", "PII_KEYS", DATA_DIR, least=32)
 PII_INDEX_KEY = secret("pii-index-key", "PII_INDEX_KEY", DATA_DIR, least=32)
+# --- Cache: counts of rate limits; every process must see the same ones -----------------------------------------------
+CACHE_URL = env.url(
+    "CACHE_URL", env.CACHE_SCHEMES, "" if TESTING else redis_address(CELERY_BROKER_URL, beside=True)
+)
+CACHES: dict[str, dict[str, Any]] = {
+    "default": (
+        {"BACKEND": "config.cache.Cache", "LOCATION": [CACHE_URL], "KEY_PREFIX": f"{BROKER_PREFIX}cache"}
+        if CACHE_URL
+        # A broker that is no Redis. Many entries: whoever tries many addresses must not push out others' counts.
+        else {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "OPTIONS": {"MAX_ENTRIES": 1_000_000},
+        }
+    )
+}
+
 
 LOGGING = logging_config(
     level=env.choice("LOG_LEVEL", env.LOG_LEVELS, "INFO"), json=env.flag("LOG_JSON", True)
