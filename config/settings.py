@@ -286,6 +286,7 @@ SPECTACULAR_SETTINGS = {
 # --- Workers ----------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = embedded.broker_url(DATA_DIR) or "redis+socket:///nowhere"
 CELERY_TASK_DEFAULT_QUEUE = "default"
+BROKER_PREFIX = env.text("BROKER_PREFIX", "")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -298,6 +299,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     if CELERY_BROKER_URL.startswith("amqp")
     else {
         "visibility_timeout": 3600,
+        "global_keyprefix": BROKER_PREFIX,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": 3,
