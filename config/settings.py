@@ -143,7 +143,8 @@ FORMAT_MODULE_PATH = ["config.formats"]
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static/public", DATA_DIR / "assets"]
 STATIC_ROOT = DATA_DIR / "static"
-UPLOADS_DIR = DATA_DIR / "uploads"  # outside the web root
+# Outside the web root. A suite's files are its own: its housekeeping knows no row of the others.
+UPLOADS_DIR = DATA_DIR / ("uploads-of-tests" if TESTING else "uploads")
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -285,8 +286,8 @@ SPECTACULAR_SETTINGS = {
 
 # --- Workers ----------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = embedded.broker_url(DATA_DIR) or "redis+socket:///nowhere"
-CELERY_TASK_DEFAULT_QUEUE = "default"
 BROKER_PREFIX = env.text("BROKER_PREFIX", "")
+CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -298,8 +299,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     {}
     if CELERY_BROKER_URL.startswith("amqp")
     else {
-        "visibility_timeout": 3600,
         "global_keyprefix": BROKER_PREFIX,
+        "visibility_timeout": 3600,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": 3,
@@ -310,9 +311,6 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "in
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
-# --- Personal data: the newest key encrypts, older ones still decrypt -------------------------------------------------
-PII_KEYS = secrets_of("pii-key", "PII_KEYS", DATA_DIR, least=32)
-PII_INDEX_KEY = secret("pii-index-key", "PII_INDEX_KEY", DATA_DIR, least=32)
 # --- Cache: counts of rate limits; every process must see the same ones -----------------------------------------------
 CACHE_URL = env.url(
     "CACHE_URL", env.CACHE_SCHEMES, "" if TESTING else redis_address(CELERY_BROKER_URL, beside=True)
@@ -329,6 +327,9 @@ CACHES: dict[str, dict[str, Any]] = {
     )
 }
 
+# --- Personal data: the newest key encrypts, older ones still decrypt -------------------------------------------------
+PII_KEYS = secrets_of("pii-key", "PII_KEYS", DATA_DIR, least=32)
+PII_INDEX_KEY = secret("pii-index-key", "PII_INDEX_KEY", DATA_DIR, least=32)
 
 LOGGING = logging_config(
     level=env.choice("LOG_LEVEL", env.LOG_LEVELS, "INFO"), json=env.flag("LOG_JSON", True)
