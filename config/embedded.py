@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from config import env, processes
 from config.embedded_broker import Broker, broker_lives
 from config.embedded_home import Home, Refused, State, find_home, load_state
@@ -242,9 +244,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "command", nargs=argparse.REMAINDER, help="for run: what to run while both servers are up"
     )
     given = parser.parse_args(arguments)
-    env.load_dotenv(BASE_DIR / ".env")
-    folder = default_data_dir()
     try:
+        env.load_dotenv(BASE_DIR / ".env")
+        folder = default_data_dir()
         if given.do == "start":
             ensure_postgres(folder)
             ensure_broker(folder)
@@ -259,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             command = given.command[1:] if given.command[:1] == ["--"] else given.command
             return _run(folder, command)
-    except Refused as refused:
+    except (Refused, ImproperlyConfigured) as refused:
         print(refused, file=sys.stderr)
         return 1
     return 0
