@@ -27,7 +27,7 @@ test: install assets translations ## the whole suite, browser tests included (AR
 soak: install assets translations ## the long proofs at full size
 	@LIUSHUI_TESTING=true SOAK=true exec $(WITH_SERVERS) $(PY) -m pytest -m soak $(ARGS)
 
-check: install translations ## format, lint, types, import contracts, missing migrations and translations, deployment
+check: install assets translations ## format, lint, types, import contracts, missing migrations and translations, deployment
 	@exec $(PY) -m config.checks
 
 bench: install assets translations ## benchmarks beside their limits (SCALE=full for the headline sizes, ONLY=P3 for one)

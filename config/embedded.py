@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from config import env, processes
 from config.embedded_broker import Broker, broker_lives
 from config.embedded_home import Home, Refused, State, find_home, load_state
@@ -79,7 +81,7 @@ def urls(data_dir: Path | None = None) -> Urls | None:
 def broker_url(data_dir: Path | None = None) -> str | None:
     """The broker's address without starting it; None when there is none yet."""
     if has_own_broker():
-        return env.text("CELERY_BROKER_URL")
+        return env.url("CELERY_BROKER_URL", env.BROKER_SCHEMES)
     state = load_state(data_dir or default_data_dir())
     return state.broker_url if state is not None and state.broker_socket else None
 
@@ -115,7 +117,7 @@ def ensure_postgres(data_dir: Path | None = None, *, say: Say = say_on_stderr) -
 def ensure_broker(data_dir: Path | None = None, *, say: Say = say_on_stderr) -> str:
     """Have the broker running; gives its address. Raises Refused with one clear line when it cannot."""
     if has_own_broker():
-        return env.text("CELERY_BROKER_URL")
+        return env.url("CELERY_BROKER_URL", env.BROKER_SCHEMES)
     folder = data_dir or default_data_dir()
     with processes.held(folder / "embedded.lock"):
         state, home = _prepare(folder)
@@ -242,9 +244,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "command", nargs=argparse.REMAINDER, help="for run: what to run while both servers are up"
     )
     given = parser.parse_args(arguments)
-    env.load_dotenv(BASE_DIR / ".env")
-    folder = default_data_dir()
     try:
+        env.load_dotenv(BASE_DIR / ".env")
+        folder = default_data_dir()
         if given.do == "start":
             ensure_postgres(folder)
             ensure_broker(folder)
@@ -259,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             command = given.command[1:] if given.command[:1] == ["--"] else given.command
             return _run(folder, command)
-    except Refused as refused:
+    except (Refused, ImproperlyConfigured) as refused:
         print(refused, file=sys.stderr)
         return 1
     return 0

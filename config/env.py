@@ -8,6 +8,7 @@ guessed. A variable that is unset or empty takes its default, and one without a 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -31,6 +32,14 @@ REQUIRED: Final = _Required()
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+BROKER_SCHEMES: Final = ("redis", "rediss", "redis+socket", "amqp", "amqps", "memory")
+CACHE_SCHEMES: Final = ("redis", "rediss", "unix")
+WEB_SCHEMES: Final = ("http", "https")
+_RATE = re.compile(r"[1-9][0-9]*/(?:s|sec|second|m|min|minute|h|hour|d|day)")
+_HOST = re.compile(r"\*|\.?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\]")
+MAKE_ONE: Final = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))' makes one"
+_ORIGIN = re.compile(r"https?://[^/?#\s]+")
 
 
 def load_dotenv(path: Path) -> None:
@@ -132,11 +141,67 @@ def _refuse(raw: str) -> Any:
     raise ValueError(raw)
 
 
-def listing(name: str, default: Iterable[str] | _Required = REQUIRED) -> list[str]:
-    """Values separated by commas; empty ones are dropped."""
-    fallback = default if isinstance(default, _Required) else list(default)
+def listing(
+    name: str,
+    default: Iterable[str] | _Required = REQUIRED,
+    *,
+    each: re.Pattern[str] | None = None,
+    expected: str = "a,b,c",
+) -> list[str]:
+    """Values separated by commas, each of a form if one is given; empty ones are dropped."""
+
+    def parse(raw: str) -> list[str]:
+        words = [word.strip() for word in raw.split(",") if word.strip()]
+        return words if each is None or all(each.fullmatch(word) for word in words) else _refuse(raw)
+
+    return _read(name, default if isinstance(default, _Required) else list(default), parse, expected)
+
+
+def hosts(name: str, default: Iterable[str] | _Required = REQUIRED) -> list[str]:
+    """Names of hosts as browsers send them: liushui.example, .liushui.example for all below it, [::1], or *."""
+    expected = "names of hosts such as liushui.example, separated by commas, without https://, port or path"
+    return listing(name, default, each=_HOST, expected=expected)
+
+
+def origins(name: str, default: Iterable[str] | _Required = REQUIRED) -> list[str]:
+    """Origins as browsers send them: https://liushui.example."""
+    expected = "origins such as https://liushui.example, separated by commas, without a path"
+    return listing(name, default, each=_ORIGIN, expected=expected)
+
+
+def rate(name: str, default: str | _Required = REQUIRED) -> str:
+    """Requests in a time, as the API's throttle reads it."""
+
+    def parse(raw: str) -> str:
+        return raw if _RATE.fullmatch(raw) else _refuse(raw)
+
     return _read(
-        name, fallback, lambda raw: [word.strip() for word in raw.split(",") if word.strip()], "a,b,c"
+        name, default, parse, "a number of requests in a time: 10/second, 6000/min, 100/hour or 10/day"
+    )
+
+
+def secret(name: str, *, least: int) -> str:
+    """A secret of at least so many characters."""
+
+    def parse(raw: str) -> str:
+        return raw if len(raw) >= least else _refuse(raw)
+
+    return _read(name, REQUIRED, parse, f"at least {least} characters; {MAKE_ONE}")
+
+
+def secrets(name: str, *, least: int) -> list[str]:
+    """Secrets separated by commas. Only the first, which is the one in use, must be so long: what an older one has
+    sealed can be read with that one alone."""
+
+    def parse(raw: str) -> list[str]:
+        words = [word.strip() for word in raw.split(",") if word.strip()]
+        return words if words and len(words[0]) >= least else _refuse(raw)
+
+    return _read(
+        name,
+        REQUIRED,
+        parse,
+        f"keys separated by commas, the first of at least {least} characters; {MAKE_ONE}",
     )
 
 
@@ -155,12 +220,18 @@ def folder(name: str, default: Path | _Required = REQUIRED) -> Path:
     return _read(name, default, lambda raw: Path(raw).expanduser().resolve(), "a path")
 
 
-def url(name: str, schemes: Iterable[str], default: str | _Required = REQUIRED) -> str:
+def url(
+    name: str, schemes: Iterable[str], default: str | _Required = REQUIRED, *, needs_host: bool = False
+) -> str:
     """An address with one of the given schemes."""
     allowed = list(schemes)
 
     def parse(raw: str) -> str:
-        return raw if urlsplit(raw).scheme in allowed else _refuse(raw)
+        parts = urlsplit(raw)
+        is_address = parts.scheme in allowed and (
+            parts.port is None or parts.port > 0
+        )  # a port that is none raises
+        return raw if is_address and (parts.hostname or not needs_host) else _refuse(raw)
 
     return _read(name, default, parse, " or ".join(f"{scheme}://…" for scheme in allowed))
 
@@ -183,12 +254,22 @@ def database(address: str) -> dict[str, Any]:
     return settings
 
 
-def email(address: str) -> dict[str, Any]:
-    """Django's e-mail settings of one address (`smtp+tls://user:password@host:587`, `consolemail://`,
-    `filemail:///var/mail` for files in a folder)."""
+def email(name: str, default: str) -> dict[str, Any]:
+    """Django's e-mail settings of one address: `smtp+tls://user:password@host:587`, `consolemail://`,
+    `filemail:///var/mail` for files in a folder."""
+    return _read(
+        name,
+        _email(default),
+        _email,
+        "smtp://host, smtp+tls://user:password@host:587, smtp+ssl://…, consolemail:// or filemail:///folder",
+    )
+
+
+def _email(address: str) -> dict[str, Any]:
+    parts = urlsplit(address)
     settings = dict(environ.Env.email_url_config(address))
-    if urlsplit(address).scheme == "filemail":
-        settings["EMAIL_FILE_PATH"] = urlsplit(
-            address
-        ).path  # the parser takes an absolute path for a relative one
+    if parts.scheme.startswith("smtp") and not parts.hostname:
+        raise ValueError(address)
+    if parts.scheme == "filemail":
+        settings["EMAIL_FILE_PATH"] = parts.path  # the parser takes an absolute path for a relative one
     return settings

@@ -9,8 +9,9 @@ from typing import Any
 from csp.constants import NONCE, NONE, SELF
 
 from config import embedded, env
+from config.cache import redis_address
 from config.logs import logging_config
-from config.secret_files import secret
+from config.secret_files import secret, secrets_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.load_dotenv(BASE_DIR / ".env")
@@ -21,11 +22,11 @@ DEBUG = env.flag("DEBUG", False)
 DEMO = env.flag("DEMO", False)
 TESTING = env.flag("LIUSHUI_TESTING", False)
 HTTPS = env.flag("HTTPS", False)
-SECRET_KEY = secret("secret-key", "SECRET_KEY", DATA_DIR)
-ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS", [])
+SECRET_KEY = secret("secret-key", "SECRET_KEY", DATA_DIR, least=50)
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", [])
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")
-SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+SITE_URL = env.url("SITE_URL", env.WEB_SCHEMES, "http://127.0.0.1:8000", needs_host=True).rstrip("/")
 PRODUCT = "Liushui"
 
 ROOT_URLCONF = "config.urls"
@@ -142,7 +143,8 @@ FORMAT_MODULE_PATH = ["config.formats"]
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static/public", DATA_DIR / "assets"]
 STATIC_ROOT = DATA_DIR / "static"
-UPLOADS_DIR = DATA_DIR / "uploads"  # outside the web root
+# Outside the web root. A suite's files are its own: its housekeeping knows no row of the others.
+UPLOADS_DIR = DATA_DIR / ("uploads-of-tests" if TESTING else "uploads")
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -199,7 +201,7 @@ MFA_TOTP_ISSUER = PRODUCT
 MFA_TOTP_TOLERANCE = 1  # a phone whose clock is half a minute off still gets in
 
 # --- E-mail -----------------------------------------------------------------------------------------------------------
-vars().update(env.email(env.text("EMAIL_URL", "consolemail://")))
+vars().update(env.email("EMAIL_URL", "consolemail://"))
 if not env.is_set("EMAIL_URL") and not TESTING:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = str(DATA_DIR / "mail")
@@ -220,7 +222,11 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS and env.flag("SSL_REDIRECT", True)
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+# Both bind every other name below the site's own, and browsers' lists for years: only who owns them all can say yes,
+# so that `check --deploy` does not ask for them.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and env.flag("HSTS_SUBDOMAINS", False)
+SECURE_HSTS_PRELOAD = HTTPS and env.flag("HSTS_PRELOAD", False)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if env.flag("BEHIND_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CONTENT_SECURITY_POLICY = {
@@ -248,7 +254,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "members.api.problems.handle",
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_THROTTLE_CLASSES": ["members.api.auth.KeyThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"key": env.text("API_RATE", "6000/min")},
+    "DEFAULT_THROTTLE_RATES": {"key": env.rate("API_RATE", "6000/min")},
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Liushui API",
@@ -278,18 +284,9 @@ SPECTACULAR_SETTINGS = {
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 
-# --- Cache: one per process is enough for rate limits on a laptop; the broker's server where there is one -------------
-CACHE_URL = env.text("CACHE_URL", "")
-CACHES: dict[str, dict[str, Any]] = {
-    "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
-        if CACHE_URL
-        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-    )
-}
-
 # --- Workers ----------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = embedded.broker_url(DATA_DIR) or "redis+socket:///nowhere"
+BROKER_PREFIX = env.text("BROKER_PREFIX", "")
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -302,6 +299,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     {}
     if CELERY_BROKER_URL.startswith("amqp")
     else {
+        "global_keyprefix": BROKER_PREFIX,
         "visibility_timeout": 3600,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
@@ -313,8 +311,26 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "in
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
-# --- Personal data: the newest key encrypts, older ones still decrypt -------------------------------------------------
-PII_KEYS = [key.strip() for key in secret("pii-key", "PII_KEYS", DATA_DIR).split(",")]
-PII_INDEX_KEY = secret("pii-index-key", "PII_INDEX_KEY", DATA_DIR)
+# --- Cache: counts of rate limits; every process must see the same ones -----------------------------------------------
+CACHE_URL = env.url(
+    "CACHE_URL", env.CACHE_SCHEMES, "" if TESTING else redis_address(CELERY_BROKER_URL, beside=True)
+)
+CACHES: dict[str, dict[str, Any]] = {
+    "default": (
+        {"BACKEND": "config.cache.Cache", "LOCATION": [CACHE_URL], "KEY_PREFIX": f"{BROKER_PREFIX}cache"}
+        if CACHE_URL
+        # A broker that is no Redis. Many entries: whoever tries many addresses must not push out others' counts.
+        else {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "OPTIONS": {"MAX_ENTRIES": 1_000_000},
+        }
+    )
+}
 
-LOGGING = logging_config(level=env.text("LOG_LEVEL", "INFO"), json=env.flag("LOG_JSON", True))
+# --- Personal data: the newest key encrypts, older ones still decrypt -------------------------------------------------
+PII_KEYS = secrets_of("pii-key", "PII_KEYS", DATA_DIR, least=32)
+PII_INDEX_KEY = secret("pii-index-key", "PII_INDEX_KEY", DATA_DIR, least=32)
+
+LOGGING = logging_config(
+    level=env.choice("LOG_LEVEL", env.LOG_LEVELS, "INFO"), json=env.flag("LOG_JSON", True)
+)

@@ -24,6 +24,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import psycopg
+from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded, env, processes
 from config.embedded_home import Refused
@@ -123,7 +124,7 @@ class Supervisor:
         threads = str(env.integer("WEB_THREADS", 4, least=1, most=64))
         jobs = str(env.integer("WORKER_PROCESSES", 2, least=1, most=64))
         celery = [python, "-m", "celery", "-A", "config", "--quiet"]
-        level = env.text("LOG_LEVEL", "INFO")
+        level = env.choice("LOG_LEVEL", env.LOG_LEVELS, "INFO")
         return [
             Program(
                 "web",
@@ -311,10 +312,10 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 def main() -> int:
     """The command line: no arguments, or `--reap` to only clear up after a killed run."""
-    env.load_dotenv(embedded.BASE_DIR / ".env")
     for number in SIGNALS:
         signal.signal(number, _on_signal)
     try:
+        env.load_dotenv(embedded.BASE_DIR / ".env")
         if sys.argv[1:] == ["--reap"]:
             Supervisor().reap()
             return 0
@@ -322,7 +323,7 @@ def main() -> int:
     except Stopped:
         say("setup", "stopped")
         return 0
-    except (Refused, psycopg.OperationalError) as error:
+    except (Refused, ImproperlyConfigured, psycopg.OperationalError) as error:
         say("setup", " ".join(str(error).split()))
         return 1
 

@@ -13,12 +13,16 @@ from typing import NoReturn
 
 import psycopg
 import pytest
+import redis
 from psycopg import sql
 
 from config import embedded, env, processes
+from config.cache import redis_address
 
 os.environ["LIUSHUI_TESTING"] = "true"
 os.environ.setdefault("LOG_LEVEL", "ERROR")
+# Tasks that this process sends reach no worker but those that it starts itself; see forget_messages.
+os.environ["BROKER_PREFIX"] = f"test-{os.getpid()}:"
 # Under the event loop of the browser's driver Django would refuse the test's own queries.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
@@ -31,7 +35,8 @@ SOAK = env.flag("SOAK", False)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Drop the databases of suites that were killed; their names end in the pid of a process that is gone."""
+    """Drop what suites that were killed left: databases and messages named by the pid of a process that is gone."""
+    forget_messages(of_the_dead=True)
     owner_url = getattr(embedded.urls(), "owner_url", "")
     if hasattr(config, "workerinput") or not owner_url:
         return
@@ -42,6 +47,25 @@ def pytest_configure(config: pytest.Config) -> None:
             if not processes.command_line(int(name.rsplit("_", 1)[1])):
                 with suppress(psycopg.Error):  # one that is in use is not dropped
                     owner.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
+
+
+def pytest_unconfigure() -> None:
+    """Drop this process's messages."""
+    forget_messages()
+
+
+def forget_messages(*, of_the_dead: bool = False) -> None:
+    """Delete what lies on the broker under this process's prefix, or under those of processes that are gone."""
+    address = redis_address(embedded.broker_url() or "")
+    if not address:  # no Redis: nothing has a prefix
+        return
+    with redis.Redis.from_url(address) as broker:
+        for key in broker.scan_iter(
+            "test-*" if of_the_dead else f"{os.environ['BROKER_PREFIX']}*", count=1000
+        ):
+            pid = key.decode(errors="replace").removeprefix("test-").partition(":")[0]
+            if not of_the_dead or (pid.isdecimal() and not processes.command_line(int(pid))):
+                broker.delete(key)
 
 
 def sized(full: int, *, least: int = 1) -> int:

@@ -14,8 +14,11 @@ from benefits.models import Benefit, PriceUpload
 from benefits.services.arguments import Arguments
 from benefits.services.benefits import change_benefit, publish_benefit
 from benefits.services.prices import lock_upload
+from members.lib import batches
 from members.lib.refusals import Conflict
 from members.services.audit import Actor
+
+KEPT_UNCONFIRMED = dt.timedelta(days=7)
 
 
 def as_json(arguments: Arguments, *, public_id: str) -> dict[str, Any]:
@@ -71,3 +74,13 @@ def drop(*, merchant_id: int, public_id: str) -> PriceUpload:
         raise Conflict(_("This list is in force already. Upload another one to change prices."))
     upload.delete()
     return upload
+
+
+def forget_unconfirmed(*, at: dt.datetime) -> int:
+    """Delete lists that nobody confirmed within a week; returns how many. Works as platform."""
+    return batches.delete(
+        "benefits_priceupload",
+        key=["merchant_id", "id"],
+        condition="confirmed_at is null and uploaded_at < %s",
+        values=[at - KEPT_UNCONFIRMED],
+    )

@@ -11,6 +11,7 @@ from benefits.lib.spans import utc
 PLATFORM_ZONE = ZoneInfo("Asia/Shanghai")
 ASSESSMENT_HOUR = time(4)
 RUN_HOUR = time(23)
+HOUSEKEEPING_HOUR = time(5)
 
 
 def platform_date(at: datetime) -> date:
@@ -26,6 +27,11 @@ def run_instant(day: date) -> datetime:
 def assessment_instant(day: date) -> datetime:
     """The instant (UTC) at which that platform day's compliance job is due."""
     return utc(datetime.combine(day, ASSESSMENT_HOUR, PLATFORM_ZONE))
+
+
+def housekeeping_instant(day: date) -> datetime:
+    """The instant (UTC) at which that platform day's housekeeping is due."""
+    return utc(datetime.combine(day, HOUSEKEEPING_HOUR, PLATFORM_ZONE))
 
 
 def start_of(day: date) -> datetime:

@@ -11,10 +11,22 @@ from compliance.models import Preview, PreviewState, Purpose, RunState
 from compliance.models import Run as RunRow
 from compliance.selectors import run_reports
 from compliance.services import clearance, previews
+from members.lib import batches
 from members.lib.refusals import Conflict, Invalid, NotFound
 from members.services.audit import Actor
 
 FRESH = dt.timedelta(hours=1)  # figures older than this are no ground to start a run on
+KEPT = dt.timedelta(days=30)
+KEPT_LATEST = 5
+OLD_PREVIEWS = """
+made_at < %s and state in ('done', 'failed') and run_id is null and confirms_id is null
+and not exists (select from compliance_preview later where later.confirms_id = compliance_preview.id) and id not in (
+    select id from (
+        select id, row_number() over (partition by period order by made_at desc, id desc) as place
+        from compliance_preview
+    ) ranked where place <= %s
+)
+"""
 
 
 def is_by_hand(preview: Preview) -> bool:
@@ -86,3 +98,10 @@ def _require(seen: Preview, confirmed: int | None) -> None:
     if confirmed != seen.cleared:
         text = _("Type the number of programs that would be cleared: %(count)s.") % {"count": seen.cleared}
         raise Invalid(text, errors={"confirm": text})
+
+
+def forget_previews(*, at: dt.datetime) -> int:
+    """Delete previews made over 30 days before `at`, but the latest few of each period; returns how many."""
+    return batches.delete(
+        "compliance_preview", key=["id"], condition=OLD_PREVIEWS, values=[at - KEPT, KEPT_LATEST]
+    )

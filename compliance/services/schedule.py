@@ -21,9 +21,9 @@ from members.lib.periods import next_daily_job
 from members.models import Merchant
 from members.services import daily
 
-DAILY, ASSESSMENT, CLEARANCE = "daily", "assessment", "clearance"
+DAILY, ASSESSMENT, CLEARANCE, HOUSEKEEPING = "daily", "assessment", "clearance", "housekeeping"
 PLATFORM = "platform"
-_ORDER = {DAILY: 0, ASSESSMENT: 1, CLEARANCE: 2}
+ORDER = {DAILY: 0, ASSESSMENT: 1, CLEARANCE: 2, HOUSEKEEPING: 3}
 
 
 class Job(NamedTuple):
@@ -38,7 +38,7 @@ class Job(NamedTuple):
 def _daily(zone: str, after: dt.datetime, until: dt.datetime) -> Iterator[Job]:
     at = next_daily_job(after, ZoneInfo(zone))
     while at <= until:
-        yield Job(at, _ORDER[DAILY], DAILY, zone)
+        yield Job(at, ORDER[DAILY], DAILY, zone)
         at = next_daily_job(at, ZoneInfo(zone))
 
 
@@ -46,7 +46,7 @@ def _assessments(after: dt.datetime, until: dt.datetime) -> Iterator[Job]:
     day = calendar.platform_date(after)
     while (at := calendar.assessment_instant(day)) <= until:
         if at > after:
-            yield Job(at, _ORDER[ASSESSMENT], ASSESSMENT, PLATFORM)
+            yield Job(at, ORDER[ASSESSMENT], ASSESSMENT, PLATFORM)
         day += dt.timedelta(days=1)
 
 
@@ -58,8 +58,19 @@ def due_jobs(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
     found = [job for zone in zones for job in _daily(zone, after, until)]
     found.extend(_assessments(after, until))
     for run in runs.due_runs(history, after, until):
-        found.append(Job(run.at, _ORDER[CLEARANCE], CLEARANCE, PLATFORM))
+        found.append(Job(run.at, ORDER[CLEARANCE], CLEARANCE, PLATFORM))
     return sorted(found)
+
+
+def housekeeping(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
+    """The last housekeeping due in (after, until], if any: one does the work of all before it.
+
+    Beside `due_jobs`, since plays and replays have none.
+    """
+    at = calendar.housekeeping_instant(calendar.platform_date(until))
+    if at > until:
+        at -= dt.timedelta(days=1)  # the platform's zone has no summer time
+    return [Job(at, ORDER[HOUSEKEEPING], HOUSEKEEPING, PLATFORM)] if at > after else []
 
 
 def work(job: Job) -> dict[str, Any]:

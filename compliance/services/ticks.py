@@ -14,7 +14,7 @@ import structlog
 from django.db import transaction
 
 from compliance.models import Run, RunChunk, RunState
-from compliance.services import assessment, clearance, installation, notices, previews, schedule
+from compliance.services import assessment, clearance, housekeeping, installation, notices, previews, schedule
 from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
@@ -38,7 +38,10 @@ def write_down(*, until: dt.datetime) -> None:
     after = began if latest is None else latest - dt.timedelta(microseconds=1)
     rows = [
         JobTick(job=job.name, scope=job.scope, due_at=job.at)
-        for job in schedule.due_jobs(after=after, until=until)
+        for job in [
+            *schedule.due_jobs(after=after, until=until),
+            *schedule.housekeeping(after=after, until=until),
+        ]
     ]
     with transaction.atomic():
         JobTick.objects.bulk_create(rows, ignore_conflicts=True)
@@ -70,8 +73,7 @@ def tick(*, at: dt.datetime) -> dict[str, Any]:
 def _open_rows() -> list[JobTick]:
     with transaction.atomic():
         rows = list(JobTick.objects.filter(done_at=None))
-    ranks = {schedule.DAILY: 0, schedule.ASSESSMENT: 1, schedule.CLEARANCE: 2}
-    return sorted(rows, key=lambda row: (row.due_at, ranks.get(row.job, 9), row.scope))
+    return sorted(rows, key=lambda row: (row.due_at, schedule.ORDER.get(row.job, 9), row.scope))
 
 
 def _runs_done_before(due_at: dt.datetime, at: dt.datetime) -> bool:
@@ -103,6 +105,8 @@ def _job(job: Job, at: dt.datetime) -> dict[str, Any]:
         return {} if run is None else clearance.report(run)
     if job.name == schedule.ASSESSMENT:
         return assessment.assess(at=job.at, delivered_at=max(at, job.at))
+    if job.name == schedule.HOUSEKEEPING:
+        return housekeeping.tidy(at=job.at)
     return schedule.work(job)
 
 

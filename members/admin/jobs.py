@@ -30,6 +30,7 @@ JOBS = {
     "daily": _("Daily job of a time zone"),
     "assessment": _("Daily compliance job"),
     "clearance": _("Clearance run"),
+    "housekeeping": _("Daily housekeeping"),
 }
 
 

@@ -61,11 +61,10 @@ class KeyThrottle(SimpleRateThrottle):
             return True
         window, self.passed = divmod(time.time(), self.duration)
         counter = f"api-{request.auth.pk}-{int(window)}"
-        if cache.add(counter, 1, timeout=self.duration):
-            return True
         try:
             return cache.incr(counter) <= self.num_requests
-        except ValueError:  # the window ended between the two calls
+        except ValueError:  # the first of its window, or the cache is down
+            cache.add(counter, 1, timeout=self.duration)
             return True
 
     def wait(self) -> float:

@@ -30,7 +30,8 @@ KEY = OpenApiParameter(
     type={"type": "string", "minLength": 1, "maxLength": 120},
     description=(
         "A key of your own, new for every new request. The same key with the same body gives the first answer "
-        "again, with the header `Idempotency-Replayed: true`; with another body 409. A refused request keeps no key."
+        "again for 30 days, with the header `Idempotency-Replayed: true`; with another body 409. A refused request "
+        "keeps no key."
     ),
 )
 

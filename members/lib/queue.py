@@ -12,6 +12,7 @@ import structlog
 from celery import current_app, shared_task
 from django.db import transaction
 
+from members.lib import request_id
 from members.lib import tenant as tenancy
 
 log = structlog.get_logger(__name__)
@@ -65,7 +66,9 @@ def enqueue(name: str, **ids: Any) -> None:
 
     def send() -> None:
         try:
-            current_app.send_task(name, kwargs=ids, retry=False)
+            current_app.send_task(
+                name, kwargs=ids, headers={request_id.HEADER: request_id.current()}, retry=False
+            )
         except Exception as error:  # any transport's error: the sweep makes it good
             log.warning("broker_unavailable", task=name, error=str(error))
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
-from members.lib import crypto
+from members.lib import batches, crypto
 from members.lib.refusals import IdempotencyConflict
 from members.models import IdempotencyRow
 
 LONGEST_KEY = 120
+KEPT = dt.timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,13 @@ def keep(*, merchant_id: int, key: str, status: int, text: str) -> None:
     """Store the answer of a key taken by `claim` in this transaction."""
     sealed = crypto.keyring().seal(merchant_id, text)
     IdempotencyRow.objects.of(merchant_id).filter(key=key).update(status=status, answer=sealed)
+
+
+def forget_old(*, at: dt.datetime) -> int:
+    """Delete answers given over 30 days before `at`; a key is new again then. Returns how many. Works as platform."""
+    return batches.delete(
+        "members_idempotencyrow", key=["merchant_id", "id"], condition="at < %s", values=[at - KEPT]
+    )
 
 
 def _kept_hash(merchant_id: int, body_hash: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from django.db import models, transaction
 
-from members.lib import queue
+from members.lib import batches, queue
 from members.lib import tenant as tenancy
 from members.models import OutboxRow
 
@@ -26,6 +26,7 @@ LEASE = dt.timedelta(minutes=5)  # how long a claim holds when its worker says n
 PAUSES = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440, 1440, 1440))
 MAX_ATTEMPTS = len(PAUSES) + 1
 BATCH = 50
+KEPT_DONE = dt.timedelta(days=90)
 
 # Looks at the row's payload under its tenant and returns the foreign call, or None when nothing is to be done.
 Prepare = Callable[[int, dict[str, Any], dt.datetime], Callable[[], Any] | None]
@@ -130,3 +131,10 @@ def sweep(*, at: dt.datetime) -> bool:
     if due:
         queue.enqueue(TASK)
     return due
+
+
+def forget_done(*, at: dt.datetime) -> int:
+    """Delete rows handed over more than 90 days before `at`; returns how many. Works as platform."""
+    return batches.delete(
+        "members_outboxrow", key=["merchant_id", "id"], condition="done_at < %s", values=[at - KEPT_DONE]
+    )

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +20,7 @@ from members.lib.refusals import NotFound, Refusal
 from members.models import Channel, ImportJob, ImportState
 from members.selectors import order_imports as selectors
 from members.services.audit import Actor
-from members.services.order_import import columns, jobs, rejects, storage
+from members.services.order_import import columns, jobs, leftovers, rejects, storage
 from members.web import gates
 from members.web.forms import add_refusal, answer
 from members.web.htmx import wants_piece
@@ -163,17 +164,16 @@ def _find(request: StaffRequest, import_id: str) -> ImportJob:
 
 
 def _context(request: StaffRequest, job: ImportJob, form: ColumnsForm | None = None) -> dict[str, Any]:
-    may_map = not job.position and job.state in (
-        ImportState.QUEUED,
-        ImportState.CHECKED,
-        ImportState.FAILED,
-    )
+    is_gone = leftovers.is_gone(job)
+    mappable = (ImportState.QUEUED, ImportState.CHECKED, ImportState.FAILED)
+    may_map = not job.position and job.state in mappable and not is_gone
     times = {name: _moment(job.preview.get(name)) for name in ("first_at", "last_at")}
     return {
         "job": job,
         "level": LEVELS.get(ImportState(job.state), "accent"),
         "preview": job.preview | times,
         "posted": job.position,
+        "gone": leftovers.GONE if is_gone else "",
         "rejects": rejects.first(job, REJECTS_SHOWN),
         "is_clean": job.state == ImportState.DONE and not job.rejected,
         "known": [
@@ -258,9 +258,11 @@ def order_imports_cancel(request: StaffRequest, import_id: str) -> HttpResponse:
 @gates.staff(read=gates.MANAGERS)
 @never_cache
 @require_GET
-def order_imports_rejects(request: StaffRequest, import_id: str) -> FileResponse:
-    """The rows left out, as a file to mend and import again."""
+def order_imports_rejects(request: StaffRequest, import_id: str) -> HttpResponseBase:
+    """The rows left out, as a file to mend and import again; when it is gone, back to the page that says so."""
     job = _find(request, import_id)
+    if leftovers.is_gone(job):
+        return redirect("members:order_imports_page", import_id)
     path = storage.rejects(job)
     if not job.rejects_as or not path.exists():
         raise Http404

@@ -207,11 +207,13 @@ def assert_as_wanted(run: RunRow, wanted: dict[int, str]) -> None:
 def test_the_sweep_finishes_what_a_lost_broker_forgot(run, monkeypatch):
     wanted = undisturbed(run)
     sent = []
-    monkeypatch.setattr("members.lib.queue.current_app.send_task", lambda name, **kw: sent.append((name, kw)))
+    monkeypatch.setattr(
+        "members.lib.queue.current_app.send_task", lambda name, **kw: sent.append((name, kw["kwargs"]))
+    )
     clearance.drain_chunk(run_id=run.pk)
 
     ticks.sweep(at=run.at)
 
-    assert ("compliance.drain", {"kwargs": {"run_id": run.pk}, "retry": False}) in sent
+    assert ("compliance.drain", {"run_id": run.pk}) in sent
     assert clearance.drain(run_id=run.pk, at=run.at)
     assert_as_wanted(run, wanted)

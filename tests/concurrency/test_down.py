@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,10 @@ from tests.concurrency.proxies import Wire
 from tests.conftest import ScopedClient
 from tests.environment import missing
 from tests.factories import shops
+from tests.waiting import PATIENCE, until
 
 SECONDS = 15.0  # within which everything is said
-PATIENCE = 60.0  # within which everything is well again
+TOKEN = "a" * 32
 
 
 @dataclass
@@ -55,6 +56,12 @@ class Site:
     broker: Wire
     queues: str
     letters: Path
+    log: Path
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What both processes have logged, in whole lines."""
+        whole, _newline, _rest = self.log.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def ask(
         self, path: str, *, form: dict[str, str] | None = None, cookies: str = "", **headers: str
@@ -92,20 +99,6 @@ def _answer(response: Any, began: float) -> Answer:
     return Answer(response.status, dict(response.headers), text, time.monotonic() - began)
 
 
-def until(is_so: Callable[[], Any], what: str, *, log: Path | None = None) -> Any:
-    """Wait for something that comes by itself."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        try:
-            if found := is_so():
-                return found
-        except OSError:
-            pass
-        time.sleep(0.1)
-    more = "" if log is None else log.read_text()[-2000:]
-    raise AssertionError(f"not within {PATIENCE:.0f} seconds: {what}\n{more}")
-
-
 @pytest.fixture(scope="module")
 def site(django_db_setup, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """gunicorn and a worker, started once; each test leaves the wires whole."""
@@ -127,7 +120,7 @@ def site(django_db_setup, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "PII_KEYS": ",".join(settings.PII_KEYS),
         "PII_INDEX_KEY": settings.PII_INDEX_KEY,
         "LIUSHUI_TESTING": "true",
-        "LOG_LEVEL": "WARNING",
+        "LOG_LEVEL": "INFO",
         "PYTHONUNBUFFERED": "1",
     }
     web = ["gunicorn", "config.wsgi:application", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
@@ -139,7 +132,7 @@ def site(django_db_setup, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "--quiet",
         "worker",
         "--loglevel",
-        "WARNING",
+        "INFO",
         "--pool",
         "solo",
         "--hostname",
@@ -157,7 +150,7 @@ def site(django_db_setup, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             )
             for command in (web, worker)
         ]
-        site = Site(port, database, broker, queues, folder / "letters")
+        site = Site(port, database, broker, queues, folder / "letters", folder / "log")
         try:
             until(site.is_well, "the site stands", log=folder / "log")
             until(lambda: site.ask("/readyz").status == 200, "database, broker and worker are ready")
@@ -202,6 +195,9 @@ def test_a_database_that_is_down_is_said_and_recovered_from(transactional_db, si
     alive, ready = site.ask("/healthz"), site.ask("/readyz")
 
     assert (page.status, page.headers["Retry-After"]) == (503, "5")
+    assert {"database_unavailable", "Service Unavailable: /accounts/login/"} <= {
+        line["event"] for line in site.lines() if line.get("request_id") == page.headers["X-Request-ID"]
+    }
     assert "Nothing was changed, and nothing is lost" in page.text
     assert "Traceback" not in page.text
     assert (problem.status, problem.headers["Content-Type"]) == (503, "application/problem+json")
@@ -227,20 +223,53 @@ def test_every_thread_recovers_from_connections_that_broke_while_idle(transactio
     assert all(site.is_well() for _again in range(12))
 
 
-@pytest.mark.parametrize("how", ["cut", "swallow"])
-def test_a_broker_that_is_down_is_said_and_loses_nothing(transactional_db, site: Site, how: str):
+def test_every_line_is_json_and_names_the_request_or_the_task_it_belongs_to(transactional_db, site: Site):
+    cookies = signed_in()
+
+    missing_page = site.ask("/nowhere", **{"X-Request-ID": "of-a-404"})
+    invite(site, cookies, "lines@guest.example", request_id="of-an-invitation")
+    until(lambda: letters(site, "lines@guest.example"), "the letter went out")
+    done = until(
+        lambda: lines_of(site, request_id="of-an-invitation", logger="celery.app.trace"), "the task ended"
+    )
+
+    assert missing_page.status == 404
+    events = {line["event"] for line in lines_of(site, request_id="of-a-404")}
+    assert {"request_started", "request_finished", "Not Found: /nowhere"} <= events
+    assert lines_of(site, logger="gunicorn.error")
+    assert "members.outbox" in done[0]["event"]
+    of_task = lines_of(site, task_id=done[0]["task_id"])
+    assert {"celery.worker.strategy", "celery.app.trace"} <= {line["logger"] for line in of_task}
+
+
+def lines_of(site: Site, **values: str) -> list[dict[str, Any]]:
+    """The lines that carry these values."""
+    return [line for line in site.lines() if values.items() <= line.items()]
+
+
+def signed_in() -> str:
+    """The cookies of the owner of a shop."""
     owner = shops.person("owner@shop.example")
     merchants = shops.told([{"at": shops.now().isoformat(), "do": "merchant.create", "merchant": "Valley"}])
     shops.staff(merchants["Valley"], owner)
     client = ScopedClient()
     client.force_login(owner)
-    token = "a" * 32
-    cookies = f"sessionid={client.cookies['sessionid'].value}; csrftoken={token}"
-    invitation = {"email": f"{how}@guest.example", "role": "analyst", "csrfmiddlewaretoken": token}
+    return f"sessionid={client.cookies['sessionid'].value}; csrftoken={TOKEN}"
+
+
+def invite(site: Site, cookies: str, email: str, *, request_id: str = "") -> Answer:
+    """Invite somebody, which leaves a letter to be sent by the worker."""
+    form = {"email": email, "role": "analyst", "csrfmiddlewaretoken": TOKEN}
+    return site.ask("/settings/staff/invite", form=form, cookies=cookies, **{"X-Request-ID": request_id})
+
+
+@pytest.mark.parametrize("how", ["cut", "swallow"])
+def test_a_broker_that_is_down_is_said_and_loses_nothing(transactional_db, site: Site, how: str):
+    cookies = signed_in()
 
     getattr(site.broker, how)()
     ready = site.ask("/readyz")
-    done = site.ask("/settings/staff/invite", form=invitation, cookies=cookies)
+    done = invite(site, cookies, f"{how}@guest.example")
 
     assert ready.status == 503
     assert (ready.json["database"], ready.json["broker"][:4]) == ("ok", "down")
@@ -261,6 +290,7 @@ def test_a_broker_that_is_down_is_said_and_loses_nothing(transactional_db, site:
 def sweep(site: Site) -> None:
     """What the beat asks for every minute, sent to this site's worker."""
     with Celery(broker=site.queues, set_as_current=False) as beat:
+        beat.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
         beat.send_task("compliance.sweep", queue="default")
 
 

@@ -67,7 +67,7 @@ def shop(django_db_blocker, tmp_path, orders_file) -> Iterator[tuple[int, Comman
             "DATA_DIR": str(tmp_path / "data"),
             **dict.fromkeys(
                 ("SECRET_KEY", "PII_KEYS", "PII_INDEX_KEY"),
-                "for this test alone, and long enough: 0123456789",
+                "for this test alone: " + "0123456789" * 3,
             ),
         }
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import runpy
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -11,7 +15,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config import env
+from config import embedded, env
 
 
 @pytest.mark.parametrize(
@@ -97,3 +101,94 @@ def test_a_line_of_the_file_that_cannot_be_read_is_named(line: str, tmp_path: Pa
 
     with pytest.raises(ImproperlyConfigured, match="line 2"):
         env.load_dotenv(file)
+
+
+SECRET = "0123456789" * 5
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "expected"),
+    [
+        ("API_RATE", "banana", "a number of requests in a time: 10/second, 6000/min"),
+        ("API_RATE", "10/fortnight", "a number of requests in a time"),
+        ("API_RATE", "0/min", "a number of requests in a time"),
+        ("CACHE_URL", "http://redis.example", "redis://… or rediss://… or unix://…"),
+        ("CELERY_BROKER_URL", "redis.example:6379", "redis://… or rediss://…"),
+        ("CELERY_BROKER_URL", "redis://redis.example:none/0", "redis://… or rediss://…"),
+        ("SECRET_KEY", "changeme", "at least 50 characters"),
+        ("PII_KEYS", "short", "keys separated by commas, the first of at least 32 characters"),
+        ("PII_KEYS", f"short,{SECRET}", "the first of at least 32 characters"),
+        ("PII_INDEX_KEY", "short", "at least 32 characters"),
+        ("SITE_URL", "liushui.example", "http://… or https://…"),
+        ("SITE_URL", "ftp://liushui.example", "http://… or https://…"),
+        ("SITE_URL", "https://", "http://… or https://…"),
+        ("ALLOWED_HOSTS", "https://liushui.example", "without https://, port or path"),
+        ("ALLOWED_HOSTS", "liushui.example,www.liushui.example:443", "without https://, port or path"),
+        ("CSRF_TRUSTED_ORIGINS", "liushui.example", "origins such as https://liushui.example"),
+        ("LOG_LEVEL", "verbose", "one of DEBUG, INFO, WARNING, ERROR"),
+        ("EMAIL_URL", "smtp.example:587", "smtp://host"),
+        ("EMAIL_URL", "smtp://", "smtp://host"),
+        ("EMAIL_URL", "smtp://smtp.example:many", "smtp://host"),
+    ],
+)
+def test_a_setting_that_is_wrong_stops_the_start_with_its_name_and_what_is_right(
+    name: str, raw: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, raw)
+
+    with pytest.raises(ImproperlyConfigured) as refused:
+        settings_anew()
+
+    assert str(refused.value).startswith(f"{name} is unreadable; expected ")
+    assert expected in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "setting", "value"),
+    [
+        ("API_RATE", "10/second", "REST_FRAMEWORK.DEFAULT_THROTTLE_RATES.key", "10/second"),
+        ("API_RATE", "5/d", "REST_FRAMEWORK.DEFAULT_THROTTLE_RATES.key", "5/d"),
+        ("CACHE_URL", "unix:///run/redis.sock?db=2", "CACHE_URL", "unix:///run/redis.sock?db=2"),
+        ("CELERY_BROKER_URL", "amqps://user:p@mq.example:5671//", "CELERY_BROKER_URL", "amqps://user:p@mq.example:5671//"),
+        ("SECRET_KEY", SECRET, "SECRET_KEY", SECRET),
+        ("PII_KEYS", f"{SECRET}, an old one,", "PII_KEYS", [SECRET, "an old one"]),
+        ("SITE_URL", "https://liushui.example/", "SITE_URL", "https://liushui.example"),
+        ("ALLOWED_HOSTS", "liushui.example, .shop.example,[::1],*", "ALLOWED_HOSTS",
+         ["liushui.example", ".shop.example", "[::1]", "*"]),
+        ("CSRF_TRUSTED_ORIGINS", "https://*.liushui.example:8443", "CSRF_TRUSTED_ORIGINS",
+         ["https://*.liushui.example:8443"]),
+        ("LOG_LEVEL", "DEBUG", "LOGGING.root.level", "DEBUG"),
+        ("EMAIL_URL", "smtp+tls://me:pass@smtp.example:587", "EMAIL_PORT", 587),
+        ("EMAIL_URL", "filemail:///var/mail", "EMAIL_FILE_PATH", "/var/mail"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_is_right_is_taken(
+    name: str, raw: str, setting: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, raw)
+
+    found: Any = settings_anew()
+    for step in setting.split("."):
+        found = found[step]
+
+    assert found == value
+
+
+def settings_anew() -> dict[str, Any]:
+    """The settings as a process reads them that starts now."""
+    return runpy.run_path(str(embedded.BASE_DIR / "config/settings.py"))
+
+
+def test_the_supervisor_says_it_in_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "config.supervisor"],
+        cwd=embedded.BASE_DIR,
+        env=os.environ | {"PORT": "eighty"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "PORT is unreadable; expected a whole number" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr

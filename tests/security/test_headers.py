@@ -10,6 +10,7 @@ import sys
 import pytest
 from django.conf import settings as configured
 
+from config.checks import PRODUCTION
 from config.embedded import BASE_DIR
 from members.lib import tenant as tenancy
 from tests.conftest import ScopedClient
@@ -248,29 +249,70 @@ def test_a_form_without_its_token_is_refused_in_words(world: World):
     assert "page was open for too long" in page.content.decode()
 
 
-def test_under_https_cookies_are_secure_and_browsers_are_told_to_stay():
-    script = (
-        "import django; django.setup()\n"
-        "from django.conf import settings as s\n"
-        "assert s.SESSION_COOKIE_SECURE and s.CSRF_COOKIE_SECURE and s.LANGUAGE_COOKIE_SECURE\n"
-        "assert s.SECURE_SSL_REDIRECT and s.SECURE_HSTS_SECONDS >= 31536000\n"
-        "assert s.SECURE_HSTS_INCLUDE_SUBDOMAINS\n"
-        "from django.test import RequestFactory\n"
-        "from members.web import preferences\n"
-        "for view, form in ((preferences.set_theme, {'theme': 'dark'}),):\n"
-        "    answer = view(RequestFactory().post('/', form, secure=True, HTTP_HOST='localhost'))\n"
-        "    assert all(cookie['secure'] for cookie in answer.cookies.values()), answer.cookies\n"
-    )
+def configured_by(environment: dict[str, str], script: str) -> None:
+    """Run a script under settings of an environment of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [
+            sys.executable,
+            "-c",
+            "import django; django.setup()\nfrom django.conf import settings as s\n" + script,
+        ],
         cwd=BASE_DIR,
-        env={**os.environ, "HTTPS": "true", "DJANGO_SETTINGS_MODULE": "config.settings"},
+        env={**os.environ, **environment, "DJANGO_SETTINGS_MODULE": "config.settings"},
         capture_output=True,
         text=True,
         check=False,
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_under_https_cookies_are_secure_and_browsers_are_told_to_stay():
+    script = (
+        "assert s.SESSION_COOKIE_SECURE and s.CSRF_COOKIE_SECURE and s.LANGUAGE_COOKIE_SECURE\n"
+        "assert s.SECURE_SSL_REDIRECT and s.SECURE_HSTS_SECONDS >= 31536000\n"
+        "from django.test import RequestFactory\n"
+        "from members.web import preferences\n"
+        "for view, form in ((preferences.set_theme, {'theme': 'dark'}),):\n"
+        "    answer = view(RequestFactory().post('/', form, secure=True, HTTP_HOST='localhost'))\n"
+        "    assert all(cookie['secure'] for cookie in answer.cookies.values()), answer.cookies\n"
+    )
+    configured_by({"HTTPS": "true"}, script)
+
+
+@pytest.mark.parametrize(
+    ("flags", "header"),
+    [
+        ({}, "max-age=31536000"),
+        ({"HSTS_SUBDOMAINS": "true"}, "max-age=31536000; includeSubDomains"),
+        (
+            {"HSTS_SUBDOMAINS": "true", "HSTS_PRELOAD": "true"},
+            "max-age=31536000; includeSubDomains; preload",
+        ),
+    ],
+)
+def test_names_below_the_sites_own_are_bound_to_https_only_when_asked_for(flags, header):
+    script = (
+        "from django.http import HttpResponse\n"
+        "from django.middleware.security import SecurityMiddleware\n"
+        "from django.test import RequestFactory\n"
+        "answer = SecurityMiddleware(lambda request: HttpResponse())(RequestFactory().get('/', secure=True))\n"
+        f"assert answer['Strict-Transport-Security'] == {header!r}, answer['Strict-Transport-Security']\n"
+    )
+    configured_by({"HTTPS": "true", **flags}, script)
+
+
+def test_the_deployment_check_is_silent_without_what_binds_names_that_are_not_ours():
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=BASE_DIR,
+        env={**os.environ, **PRODUCTION, "LIUSHUI_TESTING": "false"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "security." not in done.stderr
 
 
 def test_nobody_is_told_who_has_an_account(world: World):

@@ -25,6 +25,7 @@ def note(job: ImportJob, part: str, reasons: Reasons) -> None:
     if not reasons:
         path.unlink(missing_ok=True)
         return
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     beside = path.with_suffix(".part")
     beside.write_text(json.dumps(reasons, ensure_ascii=False), encoding="utf-8")
     os.replace(beside, path)

@@ -53,10 +53,8 @@ def rejects(job: ImportJob) -> Path:
 
 
 def parts(job: ImportJob) -> Path:
-    """Where reasons lie until the rejects file is put together."""
-    path = original(job).parent / PARTS
-    path.mkdir(mode=0o700, exist_ok=True)
-    return path
+    """Where reasons lie until the rejects file is put together; made by whoever writes there."""
+    return original(job).parent / PARTS
 
 
 def below(path: Path) -> str:
@@ -67,4 +65,4 @@ def below(path: Path) -> str:
 def forget_original(job: ImportJob) -> None:
     """The file is no longer needed: its rows are orders now, and it may name people."""
     original(job).unlink(missing_ok=True)
-    shutil.rmtree(original(job).parent / PARTS, ignore_errors=True)
+    shutil.rmtree(parts(job), ignore_errors=True)

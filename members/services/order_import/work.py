@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 
+import structlog
 from babel.numbers import get_currency_precision
 from django.db import DatabaseError, transaction
 from django.utils import translation
@@ -23,6 +24,7 @@ from members.services.order_import.preview import Preview, foresee
 from members.services.order_import.values import EPOCH
 
 Progress = Callable[[ImportJob], None]
+log = structlog.get_logger(__name__)
 MICROSECOND = dt.timedelta(microseconds=1)
 
 
@@ -194,6 +196,7 @@ def post(job: ImportJob, actor: Actor, ahead: Ahead) -> None:
 def _open(job: ImportJob) -> reading.Source:
     path = storage.original(job)
     if not path.exists():
+        log.error("import_file_missing", path=str(path), hint="web and workers must share DATA_DIR/uploads")
         raise Invalid(_("The file of this import is no longer there. Hand it in again."))
     return reading.open_file(path)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
@@ -10,7 +12,7 @@ from members.lib import tenant as tenancy
 from members.models import ImportJob, ImportState, Member, Order, Role, Staff
 from members.services import programs
 from members.services.audit import Actor
-from members.services.order_import import work
+from members.services.order_import import storage, work
 from tests.conftest import NOON
 
 HEAD = "order_id,ordered_at,member_key,sku,quantity,amount\n"
@@ -153,3 +155,56 @@ def test_another_shops_import_does_not_exist(owner, client, cast):
         assert client.get(path).status_code == 404
     for path in (f"{page}/start", f"{page}/cancel", f"{page}/columns"):
         assert client.post(path).status_code == 404
+
+
+def test_files_that_are_gone_are_said_and_no_error(owner, cast):
+    hand_in(owner, GOOD, people="members", declared_source="paper forms")
+    worked(cast)
+    page = f"/settings/imports/{the_import(cast).public_id}"
+    owner.post(f"{page}/start")
+    job = worked(cast)
+    assert "no longer here" not in owner.get(page).text
+
+    shutil.rmtree(storage.original(job).parent)
+
+    report = owner.get(page).text
+    assert "They are kept for 30 days after its end" in report and f"{page}/rejects" not in report
+    link = owner.get(f"{page}/rejects", follow=True)
+    assert link.redirect_chain == [(page, 302)] and "no longer here" in link.text
+
+
+def test_a_failed_import_whose_file_is_gone_offers_no_columns_to_choose(owner, cast):
+    hand_in(owner, GOOD.replace("amount", "sum"))
+    job = worked(cast)
+    page = f"/settings/imports/{job.public_id}"
+    assert f"{page}/columns" in owner.get(page).text
+
+    shutil.rmtree(storage.original(job).parent)
+
+    shown = owner.get(page).text
+    assert "no longer here" in shown and f"{page}/columns" not in shown
+
+
+def test_an_import_of_a_clean_file_left_nothing_that_could_be_gone(owner, cast):
+    hand_in(owner, GOOD.replace(",x", ",1"))
+    worked(cast)
+    page = f"/settings/imports/{the_import(cast).public_id}"
+    owner.post(f"{page}/start")
+
+    shutil.rmtree(storage.original(worked(cast)).parent)
+
+    assert "no longer here" not in owner.get(page).text
+    assert owner.get(f"{page}/rejects").status_code == 404
+
+
+def test_a_worker_that_lacks_the_file_says_so(owner, cast, settings, tmp_path):
+    hand_in(owner, GOOD)
+    settings.UPLOADS_DIR = tmp_path / "of-another-machine"
+
+    job = worked(cast)
+
+    assert job.state == ImportState.FAILED
+    assert job.failure == "The file of this import is no longer there. Hand it in again."
+    assert not (tmp_path / "of-another-machine").exists()
+    with tenancy.tenant(cast.shop.pk):
+        assert not Order.objects.exists()
