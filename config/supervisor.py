@@ -24,6 +24,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import psycopg
+from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded, env, processes
 from config.embedded_home import Refused
@@ -322,7 +323,7 @@ def main() -> int:
     except Stopped:
         say("setup", "stopped")
         return 0
-    except (Refused, psycopg.OperationalError) as error:
+    except (Refused, ImproperlyConfigured, psycopg.OperationalError) as error:
         say("setup", " ".join(str(error).split()))
         return 1
 
