@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.signals import beat_init, worker_init
 
+from config import start
 from members.lib.queue import QUEUES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -26,3 +28,10 @@ def route(name: str, *_args: object, **_options: object) -> dict[str, str]:
 
 
 app.conf.task_routes = (route,)
+
+
+@worker_init.connect
+@beat_init.connect
+def begin(**_: object) -> None:
+    """Refuse to begin with a log-in that is too powerful."""
+    start.refuse_powerful_log_in()

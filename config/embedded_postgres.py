@@ -17,7 +17,6 @@ from config.embedded_home import Home, Refused, State, digest
 from members.lib.roles import database_sql, role_names, roles_sql
 
 START_SECONDS = 180  # replaying the log after a crash may take a while
-IDLE_IN_TRANSACTION = "60s"  # of the processes' log-in: a forgotten transaction must not hold its locks
 
 # For a laptop: small memory, but a log large enough that a big COPY is not throttled by checkpoints.
 SETTINGS = {
@@ -80,7 +79,7 @@ class Postgres:
         if not (self.is_running() and self._answers()):
             self._start()
         # The SQL's digest is kept, so that a warm start connects to nothing and a changed role is still made.
-        setup = digest(roles_sql(prefix) + database_sql(prefix) + IDLE_IN_TRANSACTION)
+        setup = digest(roles_sql(prefix) + database_sql(prefix))
         if self.state.postgres_setup != setup or not self.state.postgres_ready:
             self._set_up(prefix)
             self.state.postgres_setup, self.state.postgres_ready = setup, True
@@ -208,11 +207,6 @@ class Postgres:
                         sql.Identifier(role), sql.Literal(self.state.passwords[secret])
                     )
                 )
-            admin.execute(
-                sql.SQL("alter role {} set idle_in_transaction_session_timeout = {}").format(
-                    sql.Identifier(names.web), sql.Literal(IDLE_IN_TRANSACTION)
-                )
-            )
             if admin.execute("select 1 from pg_database where datname = %s", [prefix]).fetchone() is None:
                 admin.execute(
                     sql.SQL("create database {} owner {}").format(

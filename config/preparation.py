@@ -15,7 +15,8 @@ import psycopg
 
 from config import embedded
 from config.embedded_home import Refused
-from members.lib.roles import database_sql
+from config.postgres.log_in import refuse_powerful_log_in
+from members.lib.roles import database_sql, role_names
 
 WIDTH = 10
 _output = threading.Lock()
@@ -43,7 +44,11 @@ class Preparation:
         self.demo = demo
 
     def run(self) -> None:
-        """Do every step. Raises Refused when one fails; its lines were shown."""
+        """Do every step. Raises Refused when one fails; its lines were shown. Raises ImproperlyConfigured before the
+        first when the processes' log-in is too powerful."""
+        known = embedded.urls(self.data_dir)
+        if known is not None:
+            self._check(known.database_url)
         manage = [sys.executable, "manage.py"]
         is_embedded = not embedded.has_own_database()
         seeding = self.data_dir / "demo.unfinished"
@@ -56,7 +61,6 @@ class Preparation:
             say("setup", "translations: none yet")
         else:
             self._step("translations", [sys.executable, "-m", "config.translations"])
-        known = embedded.urls(self.data_dir)
         if known is not None and known.owner_url:
             self._grant(known.owner_url)
             self._step(
@@ -76,6 +80,10 @@ class Preparation:
 
     def _has_locale(self) -> bool:
         return any((embedded.BASE_DIR / "locale").glob("*/LC_MESSAGES/*.po"))
+
+    def _check(self, database_url: str) -> None:
+        with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as log_in:
+            refuse_powerful_log_in(log_in, role_names(embedded.role_prefix()))
 
     def _grant(self, owner_url: str) -> None:
         with psycopg.connect(owner_url, autocommit=True, connect_timeout=10) as owner:

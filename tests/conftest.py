@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connections, transaction
 from django.test import Client
 from django.utils import translation
 
+from config import embedded
 from members.lib import tenant as tenancy
 from members.lib.databases import drop_database, make_database
+from tests.environment import missing
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = dt.datetime(2024, 5, 15, 12, 0, tzinfo=SHANGHAI)
@@ -43,6 +46,17 @@ def django_db_setup(django_db_modify_db_settings: None, django_db_blocker) -> It
     with django_db_blocker.unblock():
         connections.close_all()
         drop_database(name)
+
+
+@pytest.fixture
+def superuser(django_db_setup: None) -> Iterator[psycopg.Connection]:
+    """A superuser's plain connection to the suite's database; the product itself never has one."""
+    known = embedded.urls()
+    if known is None or not known.admin_url:
+        missing("a superuser of the database server (DATABASE_URL names another one)")
+    name = connections["default"].settings_dict["NAME"]
+    with psycopg.connect(known.admin_url, dbname=name, autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture(autouse=True)

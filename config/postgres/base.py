@@ -13,12 +13,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.apps import apps
-from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.operations import DatabaseOperations as PostgresOperations
 from psycopg.pq import TransactionStatus
 
+from config.postgres.log_in import refuse_powerful_log_in
 from members.lib.databases import owner_connection
 from members.lib.roles import role_names
 from members.lib.tenant import Scope, current_scope, on_scope_change
@@ -61,7 +61,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Connect; once per process, refuse a log-in that could do something by itself."""
         connection = super().get_new_connection(conn_params)
         if self.is_scoped and not DatabaseWrapper._log_in_is_checked:
-            refuse_powerful_log_in(connection)
+            try:
+                refuse_powerful_log_in(connection, NAMES)
+            except BaseException:
+                connection.close()
+                if self.pool:  # it counts its connections, closed ones too
+                    self.pool.putconn(connection)
+                raise
             DatabaseWrapper._log_in_is_checked = True
         return connection
 
@@ -109,30 +115,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.close()
         finally:
             self.connection = None
-
-
-POWERS = """
-select array_remove(array[
-    case when rolsuper then 'is superuser' end,
-    case when rolbypassrls then 'bypasses row security' end,
-    case when rolinherit then 'inherits its roles (it must be NOINHERIT)' end,
-    case when exists (select from pg_class c where c.relowner = r.oid and c.relkind = 'r'
-        and c.relnamespace = 'public'::regnamespace) then 'owns tables' end
-], null) from pg_roles r where rolname = session_user
-"""
-
-
-def refuse_powerful_log_in(connection: Any) -> None:
-    """Raises ImproperlyConfigured when DATABASE_URL's log-in could see or change data without taking a role."""
-    powers = connection.execute(POWERS).fetchone()[0]
-    if not connection.autocommit:
-        connection.rollback()
-    if powers:
-        connection.close()
-        raise ImproperlyConfigured(
-            f"DATABASE_URL's log-in {', '.join(powers)}: row security would not hold. "
-            "Use the log-in role that `manage.py setup_roles --print-sql` makes."
-        )
 
 
 def _tell_open_connections(scope: Scope) -> None:

@@ -6,7 +6,7 @@ ring opens, so a key is rotated by putting a new one in front (and sealing anew 
 
 What is searched is never decrypted: a blind index finds a whole phone number or a channel's id of a person, tokens
 find a phone's last four digits and the name. All are keyed by the merchant too, so equal people of two merchants have
-nothing in common in the tables.
+nothing in common in the tables that merchants see; what joins them (`consumer_index`) is the platform's alone.
 """
 
 from __future__ import annotations
@@ -97,6 +97,12 @@ def _digest(merchant_id: int, what: bytes, text: str) -> bytes:
 def blind_index(merchant_id: int, e164: str) -> bytes:
     """What a whole phone number is found by: 16 bytes."""
     return _digest(merchant_id, b"phone", e164)[:16]
+
+
+def consumer_index(e164: str) -> bytes:
+    """What the platform finds a person by across merchants: 16 bytes, of a key of their own (Consumer)."""
+    key = hmac.digest(settings.PII_INDEX_KEY.encode(), b"liushui consumers", hashlib.sha256)
+    return hmac.digest(key, e164.encode(), hashlib.sha256)[:16]
 
 
 @lru_cache(maxsize=1 << 15)  # joining and posting of one chunk of an import ask for the same keys

@@ -27,29 +27,66 @@ def role_names(prefix: str = "liushui") -> RoleNames:
     return RoleNames(f"{prefix}_owner", f"{prefix}_app", f"{prefix}_platform", f"{prefix}_web")
 
 
-def roles_sql(prefix: str = "liushui") -> str:
-    """SQL that makes the roles where they lack; passwords are set by whoever runs it.
+IDLE_IN_TRANSACTION = "60s"  # of the processes' log-in: a forgotten transaction must not hold its locks
 
-    Needs CREATEROLE. Running it twice changes nothing.
+
+def roles_sql(prefix: str = "liushui") -> str:
+    """SQL that makes the roles where they lack and mends those that are there; passwords are set by whoever runs it.
+
+    Needs CREATEROLE and CREATEDB, no superuser. Running it twice changes nothing. What only a superuser may change
+    (SUPERUSER, BYPASSRLS) is left as it is: a process refuses to start with it (config/postgres/log_in.py).
     """
     names = role_names(prefix)
     wanted = {
-        names.owner: "LOGIN CREATEDB NOSUPERUSER",
-        names.app: "NOLOGIN",
-        names.platform: "NOLOGIN",
-        names.web: "LOGIN NOINHERIT NOSUPERUSER NOBYPASSRLS",
+        names.owner: ("login createdb", "rolcanlogin and rolcreatedb"),
+        names.app: ("nologin", "not rolcanlogin"),
+        names.platform: ("nologin", "not rolcanlogin"),
+        names.web: ("login noinherit", "rolcanlogin and not rolinherit"),
     }
     made = "\n".join(
         f"  if not exists (select from pg_roles where rolname = '{name}') then create role {name}; end if;\n"
-        f"  alter role {name} {options};"
-        for name, options in wanted.items()
+        f"  if not exists (select from pg_roles where rolname = '{name}' and {condition}) then\n"
+        f"    alter role {name} {options};\n"
+        "  end if;"
+        for name, (options, condition) in wanted.items()
     )
     return (
         f"do $$ begin\n{made}\nend $$;\n"
-        f"grant {names.app}, {names.platform} to {names.web};\n"
+        f"{_memberships_sql(names)}"
         f"grant {names.app}, {names.platform} to {names.owner};\n"
         # So that the owner may end a log-in's session, as dropping a play's database needs.
         f"grant {names.web} to {names.owner};\n"
+        f"alter role {names.web} set idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION}';\n"
+    )
+
+
+def _memberships_sql(names: RoleNames) -> str:
+    """The log-in becomes a member that inherits nothing.
+
+    Until PostgreSQL 15 the role's NOINHERIT says so; from 16 on each membership does, once for every role that
+    granted it, and a grant without the words keeps what was granted before.
+    """
+    roles, options = f"{names.app}, {names.platform}", "with inherit false, set true"
+    return f"""do $$ declare given record; begin
+  if current_setting('server_version_num')::int < 160000 then
+    grant {roles} to {names.web};
+  else
+    for given in select roleid::regrole as role, grantor::regrole as grantor from pg_auth_members
+      where member = '{names.web}'::regrole and inherit_option
+      and roleid in ('{names.app}'::regrole, '{names.platform}'::regrole)
+    loop
+      execute format('grant %s to {names.web} {options} granted by %s', given.role, given.grantor);
+    end loop;
+    execute 'grant {roles} to {names.web} {options}';
+  end if;
+end $$;
+"""
+
+
+def create_database_sql(name: str, prefix: str = "liushui") -> str:
+    """SQL that makes the database itself; cannot run in a transaction, or twice."""
+    return (
+        f"create database \"{name}\" owner {role_names(prefix).owner} encoding 'UTF8' template template0;\n"
     )
 
 

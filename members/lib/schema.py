@@ -69,7 +69,12 @@ def policy_sql(table: str) -> Iterable[str]:
         f'create policy tenant on "{table}" for all to {role("app")} '
         "using (merchant_id = (select app_merchant())) with check (merchant_id = (select app_merchant()))"
     )
-    yield f'create policy platform on "{table}" for all to {role("platform")} using (true) with check (true)'
+    yield platform_policy(table)
+
+
+def platform_policy(table: str) -> str:
+    """The platform role sees and writes all rows."""
+    return f'create policy platform on "{table}" for all to {role("platform")} using (true) with check (true)'
 
 
 class _ModelsOperation(Operation):
@@ -281,3 +286,46 @@ class PlatformOnly(_ModelsOperation):
         what = "all" if self.hidden else "insert, update, delete, truncate"
         for model in models:
             yield f'revoke {what} on "{model._meta.db_table}" from {role("app")}'
+
+
+class FoundByAll(_ModelsOperation):
+    """Row security of the tables that are read to find the tenant: merchants' processes see every row and write their
+    own merchant's. A merchant itself is new when it is inserted, so its row is nobody else's. Nothing deletes rows.
+    """
+
+    def statements(self, models: list[Any]) -> Iterable[str]:
+        app, platform = role("app"), role("platform")
+        for model in models:
+            table = model._meta.db_table
+            own = f"({'merchant_id' if has_merchant(model) else 'id'} = (select app_merchant()))"
+            made = own if has_merchant(model) else "(true)"
+            yield f'alter table "{table}" enable row level security'
+            yield f'create policy found on "{table}" for select to {app} using (true)'
+            yield f'create policy made on "{table}" for insert to {app} with check {made}'
+            yield f'create policy changed on "{table}" for update to {app} using {own} with check {own}'
+            yield platform_policy(table)
+            yield f'revoke delete, truncate on "{table}" from {app}, {platform}'
+
+
+class Revoke(Operation):
+    """Rights on tables that are no models of the app, or on sequences, taken back from a role."""
+
+    reduces_to_sql = True
+    reversible = False
+
+    def __init__(self, rights: str, targets: Sequence[str], kind: str = "app") -> None:
+        """`targets` as the statement names them: `members_user`, `sequence members_user_id_seq`."""
+        self.rights, self.targets, self.kind = rights, list(targets), kind
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """The models' state does not change."""
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return (type(self).__name__, [self.rights, self.targets, self.kind], {})
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        for target in self.targets:
+            schema_editor.execute(f"revoke {self.rights} on {target} from {role(self.kind)}", params=None)
+
+    def describe(self) -> str:
+        return f"Revoke {self.rights} on {', '.join(self.targets)}"

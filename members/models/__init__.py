@@ -2,6 +2,7 @@
 
 from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
+from members.models.consumers import Consumer, ConsumerLink
 from members.models.imports import ColumnName, ImportJob, ImportState
 from members.models.jobs import IdempotencyRow, JobTick, OutboxRow
 from members.models.members import Identity, JoinSource, Member, MemberStatus
@@ -20,6 +21,8 @@ __all__ = [
     "Channel",
     "Closure",
     "ColumnName",
+    "Consumer",
+    "ConsumerLink",
     "DailyTotal",
     "EntryKind",
     "IdempotencyRow",

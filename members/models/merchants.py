@@ -36,7 +36,8 @@ class Installation(models.Model):
 
 
 class Merchant(models.Model):
-    """One shop or brand. The directory is readable before a tenant is known, so it holds nothing private."""
+    """One shop or brand. The directory is readable before a tenant is known, so it holds nothing private; a merchant's
+    process makes new ones and changes its own."""
 
     id = models.BigAutoField(primary_key=True)
     slug = models.SlugField(_("short name"), max_length=48, unique=True)

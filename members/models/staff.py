@@ -1,6 +1,7 @@
 """Who of a merchant may do what: staff, invitations, API keys.
 
-These tables carry no row policy: they are read to find out which tenant a request belongs to.
+They are read to find out which tenant a request belongs to, so their row policies let everybody find every row; a
+merchant's process writes its own merchant's only.
 """
 
 from __future__ import annotations

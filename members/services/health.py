@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from celery import current_app
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, connections, transaction
 
 from members.lib import tenant as tenancy
@@ -13,6 +14,8 @@ def _database() -> str:
         with connections["default"].cursor() as cursor:
             cursor.execute("select 1")
         return "ok"
+    except ImproperlyConfigured as error:  # its first sentence names nobody and nothing
+        return f"refused: {str(error).partition('. ')[0]}."
     except Exception as error:  # whatever is wrong with it, it is not ready
         return f"down: {type(error).__name__}"
 

@@ -61,9 +61,9 @@ def create_merchant(
         language=language,
         created_at=at,
     )
-    if owner is not None:
-        Staff.objects.create(merchant=merchant, user=owner, role=Role.OWNER, joined_at=at)
     with tenancy.tenant(merchant.pk):
+        if owner is not None:
+            Staff.objects.create(merchant=merchant, user=owner, role=Role.OWNER, joined_at=at)
         Program.objects.create(merchant=merchant, name=name, created_at=at)
         rules.new_version(merchant_id=merchant.pk, at=at, actor=actor, values={})
         Store.objects.create(merchant=merchant, code="web", name=name, channel="web")

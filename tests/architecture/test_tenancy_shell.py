@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
 from django.db.utils import DataError, InternalError
 
-from config.postgres.base import NAMES, refuse_powerful_log_in
+from config.postgres.base import NAMES
 from members.lib import tenant as tenancy
-from members.lib.databases import owner_connection
 from members.models import AuditRow, Store, User
 from members.services import audit
 from members.services.audit import Actor
@@ -155,11 +153,3 @@ def test_an_audit_row_says_who_what_and_why(cast):
         row = AuditRow.objects.get(action="x.changed")
 
     assert (row.actor_label, row.before, row.after, row.reason) == ("Owner", {"a": 1}, {"a": 2}, "because")
-
-
-def test_a_log_in_that_could_do_something_by_itself_is_refused(django_db_setup):
-    name = connections["default"].settings_dict["NAME"]
-    wanted = r"inherits its roles.*owns tables"
-
-    with owner_connection(name) as owner, pytest.raises(ImproperlyConfigured, match=wanted):
-        refuse_powerful_log_in(owner)

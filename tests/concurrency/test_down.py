@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from celery import Celery
 from django.conf import settings
 from django.db import connections, transaction
 
-from config import embedded
+from config import embedded, processes
 from members.lib import tenant as tenancy
 from members.models import Invitation, OutboxRow
+from tests import programs
 from tests.concurrency.proxies import Wire
 from tests.conftest import ScopedClient
 from tests.environment import missing
@@ -99,62 +99,28 @@ def _answer(response: Any, began: float) -> Answer:
     return Answer(response.status, dict(response.headers), text, time.monotonic() - began)
 
 
-@pytest.fixture(scope="module")
-def site(django_db_setup, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """gunicorn and a worker, started once; each test leaves the wires whole."""
-    folder = tmp_path_factory.mktemp("down")
-    server = connections["default"].settings_dict
-    database = Wire((server["HOST"], int(server["PORT"])))
+@contextmanager
+def started(folder: Path, database: Wire) -> Iterator[Site]:
+    """gunicorn and a worker behind wires, with a broker of their own: no other worker takes their tasks."""
     if embedded.has_own_broker():
         missing("the embedded broker (CELERY_BROKER_URL names another one)")
-    queues = embedded.ensure_broker(folder)  # of its own: another suite's worker must not take the tasks
+    queues = embedded.ensure_broker(folder)
     broker = Wire(urlsplit(queues).path)
-    port = _free_port()
-    address = f"postgres://{quote(server['USER'])}:{quote(server['PASSWORD'])}@127.0.0.1:{database.port}"
-    environment = {
-        **os.environ,
-        "DATABASE_URL": f"{address}/{server['NAME']}",
-        "CELERY_BROKER_URL": f"redis://127.0.0.1:{broker.port}/0",
-        "EMAIL_URL": f"filemail://{folder}/letters",
-        "SECRET_KEY": settings.SECRET_KEY,
-        "PII_KEYS": ",".join(settings.PII_KEYS),
-        "PII_INDEX_KEY": settings.PII_INDEX_KEY,
-        "LIUSHUI_TESTING": "true",
-        "LOG_LEVEL": "INFO",
-        "PYTHONUNBUFFERED": "1",
-    }
-    web = ["gunicorn", "config.wsgi:application", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
-    web += ["--threads", "4", "--timeout", "60", "--no-control-socket"]
-    worker = [
-        "celery",
-        "-A",
-        "config",
-        "--quiet",
-        "worker",
-        "--loglevel",
-        "INFO",
-        "--pool",
-        "solo",
-        "--hostname",
-        "down@%h",
-    ]
-    worker += ["--without-gossip", "--without-mingle"]
+    port = processes.free_port()
+    environment = programs.environment(
+        folder, database=programs.address(port=database.port), broker=f"redis://127.0.0.1:{broker.port}/0"
+    )
+    environment["LOG_LEVEL"] = "INFO"
     with open(folder / "log", "w") as log:
         running = [
-            subprocess.Popen(
-                [sys.executable, "-m", *command],
-                cwd=embedded.BASE_DIR,
-                env=environment,
-                stdout=log,
-                stderr=log,
+            subprocess.Popen(command, cwd=embedded.BASE_DIR, env=environment, stdout=log, stderr=log)
+            for command in (
+                programs.web(port),
+                [*programs.WORKER, "--loglevel", "INFO", "--hostname", "down@%h"],
             )
-            for command in (web, worker)
         ]
-        site = Site(port, database, broker, queues, folder / "letters", folder / "log")
         try:
-            until(site.is_well, "the site stands", log=folder / "log")
-            until(lambda: site.ask("/readyz").status == 200, "database, broker and worker are ready")
-            yield site
+            yield Site(port, database, broker, queues, folder / "letters", folder / "log")
         finally:
             for process in running:
                 process.terminate()
@@ -169,10 +135,19 @@ def site(django_db_setup, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             embedded.stop(folder)
 
 
-def _free_port() -> int:
-    wire = Wire(("127.0.0.1", 9))
-    wire.cut()
-    return wire.port
+def wire_to_database() -> Wire:
+    server = connections["default"].settings_dict
+    return Wire((server["HOST"], int(server["PORT"])))
+
+
+@pytest.fixture(scope="module")
+def site(django_db_setup, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Started once; each test leaves the wires whole."""
+    folder = tmp_path_factory.mktemp("down")
+    with started(folder, wire_to_database()) as site:
+        until(site.is_well, "the site stands", log=folder / "log")
+        until(lambda: site.ask("/readyz").status == 200, "database, broker and worker are ready")
+        yield site
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +156,20 @@ def whole(site: Site) -> Iterator[None]:
     yield
     site.database.mend()
     site.broker.mend()
+
+
+def test_a_site_started_while_the_database_is_down_comes_up_by_itself(django_db_setup, tmp_path: Path):
+    database = wire_to_database()
+    database.cut()
+    with started(tmp_path, database) as late:
+        until(lambda: late.ask("/healthz").status == 200, "the process stands", log=tmp_path / "log")
+        ready = late.ask("/readyz")
+
+        assert ready.status == 503 and ready.json["database"].startswith("down")
+
+        database.mend()
+        until(late.is_well, "the site comes up by itself", log=tmp_path / "log")
+        until(lambda: late.ask("/readyz").status == 200, "and so does its worker", log=tmp_path / "log")
 
 
 @pytest.mark.parametrize("how", ["cut", "swallow"])

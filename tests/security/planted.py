@@ -31,9 +31,10 @@ def leak_in_redirect(request: HttpRequest) -> HttpResponse:
 
 @gates.public()
 def write(request: HttpRequest, invitation_id: str) -> HttpResponse:
-    """Writes to a table without row policy, by id alone."""
+    """Writes by id alone, as somebody whom no row policy stops."""
     if request.method == "DELETE":
-        Invitation.objects.filter(public_id=invitation_id).update(role="owner")
+        with tenancy.platform():
+            Invitation.objects.filter(public_id=invitation_id).update(role="owner")
     return HttpResponse("Done")
 
 

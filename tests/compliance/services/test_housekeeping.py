@@ -16,7 +16,7 @@ from benefits.models import PriceUpload
 from compliance.lib.runs import Run as RuleRun
 from compliance.models import Preview
 from compliance.selectors import policies
-from compliance.services import clearance, housekeeping, schedule, ticks
+from compliance.services import housekeeping, previews, schedule, ticks
 from members.lib import batches
 from members.lib import tenant as tenancy
 from members.models import IdempotencyRow, ImportJob, ImportState, JobTick, Merchant, OutboxRow
@@ -112,8 +112,8 @@ def test_of_a_periods_old_previews_the_latest_five_stay(shop: Merchant) -> None:
         for period in ("2024-04", "2024-05"):
             for days in range(40, 47) if period == "2024-04" else (50,):
                 run = RuleRun(period, (NOW - days * DAY).date(), NOW - days * DAY, version)
-                clearance.preview(run=run, at=NOW - days * DAY, actor=JOB)
-        young = [clearance.preview(run=run, at=NOW - DAY, actor=JOB).made_at for _again in range(6)]
+                previews.preview(run=run, at=NOW - days * DAY)
+        young = [previews.preview(run=run, at=NOW - DAY).made_at for _again in range(6)]
 
     assert tidy()["previews"] == 3
 

@@ -8,6 +8,7 @@ import jsonschema_rs
 import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import GenerationMode
@@ -20,7 +21,6 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from compliance.services import installation
-from config.wsgi import application
 from members.api.schema import document
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
@@ -98,7 +98,7 @@ def test_it_is_open_to_everyone_and_says_nothing_about_anyone(client, db):
 @pytest.mark.parametrize(("method", "path"), sorted(OPERATIONS))
 def test_what_is_answered_is_what_is_described(system, known, method, path, mode):
     schema = schemathesis.openapi.from_dict(document())
-    schema.app = application
+    schema.app = get_wsgi_application()
     refused = [negative_data_rejection] if mode == GenerationMode.NEGATIVE and "batch" not in path else []
 
     @seed(20240627)
