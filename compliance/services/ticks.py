@@ -21,7 +21,7 @@ from compliance.services import assessment, clearance, installation, notices, sc
 from compliance.services.schedule import Job
 from members.lib import queue
 from members.models import Installation, JobTick
-from members.services import outbox
+from members.services import outbox, points_daily
 from members.services.order_import import jobs as imports
 
 log = structlog.get_logger(__name__)
@@ -140,5 +140,6 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
         queue.enqueue("compliance.tick")
     outbox.sweep(at=at)
     imports.requeue_imports(at=at)
+    points_daily.end_due_holds(at=at)
     receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)
     return {"runs": len(runs), "chunks": chunks, "ticks": ticks, "receipts": receipts}

@@ -32,6 +32,7 @@ class Program(models.Model):
     opened_at = models.DateTimeField(_("opened"), null=True)  # when the present life began
     closed_at = models.DateTimeField(_("closed"), null=True)  # since when it is closed or cleared
     created_at = models.DateTimeField(_("created"))
+    points_expired_through = models.DateField(null=True)  # the last day whose lots were all expired
 
     objects = TenantQuerySet.as_manager()
 

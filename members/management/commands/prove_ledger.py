@@ -1,0 +1,40 @@
+"""Prove the points ledger: replay every entry and compare it with balances, pending points and lots."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
+
+from members.management import base
+from members.models import Merchant
+from members.services import ledger_proof
+
+
+class Command(base.Command):
+    """`prove_ledger [--merchant M]`: exit code 1 when anything does not add up."""
+
+    help = "Replay the points ledger and compare it with balances, pending points and lots."
+
+    def arguments(self, parser: CommandParser) -> None:
+        """One merchant or all."""
+        parser.add_argument(
+            "--merchant", default="", metavar="M", help="the merchant's short name; all without it"
+        )
+
+    def work(self, *, at: dt.datetime, merchant: str = "", **_: Any) -> Mapping[str, Any]:
+        """JSON: members, entries, mismatches, and the first of those listed."""
+        merchant_id = None
+        if merchant:
+            with transaction.atomic():
+                merchant_id = Merchant.objects.filter(slug=merchant).values_list("id", flat=True).first()
+            if merchant_id is None:
+                raise CommandError(f"there is no merchant “{merchant}”")
+        return ledger_proof.prove(at=at, merchant_id=merchant_id).as_json()
+
+    def fails(self, result: Mapping[str, Any]) -> str:
+        """Not zero is an alarm."""
+        return f"{result['mismatches']} members do not add up" if result["mismatches"] else ""
