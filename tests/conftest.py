@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections, transaction
 from django.test import Client
+from django.utils import translation
 
 from members.lib import tenant as tenancy
 from members.lib.databases import drop_database, make_database
@@ -50,6 +51,13 @@ def _no_scope_leaks() -> Iterator[None]:
     assert tenancy.current_scope() == tenancy.NOTHING
     yield
     assert tenancy.current_scope() == tenancy.NOTHING
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    """Sentences are English unless a request or a test says otherwise; what a request left does not reach the next."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
