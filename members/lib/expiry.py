@@ -96,6 +96,16 @@ class Expiry:
         return date(year, self.month, min(self.day, monthrange(year, self.month)[1]))
 
 
+def living_day(today: date, expired_through: date | None) -> date:
+    """The day on which points are brought: `today`, but never one whose points have expired already.
+
+    Else points that came while a clock was set back would be dead from the beginning.
+    """
+    if expired_through is None or today > expired_through:
+        return today
+    return expired_through + timedelta(days=1)
+
+
 def day_of_return(expires_on: date | None, today: date) -> date | None:
     """The last usable day of points that come back to a lot `today`: its own, or 30 days from now where it is past."""
     if expires_on is None or expires_on >= today:

@@ -208,7 +208,7 @@ class PointsLot(TenantModel):
                 name="points_lot_open",
             ),
             models.Index(
-                fields=["expires_on", "merchant", "member"],
+                fields=["merchant", "expires_on", "member"],
                 condition=models.Q(remaining__gt=0, expires_on__isnull=False),
                 name="points_lot_lapsing",
             ),

@@ -67,7 +67,7 @@ with entries as (
     ) e group by 1
 ), lots as (
     select l.member_id, sum(l.remaining) as remaining from members_pointslot l
-    join members_pointsaccount a on a.merchant_id = l.merchant_id and a.member_id = l.member_id
+    left join members_pointsaccount a on a.merchant_id = l.merchant_id and a.member_id = l.member_id
     where l.merchant_id = %(merchant)s and l.remaining > 0
         and (l.expires_on is null or a.expired_through is null or l.expires_on > a.expired_through)
     group by 1
@@ -75,9 +75,9 @@ with entries as (
     select member_id, sum(points) as points from members_pendingpoints
     where merchant_id = %(merchant)s and points > 0 group by 1
 ), compared as (
-    select coalesce(a.member_id, e.member_id) as member_id,
+    select member_id,
         case
-            when a.member_id is null then 'no account'
+            when a.sequence is null then 'no account'
             when coalesce(e.entries, 0) <> a.sequence or coalesce(e.last, 0) <> a.sequence
                 or coalesce(e.first, 1) <> 1 then 'sequence'
             when coalesce(e.broken, 0) > 0 then 'running balance'
@@ -86,9 +86,9 @@ with entries as (
             when coalesce(l.remaining, 0) <> a.available then 'lots'
         end as what
     from (select * from members_pointsaccount where merchant_id = %(merchant)s) a
-    full join entries e on e.member_id = a.member_id
-    left join lots l on l.member_id = a.member_id
-    left join waiting w on w.member_id = a.member_id
+    full join entries e using (member_id)
+    full join lots l using (member_id)
+    full join waiting w using (member_id)
 )
 select member_id, what, count(*) over () from compared where what is not null order by member_id limit %(listed)s
 """

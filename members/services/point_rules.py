@@ -14,7 +14,7 @@ from members.lib.expiry import Expiry
 from members.lib.periods import merchant_day
 from members.lib.refusals import Invalid
 from members.models import Merchant, PointsLot, RulesVersion, Tier
-from members.services import rules
+from members.services import programs, rules
 from members.services.audit import Actor
 
 
@@ -73,8 +73,12 @@ def configure(
 
 
 def _date_old_lots(merchant_id: int, at: dt.datetime, rule: Expiry) -> None:
-    """Points that never expired get a last usable day when the rule is switched: nothing lapses for one period."""
+    """Points that never expired get a last usable day when the rule is switched: nothing lapses for one period.
+
+    Lots that are spent get it too: a cancellation gives points back to them.
+    """
     today = merchant_day(at, Merchant.objects.get(pk=merchant_id).zone)
     PointsLot.objects.of(merchant_id).filter(expires_on=None).update(
         expires_on=rule.last_day_after_switch(today)
     )
+    programs.note_lots_moved(merchant_id=merchant_id)

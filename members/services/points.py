@@ -2,7 +2,7 @@
 
 Every act has a key that works once in its merchant; the same key and body answers as the first time, another body is
 refused. One transaction each: lock the program and the account, read lots, move points by `members.lib.posting.ledger`,
-write (`points_rows`). Points move only while the program is open.
+write. Points move only while the program is open.
 """
 
 from __future__ import annotations
@@ -26,6 +26,13 @@ LONGEST_KEY = 128
 MOST_MINUTES = 60 * 24 * 7
 HOLD_MINUTES = 30
 STATUS = PointsRequestStatus
+# What expired of a member, and what was given back of it with the window (days) that was in force then.
+EXPIRED = """
+select e.at, (r.details ->> 'window')::int, e.points from members_pointsentry e
+left join members_pointsrequest r on r.merchant_id = e.merchant_id and r.id = e.request_id
+where e.merchant_id = %s and e.member_id = %s and (e.kind = 'expire' or e.kind = 'restore' and r.verb = 'give_back')
+order by e.sequence
+"""
 
 
 @transaction.atomic
@@ -50,7 +57,7 @@ def redeem(
         return desk.answered
     entry = desk.ledger().spend("redeem", points, cause="request")
     desk.account.redeemed += points
-    return desk.write(status=STATUS.DONE, sequence=entry.sequence)
+    return _written(desk, actor, "points.redeemed", status=STATUS.DONE, sequence=entry.sequence)
 
 
 @transaction.atomic
@@ -79,7 +86,7 @@ def hold(
     if desk.answered is not None:
         return desk.answered
     entry = desk.ledger().spend("hold", points, cause="request")
-    return desk.write(status=STATUS.HELD, sequence=entry.sequence)
+    return _written(desk, actor, "points.held", status=STATUS.HELD, sequence=entry.sequence)
 
 
 @transaction.atomic
@@ -97,7 +104,7 @@ def capture(*, merchant_id: int, at: dt.datetime, actor: Actor, key: str) -> Poi
         raise HoldEnded(_("This hold has ended, so its points were given back. Make a new one."))
     desk.ledger().note("capture", cause="request")
     desk.account.redeemed += request.points
-    return desk.write(status=STATUS.CAPTURED, settled_at=at)
+    return _settled(desk, actor, "points.captured", STATUS.CAPTURED)
 
 
 @transaction.atomic
@@ -115,7 +122,7 @@ def release(*, merchant_id: int, at: dt.datetime, actor: Actor, key: str) -> Poi
     if request.status != STATUS.HELD:
         raise NotCancellable(_("This hold was captured. Cancel the redemption instead."))
     desk.ledger().give_back("release", desk.taken(), cause="request")
-    return desk.write(status=STATUS.RELEASED, settled_at=at)
+    return _settled(desk, actor, "points.released", STATUS.RELEASED)
 
 
 @transaction.atomic
@@ -135,7 +142,7 @@ def cancel(*, merchant_id: int, at: dt.datetime, actor: Actor, key: str) -> Poin
         raise NotCancellable(_("This hold was not captured. Release it instead."))
     desk.ledger().give_back("restore", desk.taken(), cause="request")
     desk.account.redeemed -= request.points
-    return desk.write(status=STATUS.CANCELLED, settled_at=at)
+    return _settled(desk, actor, "points.cancelled", STATUS.CANCELLED)
 
 
 @transaction.atomic
@@ -162,22 +169,18 @@ def adjust(
         return desk.answered
     version = _version(merchant_id, at)
     if actor.kind == "user" and version.adjust_limit is not None and abs(points) > version.adjust_limit:
-        request = desk.write(status=STATUS.PROPOSED)
-        _audit(request, at, actor, "points.adjustment_proposed")
-        return request
-    request = _adjust(desk, version, STATUS.DONE)
-    _audit(request, at, actor, "points.adjusted")
-    return request
+        return _written(desk, actor, "points.adjustment_proposed", status=STATUS.PROPOSED)
+    return _adjust(desk, version, actor)
 
 
-def _adjust(desk: Desk, version: RulesVersion, status: PointsRequestStatus, **more: Any) -> PointsRequest:
+def _adjust(desk: Desk, version: RulesVersion, actor: Actor, **more: Any) -> PointsRequest:
     points, rules = desk.request.points, rules_selector.point_rules(version)
     ledger = desk.ledger(rules_version=version.number)
     if points > 0:
-        entry = ledger.credit("adjust", points, cause="staff", expires_on=rules.last_day(desk.today))
+        entry = ledger.credit("adjust", points, cause="staff", expires_on=rules.last_day(ledger.today))
     else:
         entry = ledger.spend("adjust", -points, cause="staff")
-    return desk.write(status=status, sequence=entry.sequence, **more)
+    return _written(desk, actor, "points.adjusted", status=STATUS.DONE, sequence=entry.sequence, **more)
 
 
 @transaction.atomic
@@ -196,13 +199,10 @@ def decide(
     if request.by_id == actor.user_id:
         raise Conflict(_("Another person approves an adjustment than the one who proposed it."))
     details = {**request.details, "decided_by": actor.label, "note": note}
+    decided: dict[str, Any] = {"settled_at": at, "details": details}
     if not approves:
-        request = desk.write(status=STATUS.REJECTED, settled_at=at, details=details)
-        _audit(request, at, actor, "points.adjustment_rejected")
-        return request
-    request = _adjust(desk, _version(merchant_id, at), STATUS.DONE, settled_at=at, details=details)
-    _audit(request, at, actor, "points.adjusted")
-    return request
+        return _written(desk, actor, "points.adjustment_rejected", status=STATUS.REJECTED, **decided)
+    return _adjust(desk, _version(merchant_id, at), actor, **decided)
 
 
 @transaction.atomic
@@ -233,12 +233,11 @@ def give_back(
             % {"left": left, "days": version.give_back_days},
             errors={"available": left},
         )
-    until = desk.today + dt.timedelta(days=GRACE_DAYS)
+    desk.request.details = {"window": version.give_back_days}
     ledger = desk.ledger(rules_version=version.number)
+    until = ledger.today + dt.timedelta(days=GRACE_DAYS)
     entry = ledger.credit("restore", points, cause="staff", expires_on=until)
-    request = desk.write(status=STATUS.DONE, sequence=entry.sequence)
-    _audit(request, at, actor, "points.given_back")
-    return request
+    return _written(desk, actor, "points.given_back", status=STATUS.DONE, sequence=entry.sequence)
 
 
 def _wanted(
@@ -280,25 +279,39 @@ def _version(merchant_id: int, at: dt.datetime) -> RulesVersion:
 
 
 def _expired_lately(merchant_id: int, member_id: int, since: dt.datetime) -> int:
-    """Points that expired since, less those given back since."""
+    """Points that expired since and were not given back yet; what was given back is the oldest that could be then."""
+    expired: list[list[Any]] = []
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select coalesce(-sum(e.points) filter (where e.kind = 'expire'), 0) "
-            "- coalesce(sum(e.points) filter (where r.verb = 'give_back'), 0) from members_pointsentry e "
-            "left join members_pointsrequest r on r.merchant_id = e.merchant_id and r.id = e.request_id "
-            "where e.merchant_id = %s and e.member_id = %s and e.at >= %s and e.kind in ('expire', 'restore')",
-            [merchant_id, member_id, since],
+        cursor.execute(EXPIRED, [merchant_id, member_id])
+        for at, window, points in cursor.fetchall():
+            if window is None:
+                expired.append([at, -points])
+                continue
+            for each in expired:
+                part = min(points, each[1]) if each[0] >= at - dt.timedelta(days=window) else 0
+                each[1] -= part
+                points -= part
+    return sum(points for at, points in expired if at >= since)
+
+
+def _settled(desk: Desk, actor: Actor, action: str, status: PointsRequestStatus) -> PointsRequest:
+    """Write what became of a redemption or hold, and who did it."""
+    details = {**desk.request.details, "settled_by": actor.label}
+    return _written(desk, actor, action, status=status, settled_at=desk.at, details=details)
+
+
+def _written(desk: Desk, actor: Actor, action: str, **values: Any) -> PointsRequest:
+    """Write an act. The request says who asked; what a person does, or what needs a reason, is audited besides."""
+    request = desk.write(**values)
+    is_ours = request is desk.request
+    if is_ours and (actor.kind == "user" or request.verb not in (PointsVerb.REDEEM, PointsVerb.HOLD)):
+        audit.record(
+            merchant_id=request.merchant_id,
+            at=desk.at,
+            actor=actor,
+            action=action,
+            subject=("member", desk.member),
+            after={"points": request.points, "request": request.public_id, "status": str(request.status)},
+            reason=request.reason,
         )
-        return int(cursor.fetchone()[0])
-
-
-def _audit(request: PointsRequest, at: dt.datetime, actor: Actor, action: str) -> None:
-    audit.record(
-        merchant_id=request.merchant_id,
-        at=at,
-        actor=actor,
-        action=action,
-        subject=("member", request.member_id),
-        after={"points": request.points, "request": request.public_id, "status": str(request.status)},
-        reason=request.reason,
-    )
+    return request

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -17,16 +18,16 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from members.lib import tenant as tenancy
+from members.lib.expiry import living_day
 from members.lib.parallel import work_parts
 from members.lib.periods import merchant_day
+from members.lib.refusals import Refusal
 from members.models import ProgramStatus
 from members.selectors import rules as rules_selector
 from members.services import posting, programs
 from members.services.points_desk import end_hold
 
 CHUNK = 20_000  # members
-# Jobs are made up each at its own instant, and a closure moves what it froze: nothing due is older than three days.
-LOOK_BACK = dt.timedelta(days=7)
 LAST = 2**62  # above every member's id
 
 DUE_TO_CONFIRM = """
@@ -36,24 +37,22 @@ join members_merchant m on m.id = w.merchant_id and m.timezone = %(zone)s
 where w.points > 0 and w.due_at <= %(at)s
 order by 1, 2
 """
-# Days that end unexpired, by merchant. A day's lots of a merchant lie together in the index, which is searched once for
-# each such pair, not read lot by lot: lots that expired before are there still.
+# Days that ended since a program's last expired one, a step along the index for each: lots that expired stay in it.
 DUE_TO_EXPIRE = """
-with recursive pairs as (
-    (select l.expires_on, l.merchant_id from members_pointslot l
-        where l.remaining > 0 and l.expires_on >= %(since)s and l.expires_on < %(today)s order by 1, 2 limit 1)
-    union all
-    select n.* from pairs p cross join lateral (
-        select l.expires_on, l.merchant_id from members_pointslot l
-        where l.remaining > 0 and (l.expires_on, l.merchant_id) > (p.expires_on, p.merchant_id)
-            and l.expires_on < %(today)s order by 1, 2 limit 1
-    ) n
-)
-select l.merchant_id, l.expires_on from pairs l
-join members_program p on p.merchant_id = l.merchant_id and p.status = 'open'
-    and (p.points_expired_through is null or p.points_expired_through < l.expires_on)
-join members_merchant m on m.id = l.merchant_id and m.timezone = %(zone)s
-order by 1, 2
+select p.merchant_id, due.day from members_program p
+join members_merchant m on m.id = p.merchant_id and m.timezone = %(zone)s
+cross join lateral (
+    with recursive days as (
+        select coalesce(p.points_expired_through, '-infinity') as day
+        union all
+        select (
+            select l.expires_on from members_pointslot l
+            where l.merchant_id = p.merchant_id and l.remaining > 0 and l.expires_on > days.day
+                and l.expires_on < %(today)s order by 1 limit 1
+        ) from days where days.day is not null
+    ) select day from days where day > coalesce(p.points_expired_through, '-infinity')
+) due
+where p.status = 'open' order by 1, 2
 """
 DONE_THROUGH = """
 update members_program set points_expired_through = %s
@@ -83,7 +82,7 @@ with due as (
     where w.merchant_id = %(merchant)s and w.member_id = any(%(members)s) and w.points > 0 and w.due_at <= %(at)s
 ), posted as (
     select d.*, a.sequence + d.place as number, a.available - a.deficit + d.so_far as balance,
-        least(d.points, greatest(0, d.so_far - a.deficit)) as remaining
+        least(d.points, greatest(0, d.so_far - a.deficit)) as remaining, a.expired_through
     from due d join members_pointsaccount a on a.merchant_id = %(merchant)s and a.member_id = d.member_id
 ), entries as (
     insert into members_pointsentry (merchant_id, member_id, sequence, at, kind, points, pending, balance_after,
@@ -94,7 +93,9 @@ with due as (
 ), lots as (
     insert into members_pointslot (merchant_id, member_id, number, order_id, available_at, amount, remaining,
         expires_on)
-    select %(merchant)s, member_id, number, order_id, %(at)s, points, remaining, %(expires_on)s from posted
+    select %(merchant)s, member_id, number, order_id, %(at)s, points, remaining,
+        case when %(expires_on)s <= expired_through then expired_through + 1 else %(expires_on)s end
+    from posted
 ), repaid as (
     insert into members_pointsallocation (merchant_id, member_id, sequence, lot, points)
     select %(merchant)s, member_id, number, number, points - remaining from posted where remaining < points
@@ -113,7 +114,7 @@ select coalesce(sum(how_many), 0), coalesce(sum(points), 0) from totals
 """
 # Lots are not touched: a lot is dead when its last usable day is at or before the account's `expired_through`.
 # Accounts are not locked beforehand either: one that moved on since the statement began is left out, and comes in the
-# next round.
+# next round. The account's day is over then: what comes later (`living_day`) ends later.
 EXPIRE = """
 with lapsed as materialized (
     select l.member_id, l.number, l.remaining, l.available_at, a.sequence, a.available - a.deficit as balance
@@ -174,7 +175,7 @@ def expire_due(*, zone: str, at: dt.datetime, merchant_id: int | None = None) ->
     """
     done = Moved()
     today = merchant_day(at, ZoneInfo(zone))
-    for merchant, day in _rows(DUE_TO_EXPIRE, {"zone": zone, "today": today, "since": today - LOOK_BACK}):
+    for merchant, day in _rows(DUE_TO_EXPIRE, {"zone": zone, "today": today}):
         if merchant_id not in (None, merchant):
             continue
         work = partial(_expire_chunk, merchant, day, at)
@@ -202,7 +203,8 @@ def _expire_chunk(
     """Expire a day's lots of a range of members, in one transaction; how many lots and points, None when the program is
     not open by now.
 
-    Nobody posts to accounts of several members meanwhile, so locks cannot cross.
+    Nobody posts to many members meanwhile, so locks do not cross. (An order sent for another member than its own locks
+    two: should that cross, the database refuses one of both, which is done again.)
     """
     lots = points = 0
     after, until = members
@@ -212,7 +214,7 @@ def _expire_chunk(
             return None
         posting.lock_merchant(merchant_id=merchant_id, alone=False)
         version = rules_selector.version_at(merchant_id=merchant_id, at=at)
-        parameters = {
+        parameters: dict[str, Any] = {
             "merchant": merchant_id,
             "day": day,
             "after": after,
@@ -230,7 +232,10 @@ def _expire_chunk(
 
 
 def end_due_holds(*, at: dt.datetime) -> int:
-    """End every hold whose time is over by `at`, each at its own instant, in open programs. How many ended."""
+    """End every hold whose time is over by `at`, each at its own instant, in open programs. How many were due.
+
+    One whose program is closed meanwhile waits; the others go on.
+    """
     with tenancy.platform(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "select r.merchant_id, r.id from members_pointsrequest r join members_program p "
@@ -240,7 +245,7 @@ def end_due_holds(*, at: dt.datetime) -> int:
         )
         due = cursor.fetchall()
     for merchant_id, request_id in due:
-        with tenancy.tenant(merchant_id):
+        with tenancy.tenant(merchant_id), suppress(Refusal):
             end_hold(merchant_id=merchant_id, request_id=request_id)
     return len(due)
 
@@ -280,12 +285,11 @@ def _work(statement: str, merchant_id: int, members: list[int], at: dt.datetime)
         if program.status != ProgramStatus.OPEN:
             return 0, 0
         rules = rules_selector.rules_at(merchant_id=merchant_id, at=at, program=program)
-        today = merchant_day(at, rules.zone)
-        parameters = {
+        today = living_day(merchant_day(at, rules.zone), program.points_expired_through)
+        parameters: dict[str, Any] = {
             "merchant": merchant_id,
             "members": members,
             "at": at,
-            "today": today,
             "version": rules.version,
             "expires_on": rules.points.last_day(today),
         }

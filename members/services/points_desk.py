@@ -24,17 +24,23 @@ from members.lib.refusals import IdempotencyConflict, Invalid, NotFound
 from members.models import Member, PointsRequest, PointsRequestStatus, Program
 from members.services import programs
 
-# One row. The account is read by its lock, so it says what the last writer committed; the lots are those of the
-# statement's snapshot. When somebody moved the account while the lock was waited for, `seen` differs from `sequence`
-# and the statement is sent again. `%(key)s` null: no key is asked for.
+# One row. Program and account are read by their locks, so they say what the last writer committed; the lots are those
+# of the statement's snapshot. `is_stale`: somebody moved the account, or the expiry of all lots, while a lock was
+# waited for; the statement is sent again. `%(key)s` null: no key is asked for.
 OPEN = """
 select p.status, m.timezone, a.available, a.pending, a.deficit, a.earned, a.redeemed, a.expired, a.clawed_back,
-    a.sequence, a.expired_through, s.sequence as seen, l.*,
+    a.sequence, greatest(a.expired_through, p.points_expired_through),
+    a.sequence <> s.sequence or p.lots_moved <> q.lots_moved as is_stale, l.*,
     (select id from members_pointsrequest where merchant_id = %(merchant)s and space = %(space)s and key = %(key)s)
         as used,
     (select array_agg(id order by ends_at, id) from members_pointsrequest
-        where merchant_id = %(merchant)s and member_id = %(member)s and status = 'held' and ends_at <= %(at)s) as over
-from (select status from members_program where merchant_id = %(merchant)s for key share) p
+        where merchant_id = %(merchant)s and member_id = %(member)s and status = 'held' and ends_at <= %(at)s) as over,
+    (select public_id from members_member where merchant_id = %(merchant)s and id = %(member)s) as member
+from (
+    select status, points_expired_through, lots_moved from members_program where merchant_id = %(merchant)s
+    for key share
+) p
+cross join (select lots_moved from members_program where merchant_id = %(merchant)s) q
 cross join (select timezone from members_merchant where id = %(merchant)s) m
 left join lateral (
     select * from members_pointsaccount where merchant_id = %(merchant)s and member_id = %(member)s for update
@@ -107,7 +113,7 @@ ALLOCATED = """, allocated as (
 
 @dataclass(slots=True)
 class Desk:
-    """An act under way: the locked account, its open lots, the request it is for.
+    """An act under way: the locked account, its open lots, the request it is for, the member's opaque id.
 
     `answered` is the request's stored answer when its key was used with the same body before: nothing is to be done.
     """
@@ -117,6 +123,7 @@ class Desk:
     today: dt.date
     request: PointsRequest
     account: Account
+    member: str
     answered: PointsRequest | None = None
     changes: Changes = field(default_factory=Changes)
     rules_version: int | None = None
@@ -189,9 +196,10 @@ def open_desk(
     asked.merchant_id = merchant_id
     key, space = (asked.key, asked.space) if wanted is not None else (None, "")
     row = _open(merchant_id, asked.member_id, at, key, space)
-    status, zone, used, over = row[0], row[1], row[18], row[19]
+    status, zone, used, over, member = row[0], row[1], *row[18:21]
     account = Account(*row[2:11])
-    desk = Desk(merchant_id, at, merchant_day(at, ZoneInfo(zone)), asked, account, _first=account.sequence)
+    today = merchant_day(at, ZoneInfo(zone))
+    desk = Desk(merchant_id, at, today, asked, account, member, _first=account.sequence)
     if wanted is not None and used is not None:
         desk.answered = same_or_conflict(PointsRequest.objects.of(merchant_id).get(pk=used), wanted)
         return desk
@@ -226,12 +234,12 @@ def _open(merchant_id: int, member_id: int, at: dt.datetime, key: str | None, sp
         row = prepared.fetch_one(OPEN, parameters)
         if row is None:
             raise NotFound(_("This merchant has no program."))
-        available, sequence, seen = row[2], row[9], row[11]
+        available, is_stale = row[2], row[11]
         if available is None:
             if not Member.objects.of(merchant_id).filter(pk=member_id).exists():
                 raise NotFound(_("There is no such member."))
             _make_account(merchant_id, member_id)
-        elif sequence == seen:
+        elif not is_stale:
             return row
 
 

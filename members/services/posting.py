@@ -169,11 +169,11 @@ class _Loader:
         return states
 
     def _accounts(self, states: dict[int | None, MemberState], wanted: list[int]) -> None:
-        names = (
-            "available, pending, deficit, earned, redeemed, expired, clawed_back, sequence, expired_through"
-        )
         for member_id, *values in self.rows(
-            f"select member_id, {names} from members_pointsaccount where merchant_id = %s and member_id = any(%s)",
+            "select member_id, available, pending, deficit, earned, redeemed, expired, clawed_back, sequence, "
+            "greatest(expired_through, points_expired_through) from members_pointsaccount a "
+            "join members_program p on p.merchant_id = a.merchant_id "
+            "where a.merchant_id = %s and member_id = any(%s)",
             [self.merchant_id, wanted],
         ):
             states[member_id].account = Account(*values)

@@ -124,10 +124,16 @@ def _shift(merchant_id: int, days: int, *, frozen_on: dt.date) -> None:
             "and (l.remaining > 0 or l.expires_on >= %s)",
             [days, merchant_id, frozen_on],
         )
+    note_lots_moved(merchant_id=merchant_id)
     TierValidity.objects.filter(merchant_id=merchant_id).update(valid_until=models.F("valid_until") + by)
     TierStanding.objects.filter(merchant_id=merchant_id, valid_until__isnull=False).update(
         valid_until=models.F("valid_until") + by
     )
+
+
+def note_lots_moved(*, merchant_id: int) -> None:
+    """Tell those who wait for the program's lock, which the caller holds, that the lots they read were moved."""
+    Program.objects.filter(merchant_id=merchant_id).update(lots_moved=models.F("lots_moved") + 1)
 
 
 def _audit(program: Program, at: dt.datetime, actor: Actor, action: str, before: str) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from members.lib.expiry import Expiry, day_of_return
+from members.lib.expiry import Expiry, day_of_return, living_day
 from members.lib.points import Clawback
 from members.lib.posting.changes import Changes
 from members.lib.posting.events import OrderKey
@@ -27,7 +27,8 @@ from members.lib.words import sentence as _
 class Ledger:
     """One member's account, open for writing at `at`, which is `today` for its merchant.
 
-    `expiry` and `rules_version` are those in force; what is written is collected in `changes`.
+    `expiry` and `rules_version` are those in force; what is written is collected in `changes`. A day whose points have
+    expired is over: should the clock go back, `today` is the day after.
     """
 
     account: Account
@@ -37,6 +38,9 @@ class Ledger:
     today: date
     expiry: Expiry
     rules_version: int | None = None
+
+    def __post_init__(self) -> None:
+        self.today = living_day(self.today, self.account.expired_through)
 
     # credits
 

@@ -95,7 +95,8 @@ class Allocation:
 class Account:
     """A member's points. `earned` counts every earn and is never lowered; the other totals are positive too.
 
-    `sequence` is that of the last entry. `expired_through` is the last day up to which lots were expired.
+    `sequence` is that of the last entry. `expired_through` is the last day up to which lots were expired, the member's
+    own or all of the program.
     """
 
     available: int = 0

@@ -7,7 +7,7 @@ from members.lib.schema import KeyedBy
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0009_points_expiry"),
+        ("members", "0010_points_expiry"),
     ]
 
     operations = [

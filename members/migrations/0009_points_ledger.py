@@ -136,7 +136,7 @@ class Migration(migrations.Migration):
             model_name="pointslot",
             index=models.Index(
                 condition=models.Q(("expires_on__isnull", False), ("remaining__gt", 0)),
-                fields=["expires_on", "merchant", "member"],
+                fields=["merchant", "expires_on", "member"],
                 name="points_lot_lapsing",
             ),
         ),

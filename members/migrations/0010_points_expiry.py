@@ -7,7 +7,7 @@ from members.lib.schema import KeyedBy
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0008_points_ledger"),
+        ("members", "0009_points_ledger"),
     ]
 
     operations = [
@@ -15,6 +15,11 @@ class Migration(migrations.Migration):
             model_name="program",
             name="points_expired_through",
             field=models.DateField(null=True),
+        ),
+        migrations.AddField(
+            model_name="program",
+            name="lots_moved",
+            field=models.IntegerField(default=0),
         ),
         KeyedBy("PointsEntry", "points_entry_sequence"),
         # Every posting moves a row of this table: room on its page keeps the move off the indexes.
