@@ -32,7 +32,7 @@ class Expiry:
     day: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in _KEYS:
+        if not isinstance(self.kind, str) or self.kind not in _KEYS:
             raise Invalid(
                 _("Points expire never, rolling or yearly, not %(kind)s.", kind=self.kind),
                 errors={"expiry": "kind"},

@@ -67,9 +67,7 @@ class Shop:
         self.changes = Changes()
 
     def happen(self, *events: Any) -> Changes:
-        changes = fold(self.state, events, self.rules)
-        fold_into(self.changes, changes)
-        return changes
+        return self._and(fold(self.state, events, self.rules))
 
     def put(self, order: str, day: str, *amounts: int, **rest: Any) -> Changes:
         return self.happen(OrderPut(noon(day), ("web", order), lines(*amounts), **rest))
@@ -79,6 +77,19 @@ class Shop:
 
     def job(self, day: str) -> Changes:
         return self.happen(Recalculation(daily_job_instant(date.fromisoformat(day), SHANGHAI)))
+
+    def spend(self, day: str, points: int) -> Changes:
+        """Redeem in one step."""
+        return self._and(spend(self.state, self.rules, noon(day), points))
+
+    def night(self, day: str) -> Changes:
+        """The whole daily job of a merchant's day, 03:00."""
+        at = daily_job_instant(date.fromisoformat(day), self.rules.zone)
+        return self._and(work_day(self.state, self.rules, at))
+
+    def _and(self, changes: Changes) -> Changes:
+        fold_into(self.changes, changes)
+        return changes
 
     def edit(self, day: str, rules: Rules, targets: dict[int, int] | None = None) -> Changes:
         changes = self.happen(RulesEdit(noon(day), rules, targets))
@@ -103,6 +114,19 @@ class Shop:
     def entries(self) -> list[tuple[str, int, int]]:
         """(kind, points, balance_after) of every entry."""
         return [(entry.kind, entry.points, entry.balance_after) for entry in self.changes.entries]
+
+    @property
+    def lines(self) -> list[tuple[str, int, int]]:
+        """(kind, points, pending) of every entry."""
+        return [(entry.kind, entry.points, entry.pending) for entry in self.changes.entries]
+
+    @property
+    def lots(self) -> list[tuple[str | None, int, str | None]]:
+        """(order, points, last usable day) in spending order."""
+        return [
+            (lot.order and lot.order[1], lot.remaining, lot.expires_on and lot.expires_on.isoformat())
+            for lot in live_lots(self.state.account, self.state.account.lots)
+        ]
 
     @property
     def moves(self) -> list[tuple[int, int, str]]:
