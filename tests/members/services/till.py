@@ -45,7 +45,7 @@ class Till:
     id: int = 0
 
     def __post_init__(self) -> None:
-        with tenancy.platform():
+        with tenancy.platform(), transaction.atomic():
             made = merchants.create_merchant(
                 name=self.name, owner=None, at=OPENED, actor=JOB, currency=self.currency
             )
