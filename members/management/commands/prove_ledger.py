@@ -6,11 +6,9 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
-from django.db import transaction
+from django.core.management.base import CommandParser
 
-from members.management import base
-from members.models import Merchant
+from members.management import base, shops
 from members.services import ledger_proof
 
 
@@ -21,19 +19,12 @@ class Command(base.Command):
 
     def arguments(self, parser: CommandParser) -> None:
         """One merchant or all."""
-        parser.add_argument(
-            "--merchant", default="", metavar="M", help="the merchant's short name; all without it"
-        )
+        shops.add_option(parser)
 
     def work(self, *, at: dt.datetime, merchant: str = "", **_: Any) -> Mapping[str, Any]:
         """JSON: members, entries, mismatches, and the first of those listed."""
-        merchant_id = None
-        if merchant:
-            with transaction.atomic():
-                merchant_id = Merchant.objects.filter(slug=merchant).values_list("id", flat=True).first()
-            if merchant_id is None:
-                raise CommandError(f"there is no merchant “{merchant}”")
-        return ledger_proof.prove(at=at, merchant_id=merchant_id).as_json()
+        only = next(iter(shops.named(merchant))) if merchant else None
+        return ledger_proof.prove(at=at, merchant_id=only).as_json()
 
     def fails(self, result: Mapping[str, Any]) -> str:
         """Not zero is an alarm."""
