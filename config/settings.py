@@ -120,6 +120,7 @@ def _database(url: str, *, scoped: bool) -> dict[str, Any]:
     options.setdefault("connect_timeout", 5)
     options.setdefault("keepalives_idle", 30)
     options.setdefault("options", "-c jit=off")
+    options.setdefault("prepare_threshold", 5)  # of members.lib.prepared alone: Django binds on the client
     if scoped and DB_POOL:
         options["pool"] = {"min_size": 1, "max_size": DB_POOL, "timeout": 5}
     else:

@@ -18,9 +18,14 @@ def point_options(options: dict[str, Any]) -> dict[str, Any]:
     known = {"per_major", "pending_days", "expiry", "clawback", "tier_multipliers"}
     if unknown := sorted(set(options) - known):
         raise BadLine(f"points: unknown option {unknown[0]!r}")
-    _only_default(options, "pending_days", 0)
-    _only_default(options, "expiry", {"kind": "never"})
-    _only_default(options, "clawback", "allow_deficit")
+    pending_days, expiry = options.get("pending_days", 0), options.get("expiry", {"kind": "never"})
+    if not isinstance(pending_days, int) or isinstance(pending_days, bool):
+        raise BadLine("pending_days: a whole number")
+    if not isinstance(expiry, dict):
+        raise BadLine('expiry: an object such as {"kind": "never"}')
+    clawback = options.get("clawback", "allow_deficit")
+    if not isinstance(clawback, str):
+        raise BadLine("clawback: text")
     multipliers = options.get("tier_multipliers", {})
     if not isinstance(multipliers, dict):
         raise BadLine("tier_multipliers: an object from tier code to number")
@@ -29,6 +34,9 @@ def point_options(options: dict[str, Any]) -> dict[str, Any]:
         "tier_multipliers": {
             code: exact(f"tier_multipliers.{code}", value) for code, value in multipliers.items()
         },
+        "pending_days": pending_days,
+        "expiry": expiry,
+        "clawback": clawback,
     }
 
 

@@ -18,8 +18,8 @@ from compliance.play.verbs import NOT_YET, VERBS, put_orders, read_order
 from compliance.services import installation, schedule
 from members.lib import queue
 from members.lib import tenant as tenancy
-from members.lib.refusals import Refusal
-from members.services import orders
+from members.lib.refusals import Invalid, Refusal
+from members.services import orders, points_daily
 
 # Values that no service can take. All but the first are for what nobody foresaw.
 UNTAKEABLE = (BadLine, TypeError, ValueError, ArithmeticError, RecursionError, DataError, psycopg.DataError)
@@ -27,6 +27,7 @@ PROGRESS = 1_000  # lines
 TOGETHER = 2_000
 A_DAY = dt.timedelta(days=1)
 RESCHEDULES = ("policy.set", "merchant.create")
+MOVES_HOLDS = ("points.hold", "program.open")
 Print = Callable[[dict[str, Any]], None]
 Say = Callable[[str], None]
 
@@ -48,6 +49,11 @@ def dump(row: dict[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False, default=as_json)
 
 
+def slug_of(refusal: Refusal) -> str:
+    """The refusal's name in a play: what the API tells apart as kinds of invalid requests is one here."""
+    return Invalid.slug if isinstance(refusal, Invalid) else refusal.slug
+
+
 class Player:
     """Tells one script to the database in place."""
 
@@ -58,6 +64,7 @@ class Player:
         self.handles = Handles()
         self.reached: dt.datetime | None = None
         self.next_job: dt.datetime | None = None
+        self.next_hold: dt.datetime | None = None  # when the first hold ends by itself
         self.waiting: list[tuple[Line, orders.OrderIn]] = []  # orders of one merchant, told together
         self.waiting_for = 0
         self.count = self.refused = 0
@@ -83,6 +90,7 @@ class Player:
         elif self.with_jobs and line.at > self.reached and not self.is_quiet(until=line.at):
             self.flush()
             self.work_jobs(line.at)
+        self.end_holds(line.at)
         self.reached = line.at
         try:
             if line.verb == "order.put":
@@ -98,13 +106,15 @@ class Player:
             return
         if line.verb in RESCHEDULES:
             self.next_job = None
+        if line.verb in MOVES_HOLDS:
+            self.next_hold = points_daily.next_hold_end()
         if shown is not None:
             self.put({"line": line.number, "at": line.at.isoformat(), **shown})
 
     def refuse(self, line: Line, refusal: Refusal) -> None:
         """Print a refused line; the play goes on."""
         self.refused += 1
-        self.put({"line": line.number, "refused": refusal.slug, "detail": refusal.detail})
+        self.put({"line": line.number, "refused": slug_of(refusal), "detail": refusal.detail})
 
     def wait(self, line: Line, merchant_id: int, order: orders.OrderIn) -> None:
         """Keep an order until something else happens: many told together are as if told one by one, but quick."""
@@ -149,10 +159,18 @@ class Player:
         with tenancy.platform(), transaction.atomic():
             due = schedule.due_jobs(after=self.reached, until=until)
         for job in due:
+            self.end_holds(job.at)
             schedule.work(job)
         with tenancy.platform(), transaction.atomic():
             ahead = schedule.due_jobs(after=until, until=until + A_DAY)
         self.next_job = ahead[0].at if ahead else None
+
+    def end_holds(self, until: dt.datetime) -> None:
+        """Holds whose time is over end, each at its own instant."""
+        if self.with_jobs and self.next_hold is not None and self.next_hold <= until:
+            self.flush()
+            points_daily.end_due_holds(at=until)
+            self.next_hold = points_daily.next_hold_end()
 
     def do(self, line: Line) -> dict[str, Any] | None:
         """One line. Raises BadLine, Refusal."""

@@ -19,7 +19,7 @@ from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
 from members.models import Installation, JobTick
-from members.services import outbox
+from members.services import outbox, points_daily
 from members.services.order_import import jobs as imports
 
 log = structlog.get_logger(__name__)
@@ -123,6 +123,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     open_previews = previews.requeue()
     outbox.sweep(at=at)
     imports.requeue_imports(at=at)
+    points_daily.end_due_holds(at=at)
     receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)
     return {
         "runs": len(runs),

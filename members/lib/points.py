@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
 
+from members.lib.expiry import Expiry
 from members.lib.refusals import Invalid
 from members.lib.words import sentence as _
 
 Clawback = Literal["allow_deficit", "within_balance", "only_pending"]
 CLAWBACKS: tuple[Clawback, ...] = ("allow_deficit", "within_balance", "only_pending")
 ONE = Decimal(1)
+MOST_PENDING_DAYS = 3650
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class PointRules:
     per_major: Decimal = ONE
     tier_multipliers: Mapping[int, Decimal] = field(default_factory=dict)
     clawback: Clawback = "allow_deficit"
+    pending_days: int = 0
+    expiry: Expiry = field(default_factory=Expiry)
 
     def __post_init__(self) -> None:
         for rate in (self.per_major, *self.tier_multipliers.values()):
@@ -83,6 +88,18 @@ class PointRules:
                 raise Invalid(_("A rate must be a number that is not negative, not %(rate)s.", rate=rate))
         if self.clawback not in CLAWBACKS:
             raise Invalid(_("%(policy)s is not a clawback policy.", policy=self.clawback))
+        if not 0 <= self.pending_days <= MOST_PENDING_DAYS:
+            raise Invalid(
+                _(
+                    "Points wait 0 to %(most)s days, not %(days)s.",
+                    most=MOST_PENDING_DAYS,
+                    days=self.pending_days,
+                )
+            )
+
+    def last_day(self, available_on: date) -> date | None:
+        """The last usable day of points that become available on a merchant day; None: they never expire."""
+        return self.expiry.last_day(available_on)
 
     def terms(self, *, rules_version: int, tier_id: int, minor_digits: int) -> EarningTerms:
         """The terms of an order that arrives now from a member who holds `tier_id`."""
@@ -92,6 +109,7 @@ class PointRules:
             per_major=self.per_major,
             multiplier=self.tier_multipliers.get(tier_id, ONE),
             minor_digits=minor_digits,
+            pending_days=self.pending_days,
         )
 
 

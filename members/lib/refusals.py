@@ -73,6 +73,18 @@ class AppealNotAllowed(Refusal):
     slug = "appeal-not-allowed"
 
 
+class HoldEnded(Invalid):
+    """The hold was released, or its time is over."""
+
+    slug = "hold-ended"
+
+
+class NotCancellable(Invalid):
+    """The request is of a kind, or in a state, that is not cancelled."""
+
+    slug = "not-cancellable"
+
+
 class InsufficientPoints(Refusal):
     """More points than are available."""
 

@@ -259,6 +259,45 @@ class SetReferences(_ModelsOperation):
                 yield from set_reference_sql(model, field)
 
 
+class TenantRelation(_ModelsOperation):
+    """The reference, checked a statement at a time, of one relation added to a tenant table later."""
+
+    def __init__(self, model: str, field: str) -> None:
+        super().__init__([model])
+        self.field = field
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return (type(self).__name__, [*self.models, self.field], {})
+
+    def statements(self, models: list[Any]) -> Iterable[str]:
+        for model in models:
+            yield from set_reference_sql(model, model._meta.get_field(self.field))
+
+
+class KeyedBy(_ModelsOperation):
+    """A tenant table whose primary key is one of its unique constraints, so that it has an index less to write.
+
+    `id` stays for Django, without an index: such rows are found by their key.
+    """
+
+    def __init__(self, model: str, constraint: str) -> None:
+        super().__init__([model])
+        self.constraint = constraint
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return (type(self).__name__, [*self.models, self.constraint], {})
+
+    def statements(self, models: list[Any]) -> Iterable[str]:
+        for model in models:
+            table = model._meta.db_table
+            (unique,) = (each for each in model._meta.constraints if each.name == self.constraint)
+            columns = ", ".join(f'"{model._meta.get_field(name).column}"' for name in unique.fields)
+            yield (
+                f'alter table "{table}" drop constraint "{table}_pkey", drop constraint "{self.constraint}", '
+                f'add constraint "{self.constraint}" primary key ({columns})'
+            )
+
+
 class AppendOnly(_ModelsOperation):
     """Rows that are never changed or deleted: the roles may not, a trigger stops everyone else."""
 

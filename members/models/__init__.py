@@ -8,7 +8,17 @@ from members.models.jobs import IdempotencyRow, JobTick, OutboxRow
 from members.models.members import Identity, JoinSource, Member, MemberStatus
 from members.models.merchants import Channel, Installation, Merchant, Store
 from members.models.orders import DailyTotal, Order, OrderLine, OrderRevision, OrderStatus, Refund
-from members.models.points import EntryKind, PointsAccount, PointsEntry, PointsLot
+from members.models.points import (
+    EntryKind,
+    PendingPoints,
+    PointsAccount,
+    PointsAllocation,
+    PointsEntry,
+    PointsLot,
+    PointsRequest,
+    PointsRequestStatus,
+    PointsVerb,
+)
 from members.models.programs import Closure, Program, ProgramStatus
 from members.models.rules import RulesVersion, Tier
 from members.models.staff import ApiKey, Invitation, Role, Staff
@@ -41,10 +51,15 @@ __all__ = [
     "OrderRevision",
     "OrderStatus",
     "OutboxRow",
+    "PendingPoints",
     "PlatformAuditRow",
     "PointsAccount",
+    "PointsAllocation",
     "PointsEntry",
     "PointsLot",
+    "PointsRequest",
+    "PointsRequestStatus",
+    "PointsVerb",
     "Program",
     "ProgramStatus",
     "Refund",

@@ -32,6 +32,9 @@ class Program(models.Model):
     opened_at = models.DateTimeField(_("opened"), null=True)  # when the present life began
     closed_at = models.DateTimeField(_("closed"), null=True)  # since when it is closed or cleared
     created_at = models.DateTimeField(_("created"))
+    points_expired_through = models.DateField(null=True)  # the last day whose lots were all expired
+    # How often the expiry of all lots was moved at once (a closure's end, a switch of the rule).
+    lots_moved = models.IntegerField(default=0)
 
     objects = TenantQuerySet.as_manager()
 

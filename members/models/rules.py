@@ -39,6 +39,12 @@ class RulesVersion(TenantModel):
     pending_days = models.IntegerField(default=0)
     expiry = models.JSONField(default=dict)
     clawback = models.CharField(max_length=16, default="allow_deficit")
+    earning = models.JSONField(default=list)  # rules beside the rate: see members.lib.earning
+    point_cost = models.DecimalField(
+        _("cost per point"), max_digits=12, decimal_places=6, null=True
+    )  # minor units
+    adjust_limit = models.BigIntegerField(_("largest adjustment without approval"), null=True)
+    give_back_days = models.IntegerField(_("days in which expired points can be given back"), default=90)
     window = models.JSONField(default=dict)
     validity_months = models.IntegerField(default=12)
     grace_days = models.IntegerField(default=0)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from babel.numbers import get_currency_precision
 
+from members.lib.expiry import Expiry
 from members.lib.points import Clawback, PointRules
 from members.lib.posting import Rules
 from members.lib.refusals import NotFound
@@ -57,6 +58,8 @@ def point_rules(version: RulesVersion) -> PointRules:
         per_major=version.per_major,
         tier_multipliers={int(tier): Decimal(value) for tier, value in version.tier_multipliers.items()},
         clawback=cast(Clawback, version.clawback),
+        pending_days=version.pending_days,
+        expiry=Expiry.read(version.expiry),
     )
 
 

@@ -17,7 +17,7 @@ from members.lib.periods import merchant_day
 from members.lib.posting import Changes, Recalculation, fold
 from members.models import Merchant, ProgramStatus
 from members.selectors import rules as rules_selector
-from members.services import posting, programs
+from members.services import points_daily, posting, programs
 
 CHUNK = 5_000
 
@@ -40,17 +40,33 @@ class Recalculated:
 
 
 def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
-    """Recalculate the tiers of a zone's merchants whose validities ended before the merchant day of `at`.
+    """The daily job of a zone's merchants: confirm waiting points, recalculate tiers, expire points, tiers again.
 
     Works as platform to find who is due, then as each merchant. A killed job is simply run again: what was done is
-    no longer due. domain.md 5. Returns counts: examined, upgraded, downgraded, unchanged.
+    no longer due. domain.md 5 and 6, play.md. Returns counts: examined, upgraded, downgraded, unchanged, and the
+    lots and points confirmed and expired.
     """
+    confirmed = points_daily.confirm_due(zone=zone, at=at)
+    total = recalculate_due(zone=zone, at=at)
+    expired = points_daily.expire_due(zone=zone, at=at)
+    if expired.lots:
+        total.add(recalculate_due(zone=zone, at=at))
+    return asdict(total) | {
+        "confirmed_lots": confirmed.lots,
+        "confirmed_points": confirmed.points,
+        "expired_lots": expired.lots,
+        "expired_points": expired.points,
+    }
+
+
+def recalculate_due(*, zone: str, at: dt.datetime) -> Recalculated:
+    """Recalculate the tiers of a zone's members whose validities ended before the merchant day of `at`."""
     today = merchant_day(at, ZoneInfo(zone))
     total = Recalculated()
     for merchant_id, members in due_members(zone=zone, today=today).items():
         for start in range(0, len(members), CHUNK):
             total.add(recalculate(merchant_id=merchant_id, member_ids=members[start : start + CHUNK], at=at))
-    return asdict(total)
+    return total
 
 
 def due_members(*, zone: str, today: dt.date) -> dict[int, list[int]]:

@@ -10,9 +10,11 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from members.lib.expiry import Expiry
+from members.lib.periods import merchant_day
 from members.lib.refusals import Invalid
-from members.models import RulesVersion, Tier
-from members.services import rules
+from members.models import Merchant, PointsLot, RulesVersion, Tier
+from members.services import programs, rules
 from members.services.audit import Actor
 
 
@@ -27,6 +29,7 @@ def configure(
     pending_days: int = 0,
     expiry: Mapping[str, Any] | None = None,
     clawback: str = "allow_deficit",
+    **more: Any,
 ) -> RulesVersion:
     """Replace the point part of the rules from `at` on; orders already stored keep their terms.
 
@@ -42,9 +45,9 @@ def configure(
             raise Invalid.on(name, _("A rate lies between 0 and 1,000,000, not %(rate)s.") % {"rate": rate})
         if -int(rate.normalize().as_tuple().exponent) > 6:
             raise Invalid.on(name, _("A rate has at most 6 decimals, not %(rate)s.") % {"rate": rate})
-    if pending_days < 0:
-        raise Invalid(_("Pending days are not negative."))
-    return rules.new_version(
+    rule = Expiry.read(expiry or {"kind": "never"})
+    before = RulesVersion.objects.of(merchant_id).order_by("-at", "-number").first()
+    version = rules.new_version(
         merchant_id=merchant_id,
         at=at,
         actor=actor,
@@ -54,7 +57,23 @@ def configure(
                 str(known[code]): str(value.normalize()) for code, value in sorted(multipliers.items())
             },
             "pending_days": pending_days,
-            "expiry": dict(expiry or {"kind": "never"}),
+            "expiry": rule.stored(),
             "clawback": clawback,
+            **more,
         },
     )
+    if before is not None and before.expiry.get("kind", "never") == "never" and rule.kind != "never":
+        _date_old_lots(merchant_id, at, rule)
+    return version
+
+
+def _date_old_lots(merchant_id: int, at: dt.datetime, rule: Expiry) -> None:
+    """Points that never expired get a last usable day when the rule is switched: nothing lapses for one period.
+
+    Lots that are spent get it too: a cancellation gives points back to them.
+    """
+    today = merchant_day(at, Merchant.objects.get(pk=merchant_id).zone)
+    PointsLot.objects.of(merchant_id).filter(expires_on=None).update(
+        expires_on=rule.last_day_after_switch(today)
+    )
+    programs.note_lots_moved(merchant_id=merchant_id)

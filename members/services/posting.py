@@ -169,11 +169,11 @@ class _Loader:
         return states
 
     def _accounts(self, states: dict[int | None, MemberState], wanted: list[int]) -> None:
-        names = (
-            "available, pending, deficit, earned, redeemed, expired, clawed_back, sequence, expired_through"
-        )
         for member_id, *values in self.rows(
-            f"select member_id, {names} from members_pointsaccount where merchant_id = %s and member_id = any(%s)",
+            "select member_id, available, pending, deficit, earned, redeemed, expired, clawed_back, sequence, "
+            "greatest(expired_through, points_expired_through) from members_pointsaccount a "
+            "join members_program p on p.merchant_id = a.merchant_id "
+            "where a.merchant_id = %s and member_id = any(%s)",
             [self.merchant_id, wanted],
         ):
             states[member_id].account = Account(*values)
@@ -185,11 +185,14 @@ class _Loader:
             return
         key_of = {order.id: order.key for order in orders}
         for member_id, number, order_id, available_at, amount, remaining, expires_on in self.rows(
-            "select member_id, number, order_id, available_at, amount, remaining, expires_on from members_pointslot "
-            "where merchant_id = %s and member_id = any(%s) and remaining > 0",
-            [self.merchant_id, wanted],
+            "select l.member_id, l.number, l.order_id, l.available_at, l.amount, l.remaining, l.expires_on "
+            "from members_pointslot l join members_pointsaccount a "
+            "on a.merchant_id = l.merchant_id and a.member_id = l.member_id "
+            "where l.merchant_id = %s and l.member_id = any(%s) and l.remaining > 0 and (l.expires_on is null "
+            "or a.expired_through is null or l.expires_on > a.expired_through or l.order_id = any(%s))",
+            [self.merchant_id, wanted, list(key_of)],
         ):
-            lot = Lot(number, key_of.get(order_id), available_at, amount, remaining, expires_on)
+            lot = Lot(number, key_of.get(order_id, order_id), available_at, amount, remaining, expires_on)
             states[member_id].account.lots.append(lot)
 
     def _days(self, states: dict[int | None, MemberState], wanted: list[int]) -> None:
@@ -210,7 +213,9 @@ class _Loader:
             for row in self.rows(
                 "select o.id, o.channel, o.external_id, o.member_id, o.at, o.status, o.paid_at, o.paid_on, "
                 "o.completed_at, o.total_minor, o.refunded_minor, o.rules_version, o.tier_id, o.per_major, "
-                "o.multiplier, o.pending_days, o.posted, o.postings, o.revision from members_order o "
+                "o.multiplier, o.pending_days, o.posted, o.postings, o.revision, p.points, p.due_at, p.confirmed "
+                "from members_order o left join members_pendingpoints p "
+                "on p.merchant_id = o.merchant_id and p.order_id = o.id "
                 "join unnest(%s::text[], %s::text[]) as k (channel, external_id) "
                 "on o.channel = k.channel and o.external_id = k.external_id where o.merchant_id = %s",
                 [list(channels), list(external_ids), self.merchant_id],
@@ -249,6 +254,9 @@ class _Loader:
             posted=row[16],
             postings=row[17],
             revision=row[18],
+            pending=row[19] or 0,
+            due_at=row[20],
+            confirmed=row[21] or 0,
         )
 
     def _lines(self, orders: list[OrderState]) -> None:

@@ -17,7 +17,9 @@ from members.models import (
     Order,
     OrderLine,
     OrderRevision,
+    PendingPoints,
     PointsAccount,
+    PointsAllocation,
     PointsEntry,
     PointsLot,
     TierMove,
@@ -45,6 +47,8 @@ class Prepared:
     entries: list[Row]
     new_lots: list[Row]
     changed_lots: list[Row]
+    allocations: list[Row]
+    pendings: list[Row]
     daily: list[Row]
     accounts: list[Row]
     standings: list[Row]
@@ -68,6 +72,8 @@ def prepare(changes: Changes, buyers: Buyers) -> Prepared:
         entries=list(changes.entry_rows()),
         new_lots=list(changes.new_lot_rows()),
         changed_lots=list(changes.changed_lot_rows()),
+        allocations=list(changes.allocation_rows()),
+        pendings=list(changes.pending_rows()),
         daily=list(changes.daily_rows()),
         accounts=list(changes.account_rows()),
         standings=list(changes.standing_rows()),
@@ -93,6 +99,8 @@ def write_rows(*, merchant_id: int, ready: Prepared) -> None:
     bulk.insert(PointsEntry, merchant_id, rows.ENTRY_COLUMNS, ready.entries)
     bulk.insert(PointsLot, merchant_id, rows.LOT_COLUMNS, ready.new_lots)
     bulk.update(PointsLot, merchant_id, ["member_id", "number"], ["remaining"], ready.changed_lots)
+    bulk.insert(PointsAllocation, merchant_id, rows.ALLOCATION_COLUMNS, ready.allocations)
+    _upsert(PendingPoints, merchant_id, rows.PENDING_COLUMNS, ready.pendings, ["order_id"])
     bulk.add(DailyTotal, merchant_id, ["member_id", "day"], rows.DAILY_COLUMNS[2:], ready.daily)
     bulk.update(PointsAccount, merchant_id, ["member_id"], rows.ACCOUNT_COLUMNS[1:], ready.accounts)
     _upsert(TierStanding, merchant_id, rows.STANDING_COLUMNS, ready.standings, ["member_id"])

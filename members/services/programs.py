@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.db import models
+from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
-from members.lib.periods import whole_days_within
+from members.lib.periods import merchant_day, whole_days_within
 from members.lib.refusals import NotFound, ProgramCleared, ProgramNotOpen
-from members.models import Closure, Merchant, PointsLot, Program, ProgramStatus, TierStanding, TierValidity
+from members.models import Closure, Merchant, Program, ProgramStatus, TierStanding, TierValidity
 from members.services import audit
 from members.services.audit import Actor
 
@@ -103,9 +103,10 @@ def end_closure(*, merchant_id: int, at: dt.datetime, ended_by: str) -> int:
     closure = Closure.objects.select_for_update().filter(merchant_id=merchant_id, to_at=None).first()
     if closure is None:
         return 0
-    days = whole_days_within(closure.from_at, at, Merchant.objects.get(pk=merchant_id).zone)
+    zone = Merchant.objects.get(pk=merchant_id).zone
+    days = whole_days_within(closure.from_at, at, zone)
     if days:
-        _shift(merchant_id, dt.timedelta(days=days))
+        _shift(merchant_id, days, frozen_on=merchant_day(closure.from_at, zone))
     closure.to_at = at
     closure.ended_by = ended_by
     closure.shifted_days = days
@@ -113,13 +114,26 @@ def end_closure(*, merchant_id: int, at: dt.datetime, ended_by: str) -> int:
     return days
 
 
-def _shift(merchant_id: int, by: dt.timedelta) -> None:
-    lots = PointsLot.objects.filter(merchant_id=merchant_id, remaining__gt=0, expires_on__isnull=False)
-    lots.update(expires_on=models.F("expires_on") + by)
+def _shift(merchant_id: int, days: int, *, frozen_on: dt.date) -> None:
+    by = dt.timedelta(days=days)
+    with connection.cursor() as cursor:  # lots that were over before the closure stay as they are
+        cursor.execute(
+            "update members_pointslot l set expires_on = l.expires_on + %s from members_pointsaccount a "
+            "where l.merchant_id = %s and a.merchant_id = l.merchant_id and a.member_id = l.member_id "
+            "and l.expires_on is not null and (a.expired_through is null or l.expires_on > a.expired_through) "
+            "and (l.remaining > 0 or l.expires_on >= %s)",
+            [days, merchant_id, frozen_on],
+        )
+    note_lots_moved(merchant_id=merchant_id)
     TierValidity.objects.filter(merchant_id=merchant_id).update(valid_until=models.F("valid_until") + by)
     TierStanding.objects.filter(merchant_id=merchant_id, valid_until__isnull=False).update(
         valid_until=models.F("valid_until") + by
     )
+
+
+def note_lots_moved(*, merchant_id: int) -> None:
+    """Tell those who wait for the program's lock, which the caller holds, that the lots they read were moved."""
+    Program.objects.filter(merchant_id=merchant_id).update(lots_moved=models.F("lots_moved") + 1)
 
 
 def _audit(program: Program, at: dt.datetime, actor: Actor, action: str, before: str) -> None:

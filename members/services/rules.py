@@ -26,13 +26,27 @@ DEFAULTS: dict[str, Any] = {
     "pending_days": 0,
     "expiry": {"kind": "never"},
     "clawback": "allow_deficit",
+    "earning": [],
+    "point_cost": None,
+    "adjust_limit": None,
+    "give_back_days": 90,
     "window": {"kind": "rolling", "days": 365},
     "validity_months": 12,
     "grace_days": 0,
     "downgrade": "to_qualified",
     "growth": {},
 }
-POINT_FIELDS = ("per_major", "tier_multipliers", "pending_days", "expiry", "clawback")
+POINT_FIELDS = (
+    "per_major",
+    "tier_multipliers",
+    "pending_days",
+    "expiry",
+    "clawback",
+    "earning",
+    "point_cost",
+    "adjust_limit",
+    "give_back_days",
+)
 TIER_FIELDS = ("window", "validity_months", "grace_days", "downgrade", "growth", "ladder")
 
 

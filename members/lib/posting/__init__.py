@@ -33,6 +33,7 @@ from members.lib.posting.fold import fold
 from members.lib.posting.rules import Rules
 from members.lib.posting.state import (
     Account,
+    Allocation,
     DayTotals,
     Entry,
     Lot,
@@ -49,6 +50,7 @@ __all__ = [
     "STATUSES",
     "UNPAID",
     "Account",
+    "Allocation",
     "Changes",
     "DayTotals",
     "Entry",

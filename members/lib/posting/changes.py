@@ -13,7 +13,15 @@ from datetime import date, datetime
 from typing import Any
 
 from members.lib.posting.events import Line, OrderKey, Status
-from members.lib.posting.state import DayTotals, Entry, Lot, MemberState, OrderState, Refund
+from members.lib.posting.state import (
+    Allocation,
+    DayTotals,
+    Entry,
+    Lot,
+    MemberState,
+    OrderState,
+    Refund,
+)
 from members.lib.tiers import Cause, Metrics
 
 Row = tuple[Any, ...]
@@ -28,8 +36,10 @@ REFUND_COLUMNS = ("order_id", "refund", "at", "is_whole", "amount_minor")
 REFUND_LINE_COLUMNS = ("order_id", "refund", "number", "amount_minor")
 ENTRY_COLUMNS = (
     "member_id", "sequence", "at", "kind", "points", "pending", "balance_after", "cause", "order_id",
-    "refund", "posting",
+    "refund", "posting", "request_id", "lot", "rules_version",
 )  # fmt: skip
+ALLOCATION_COLUMNS = ("member_id", "sequence", "lot", "points")
+PENDING_COLUMNS = ("order_id", "member_id", "points", "due_at", "confirmed")
 LOT_COLUMNS = ("member_id", "number", "order_id", "available_at", "amount", "remaining", "expires_on")
 LOT_CHANGE_COLUMNS = ("member_id", "number", "remaining")
 DAILY_COLUMNS = ("member_id", "day", "spend_minor", "orders", "points")
@@ -81,6 +91,8 @@ class Changes:
     entries: list[Entry] = field(default_factory=list)
     new_lots: dict[tuple[int, int], Lot] = field(default_factory=dict)
     changed_lots: dict[tuple[int, int], Lot] = field(default_factory=dict)
+    allocations: list[Allocation] = field(default_factory=list)
+    pendings: dict[OrderKey, OrderState] = field(default_factory=dict)
     daily: dict[tuple[int, date], DayTotals] = field(default_factory=dict)
     accounts: dict[int, MemberState] = field(default_factory=dict)
     standings: dict[int, MemberState] = field(default_factory=dict)
@@ -154,7 +166,18 @@ class Changes:
             yield (
                 entry.member_id, entry.sequence, entry.at, entry.kind, entry.points, entry.pending,
                 entry.balance_after, entry.cause, self._order_id(entry.order), entry.refund, entry.posting,
+                entry.request, entry.lot, entry.rules_version,
             )  # fmt: skip
+
+    def allocation_rows(self) -> Iterator[Row]:
+        """ALLOCATION_COLUMNS: which lots each debit took from, and each return gave back to."""
+        for each in self.allocations:
+            yield (each.member_id, each.sequence, each.lot, each.points)
+
+    def pending_rows(self) -> Iterator[Row]:
+        """PENDING_COLUMNS of orders whose waiting points, or their due instant, moved: to insert or replace."""
+        for order in self.pendings.values():
+            yield (order.id, order.member_id, order.pending, order.due_at, order.confirmed)
 
     def new_lot_rows(self) -> Iterator[Row]:
         """LOT_COLUMNS of lots made here; what was spent of them already is in `remaining`."""
@@ -198,5 +221,5 @@ class Changes:
         for m in self.moves:
             yield (m.member_id, m.at, m.from_tier_id, m.to_tier_id, m.cause, m.rules_version, *m.metrics)
 
-    def _order_id(self, key: OrderKey | None) -> int | None:
-        return None if key is None else self.orders[key].id
+    def _order_id(self, key: OrderKey | int | None) -> int | None:
+        return key if key is None or isinstance(key, int) else self.orders[key].id

@@ -29,7 +29,7 @@ from datetime import date, datetime
 
 from members.lib import tiers
 from members.lib.periods import merchant_day
-from members.lib.posting import ledger, orders
+from members.lib.posting import orders
 from members.lib.posting.changes import Changes, OrderRevision, TierMove
 from members.lib.posting.events import (
     PAID,
@@ -41,6 +41,7 @@ from members.lib.posting.events import (
     Recalculation,
     RulesEdit,
 )
+from members.lib.posting.ledger import Ledger
 from members.lib.posting.rules import Rules
 from members.lib.posting.state import MemberState, OrderState
 from members.lib.posting.windows import metrics_on, post_to_day
@@ -102,12 +103,12 @@ def _put(state: MemberState, put: OrderPut, rules: Rules, changes: Changes) -> N
     if order is not None and order.member_id == state.member_id and orders.is_same(content, order):
         return
     orders.check(content, order, rules, put.at)
-    before = _NOTHING
+    before, was_completed_at = _NOTHING, None
     if order is None:
         order = state.orders[put.key] = orders.created(put, content, state.member_id, rules)
         changes.new_orders.append(order)
     else:
-        before = _contribution(order)
+        before, was_completed_at = _contribution(order), order.completed_at
         changes.revisions.append(_revision(order, put.at))
         orders.rewrite(order, content, rules)
         order.member_id = state.member_id
@@ -117,7 +118,12 @@ def _put(state: MemberState, put: OrderPut, rules: Rules, changes: Changes) -> N
     if rules.is_open and order.terms is None:
         order.terms = rules.terms(state.standing.tier_id)
     orders.price(order)
+    orders.date_pending(order, rules)
+    if order.pending:
+        changes.pendings[order.key] = order
     _settle(state, order, rules, changes, at=put.at, refund=None)
+    if order.pending and order.completed_at != was_completed_at:
+        _confirm_if_due(state, order, rules, changes, at=put.at)
     has_moved = _post_days(state, order, before, changes)
     if has_moved and rules.is_open and order.counts:
         _land(state, rules, changes, put.at)
@@ -170,6 +176,7 @@ def _refund(state: MemberState, event: OrderRefund, rules: Rules, changes: Chang
     changes.refunds.append(refund)
     if state.member_id is None:
         return
+    orders.date_pending(order, rules)
     _settle(state, order, rules, changes, at=event.at, refund=event.refund)
     _post_days(state, order, before, changes)
 
@@ -188,20 +195,27 @@ def _settle(
         return
     order.posted = target
     changes.accounts[state.member_id] = state
+    desk = _ledger(state, rules, changes, at)
     if missing > 0:
-        ledger.earn(state.account, order, missing, changes, member_id=state.member_id, at=at)
+        desk.earn(order, missing, waits=not orders.is_due(order, at))
     else:
-        policy = rules.points.clawback
-        ledger.clawback(
-            state.account,
-            order,
-            -missing,
-            changes,
-            policy=policy,
-            member_id=state.member_id,
-            at=at,
-            refund=refund,
-        )
+        desk.clawback(order, -missing, policy=rules.points.clawback, refund=refund)
+
+
+def _confirm_if_due(
+    state: MemberState, order: OrderState, rules: Rules, changes: Changes, *, at: datetime
+) -> None:
+    """Points that are already due when their order is completed are available at once."""
+    if rules.is_open and state.member_id is not None and orders.is_due(order, at):
+        changes.accounts[state.member_id] = state
+        _ledger(state, rules, changes, at).confirm(order)
+
+
+def _ledger(state: MemberState, rules: Rules, changes: Changes, at: datetime) -> Ledger:
+    """The member's account, open for writing at `at`."""
+    assert state.member_id is not None
+    today = merchant_day(at, rules.zone)
+    return Ledger(state.account, changes, state.member_id, at, today, rules.points.expiry, rules.version)
 
 
 def _contribution(order: OrderState) -> Contribution:

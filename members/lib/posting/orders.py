@@ -7,9 +7,9 @@ they write.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from members.lib.periods import merchant_day
+from members.lib.periods import local_instant, merchant_day
 from members.lib.points import kept, points_for, share
 from members.lib.posting.events import OMITTED, PAID, STATUSES, UNPAID, Line, OrderPut, OrderRefund, Status
 from members.lib.posting.rules import Rules
@@ -126,6 +126,25 @@ def price(order: OrderState) -> None:
     if order.terms is not None:
         whole = points_for(order.total_minor, order.terms)
         order.points = share(whole, [line[2] for line in order.lines])
+
+
+def date_pending(order: OrderState, rules: Rules) -> None:
+    """Set when the order's points fall due: its own pending days after completion, at the same local time; never
+    while it is not completed.
+    """
+    if order.terms is None or order.completed_at is None:
+        order.due_at = None
+        return
+    order.due_at = order.completed_at
+    if order.terms.pending_days:
+        local = order.completed_at.astimezone(rules.zone)
+        day = local.date() + timedelta(days=order.terms.pending_days)
+        order.due_at = local_instant(day, local.time(), rules.zone)
+
+
+def is_due(order: OrderState, at: datetime) -> bool:
+    """Whether the order's points wait no more."""
+    return order.due_at is not None and order.due_at <= at
 
 
 def target_points(order: OrderState) -> int:

@@ -32,19 +32,23 @@ EntryKind = Literal[
     "transfer_in",
     "transfer_out",
 ]
-EntryCause = Literal["order", "refund", "rule", "staff"]
+EntryCause = Literal["order", "refund", "rule", "staff", "request"]
+"""What moved the points: an order, a refund, a rule (expiry, a hold's end, an award), staff with a reason, or a
+request by its key (redemptions and holds)."""
 
 
 @dataclass(slots=True)
 class Lot:
     """Available points of one credit. `number` is the sequence of the entry that made it: unique per member.
 
+    `order` is the order that brought them: its key, or its id where the caller did not load the order.
+
     `expires_on` is its last usable day; it is dead once the account has expired through that day. What a dead
     lot has left is what expired of it.
     """
 
     number: int
-    order: OrderKey | None
+    order: OrderKey | int | None
     available_at: datetime
     amount: int
     remaining: int
@@ -55,8 +59,10 @@ class Lot:
 class Entry:
     """One line of the ledger, written once. `points` changes available - deficit, `pending` changes pending.
 
-    `balance_after` is available - deficit. `posting` counts the order's entries from 1, so that
-    (order, posting) is a key of the entry that does not depend on when or how often it is sent.
+    `balance_after` is available - deficit. `posting` counts the entries of its order or of its request from 1, so that
+    (order, posting) and (request, posting) are keys of the entry that do not depend on when or how often it is sent;
+    an order's confirmations count down from -1, apart from what its sender does. `lot` is the one that expired.
+    `rules_version` is the version under which the points were moved.
     """
 
     member_id: int
@@ -67,16 +73,30 @@ class Entry:
     pending: int
     balance_after: int
     cause: EntryCause
-    order: OrderKey | None
-    refund: str | None
-    posting: int
+    order: OrderKey | None = None
+    refund: str | None = None
+    posting: int = 0
+    request: int | None = None
+    lot: int | None = None
+    rules_version: int | None = None
+
+
+@dataclass(slots=True)
+class Allocation:
+    """Points of a lot that an entry took (positive) or gave back (negative)."""
+
+    member_id: int
+    sequence: int
+    lot: int
+    points: int
 
 
 @dataclass(slots=True)
 class Account:
     """A member's points. `earned` counts every earn and is never lowered; the other totals are positive too.
 
-    `sequence` is that of the last entry. `expired_through` is the last day up to which lots were expired.
+    `sequence` is that of the last entry. `expired_through` is the last day up to which lots were expired, the member's
+    own or all of the program.
     """
 
     available: int = 0
@@ -140,7 +160,9 @@ class OrderState:
 
     `points` are the lines' stored points, shared from the whole; `refunded` is per line in minor units, None
     while nothing was refunded; `paid_on` is the merchant day of `paid_at`, the order's own day. `posted` is
-    the points that its entries add up to by rule, `postings` their number. `id` belongs to the caller.
+    the points that its entries add up to by rule, `postings` their number. `pending` is what of them still waits, due
+    for confirmation at `due_at` (None while the order is not completed), `confirmed` how often it was confirmed. `id`
+    belongs to the caller.
     """
 
     key: OrderKey
@@ -156,6 +178,9 @@ class OrderState:
     points: tuple[int, ...] | None = None
     posted: int = 0
     postings: int = 0
+    pending: int = 0
+    due_at: datetime | None = None
+    confirmed: int = 0
     refunded: list[int] | None = None
     refunded_minor: int = 0
     refunds: dict[str, Refund] = field(default_factory=dict)

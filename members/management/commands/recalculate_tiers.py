@@ -8,12 +8,10 @@ from dataclasses import asdict
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.management.base import CommandError, CommandParser
-from django.db import transaction
+from django.core.management.base import CommandParser
 
 from members.lib.periods import merchant_day
-from members.management import base
-from members.models import Merchant
+from members.management import base, shops
 from members.services import daily
 from members.services.daily import Recalculated
 
@@ -28,28 +26,19 @@ class Command(base.Command):
 
     def arguments(self, parser: CommandParser) -> None:
         """One merchant or all; what is due or everybody."""
-        parser.add_argument(
-            "--merchant", default="", metavar="M", help="the merchant's short name; all without it"
-        )
+        shops.add_option(parser)
         parser.add_argument("--full", action="store_true", help="look at every member")
 
     def work(self, *, at: dt.datetime, merchant: str = "", full: bool = False, **_: Any) -> Mapping[str, Any]:
         """JSON: examined, upgraded, downgraded, unchanged."""
-        with transaction.atomic():
-            shops = Merchant.objects.order_by("id")
-            if merchant:
-                shops = shops.filter(slug=merchant)
-            found = list(shops.values_list("id", "timezone"))
-        if merchant and not found:
-            raise CommandError(f"there is no merchant “{merchant}”")
+        found = shops.named(merchant)
         total = Recalculated()
         if full:
-            for merchant_id, _zone in found:
+            for merchant_id in found:
                 total.add(daily.recalculate_all(merchant_id=merchant_id, at=at))
         else:
-            wanted = {merchant_id for merchant_id, _zone in found}
-            for zone in sorted({zone for _merchant_id, zone in found}):
-                for part in self.due(zone, at, wanted):
+            for zone in sorted(set(found.values())):
+                for part in self.due(zone, at, set(found)):
                     total.add(part)
         return asdict(total)
 

@@ -1,19 +1,19 @@
 """The posting rule once more, told the slow way, to check the fold against.
 
-Nothing is kept but the raw orders and, for what depends on the past, one list of single points and one table of tier
-dates. Metrics are counted again from the raw orders every time; points are `Fraction`s until the floor; a lot is as
-many list items as it has points.
+Nothing is kept but the raw orders and, for what depends on the past, a purse of single points (`naive_points`) and one
+table of tier dates. Metrics are counted again from the raw orders every time; points are `Fraction`s until the floor.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from math import floor
 from typing import Any
 
 from members.lib.posting import OMITTED, Rules
+from tests.members.lib.naive_points import Purse, last_day, months_later
 
 
 @dataclass
@@ -24,6 +24,7 @@ class RawOrder:
     amounts: list[int]
     skus: list[tuple[Any, int]]
     rate: Fraction | None = None
+    wait: int = 0
     refunds: dict[str, dict[int, int]] = field(default_factory=dict)
     whole: set[str] = field(default_factory=set)
     posted: int = 0
@@ -61,27 +62,13 @@ class RawOrder:
         return kept
 
 
-def months_later(day: date, months: int) -> date:
-    year, month = day.year, day.month
-    for _ in range(months):
-        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
-    for last in range(day.day, 0, -1):
-        try:
-            return date(year, month, last)
-        except ValueError:
-            continue
-    raise AssertionError
-
-
 class Naive:
     """One member. Every method answers with the slug of a refusal, or None."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.orders: dict[Any, RawOrder] = {}
-        self.coins: list[Any] = []  # one item per available point: the order that it came from
-        self.deficit = self.earned = self.clawed_back = 0
-        self.entries: list[tuple[str, int]] = []
+        self.purse = Purse()
         self.tier = rules.tiers.ladder[0].id
         self.until: dict[int, date] = {}
         self.moves: list[tuple[int, int, str]] = []
@@ -103,7 +90,8 @@ class Naive:
             status, paid_at, completed_at, [a for *_, a in event.lines], [(s, q) for s, q, _ in event.lines]
         )
         if old:
-            new.rate, new.refunds, new.whole, new.posted = old.rate, old.refunds, old.whole, old.posted
+            new.rate, new.wait, new.posted = old.rate, old.wait, old.posted
+            new.refunds, new.whole = old.refunds, old.whole
             if new == old:
                 return None
         if any(amount < 0 for amount in new.amounts) or not new.amounts:
@@ -121,7 +109,10 @@ class Naive:
                 points = self.rules.points
                 multiplier = Fraction(points.tier_multipliers.get(self.tier, 1))
                 new.rate = Fraction(points.per_major) * multiplier / 10**self.rules.minor_digits
-            self.settle(event.key)
+                new.wait = points.pending_days
+            self.settle(event.key, event.at)
+            if old and new.completed_at != old.completed_at and self.is_due(new, event.at):
+                self.purse.confirm(event.key, event.at, self.last_day(event.at))
             if self.raw_days() != spend_before and new.is_counted():
                 self.order_lands(self.day(event.at))
         return None
@@ -135,6 +126,7 @@ class Naive:
             if self.rules.is_open:
                 rate = Fraction(points.per_major) * multiplier / 10**self.rules.minor_digits
                 order.rate = rate if order.status == "unpaid" else Fraction(0)
+                order.wait = points.pending_days if order.status == "unpaid" else 0
         if self.rules.is_open and any(order.is_counted() for order in past.values()):
             self.order_lands(self.day(at))
 
@@ -164,7 +156,7 @@ class Naive:
         if lines is None:
             order.whole.add(event.refund)
         if self.rules.is_open:
-            self.settle(event.key)
+            self.settle(event.key, event.at)
         return None
 
     def job(self, event: Any) -> None:
@@ -205,30 +197,40 @@ class Naive:
 
     # -- points
 
-    def settle(self, key: Any) -> None:
+    def last_day(self, at: Any) -> date | None:
+        return last_day(self.rules.points.expiry, self.day(at))
+
+    def due_at(self, order: RawOrder) -> datetime | None:
+        if order.completed_at is None or order.rate is None:
+            return None
+        local = order.completed_at.astimezone(self.rules.zone)
+        return datetime.combine(local.date() + timedelta(days=order.wait), local.time(), self.rules.zone)
+
+    def is_due(self, order: RawOrder, at: Any) -> bool:
+        due_at = self.due_at(order)
+        return due_at is not None and due_at <= at
+
+    def settle(self, key: Any, at: Any) -> None:
         order = self.orders[key]
         missing = order.should_have() - order.posted
         order.posted += missing
         if missing > 0:
-            self.earned += missing
-            self.entries.append(("earn", missing))
-            self.coins += [key] * missing
-            while self.deficit and self.coins:
-                self.coins.pop(0)
-                self.deficit -= 1
-        policy = self.rules.points.clawback
-        taken = 0
-        for _ in range(-missing if policy != "only_pending" else 0):
-            if self.coins:
-                self.coins.pop(self.coins.index(key) if key in self.coins else 0)
-            elif policy == "allow_deficit":
-                self.deficit += 1
-            else:
-                break
-            taken += 1
-        if taken:
-            self.clawed_back += taken
-            self.entries.append(("clawback", -taken))
+            waits = not self.is_due(order, at)
+            self.purse.earn(key, missing, at, waits=waits, expires_on=self.last_day(at))
+        elif missing < 0:
+            self.purse.claw_back(key, -missing, self.rules.points.clawback)
+
+    def confirm(self, at: Any) -> None:
+        """The daily job's first part: by due instant, then by arrival."""
+        if self.rules.is_open:
+            due = [key for key, order in self.orders.items() if self.is_due(order, at)]
+            for key in sorted(due, key=lambda key: self.due_at(self.orders[key])):
+                self.purse.confirm(key, at, self.last_day(at))
+
+    def expire(self, at: Any) -> None:
+        """The daily job's last part."""
+        if self.rules.is_open:
+            self.purse.expire(self.day(at), at)
 
     # -- metrics and tiers
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import asdict, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from members.lib.expiry import Expiry
 from members.lib.periods import daily_job_instant, merchant_day
 from members.lib.posting import (
     OMITTED,
     Changes,
-    Entry,
     MemberState,
     OrderPut,
     OrderRefund,
@@ -29,6 +29,7 @@ from members.lib.posting.windows import metrics_on
 from members.lib.refusals import Refusal
 from members.lib.tiers import Tier, TierRules, Window
 from tests.members.lib.naive import Naive
+from tests.members.lib.naive_points import Purse
 from tests.members.lib.posting_cast import (
     BASE,
     GOLD,
@@ -39,10 +40,19 @@ from tests.members.lib.posting_cast import (
     closed,
     fold_into,
     noon,
+    spend,
     with_points,
+    work_day,
 )
 
 START = date(2023, 12, 20)
+
+
+class Spend(NamedTuple):
+    """A redemption of what there is of some points."""
+
+    at: datetime
+    points: int
 
 
 def rules(version: int, silver: tuple, gold: tuple, needs: Any = "all", **tiers: Any) -> Rules:
@@ -66,6 +76,8 @@ VERSIONS = [
         ),
         per_major=Decimal("0.37"),
         clawback="within_balance",
+        pending_days=3,
+        expiry=Expiry("rolling", months=1),
     ),
     with_points(
         rules(
@@ -78,14 +90,19 @@ VERSIONS = [
         ),
         per_major=Decimal("3.3"),
         clawback="only_pending",
+        pending_days=2,
+        expiry=Expiry("yearly", month=2, day=29),
     ),
-    rules(
-        5,
-        (("points_earned", 15),),
-        (("points_earned", 40), ("orders", 2)),
-        window=Window("rolling", 45),
-        validity_months=1,
-        grace_days=4,
+    with_points(
+        rules(
+            5,
+            (("points_earned", 15),),
+            (("points_earned", 40), ("orders", 2)),
+            window=Window("rolling", 45),
+            validity_months=1,
+            grace_days=4,
+        ),
+        expiry=Expiry("rolling", months=2),
     ),
     closed(rules(6, *SPEND)),
 ]
@@ -101,7 +118,7 @@ puts = st.tuples(
     LINES,
     st.sampled_from([OMITTED, OMITTED, OMITTED, "paid", "paid", "unpaid", "cancelled"]),
     st.one_of(st.just(OMITTED), st.just(OMITTED), BACK),
-    st.sampled_from([OMITTED, OMITTED, None]),
+    st.sampled_from([OMITTED, OMITTED, None, 0, 1, 4]),
 )
 again = st.tuples(st.just("again"))
 refunds = st.tuples(
@@ -116,11 +133,13 @@ nights = st.tuples(st.just("nights"), st.one_of(st.integers(1, 4), st.integers(1
 edits = st.tuples(st.just("edit"), st.integers(0, len(VERSIONS) - 1))
 posted = st.one_of(puts, puts, again, refunds, refunds, nights)
 histories = st.lists(st.one_of(posted, posted, waits, edits), min_size=8, max_size=50)
+months = st.tuples(st.just("nights"), st.integers(20, 40))
+lapsing = st.lists(st.one_of(puts, refunds, refunds, months, spends, nights), min_size=6, max_size=25)
 histories_with_spending = st.lists(st.one_of(posted, posted, waits, edits, spends), min_size=12, max_size=60)
 
 
 def told(history: list[tuple]) -> list[Any]:
-    """The history as events: a job runs at 03:00 of each night, everything else at noon; a spend stays a number.
+    """The history as events: a job runs at 03:00 of each night, everything else at noon.
 
     A refund names its lines loosely (the nearest line, elevenths of its amount), so that most are possible.
     """
@@ -138,7 +157,7 @@ def told(history: list[tuple]) -> list[Any]:
         elif verb == "edit":
             events.append(RulesEdit(at, VERSIONS[rest[0]]))
         elif verb == "spend":
-            events.append(rest[0])
+            events.append(Spend(at, rest[0]))
         elif verb == "again":
             events += [replace(e, at=at) for e in events[-1:] if isinstance(e, OrderPut | OrderRefund)]
         elif verb == "refund":
@@ -147,10 +166,11 @@ def told(history: list[tuple]) -> list[Any]:
             lines = parts and tuple((n, _part(amounts, n, eleven)) for n, eleven in parts)
             events.append(OrderRefund(at, ("web", str(order)), str(refund), lines))
         else:
-            order, amounts, status, back, completed_at = rest
+            order, amounts, status, back, done = rest
             amounts_of[order] = amounts
             paid_at = back if back is OMITTED else at - timedelta(days=back)
             lines = tuple((f"sku-{i}", 1, amount) for i, amount in enumerate(amounts))
+            completed_at = at - timedelta(days=done) if isinstance(done, int) else done
             events.append(OrderPut(at, ("web", str(order)), lines, status, paid_at, completed_at))
     return events
 
@@ -168,48 +188,37 @@ def tell_naive(naive: Naive, event: Any) -> str | None:
     return tell[type(event)](event)
 
 
-def spend(state: MemberState, naive: Naive, points: int, at: Any) -> list[Entry]:
-    """Redeem what there is of `points`, in spending order, in both: redemption itself is not the fold's."""
-    account = state.account
-    points = min(points, account.available)
-    left = points
-    for lot in live_lots(account, account.lots):
-        part = min(left, lot.remaining)
-        lot.remaining -= part
-        left -= part
-    account.lots = [lot for lot in account.lots if lot.remaining]
-    account.available -= points
-    account.redeemed += points
-    naive.entries.append(("redeem", -points))
-    del naive.coins[:points]
-    account.sequence += 1
-    entry = Entry(
-        MEMBER, account.sequence, at, "redeem", -points, 0, account.balance, "rule", None, None, posting=0
-    )
-    return [entry]
+def tell_both(state: MemberState, naive: Naive, event: Any, version: Rules) -> Changes:
+    """An event of a whole life: besides what the fold does, redemptions and the whole daily job."""
+    if type(event) is Spend:
+        points = min(event.points, state.account.available)
+        assert naive.purse.redeem(str(len(naive.purse.asked)), points) is None
+        return spend(state, version, event.at, points)
+    if type(event) is Recalculation:
+        naive.confirm(event.at)
+        naive.job(event)
+        naive.expire(event.at)
+        return work_day(state, version, event.at)
+    before = deepcopy(state)
+    try:
+        changes, refused = fold(state, [event], version), None
+    except Refusal as refusal:
+        changes, refused = Changes(), refusal.slug
+        assert state == before
+    assert refused == tell_naive(naive, event)
+    return changes
 
 
 @settings(max_examples=300, deadline=None)
-@given(histories_with_spending, st.integers(0, 5))
+@given(st.one_of(histories_with_spending, lapsing, lapsing), st.integers(0, 5))
 def test_the_fold_equals_a_slow_model_after_every_step(history, first):
     version = VERSIONS[first]
     state, naive, entries, moves = member(version), Naive(version), [], []
 
     for event in told(history):
-        if type(event) is int:
-            entries += spend(state, naive, event, noon(START.isoformat()))
-            continue
-        before = deepcopy(state)
-        try:
-            changes = fold(state, [event], version)
-            refused = None
-        except Refusal as refusal:
-            changes, refused = Changes(), refusal.slug
+        changes = tell_both(state, naive, event, version)
         version = event.rules if type(event) is RulesEdit else version
 
-        assert refused == tell_naive(naive, event)
-        if refused:
-            assert state == before
         entries += changes.entries
         moves += changes.moves
         today = merchant_day(event.at, version.zone)
@@ -219,12 +228,19 @@ def test_the_fold_equals_a_slow_model_after_every_step(history, first):
         } == (naive.raw_days())
         assert (state.standing.tier_id, state.standing.validity) == (naive.tier, naive.until)
         assert [(m.from_tier_id, m.to_tier_id, m.cause) for m in moves] == naive.moves
-        account = state.account
-        assert (account.available, account.deficit) == (len(naive.coins), naive.deficit)
-        assert (account.earned, account.clawed_back) == (naive.earned, naive.clawed_back)
-        assert [(entry.kind, entry.points) for entry in entries] == naive.entries
-        assert [lot.order for lot in account.lots for _ in range(lot.remaining)] == naive.coins
+        assert_same_purse(state, naive.purse)
+        assert [(entry.kind, entry.points, entry.pending) for entry in entries] == naive.purse.entries
         assert_books_balance(state, entries)
+
+
+def assert_same_purse(state: MemberState, purse: Purse) -> None:
+    account = state.account
+    assert {name: getattr(account, name) for name in purse.totals()} == purse.totals()
+    assert [
+        (lot.order, lot.expires_on, lot.remaining) for lot in live_lots(account, account.lots)
+    ] == purse.lots()
+    waiting = {key: order.pending for key, order in state.orders.items() if order.pending}
+    assert waiting == +purse.waiting
 
 
 def written(changes: Changes) -> dict[str, Any]:
@@ -238,6 +254,8 @@ def written(changes: Changes) -> dict[str, Any]:
         "refunds": [list(changes.refund_rows()), list(changes.refund_line_rows())],
         "entries": list(changes.entry_rows()),
         "lots": sorted(changes.new_lot_rows()),
+        "allocations": list(changes.allocation_rows()),
+        "waiting": sorted(row[:3] for row in changes.pending_rows()),
         "daily": sorted(changes.daily_rows()),
         "accounts": list(changes.account_rows()),
         "standings": [list(changes.standing_rows()), sorted(changes.validity_rows())],

@@ -1,0 +1,323 @@
+"""One act on one member's points, from lock to write: what `points` and its siblings have in common.
+
+Few statements, because a till waits: lock program and account, read what the act may touch, write everything in one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
+from psycopg.types.json import Jsonb
+
+from members.lib import prepared
+from members.lib.expiry import Expiry
+from members.lib.periods import merchant_day
+from members.lib.posting import Account, Changes, Lot
+from members.lib.posting.ledger import Ledger
+from members.lib.refusals import IdempotencyConflict, Invalid, NotFound
+from members.models import Member, PointsRequest, PointsRequestStatus, Program
+from members.services import programs
+
+# One row. Program and account are read by their locks, so they say what the last writer committed; the lots are those
+# of the statement's snapshot. `is_stale`: somebody moved the account, or the expiry of all lots, while a lock was
+# waited for; the statement is sent again. `%(key)s` null: no key is asked for.
+OPEN = """
+select p.status, m.timezone, a.available, a.pending, a.deficit, a.earned, a.redeemed, a.expired, a.clawed_back,
+    a.sequence, greatest(a.expired_through, p.points_expired_through),
+    a.sequence <> s.sequence or p.lots_moved <> q.lots_moved as is_stale, l.*,
+    (select id from members_pointsrequest where merchant_id = %(merchant)s and space = %(space)s and key = %(key)s)
+        as used,
+    (select array_agg(id order by ends_at, id) from members_pointsrequest
+        where merchant_id = %(merchant)s and member_id = %(member)s and status = 'held' and ends_at <= %(at)s) as over,
+    (select public_id from members_member where merchant_id = %(merchant)s and id = %(member)s) as member
+from (
+    select status, points_expired_through, lots_moved from members_program where merchant_id = %(merchant)s
+    for key share
+) p
+cross join (select lots_moved from members_program where merchant_id = %(merchant)s) q
+cross join (select timezone from members_merchant where id = %(merchant)s) m
+left join lateral (
+    select * from members_pointsaccount where merchant_id = %(merchant)s and member_id = %(member)s for update
+) a on true
+left join members_pointsaccount s on s.merchant_id = %(merchant)s and s.member_id = %(member)s
+cross join lateral (
+    select array_agg(number) as numbers, array_agg(order_id) as orders, array_agg(available_at) as since,
+        array_agg(amount) as amounts, array_agg(remaining) as remaining, array_agg(expires_on) as until
+    from members_pointslot l
+    where l.merchant_id = %(merchant)s and l.member_id = %(member)s and l.remaining > 0
+        and (l.expires_on is null or s.expired_through is null or l.expires_on > s.expired_through)
+) l
+"""
+TAKEN = """
+select a.lot, a.points, l.order_id, l.available_at, l.amount, l.remaining, l.expires_on
+from members_pointsallocation a join members_pointslot l
+    on l.merchant_id = a.merchant_id and l.member_id = a.member_id and l.number = a.lot
+where a.merchant_id = %s and a.member_id = %s and a.sequence = %s order by a.id
+"""
+_FIELDS = (
+    "space", "key", "verb", "member_id", "points", "reason", "minutes", "status", "at", "ends_at", "settled_at",
+    "sequence", "postings", "actor_kind", "actor_label", "by_id", "details", "public_id",
+)  # fmt: skip
+INSERTED = f"""
+insert into members_pointsrequest (merchant_id, {", ".join(_FIELDS)})
+values (%(merchant)s, {", ".join(f"%({name})s" for name in _FIELDS)})
+on conflict (merchant_id, space, key) do nothing returning id
+"""
+UPDATED = """
+update members_pointsrequest set status = %(status)s, settled_at = %(settled_at)s, sequence = %(sequence)s,
+    postings = %(postings)s, details = %(details)s where merchant_id = %(merchant)s and id = %(id)s returning id
+"""
+# `sequence` guards the write: an account that moved on since it was locked is left alone, and the act fails.
+WRITE = """
+with r as ({request}),
+account as (
+    update members_pointsaccount a set available = %(available)s, pending = %(pending)s, deficit = %(deficit)s,
+        earned = %(earned)s, redeemed = %(redeemed)s, expired = %(expired)s, clawed_back = %(clawed_back)s,
+        sequence = %(last)s
+    from r where a.merchant_id = %(merchant)s and a.member_id = %(member)s and a.sequence = %(first)s
+    returning r.id
+)
+"""
+ENTRIES = """, entries as (
+    insert into members_pointsentry (merchant_id, member_id, sequence, at, kind, points, pending, balance_after,
+        cause, refund, posting, request_id, lot, rules_version)
+    select %(merchant)s, %(member)s, e.sequence, %(at)s, e.kind, e.points, 0, e.balance_after, e.cause, null,
+        e.posting, account.id, null, %(rules_version)s
+    from account, unnest(%(e_sequence)s::bigint[], %(e_kind)s::text[], %(e_points)s::bigint[],
+        %(e_balance)s::bigint[], %(e_cause)s::text[], %(e_posting)s::int[])
+        e (sequence, kind, points, balance_after, cause, posting)
+)"""
+LOTS = """, lots as (
+    insert into members_pointslot (merchant_id, member_id, number, order_id, available_at, amount, remaining,
+        expires_on)
+    select %(merchant)s, %(member)s, l.* from account, unnest(%(n_number)s::bigint[], %(n_order)s::bigint[],
+        %(n_at)s::timestamptz[], %(n_amount)s::bigint[], %(n_remaining)s::bigint[], %(n_expires)s::date[]) l
+)"""
+CHANGED = """, changed as (
+    update members_pointslot l set remaining = c.remaining
+    from account, unnest(%(c_number)s::bigint[], %(c_remaining)s::bigint[]) c (number, remaining)
+    where l.merchant_id = %(merchant)s and l.member_id = %(member)s and l.number = c.number
+)"""
+ALLOCATED = """, allocated as (
+    insert into members_pointsallocation (merchant_id, member_id, sequence, lot, points)
+    select %(merchant)s, %(member)s, x.* from account,
+        unnest(%(a_sequence)s::bigint[], %(a_lot)s::bigint[], %(a_points)s::bigint[]) x
+)"""
+
+
+@dataclass(slots=True)
+class Desk:
+    """An act under way: the locked account, its open lots, the request it is for, the member's opaque id.
+
+    `answered` is the request's stored answer when its key was used with the same body before: nothing is to be done.
+    """
+
+    merchant_id: int
+    at: dt.datetime
+    today: dt.date
+    request: PointsRequest
+    account: Account
+    member: str
+    answered: PointsRequest | None = None
+    changes: Changes = field(default_factory=Changes)
+    rules_version: int | None = None
+    _first: int = 0
+
+    def ledger(self, *, rules_version: int | None = None, expiry: Expiry | None = None) -> Ledger:
+        """The account, open for writing."""
+        self.rules_version = rules_version
+        return Ledger(
+            self.account,
+            self.changes,
+            self.request.member_id,
+            self.at,
+            self.today,
+            expiry or Expiry(),
+            rules_version,
+        )
+
+    def taken(self) -> list[tuple[Lot, int]]:
+        """From which lots the request's first entry took how much, in spending order."""
+        open_lots = {lot.number: lot for lot in self.account.lots}
+        with connection.cursor() as cursor:
+            cursor.execute(TAKEN, [self.merchant_id, self.request.member_id, self.request.sequence])
+            rows = cursor.fetchall()
+        found: list[tuple[Lot, int]] = []
+        for number, points, *about in rows:
+            found.append((open_lots.get(number) or Lot(number, *about), points))
+        return found
+
+    def write(self, *, status: str, **values: Any) -> PointsRequest:
+        """Write the request and all that moved, in one statement. Raises IdempotencyConflict, or answers as another
+        request with the same key did meanwhile."""
+        request = self.request
+        request.status = status
+        for name, value in values.items():
+            setattr(request, name, value)
+        first = request.postings
+        request.postings += len(self.changes.entries)
+        written = self._write(first)
+        if written is None:  # the same key, at the same time, for another member
+            twin = PointsRequest.objects.of(self.merchant_id).get(space=request.space, key=request.key)
+            return same_or_conflict(twin, request)
+        request.pk = written
+        return request
+
+    def _write(self, first_posting: int) -> int | None:
+        statement, parameters = _statement(self, first_posting)
+        row = prepared.fetch_one(statement, parameters)
+        if row is None and self.request.pk is not None:
+            raise RuntimeError("a points account moved on while it was locked")
+        return None if row is None else int(row[0])
+
+
+def open_desk(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    wanted: PointsRequest | None = None,
+    request: PointsRequest | None = None,
+    ends_holds: bool = True,
+) -> Desk:
+    """Lock the program and the member's account and read what an act may touch.
+
+    For a new request (`wanted`) a used key is answered or refused here; for one that is stored (`request`) its row is
+    read anew. Holds of the member that are over are ended first. Raises NotFound, ProgramNotOpen, ProgramCleared,
+    IdempotencyConflict.
+    """
+    asked = wanted or request
+    assert asked is not None
+    asked.merchant_id = merchant_id
+    key, space = (asked.key, asked.space) if wanted is not None else (None, "")
+    row = _open(merchant_id, asked.member_id, at, key, space)
+    status, zone, used, over, member = row[0], row[1], *row[18:21]
+    account = Account(*row[2:11])
+    today = merchant_day(at, ZoneInfo(zone))
+    desk = Desk(merchant_id, at, today, asked, account, member, _first=account.sequence)
+    if wanted is not None and used is not None:
+        desk.answered = same_or_conflict(PointsRequest.objects.of(merchant_id).get(pk=used), wanted)
+        return desk
+    if request is not None:
+        request.refresh_from_db()
+    if status != "open":
+        programs.require_open(Program(status=status))
+    if ends_holds and over:
+        for request_id in over:
+            end_hold(merchant_id=merchant_id, request_id=request_id)
+        return open_desk(merchant_id=merchant_id, at=at, wanted=wanted, request=request, ends_holds=False)
+    account.lots.extend(Lot(*lot) for lot in (zip(*row[12:18], strict=True) if row[12] else ()))
+    return desk
+
+
+@transaction.atomic
+def end_hold(*, merchant_id: int, request_id: int) -> PointsRequest:
+    """A hold whose time is over ends at its own instant; nothing when it has ended already."""
+    request = PointsRequest.objects.of(merchant_id).get(pk=request_id)
+    assert request.ends_at is not None
+    desk = open_desk(merchant_id=merchant_id, at=request.ends_at, request=request, ends_holds=False)
+    if request.status != PointsRequestStatus.HELD:
+        return request
+    desk.ledger().give_back("release", desk.taken(), cause="rule")
+    return desk.write(status=PointsRequestStatus.RELEASED, settled_at=request.ends_at)
+
+
+def _open(merchant_id: int, member_id: int, at: dt.datetime, key: str | None, space: str) -> tuple[Any, ...]:
+    """The row of `OPEN`, with lots and account of one moment. Raises NotFound."""
+    parameters = {"merchant": merchant_id, "member": member_id, "at": at, "key": key, "space": space}
+    while True:
+        row = prepared.fetch_one(OPEN, parameters)
+        if row is None:
+            raise NotFound(_("This merchant has no program."))
+        available, is_stale = row[2], row[11]
+        if available is None:
+            if not Member.objects.of(merchant_id).filter(pk=member_id).exists():
+                raise NotFound(_("There is no such member."))
+            _make_account(merchant_id, member_id)
+        elif not is_stale:
+            return row
+
+
+def _make_account(merchant_id: int, member_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into members_pointsaccount (merchant_id, member_id, available, pending, deficit, earned, "
+            "redeemed, expired, clawed_back, sequence) values (%s, %s, 0, 0, 0, 0, 0, 0, 0, 0) on conflict do nothing",
+            [merchant_id, member_id],
+        )
+
+
+def request_of(*, merchant_id: int, key: str, verb: str | None = None, space: str = "") -> PointsRequest:
+    """The request of a key. Raises NotFound; Invalid when it is of another kind."""
+    request = PointsRequest.objects.of(merchant_id).filter(space=space, key=key).first()
+    if request is None:
+        raise NotFound(_("Nothing was asked under the key “%(key)s”.") % {"key": key})
+    if verb is not None and request.verb != verb:
+        raise Invalid(_("The key “%(key)s” belongs to something else.") % {"key": key})
+    return request
+
+
+def same_or_conflict(stored: PointsRequest, wanted: PointsRequest) -> PointsRequest:
+    """The stored request when the wanted one has the same body. Raises IdempotencyConflict."""
+    names = ("verb", "member_id", "points", "reason")
+    if any(getattr(stored, name) != getattr(wanted, name) for name in names):
+        raise IdempotencyConflict(_("The key “%(key)s” was used for another request.") % {"key": wanted.key})
+    return stored
+
+
+def _statement(desk: Desk, first_posting: int) -> tuple[str, dict[str, Any]]:
+    """What is to be written, as one statement that returns the request's id when all of it was."""
+    request, account, changes = desk.request, desk.account, desk.changes
+    parameters: dict[str, Any] = {name: getattr(request, name) for name in _FIELDS}
+    parameters |= {
+        "id": request.pk,
+        "at": desk.at,
+        "details": Jsonb(request.details),
+        "merchant": desk.merchant_id,
+        "member": request.member_id,
+        "first": desk._first,
+        "last": account.sequence,
+        "available": account.available,
+        "pending": account.pending,
+        "deficit": account.deficit,
+        "earned": account.earned,
+        "redeemed": account.redeemed,
+        "expired": account.expired,
+        "clawed_back": account.clawed_back,
+        "rules_version": desk.rules_version,
+    }
+    parts = [WRITE.format(request=UPDATED if request.pk else INSERTED)]
+    entries = changes.entries
+    if entries:
+        parts.append(ENTRIES)
+        parameters |= _columns(
+            "e", ("sequence", "kind", "points", "balance", "cause", "posting"),
+            [
+                (e.sequence, e.kind, e.points, e.balance_after, e.cause, first_posting + i)
+                for i, e in enumerate(entries, start=1)
+            ],
+        )  # fmt: skip
+    if changes.new_lots:
+        parts.append(LOTS)
+        names = ("number", "order", "at", "amount", "remaining", "expires")
+        parameters |= _columns("n", names, [row[1:] for row in changes.new_lot_rows()])
+    if changes.changed_lots:
+        parts.append(CHANGED)
+        rows = [row[1:] for row in changes.changed_lot_rows()]
+        parameters |= _columns("c", ("number", "remaining"), rows)
+    if changes.allocations:
+        parts.append(ALLOCATED)
+        rows = [row[1:] for row in changes.allocation_rows()]
+        parameters |= _columns("a", ("sequence", "lot", "points"), rows)
+    return "".join(parts) + " select id from account", parameters
+
+
+def _columns(prefix: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
+    """Rows as one array per column, named for the statement."""
+    columns = zip(*rows, strict=True)
+    return {f"{prefix}_{name}": list(column) for name, column in zip(names, columns, strict=True)}
