@@ -166,8 +166,8 @@ class Player:
         self.next_job = ahead[0].at if ahead else None
 
     def end_holds(self, until: dt.datetime) -> None:
-        """Holds whose time is over end, each at its own instant."""
-        if self.with_jobs and self.next_hold is not None and self.next_hold <= until:
+        """Holds whose time is over end by themselves, each at its own instant: no job does it."""
+        if self.next_hold is not None and self.next_hold <= until:
             self.flush()
             points_daily.end_due_holds(at=until)
             self.next_hold = points_daily.next_hold_end()
