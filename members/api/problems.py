@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
-from members.lib.refusals import Refusal
+from members.lib.refusals import InsufficientPoints, Refusal
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +32,8 @@ PROBLEMS: dict[str, tuple[int, Any]] = {
     "program-not-open": (409, _("The program is not open")),
     "order-member-fixed": (409, _("The member of an order never changes")),
     "reopen-too-early": (409, _("Too early to reopen")),
+    "hold-ended": (409, _("The hold has ended")),
+    "not-cancellable": (409, _("This cannot be taken back")),
     "conflict": (409, _("Not possible in the present state")),
     "too-large": (413, _("The request is too large")),
     "unsupported-media-type": (415, _("JSON is needed")),
@@ -80,13 +82,18 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """A problem as an answer."""
-    body = members_of(slug, detail=detail, errors=errors)
+    return _sent(members_of(slug, detail=detail, errors=errors), headers)
+
+
+def _sent(body: Mapping[str, Any], headers: Mapping[str, str] | None) -> HttpResponse:
     text = json.dumps(body, ensure_ascii=False)
     return HttpResponse(text, status=body["status"], content_type=MEDIA_TYPE, headers=headers)
 
 
 def refused(refusal: Refusal) -> dict[str, Any]:
-    """A refusal's problem."""
+    """A refusal's problem; too few points are told as the number there is."""
+    if isinstance(refusal, InsufficientPoints):
+        return members_of(refusal.slug, detail=refusal.detail) | refusal.errors
     errors = {field: [str(text)] for field, text in refusal.errors.items()}
     return members_of(refusal.slug, detail=refusal.detail, errors=errors)
 
@@ -131,8 +138,7 @@ def shape_of(error: exceptions.ValidationError) -> dict[str, Any]:
 def _answer(error: Exception) -> HttpResponse | None:
     """The answer to an exception; None for one that nobody foresaw."""
     if isinstance(error, Refusal):
-        body = refused(error)
-        return problem(error.slug, detail=body["detail"], errors=body.get("errors"), headers=_later(error))
+        return _sent(refused(error), _later(error))
     if isinstance(error, exceptions.ValidationError):
         body = shape_of(error)
         return problem(body["type"], detail=body["detail"], errors=body["errors"])
