@@ -279,6 +279,10 @@ SPECTACULAR_SETTINGS = {
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 
+# --- Webhooks ---------------------------------------------------------------------------------------------------------
+# Whether this machine may be sent to, and over plain HTTP. The suite alone switches it on, for receivers of its own.
+WEBHOOKS_TO_LOOPBACK = False
+
 # --- Cache: one per process is enough for rate limits on a laptop; the broker's server where there is one -------------
 CACHE_URL = env.text("CACHE_URL", "")
 CACHES: dict[str, dict[str, Any]] = {

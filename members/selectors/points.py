@@ -93,9 +93,11 @@ def balance(*, merchant_id: int, public_id: str, at: dt.datetime) -> Balance | N
     row = prepared.fetch_one(BALANCE, {"merchant": merchant_id, "member": public_id, "at": at})
     if row is None:
         return None
-    status, member_id, *numbers = row[:9]
-    lots, waiting, holds = _rows(row[9:11]), _rows(row[11:13]), _rows(row[13:18])
-    return Balance(status, member_id, *(n or 0 for n in numbers), lots, waiting, holds, row[18])
+    numbers = [number or 0 for number in row[2:9]]
+    values: list[Any] = [
+        *row[:2], *numbers, _rows(row[9:11]), _rows(row[11:13]), _rows(row[13:18]), row[18],
+    ]  # fmt: skip
+    return Balance(*values)
 
 
 def _rows(columns: Iterable[list[Any] | None]) -> list[Any]:

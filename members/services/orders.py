@@ -30,7 +30,7 @@ from members.lib.posting import (
 from members.lib.refusals import Invalid, NotFound, Refusal
 from members.models import Channel, Member, Merchant, Order, Store
 from members.selectors import rules as rules_selector
-from members.services import posting, programs
+from members.services import posting, programs, webhook_events
 from members.services.audit import Actor
 from members.services.member_lists import identify_many
 
@@ -173,21 +173,24 @@ def _work(merchant_id: int, items: Sequence[Item]) -> Batch:
     merchant = Merchant.objects.get(pk=merchant_id)
     first = items[0][0]
     rules = rules_selector.rules_at(merchant_id=merchant_id, at=first, program=program)
+    heard = webhook_events.Heard(program)
     desk = _Desk(merchant, rules, items, batch)
     desk.check()
     desk.resolve()
     desk.load(first)
     if len(items) > 2 * PART:
-        _in_parts(merchant_id, desk)
+        _in_parts(merchant_id, desk, heard)
     else:
         desk.fold(desk.live())
         posting.write(merchant_id=merchant_id, changes=desk.changes, buyers=desk.buyers)
+        heard.take(desk.changes)
+    heard.leave(merchant_id=merchant_id, at=items[-1][0])
     desk.fill_in_buyers()
     desk.report()
     return batch
 
 
-def _in_parts(merchant_id: int, desk: _Desk) -> None:
+def _in_parts(merchant_id: int, desk: _Desk, heard: webhook_events.Heard) -> None:
     """Fold part by part, each while the database writes the one before; the parts follow each other in order.
 
     The folding thread touches no database and the rows of a part are made before the next is folded, so writing
@@ -202,6 +205,7 @@ def _in_parts(merchant_id: int, desk: _Desk) -> None:
     def folded(part: list[Live]) -> posting.Prepared:
         changes = desk.changes = Changes()
         desk.fold(part)
+        heard.take(changes)
         for order in changes.new_orders:
             order.id = next(ids)
         for name in ("accounts", "standings", "validities"):
@@ -267,11 +271,8 @@ class _Desk:
         if wanted:
             self._stores(wanted)
         given = {i.member_id for _, _, i in live if isinstance(i, OrderIn) and i.member_id is not None}
-        known = (
-            set(Member.objects.of(self.merchant).filter(id__in=given).values_list("id", flat=True))
-            if given
-            else given
-        )
+        rows = Member.objects.of(self.merchant).filter(id__in=given)
+        known = given and set(rows.values_list("id", flat=True))
         for place, _at, item in live:
             if isinstance(item, OrderIn):
                 if item.member_id is not None and item.member_id not in known:

@@ -21,8 +21,9 @@ from members.lib.periods import merchant_day
 from members.lib.posting import Account, Changes, Lot
 from members.lib.posting.ledger import Ledger
 from members.lib.refusals import IdempotencyConflict, Invalid, NotFound
+from members.lib.webhooks import WebhookEvent
 from members.models import Member, PointsRequest, PointsRequestStatus, Program
-from members.services import programs
+from members.services import programs, webhook_events
 
 # One row. The account is read by its lock, so it says what the last writer committed; the lots are those of the
 # statement's snapshot. When somebody moved the account while the lock was waited for, `seen` differs from `sequence`
@@ -33,8 +34,9 @@ select p.status, m.timezone, a.available, a.pending, a.deficit, a.earned, a.rede
     (select id from members_pointsrequest where merchant_id = %(merchant)s and space = %(space)s and key = %(key)s)
         as used,
     (select array_agg(id order by ends_at, id) from members_pointsrequest
-        where merchant_id = %(merchant)s and member_id = %(member)s and status = 'held' and ends_at <= %(at)s) as over
-from (select status from members_program where merchant_id = %(merchant)s for key share) p
+        where merchant_id = %(merchant)s and member_id = %(member)s and status = 'held' and ends_at <= %(at)s) as over,
+    p.webhook_events
+from (select status, webhook_events from members_program where merchant_id = %(merchant)s for key share) p
 cross join (select timezone from members_merchant where id = %(merchant)s) m
 left join lateral (
     select * from members_pointsaccount where merchant_id = %(merchant)s and member_id = %(member)s for update
@@ -120,6 +122,7 @@ class Desk:
     answered: PointsRequest | None = None
     changes: Changes = field(default_factory=Changes)
     rules_version: int | None = None
+    is_heard: bool = False  # whether somebody wants to hear that points changed
     _first: int = 0
 
     def ledger(self, *, rules_version: int | None = None, expiry: Expiry | None = None) -> Ledger:
@@ -160,6 +163,9 @@ class Desk:
             twin = PointsRequest.objects.of(self.merchant_id).get(space=request.space, key=request.key)
             return same_or_conflict(twin, request)
         request.pk = written
+        if self.is_heard and self.changes.entries:
+            span = (request.member_id, self._first + 1, self.account.sequence)
+            webhook_events.points_changed(merchant_id=self.merchant_id, at=self.at, spans=[span])
         return request
 
     def _write(self, first_posting: int) -> int | None:
@@ -192,6 +198,7 @@ def open_desk(
     status, zone, used, over = row[0], row[1], row[18], row[19]
     account = Account(*row[2:11])
     desk = Desk(merchant_id, at, merchant_day(at, ZoneInfo(zone)), asked, account, _first=account.sequence)
+    desk.is_heard = WebhookEvent.POINTS_CHANGED in (row[20] or ())
     if wanted is not None and used is not None:
         desk.answered = same_or_conflict(PointsRequest.objects.of(merchant_id).get(pk=used), wanted)
         return desk
