@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 from django.utils.translation import gettext_lazy as _
@@ -31,11 +31,15 @@ MOST_READ = 8 * 1024
 LONGEST_URL = 500
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-# Public by their registration, inside by their use: a cloud's own services, and ways from IPv6 into private IPv4.
+# What Python's own tables do not count as private everywhere: protocol assignments, a cloud's own services, and ways
+# from IPv6 into private IPv4.
 INSIDE = tuple(
     ipaddress.ip_network(net)
-    for net in ("168.63.129.16/32", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10")
-)
+    for net in (
+        "192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16",
+        "2001::/23", "fec0::/10",
+    )
+)  # fmt: skip
 LOCAL_NAMES = ("localhost", "local", "internal", "intranet", "lan", "home", "corp")
 
 
@@ -145,6 +149,8 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str], allows_loopback: 
     try:
         connection.request("POST", target, body=body, headers={**headers, "Connection": "close"})
         answer = connection.getresponse()
+        if connection.is_cut:  # headers that end because they were cut look whole
+            raise TimeoutError
         answer.read(MOST_READ)
         return Answered(answer.status, round((time.monotonic() - began) * 1000))
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -179,12 +185,15 @@ class _Connection(http.client.HTTPConnection):
         for address in self.addresses:
             if self.is_cut:
                 break
+            plain = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
+            self.sock = plain
             try:
-                plain: Any = socket.create_connection((str(address), self.port), CONNECT_TIMEOUT)
+                plain.settimeout(CONNECT_TIMEOUT)
+                plain.connect((str(address), self.port))
             except OSError as failed:
+                plain.close()
                 error = failed
                 continue
-            self.sock = plain
             plain.settimeout(DEADLINE)
             if self.is_encrypted:
                 wrapped = _tls().wrap_socket(plain, server_hostname=self.host, do_handshake_on_connect=False)

@@ -138,7 +138,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="webhookdelivery",
-            index=models.Index(fields=["created_at"], name="webhook_delivery_by_age"),
+            index=models.Index(
+                condition=models.Q(("done_at__isnull", False), ("attempts__gte", 11), _connector="OR"),
+                fields=["due_at"],
+                name="webhook_delivery_over",
+            ),
         ),
         migrations.AddConstraint(
             model_name="webhookdelivery",

@@ -44,6 +44,7 @@ class WebhookEndpoint(TenantModel):
 class WebhookDelivery(TenantModel):
     """One message to one endpoint, left by the transaction of its fact as a row of the outbox is, and claimed likewise.
 
+    Nothing more is tried once it is done or had all its attempts; `due_at` is then about when that was.
     `data` is what happened, `public_id` the message's id however often it is sent. `code` and `ms` are of the latest
     answer, null when there was none; `last_error` says why it was not taken ("http", or a reason of
     `members.lib.outward`); `log` is [{"at", "code", "ms", "error", "detail"}] of the latest attempts.
@@ -75,7 +76,11 @@ class WebhookDelivery(TenantModel):
                 condition=models.Q(done_at=None, attempts__lt=MOST_ATTEMPTS),
                 name="webhook_delivery_open",
             ),
-            models.Index(fields=["created_at"], name="webhook_delivery_by_age"),
+            models.Index(
+                fields=["due_at"],
+                condition=models.Q(done_at__isnull=False) | models.Q(attempts__gte=MOST_ATTEMPTS),
+                name="webhook_delivery_over",
+            ),
         ]
 
     def __str__(self) -> str:

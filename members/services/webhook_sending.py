@@ -34,6 +34,7 @@ OF_EACH = 10  # messages of one endpoint in one claim: at worst all their deadli
 ENDPOINTS = 40
 BUDGET = 30.0  # seconds after which a task ends and calls for another, so that workers stay free for others
 LOG_KEPT = 30
+DEAD_AFTER = 36  # attempts without an answer: a month of pauses that grow to a day
 REFUSED, NO_SECRET = "http", "no-secret"
 KEPT_FOR = dt.timedelta(days=30)
 FORGET_AT_ONCE = 20_000
@@ -66,7 +67,8 @@ select exists (
 """
 FORGET = """
 delete from members_webhookdelivery where (merchant_id, id) in (
-    select merchant_id, id from members_webhookdelivery where created_at < %s order by created_at limit %s
+    select merchant_id, id from members_webhookdelivery
+    where due_at < %(before)s and (done_at is not null or attempts >= %(most)s) order by due_at limit %(limit)s
 )
 """
 
@@ -227,8 +229,16 @@ def _settle(batch: Batch, at: dt.datetime, report: Sent) -> None:
         if is_silent:
             pause = PAUSES[min(endpoint.failures, len(PAUSES) - 1)]
             mine.update(failures=models.F("failures") + 1, paused_until=at + pause)
+            if endpoint.failures + 1 >= DEAD_AFTER:
+                give_up(endpoint, at=at)
         elif endpoint.failures:
             mine.update(failures=0, paused_until=None)
+
+
+def give_up(endpoint: WebhookEndpoint, *, at: dt.datetime) -> None:
+    """Try nothing more of what waits for an endpoint; a person can still send it again."""
+    rows = WebhookDelivery.objects.of(endpoint.merchant_id).filter(endpoint_id=endpoint.pk, done_at=None)
+    rows.filter(attempts__lt=MOST_ATTEMPTS).update(attempts=MOST_ATTEMPTS, due_at=at)
 
 
 def _put_back(delivery: WebhookDelivery, at: dt.datetime) -> None:
@@ -258,10 +268,10 @@ def _write_down(attempt: Attempt, at: dt.datetime) -> None:
 
 
 def sweep(*, at: dt.datetime) -> bool:
-    """Send the task again when messages are due, and forget those of a month ago; called every minute as platform."""
+    """Send the task again when messages are due, and forget those over for a month; called every minute as platform."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(FORGET, [at - KEPT_FOR, FORGET_AT_ONCE])
+            cursor.execute(FORGET, {"before": at - KEPT_FOR, "most": MOST_ATTEMPTS, "limit": FORGET_AT_ONCE})
             cursor.execute(IS_DUE, {"at": at, "most": MOST_ATTEMPTS})
             is_due = bool(cursor.fetchone()[0])
         if is_due:

@@ -20,6 +20,7 @@ from members.models import Program, WebhookDelivery, WebhookEndpoint
 from members.services import audit
 from members.services.audit import Actor
 from members.services.webhook_events import TASK
+from members.services.webhook_sending import give_up
 
 MOST_ENDPOINTS = 10
 SECRET_BYTES = 32
@@ -82,6 +83,7 @@ def delete_endpoint(*, merchant_id: int, at: dt.datetime, actor: Actor, public_i
     if endpoint.deleted_at is None:
         endpoint.deleted_at, endpoint.secret = at, ""
         endpoint.save(update_fields=["deleted_at", "secret"])
+        give_up(endpoint, at=at)
         _note_events(program)
         _audit(endpoint, at, actor, "webhook.deleted")
     return endpoint
