@@ -285,6 +285,10 @@ SPECTACULAR_SETTINGS = {
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 
+# --- Webhooks ---------------------------------------------------------------------------------------------------------
+# Whether this machine may be sent to, and over plain HTTP. The suite alone switches it on, for receivers of its own.
+WEBHOOKS_TO_LOOPBACK = False
+
 # --- Workers ----------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = embedded.broker_url(DATA_DIR) or "redis+socket:///nowhere"
 BROKER_PREFIX = env.text("BROKER_PREFIX", "")

@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from members.lib import tenant as tenancy
+from members.lib.fields import opaque_id
 from members.lib.scopes import Scope
 from members.models import Merchant, Program
 from members.services import api_keys, members, programs, tier_rules
@@ -97,6 +98,13 @@ def join(shop: Merchant, external_id: str, **more: Any) -> Any:
         return members.join(
             merchant_id=shop.pk, at=OPENED, actor=JOB, channel="web", external_id=external_id, **more
         )
+
+
+def give(system: System, member: Any, points: int) -> None:
+    """So many points more (fewer, when negative) for a member."""
+    path = f"/members/{member.public_id}/points/adjustments"
+    body = {"points": points, "reason": "given"}
+    assert system.post(path, body, key=opaque_id()).status_code == 201
 
 
 def queries_of(system: System, path: str) -> int:

@@ -19,7 +19,7 @@ from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
 from members.models import Installation, JobTick
-from members.services import outbox, points_daily
+from members.services import outbox, points_daily, webhook_sending
 from members.services.order_import import jobs as imports
 
 log = structlog.get_logger(__name__)
@@ -111,7 +111,7 @@ def _job(job: Job, at: dt.datetime) -> dict[str, Any]:
 
 
 def sweep(*, at: dt.datetime) -> dict[str, int]:
-    """Send again what is open: drains of running runs, previews, due outbox rows, ticks; note e-mails handed over."""
+    """Send again what is open: drains, previews, due outbox rows and webhooks, ticks; note e-mails handed over."""
     with transaction.atomic():
         runs = list(Run.objects.filter(state=RunState.RUNNING).values_list("id", flat=True))
         chunks = RunChunk.objects.filter(run_id__in=runs, is_done=False).count()
@@ -122,6 +122,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
         queue.enqueue("compliance.tick")
     open_previews = previews.requeue()
     outbox.sweep(at=at)
+    webhook_sending.sweep(at=at)
     imports.requeue_imports(at=at)
     points_daily.end_due_holds(at=at)
     receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -25,13 +26,15 @@ from members.api.fields import Strict
 from members.api.problems import Malformed, flat, problem
 from members.api.schema import OperationSchema
 from members.lib.gate import Function, Gate
-from members.lib.refusals import NotFound, ProgramCleared
-from members.models import Merchant, Program
+from members.lib.refusals import NotFound
+from members.models import Merchant, Program, ProgramStatus
+from members.selectors import access
 from members.services import api_keys, idempotency
 from members.services.audit import Actor
 from members.services.programs import require_open
 
 KEY_HEADER = "Idempotency-Key"
+REPLAYED = {"Idempotency-Replayed": "true"}
 LONGEST_PATH_PART = 200
 
 
@@ -46,21 +49,29 @@ class Call:
     path: Mapping[str, str]
     query: dict[str, Any] = field(default_factory=dict)
     body: dict[str, Any] = field(default_factory=dict)
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an operation answers: JSON values, instants and days allowed, and the status."""
+    """What an operation answers: JSON values, instants and days allowed, and the status.
+
+    `is_replay`: the first answer to a key whose request came again, from an operation that keeps its keys itself.
+    """
 
     body: Mapping[str, Any]
     status: int = 200
+    is_replay: bool = False
 
 
 class Operation(APIView):
     """An operation. Its docstring is its description; the first line is its summary.
 
-    `function` is what a clearance stops (the operation answers program-cleared then); `takes_key` whether it takes
-    an Idempotency-Key; `refusals` are the slugs that its rule may answer with, for the schema.
+    `function` is what a clearance stops (the operation answers program-cleared then), checked here unless
+    `gates_itself`: where a service refuses, or the operation's own statement reads the program's state. `takes_key`:
+    whether it takes an Idempotency-Key; `needs_key`: whether it is refused without one; `keeps_key`: whether its
+    service remembers keys by itself, so that nothing is written down here. `refusals` are the slugs that its rule may
+    answer with, for the schema.
     """
 
     gate = Gate("api")
@@ -69,7 +80,11 @@ class Operation(APIView):
     scope: ClassVar[str] = ""
     tag: ClassVar[str] = ""
     function: ClassVar[Function] = ""
+    gates_itself: ClassVar[bool] = False
+    needs_program: ClassVar[bool] = False  # beyond what its gate asks
     takes_key: ClassVar[bool] = False
+    needs_key: ClassVar[bool] = False
+    keeps_key: ClassVar[bool] = False
     query_in: ClassVar[type[Serializer] | None] = None
     body_in: ClassVar[type[Strict] | None] = None
     described_in: ClassVar[type[Strict] | None] = None  # for the schema, where `body_in` reads item by item
@@ -101,35 +116,36 @@ class Operation(APIView):
         http: Any = request._request
         at = timezone.now()
         api_keys.note_use(key=http.api_key, on=timezone.localdate(at))
+        key = _key_of(http, is_needed=self.needs_key) if self.takes_key else ""
         call = Call(
             merchant=http.merchant,
-            program=http.program,
+            program=self._program(http.merchant),
             actor=Actor.key(http.api_key.name),
             at=at,
             path=_checked_path(path),
             query=self._query(http),
             body=self._body(http),
+            key=key,
         )
-        key = _key_of(http) if self.takes_key else ""
-        if key:
+        is_claimed = bool(key) and not self.keeps_key
+        if is_claimed:
             first = idempotency.claim(
                 merchant_id=call.merchant.pk, key=key, body_hash=_hash_of(http, self.sent), at=at
             )
             if first is not None:
-                return _json(first.text, first.status, {"Idempotency-Replayed": "true"})
-        self._pass_clearance(call)
+                return _json(first.text, first.status, REPLAYED)
+        if self.function and not self.gates_itself:
+            pass_clearance(call.program)
         answer = self.answer(call)
         text = json.dumps(answer.body, cls=_Encoder, ensure_ascii=False, separators=(",", ":"))
         text = text.encode(errors="replace").decode()  # what is told back may hold half a character
-        if key:
+        if is_claimed:
             idempotency.keep(merchant_id=call.merchant.pk, key=key, status=answer.status, text=text)
-        return _json(text, answer.status, {})
+        return _json(text, answer.status, REPLAYED if answer.is_replay else {})
 
-    def _pass_clearance(self, call: Call) -> None:
-        """A clearance stops reading too, not only what the services refuse (domain.md 2)."""
-        if self.function and call.program is not None and call.program.status == "cleared":
-            require_open(call.program)
-            raise ProgramCleared
+    def _program(self, merchant: Merchant) -> Program | None:
+        is_needed = self.needs_program or (self.function and not self.gates_itself)
+        return access.program_of(merchant=merchant) if is_needed else None
 
     def _query(self, http: HttpRequest) -> dict[str, Any]:
         if self.query_in is None:
@@ -159,6 +175,12 @@ class Operation(APIView):
         found = self.body_in(data={} if self.sent is None else self.sent)
         found.is_valid(raise_exception=True)
         return dict(found.validated_data)
+
+
+def pass_clearance(program: Program | None) -> None:
+    """A clearance stops reading too, not only what the services refuse (domain.md 2). Raises ProgramCleared."""
+    if program is not None and program.status == ProgramStatus.CLEARED:
+        require_open(program)
 
 
 class _Encoder(JSONEncoder):
@@ -210,10 +232,14 @@ def _checked_path(path: Mapping[str, str]) -> Mapping[str, str]:
     return path
 
 
-def _key_of(http: HttpRequest) -> str:
-    """The idempotency key; "" when none was sent."""
+def _key_of(http: HttpRequest, *, is_needed: bool) -> str:
+    """The idempotency key; "" when none was sent. Raises Malformed for one out of shape, or missing where needed."""
     key = http.headers.get(KEY_HEADER)
     if key is None:
+        if is_needed:
+            missing = _("Send the header %(header)s: a key of your own, new for every new request.")
+            text = missing % {"header": KEY_HEADER}
+            raise Malformed(text, {KEY_HEADER: [text]})
         return ""
     if not 1 <= len(key) <= idempotency.LONGEST_KEY or not (key.isascii() and key.isprintable()):
         text = _("A key has 1 to %(most)s printable ASCII characters.") % {"most": idempotency.LONGEST_KEY}
@@ -235,6 +261,8 @@ def endpoint(*operations: type[Operation]) -> Callable[..., HttpResponse]:
     views = {operation.method: operation.as_view() for operation in operations}
     allow = ", ".join(sorted([*views, "OPTIONS", *(["HEAD"] if "GET" in views else [])]))
 
+    # The request's own transaction is enough: what is refused is undone with it.
+    @transaction.non_atomic_requests
     @csrf_exempt
     def view(request: HttpRequest, **path: str) -> HttpResponse:
         if request.method == "HEAD" and "GET" in views:

@@ -15,7 +15,7 @@ from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
 from members.lib.problems import MEDIA_TYPE, members_of
-from members.lib.refusals import Refusal
+from members.lib.refusals import InsufficientPoints, Refusal
 
 log = structlog.get_logger(__name__)
 
@@ -44,14 +44,19 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """A problem as an answer."""
-    body = members_of(slug, detail=detail, errors=errors)
+    return _sent(members_of(slug, detail=detail, errors=errors), headers)
+
+
+def _sent(body: Mapping[str, Any], headers: Mapping[str, str] | None) -> HttpResponse:
     text = json.dumps(body, ensure_ascii=False)
     sent = text.encode(errors="replace")  # a name told back may hold half a character
     return HttpResponse(sent, status=body["status"], content_type=MEDIA_TYPE, headers=headers)
 
 
 def refused(refusal: Refusal) -> dict[str, Any]:
-    """A refusal's problem."""
+    """A refusal's problem; too few points are told as the number there is."""
+    if isinstance(refusal, InsufficientPoints):
+        return members_of(refusal.slug, detail=refusal.detail) | refusal.errors
     errors = {field: [str(text)] for field, text in refusal.errors.items()}
     return members_of(refusal.slug, detail=refusal.detail, errors=errors)
 
@@ -96,8 +101,7 @@ def shape_of(error: exceptions.ValidationError) -> dict[str, Any]:
 def _answer(error: Exception) -> HttpResponse | None:
     """The answer to an exception; None for one that nobody foresaw."""
     if isinstance(error, Refusal):
-        body = refused(error)
-        return problem(error.slug, detail=body["detail"], errors=body.get("errors"), headers=_later(error))
+        return _sent(refused(error), _later(error))
     if isinstance(error, exceptions.ValidationError):
         body = shape_of(error)
         return problem(body["type"], detail=body["detail"], errors=body["errors"])

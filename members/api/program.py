@@ -77,6 +77,7 @@ class ReadProgram(Operation):
 
     scope = Scope.PROGRAM_READ
     tag = "Program"
+    needs_program = True
     out = ProgramOut
     statuses: ClassVar = {200: "The program"}
 

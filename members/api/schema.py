@@ -20,20 +20,26 @@ from members.lib.problems import MEDIA_TYPE, PROBLEMS, REFUSED
 PATHS = {
     "member_id": "Id of a member.",
     "benefit_id": "Id of a benefit.",
+    "redemption_id": "Id of a redemption, or of a hold that was captured.",
+    "hold_id": "Id of a hold.",
     "channel": "Channel of the order: taobao, tmall, jd, douyin, wechat, meituan, pos, web or other.",
     "external_id": "The order's number on its channel.",
 }
-KEY = OpenApiParameter(
-    name="Idempotency-Key",
-    location=OpenApiParameter.HEADER,
-    required=False,
-    type={"type": "string", "minLength": 1, "maxLength": 120},
-    description=(
-        "A key of your own, new for every new request. The same key with the same body gives the first answer "
-        "again for 30 days, with the header `Idempotency-Replayed: true`; with another body 409. A refused request "
-        "keeps no key."
-    ),
-)
+
+
+def key_parameter(*, is_needed: bool) -> OpenApiParameter:
+    """The header that makes a write harmless to repeat."""
+    return OpenApiParameter(
+        name="Idempotency-Key",
+        location=OpenApiParameter.HEADER,
+        required=is_needed,
+        type={"type": "string", "minLength": 1, "maxLength": 120},
+        description=(
+            "A key of your own, new for every new request. The same key with the same body gives the first answer "
+            "again for 30 days, with the header `Idempotency-Replayed: true`; with another body 409. A refused "
+            "request keeps no key."
+        ),
+    )
 
 
 class Problem(serializers.Serializer):
@@ -49,6 +55,9 @@ class Problem(serializers.Serializer):
         required=False,
         child=serializers.ListField(child=serializers.CharField()),
         help_text="What is wrong with which field, by its place, such as `lines[0].sku`.",
+    )
+    available = serializers.IntegerField(
+        required=False, help_text="With `insufficient-points`: how many points there are."
     )
 
 
@@ -90,7 +99,7 @@ class OperationSchema(AutoSchema):
         ]
         if self.view.query_in is not None:
             found.append(self.view.query_in)
-        return [*found, KEY] if self.view.takes_key else found
+        return [*found, key_parameter(is_needed=self.view.needs_key)] if self.view.takes_key else found
 
     def get_request_serializer(self) -> Any:
         return self.view.described_in or self.view.body_in

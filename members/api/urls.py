@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from members.api import docs, members, orders, points, program, tiers
+from members.api import docs, members, orders, point_acts, points, program, tiers
 from members.api.operations import endpoint
 
 urlpatterns = [
@@ -15,6 +15,15 @@ urlpatterns = [
     path("members/<str:member_id>", endpoint(members.ReadMember, members.ChangeMember)),
     path("members/<str:member_id>/points", endpoint(points.ReadPoints)),
     path("members/<str:member_id>/points/entries", endpoint(points.ReadEntries)),
+    path("members/<str:member_id>/points/redemptions", endpoint(point_acts.Redeem)),
+    path(
+        "members/<str:member_id>/points/redemptions/<str:redemption_id>/cancel",
+        endpoint(point_acts.CancelRedemption),
+    ),
+    path("members/<str:member_id>/points/holds", endpoint(point_acts.Hold)),
+    path("members/<str:member_id>/points/holds/<str:hold_id>/capture", endpoint(point_acts.CaptureHold)),
+    path("members/<str:member_id>/points/holds/<str:hold_id>/release", endpoint(point_acts.ReleaseHold)),
+    path("members/<str:member_id>/points/adjustments", endpoint(point_acts.Adjust)),
     path("members/<str:member_id>/tier", endpoint(tiers.ReadTier)),
     path("orders/batch", endpoint(orders.PutOrders)),
     # An order's number may have slashes in it.

@@ -21,6 +21,8 @@ PROBLEMS: dict[str, tuple[int, Any]] = {
     "program-not-open": (409, _("The program is not open")),
     "order-member-fixed": (409, _("The member of an order never changes")),
     "reopen-too-early": (409, _("Too early to reopen")),
+    "hold-ended": (409, _("The hold has ended")),
+    "not-cancellable": (409, _("This cannot be taken back")),
     "conflict": (409, _("Not possible in the present state")),
     "too-large": (413, _("The request is too large")),
     "unsupported-media-type": (415, _("JSON is needed")),

@@ -24,6 +24,7 @@ from members.models.rules import RulesVersion, Tier
 from members.models.staff import ApiKey, Invitation, Role, Staff
 from members.models.tiers import TierMove, TierStanding, TierValidity
 from members.models.users import User
+from members.models.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "ApiKey",
@@ -74,4 +75,6 @@ __all__ = [
     "TierStanding",
     "TierValidity",
     "User",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

@@ -27,7 +27,7 @@ class JobTick(models.Model):
 
 
 class OutboxRow(TenantModel):
-    """Work left by a transaction for after its commit (an e-mail, a webhook): claimed by a task."""
+    """Work left by a transaction for after its commit (an e-mail): claimed by a task."""
 
     topic = models.CharField(max_length=40)  # "email"
     key = models.CharField(max_length=120)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -35,6 +36,8 @@ class Program(models.Model):
     points_expired_through = models.DateField(null=True)  # the last day whose lots were all expired
     # How often the expiry of all lots was moved at once (a closure's end, a switch of the rule).
     lots_moved = models.IntegerField(default=0)
+    # The events that some endpoint of the merchant wants, beside the row that every posting reads; null: none.
+    webhook_events = ArrayField(models.CharField(max_length=32), null=True)
 
     objects = TenantQuerySet.as_manager()
 

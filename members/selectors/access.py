@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
+from members.lib import prepared
 from members.models import ApiKey, Merchant, Program, Staff, User
 
 
@@ -18,11 +20,29 @@ def key_hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def _columns(model: type[Any], alias: str) -> tuple[list[str], str]:
+    """A model's fields as `from_db` takes them, and the same as columns of a statement."""
+    fields = model._meta.concrete_fields
+    return [field.attname for field in fields], ", ".join(f'{alias}."{field.column}"' for field in fields)
+
+
+KEY_FIELDS, _KEY_COLUMNS = _columns(ApiKey, "k")
+MERCHANT_FIELDS, _MERCHANT_COLUMNS = _columns(Merchant, "m")
+# Every request of the API begins with it, so it is sent as tills' statements are.
+KEY = f"""
+select {_KEY_COLUMNS}, {_MERCHANT_COLUMNS} from members_apikey k join members_merchant m on m.id = k.merchant_id
+where k.key_hash = %(hash)s and k.revoked_at is null
+"""
+
+
 def api_key(*, secret: str) -> ApiKey | None:
     """The live key of a secret, with its merchant; None when unknown or revoked. One query."""
-    return (
-        ApiKey.objects.select_related("merchant").filter(key_hash=key_hash(secret), revoked_at=None).first()
-    )
+    row = prepared.fetch_one(KEY, {"hash": key_hash(secret)})
+    if row is None:
+        return None
+    found = ApiKey.from_db("default", KEY_FIELDS, row[: len(KEY_FIELDS)])
+    found.merchant = Merchant.from_db("default", MERCHANT_FIELDS, row[len(KEY_FIELDS) :])
+    return found
 
 
 def program_of(*, merchant: Merchant) -> Program | None:

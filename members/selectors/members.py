@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 
-from members.lib import crypto
+from members.lib import crypto, prepared
 from members.lib.phones import e164_or_none, national, region_of
 from members.models import Channel, Identity, Member, Merchant, PointsAccount, TierStanding
 
@@ -167,6 +167,16 @@ def rows_of(*, merchant: Merchant, members: Sequence[Member]) -> list[MemberRow]
 def by_public_id(*, merchant_id: int, public_id: str) -> Member | None:
     """One member by the id shown outside; None for nobody's or another merchant's. One query."""
     return Member.objects.of(merchant_id).filter(public_id=public_id).first()
+
+
+def id_of(*, merchant_id: int, public_id: str) -> int | None:
+    """The row id of a member known by the id shown outside; None for nobody's or another merchant's. One query."""
+    parameters = {"merchant": merchant_id, "member": public_id}
+    row = prepared.fetch_one(
+        "select id from members_member where merchant_id = %(merchant)s and public_id = %(member)s",
+        parameters,
+    )
+    return None if row is None else int(row[0])
 
 
 def identities_of(*, merchant_id: int, member_id: int) -> list[Identity]:

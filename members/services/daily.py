@@ -17,7 +17,7 @@ from members.lib.periods import merchant_day
 from members.lib.posting import Changes, Recalculation, fold
 from members.models import Merchant, ProgramStatus
 from members.selectors import rules as rules_selector
-from members.services import points_daily, posting, programs
+from members.services import points_daily, posting, programs, webhook_events
 
 CHUNK = 5_000
 
@@ -101,6 +101,7 @@ def recalculate(*, merchant_id: int, member_ids: list[int], at: dt.datetime) -> 
         for member_id in member_ids:
             fold(states[member_id], [Recalculation(at=at)], rules, changes=changes)
         posting.write(merchant_id=merchant_id, changes=changes)
+        webhook_events.told(changes, program=program, at=at)
     rank = rules.tiers.rank
     for move in changes.moves:
         if rank[move.to_tier_id] > rank.get(move.from_tier_id, -1):

@@ -16,7 +16,7 @@ from members.lib.periods import merchant_day
 from members.lib.phones import e164_or_none, region_of
 from members.lib.refusals import Invalid
 from members.models import Channel, JoinSource, Merchant
-from members.services import audit, past_orders, posting, programs
+from members.services import audit, past_orders, posting, programs, webhook_events
 from members.services.audit import Actor
 
 CHUNK = 10_000
@@ -85,6 +85,7 @@ def join_many(
         chunk = [(known[key].id, first[key]) for key in new[begin : begin + CHUNK]]
         made = _insert(merchant, at, chunk, consent_source[:200])
         ids.update(zip(new[begin : begin + CHUNK], made, strict=True))
+        webhook_events.member_joined(merchant_id=merchant_id, program=program, at=at, ids=made)
         # who was not known until now has no past orders
         pairs = zip(new[begin : begin + CHUNK], made, strict=True)
         joined = {known[key].id: member_id for key, member_id in pairs if not known[key].is_new}

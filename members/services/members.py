@@ -12,7 +12,7 @@ from members.lib.periods import merchant_day
 from members.lib.phones import e164, region_of
 from members.lib.refusals import Invalid, NotFound, Refusal
 from members.models import AuditRow, Identity, JoinSource, Member, MemberStatus, Merchant
-from members.services import audit, consumers, past_orders, posting, programs
+from members.services import audit, consumers, past_orders, posting, programs, webhook_events
 from members.services.audit import Actor
 from members.services.member_lists import (
     LONGEST_NAME,
@@ -94,7 +94,9 @@ def join(
         )
         _set_phone(member, number, verified=phone_verified)
         _set_name(member, name)
-        member = _insert(member, number)
+        made, member = member, _insert(member, number)
+        if made is member:  # and nobody was faster
+            webhook_events.member_joined(merchant_id=merchant_id, program=program, at=at, ids=[member.pk])
         consumers.leave(member=member, at=at)
     identity.member = member
     identity.linked_at = at

@@ -13,7 +13,7 @@ from members.lib.collection import no_collection
 from members.lib.posting import Changes
 from members.models import Merchant, Order
 from members.selectors import rules as rules_selector
-from members.services import posting, programs
+from members.services import posting, programs, webhook_events
 from members.services.audit import Actor
 from members.services.order_desk import Desk
 from members.services.order_items import Batch, Item, LineIn, Live, OrderIn, Outcome, RefundIn
@@ -94,21 +94,24 @@ def _work(merchant_id: int, items: Sequence[Item]) -> Batch:
     merchant = Merchant.objects.get(pk=merchant_id)
     first = items[0][0]
     rules = rules_selector.rules_at(merchant_id=merchant_id, at=first, program=program)
+    heard = webhook_events.Heard(program)
     desk = Desk(merchant, rules, items, batch)
     desk.check()
     desk.resolve()
     desk.load(first)
     if len(items) > 2 * PART:
-        _in_parts(merchant_id, desk)
+        _in_parts(merchant_id, desk, heard)
     else:
         desk.fold(desk.live())
         posting.write(merchant_id=merchant_id, changes=desk.changes, buyers=desk.buyers)
+        heard.take(desk.changes)
+    heard.leave(merchant_id=merchant_id, at=items[-1][0])
     desk.fill_in_buyers()
     desk.report()
     return batch
 
 
-def _in_parts(merchant_id: int, desk: Desk) -> None:
+def _in_parts(merchant_id: int, desk: Desk, heard: webhook_events.Heard) -> None:
     """Fold part by part, each while the database writes the one before; the parts follow each other in order.
 
     The folding thread touches no database and the rows of a part are made before the next is folded, so writing
@@ -123,6 +126,7 @@ def _in_parts(merchant_id: int, desk: Desk) -> None:
     def folded(part: list[Live]) -> posting.Prepared:
         changes = desk.changes = Changes()
         desk.fold(part)
+        heard.take(changes)
         for order in changes.new_orders:
             order.id = next(ids)
         for name in ("accounts", "standings", "validities"):

@@ -1,4 +1,6 @@
-"""Work left by a transaction for after its commit: e-mails now, webhooks later (architecture.md 1, 2).
+"""Work left by a transaction for after its commit: e-mails (architecture.md 1, 2).
+
+Webhooks have rows of their own (`webhook_sending`), so that a slow receiver holds no e-mail up.
 
 A service leaves a row in its own transaction. A task claims due rows with SKIP LOCKED, commits the claim, does
 the foreign call outside any transaction and marks the row done. A worker that dies in between leaves a row whose

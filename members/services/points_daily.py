@@ -22,9 +22,10 @@ from members.lib.expiry import living_day
 from members.lib.parallel import work_parts
 from members.lib.periods import merchant_day
 from members.lib.refusals import Refusal
+from members.lib.webhooks import WebhookEvent
 from members.models import ProgramStatus
 from members.selectors import rules as rules_selector
-from members.services import posting, programs
+from members.services import posting, programs, webhook_events
 from members.services.points_desk import end_hold
 
 CHUNK = 20_000  # members
@@ -103,15 +104,20 @@ with due as (
     update members_pendingpoints w set points = 0, confirmed = w.confirmed + 1
     from posted where w.merchant_id = %(merchant)s and w.order_id = posted.order_id
 ), totals as (
-    select member_id, count(*) as how_many, sum(points) as points from posted group by member_id
+    select member_id, count(*) as how_many, sum(points) as points, max(number) as last from posted group by member_id
 ), accounts as (
     update members_pointsaccount a set sequence = a.sequence + t.how_many, pending = a.pending - t.points,
         available = a.available + t.points - least(t.points, a.deficit),
         deficit = a.deficit - least(t.points, a.deficit)
     from totals t where a.merchant_id = %(merchant)s and a.member_id = t.member_id
 )
-select coalesce(sum(how_many), 0), coalesce(sum(points), 0) from totals
+select coalesce(sum(how_many), 0), coalesce(sum(points), 0){heard} from totals
 """
+# What is returned besides when somebody listens: whose points moved, from which entry to which.
+CONFIRMED = """, array_agg(member_id), array_agg(last - how_many + 1), array_agg(last)"""
+EXPIRED = (
+    """, array_agg(moved.member_id), array_agg(moved.last - moved.how_many + 1), array_agg(moved.last)"""
+)
 # Lots are not touched: a lot is dead when its last usable day is at or before the account's `expired_through`.
 # Accounts are not locked beforehand either: one that moved on since the statement began is left out, and comes in the
 # next round. The account's day is over then: what comes later (`living_day`) ends later.
@@ -132,7 +138,7 @@ with lapsed as materialized (
         expired = a.expired + t.points, expired_through = %(day)s
     from totals t
     where a.merchant_id = %(merchant)s and a.member_id = t.member_id and a.sequence = t.sequence
-    returning a.member_id, t.how_many, t.points
+    returning a.member_id, t.how_many, t.points, a.sequence as last
 ), entries as (
     insert into members_pointsentry (merchant_id, member_id, sequence, at, kind, points, pending, balance_after,
         cause, posting, lot, rules_version)
@@ -142,7 +148,7 @@ with lapsed as materialized (
     window spending as (partition by l.member_id order by l.available_at, l.number rows unbounded preceding)
 )
 select coalesce(sum(how_many), 0), coalesce(sum(points), 0),
-    (select count(*) from totals) - count(*) from moved
+    (select count(*) from totals) - count(*){heard} from moved
 """
 
 
@@ -164,7 +170,7 @@ def confirm_due(*, zone: str, at: dt.datetime, merchant_id: int | None = None) -
     done = Moved()
     due = _rows(DUE_TO_CONFIRM, {"zone": zone, "at": at})
     for merchant, members in _chunks(due, merchant_id):
-        done.add(*_work(CONFIRM, merchant, members, at))
+        done.add(*_confirm_chunk(merchant, members, at))
     return done
 
 
@@ -214,6 +220,7 @@ def _expire_chunk(
             return None
         posting.lock_merchant(merchant_id=merchant_id, alone=False)
         version = rules_selector.version_at(merchant_id=merchant_id, at=at)
+        is_heard = webhook_events.wants(program, WebhookEvent.POINTS_CHANGED)
         parameters: dict[str, Any] = {
             "merchant": merchant_id,
             "day": day,
@@ -225,9 +232,10 @@ def _expire_chunk(
         with connection.cursor() as cursor:
             left = 1
             while left:
-                cursor.execute(EXPIRE, parameters)
-                more_lots, more_points, left = cursor.fetchone()
+                cursor.execute(EXPIRE.format(heard=EXPIRED if is_heard else ""), parameters)
+                more_lots, more_points, left, *moved = cursor.fetchone()
                 lots, points = lots + int(more_lots), points + int(more_points)
+                _tell(merchant_id, at, moved)
     return lots, points
 
 
@@ -278,14 +286,15 @@ def _chunks(rows: list[tuple[int, int]], merchant_id: int | None) -> Iterator[tu
             start = place
 
 
-def _work(statement: str, merchant_id: int, members: list[int], at: dt.datetime) -> tuple[int, int]:
-    """One chunk in one transaction; nothing when the program is not open by now."""
+def _confirm_chunk(merchant_id: int, members: list[int], at: dt.datetime) -> tuple[int, int]:
+    """Confirm what is due of some members in one transaction; nothing when the program is not open by now."""
     with tenancy.tenant(merchant_id), transaction.atomic():
         program = programs.lock_for_write(merchant_id=merchant_id)
         if program.status != ProgramStatus.OPEN:
             return 0, 0
         rules = rules_selector.rules_at(merchant_id=merchant_id, at=at, program=program)
         today = living_day(merchant_day(at, rules.zone), program.points_expired_through)
+        is_heard = webhook_events.wants(program, WebhookEvent.POINTS_CHANGED)
         parameters: dict[str, Any] = {
             "merchant": merchant_id,
             "members": members,
@@ -295,6 +304,14 @@ def _work(statement: str, merchant_id: int, members: list[int], at: dt.datetime)
         }
         with connection.cursor() as cursor:
             cursor.execute(LOCK, parameters)
-            cursor.execute(statement, parameters)
-            lots, points = cursor.fetchone()
+            cursor.execute(CONFIRM.format(heard=CONFIRMED if is_heard else ""), parameters)
+            lots, points, *moved = cursor.fetchone()
+        _tell(merchant_id, at, moved)
     return int(lots), int(points)
+
+
+def _tell(merchant_id: int, at: dt.datetime, moved: list[list[int] | None]) -> None:
+    """Leave what moved for those who listen: members, first entries, last entries; empty when nobody does."""
+    if moved and moved[0]:
+        spans = list(zip(*(column or [] for column in moved), strict=True))
+        webhook_events.points_changed(merchant_id=merchant_id, at=at, spans=spans)

@@ -21,8 +21,9 @@ from members.lib.periods import merchant_day
 from members.lib.posting import Account, Changes, Lot
 from members.lib.posting.ledger import Ledger
 from members.lib.refusals import IdempotencyConflict, Invalid, NotFound
+from members.lib.webhooks import WebhookEvent
 from members.models import Member, PointsRequest, PointsRequestStatus, Program
-from members.services import programs
+from members.services import programs, webhook_events
 
 # One row. Program and account are read by their locks, so they say what the last writer committed; the lots are those
 # of the statement's snapshot. `is_stale`: somebody moved the account, or the expiry of all lots, while a lock was
@@ -35,10 +36,11 @@ select p.status, m.timezone, a.available, a.pending, a.deficit, a.earned, a.rede
         as used,
     (select array_agg(id order by ends_at, id) from members_pointsrequest
         where merchant_id = %(merchant)s and member_id = %(member)s and status = 'held' and ends_at <= %(at)s) as over,
-    (select public_id from members_member where merchant_id = %(merchant)s and id = %(member)s) as member
+    (select public_id from members_member where merchant_id = %(merchant)s and id = %(member)s) as member,
+    p.webhook_events
 from (
-    select status, points_expired_through, lots_moved from members_program where merchant_id = %(merchant)s
-    for key share
+    select status, points_expired_through, lots_moved, webhook_events from members_program
+    where merchant_id = %(merchant)s for key share
 ) p
 cross join (select lots_moved from members_program where merchant_id = %(merchant)s) q
 cross join (select timezone from members_merchant where id = %(merchant)s) m
@@ -127,6 +129,7 @@ class Desk:
     answered: PointsRequest | None = None
     changes: Changes = field(default_factory=Changes)
     rules_version: int | None = None
+    is_heard: bool = False  # whether somebody wants to hear that points changed
     _first: int = 0
 
     def ledger(self, *, rules_version: int | None = None, expiry: Expiry | None = None) -> Ledger:
@@ -167,6 +170,9 @@ class Desk:
             twin = PointsRequest.objects.of(self.merchant_id).get(space=request.space, key=request.key)
             return same_or_conflict(twin, request)
         request.pk = written
+        if self.is_heard and self.changes.entries:
+            span = (request.member_id, self._first + 1, self.account.sequence)
+            webhook_events.points_changed(merchant_id=self.merchant_id, at=self.at, spans=[span])
         return request
 
     def _write(self, first_posting: int) -> int | None:
@@ -200,6 +206,7 @@ def open_desk(
     account = Account(*row[2:11])
     today = merchant_day(at, ZoneInfo(zone))
     desk = Desk(merchant_id, at, today, asked, account, member, _first=account.sequence)
+    desk.is_heard = WebhookEvent.POINTS_CHANGED in (row[21] or ())
     if wanted is not None and used is not None:
         desk.answered = same_or_conflict(PointsRequest.objects.of(merchant_id).get(pk=used), wanted)
         return desk

@@ -16,7 +16,7 @@ from members.lib.refusals import Invalid
 from members.lib.tiers import TierRules
 from members.models import Merchant, RulesVersion, Tier
 from members.selectors import rules as selector
-from members.services import audit, posting, programs
+from members.services import audit, posting, programs, webhook_events
 from members.services.audit import Actor
 
 CHUNK = 20_000
@@ -122,7 +122,8 @@ def tier_ids(
 
 def lift_members(*, merchant_id: int, at: dt.datetime, targets: Mapping[int, int] | None = None) -> int:
     """Apply the rules in force to every member at an edit's instant: they may rise, nobody falls. How many moved."""
-    rules = selector.rules_at(merchant_id=merchant_id, at=at)
+    program = programs.lock_for_write(merchant_id=merchant_id)
+    rules = selector.rules_at(merchant_id=merchant_id, at=at, program=program)
     merchant = Merchant.objects.get(pk=merchant_id)
     moved = 0
     for ids in posting.member_chunks(merchant_id=merchant_id, size=CHUNK):
@@ -131,6 +132,7 @@ def lift_members(*, merchant_id: int, at: dt.datetime, targets: Mapping[int, int
         for state in states.values():
             fold(state, [RulesEdit(at=at, rules=rules, targets=targets)], rules, changes=changes)
         posting.write(merchant_id=merchant_id, changes=changes)
+        webhook_events.told(changes, program=program, at=at)
         moved += len(changes.moves)
     return moved
 

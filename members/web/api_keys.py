@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -14,17 +12,16 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from members.lib.crypto import keyring
 from members.lib.refusals import NotFound, Refusal
 from members.lib.scopes import Scope
 from members.selectors import api_keys as selectors
 from members.services import api_keys
 from members.services.audit import Actor
-from members.web import gates
+from members.web import gates, shown_once
 from members.web.forms import OnceField, add_refusal, answer
 from members.web.request import StaffRequest
 
-MADE = "api_key_made"  # session key: the new key's id and sealed secret, until its page was looked at
+MADE = "api_key_made"
 
 
 class KeyForm(forms.Form):
@@ -48,15 +45,11 @@ class KeyForm(forms.Form):
 @never_cache
 def api_keys_list(request: StaffRequest) -> HttpResponse:
     """The keys; right after one was made also its secret, this once."""
-    made: dict[str, Any] | None = request.session.pop(MADE, None)
-    secret = ""
-    if made and made["merchant"] == request.merchant.pk:
-        secret = keyring().open(request.merchant.pk, bytes.fromhex(made["secret"]))
+    name, secret = shown_once.take(request, MADE)
     keys = selectors.keys(merchant_id=request.merchant.pk)
     labels = dict(Scope.choices)
     shown = [{"row": key, "scopes": [labels.get(s, s) for s in key.scopes]} for key in keys]
-    context = {"keys": shown, "secret": secret, "name": made["name"] if secret and made else ""}
-    return render(request, "members/api_keys/list.html", context)
+    return render(request, "members/api_keys/list.html", {"keys": shown, "secret": secret, "name": name})
 
 
 @gates.staff(read=gates.MANAGERS, write=gates.MANAGERS)
@@ -64,10 +57,9 @@ def api_keys_create(request: StaffRequest) -> HttpResponse:
     """Make a key."""
     form = KeyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        merchant_id = request.merchant.pk
         try:
             key, secret = api_keys.create_key(
-                merchant_id=merchant_id,
+                merchant_id=request.merchant.pk,
                 name=form.cleaned_data["name"],
                 scopes=form.cleaned_data["scopes"],
                 actor=Actor.person(request.user),
@@ -77,9 +69,7 @@ def api_keys_create(request: StaffRequest) -> HttpResponse:
         except Refusal as refusal:
             add_refusal(form, refusal)
         else:
-            if secret:
-                sealed = keyring().seal(merchant_id, secret).hex()
-                request.session[MADE] = {"merchant": merchant_id, "name": key.name, "secret": sealed}
+            shown_once.keep(request, MADE, name=key.name, secret=secret)
             return redirect("members:api_keys_list")
     return answer(request, "members/api_keys/create.html", {"form": form}, form)
 

@@ -25,6 +25,9 @@ ACTIONS: dict[str, Word] = {
     "staff.left": _("Person left"),
     "api_key.created": _("API key made"),
     "api_key.revoked": _("API key revoked"),
+    "webhook.added": _("Webhook added"),
+    "webhook.deleted": _("Webhook deleted"),
+    "webhook.redelivered": _("Webhook message sent again"),
     "program.opened": _("Program opened"),
     "program.closed": _("Program closed"),
     "program.renamed": _("Program renamed"),
@@ -45,6 +48,7 @@ TOPICS: dict[str, Word] = {
     "store": _("Stores"),
     "staff": _("Staff"),
     "api_key": _("API keys"),
+    "webhook": _("Webhooks"),
     "program": _("Program"),
     "rules": _("Rules of tiers and points"),
     "member": _("Members"),
@@ -61,6 +65,8 @@ FIELDS: dict[str, Word] = {
     "status": _("State"),
     "code": _("Code"),
     "channel": _("Channel"),
+    "events": _("Events"),
+    "message": _("Message"),
 }
 
 

@@ -18,13 +18,13 @@ from django.views.decorators.http import require_GET
 from members.lib.phones import national, region_of
 from members.lib.refusals import NotFound, Refusal
 from members.models import Channel, Member, Role, Tier
-from members.selectors import member_entries, member_page
+from members.selectors import entry_words, member_entries, member_page
 from members.selectors import members as selectors
 from members.selectors import rules as rules_of
 from members.selectors.members import PER_PAGE, SORTS, MemberFilter
 from members.services import members as services
 from members.services.audit import Actor
-from members.web import entry_words, gates
+from members.web import gates
 from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
 

@@ -107,7 +107,8 @@ class TenantMiddleware:
             if request.merchant is not None:
                 stack.enter_context(tenancy.tenant(request.merchant.pk))
                 stack.enter_context(timezone.override(request.merchant.zone))
-                request.program = access.program_of(merchant=request.merchant)
+                if request.api_key is None:  # an operation of the API loads the program if it needs it
+                    request.program = access.program_of(merchant=request.merchant)
             return self.get_response(request)
 
     def find(self, request: ScopedRequest) -> None:

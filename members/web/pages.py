@@ -17,6 +17,7 @@ def register() -> None:
     add("settings", label=_("Shop and stores"), route="members:settings_shop", order=10, roles=gates.READERS)
     add("settings", label=_("Staff"), route="members:staff_list", order=20, roles=gates.MANAGERS)
     add("settings", label=_("API keys"), route="members:api_keys_list", order=30, roles=gates.MANAGERS)
+    add("settings", label=_("Webhooks"), route="members:webhooks_list", order=35, roles=gates.MANAGERS)
     add(
         "settings",
         label=_("Import orders"),

@@ -21,10 +21,10 @@ from members.lib.points import earning_terms, points_for
 from members.lib.refusals import Refusal
 from members.models import RulesVersion, Tier
 from members.selectors import rules as rules_of
+from members.selectors.entry_words import decimal_text
 from members.services import point_rules, program_settings
 from members.services.audit import Actor
 from members.web import gates
-from members.web.entry_words import decimal_text
 from members.web.forms import add_refusal, answer
 from members.web.htmx import wants_piece
 from members.web.number_fields import MoneyField, RateField

@@ -19,10 +19,10 @@ from members.models import Program
 from members.selectors import members as members_of
 from members.selectors import rules as rules_of
 from members.selectors import setup_guide
+from members.selectors.entry_words import decimal_text
 from members.services import program_settings, programs
 from members.services.audit import Actor
 from members.web import gates
-from members.web.entry_words import decimal_text
 from members.web.forms import add_refusal, answer
 from members.web.request import StaffRequest
 

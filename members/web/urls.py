@@ -18,6 +18,7 @@ from members.web import (
     staff,
     switcher,
     tiers,
+    webhooks,
 )
 
 app_name = "members"
@@ -53,6 +54,16 @@ urlpatterns = [
     path("settings/api-keys", api_keys.api_keys_list, name="api_keys_list"),
     path("settings/api-keys/new", api_keys.api_keys_create, name="api_keys_create"),
     path("settings/api-keys/<str:key_id>/revoke", api_keys.api_keys_revoke, name="api_keys_revoke"),
+    # Webhooks
+    path("settings/webhooks", webhooks.webhooks_list, name="webhooks_list"),
+    path("settings/webhooks/new", webhooks.webhooks_create, name="webhooks_create"),
+    path(
+        "settings/webhooks/messages/<str:message_id>/again",
+        webhooks.webhooks_redeliver,
+        name="webhooks_redeliver",
+    ),
+    path("settings/webhooks/<str:webhook_id>", webhooks.webhooks_page, name="webhooks_page"),
+    path("settings/webhooks/<str:webhook_id>/delete", webhooks.webhooks_delete, name="webhooks_delete"),
     # Order imports
     path("settings/imports", order_imports.order_imports_list, name="order_imports_list"),
     path("settings/imports/<str:import_id>", order_imports.order_imports_page, name="order_imports_page"),

@@ -9,12 +9,15 @@ from benefits.models import Benefit
 from benefits.services import benefits
 from members.api.schema import Operations
 from members.lib import tenant as tenancy
-from members.models import AuditRow, Member, Order
-from tests.api import JOB, OPENED, join
+from members.models import AuditRow, Member, Order, PointsAccount, PointsEntry, PointsRequest
+from tests.api import JOB, OPENED, give, join
 
 BODIES = {
     "ChangeMember": {"name": "Stolen"},
     "RefundOrder": {"refund_id": "r"},
+    "Redeem": {"points": 5},
+    "Hold": {"points": 5},
+    "Adjust": {"points": 5, "reason": "Stolen"},
 }
 FOUND = [(method, path, view.cls.__name__) for path, _, method, view in Operations().get_api_endpoints()]
 NAMING = [(method, path, name) for method, path, name in FOUND if "{" in path and name != "PutOrder"]
@@ -31,9 +34,15 @@ def theirs(neighbour):
         benefit = benefits.publish_benefit(
             merchant_id=neighbour.shop.pk, at=OPENED, actor=JOB, kind="coupon", name="Theirs"
         )
+    give(neighbour, member, 100)
+    points = f"/members/{member.public_id}/points"
+    redeemed = neighbour.post(f"{points}/redemptions", {"points": 10}, key="theirs-1").json()
+    held = neighbour.post(f"{points}/holds", {"points": 10}, key="theirs-2").json()
     return {
         "member_id": member.public_id,
         "benefit_id": benefit.public_id,
+        "redemption_id": redeemed["id"],
+        "hold_id": held["id"],
         "channel": "web",
         "external_id": "o-1",
     }
@@ -43,12 +52,12 @@ def snapshot(shop):
     with tenancy.tenant(shop.pk), transaction.atomic():
         return [
             list(model.objects.of(shop).order_by("pk").values())
-            for model in (AuditRow, Benefit, Member, Order)
+            for model in (AuditRow, Benefit, Member, Order, PointsAccount, PointsEntry, PointsRequest)
         ]
 
 
 def test_every_operation_is_walked():
-    assert len(FOUND) >= 19 and len(NAMING) >= 11
+    assert len(FOUND) >= 25 and len(NAMING) >= 17
 
 
 @pytest.mark.parametrize(("method", "path", "name"), NAMING)
@@ -56,11 +65,11 @@ def test_an_id_of_another_shop_is_not_found(system, neighbour, theirs, method, p
     address = path.removeprefix("/api/v1").format(**theirs)
     before = snapshot(neighbour.shop), snapshot(system.shop)
 
-    answer = system(method, address, BODIES.get(name))
+    answer = system(method, address, BODIES.get(name), key="walk")
 
     assert answer.status_code == 404 and answer.json()["type"] == "not-found"
     assert (snapshot(neighbour.shop), snapshot(system.shop)) == before
-    assert neighbour(method, address, BODIES.get(name)).status_code in (200, 201)
+    assert neighbour(method, address, BODIES.get(name), key="walk").status_code in (200, 201)
 
 
 def test_an_order_of_the_same_number_is_each_shop_s_own(system, neighbour, theirs):

@@ -24,7 +24,7 @@ from compliance.services import installation
 from members.api.schema import document
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
-from tests.api import OPENED, join
+from tests.api import OPENED, give, join
 from tests.environment import sized
 
 OPERATIONS = {(method.upper(), path) for path, found in document()["paths"].items() for method in found}
@@ -41,12 +41,18 @@ def known(system):
     member = join(system.shop, "ann", phone="13800138000")
     benefit = system.post("/benefits", {"kind": "coupon", "publish": True}).json()
     system.put("/orders/web/o-1", {"member": member.public_id, "lines": [{"sku": "A", "amount_minor": 1000}]})
+    give(system, member, 10**9)
+    points = f"/members/{member.public_id}/points"
+    redemption = system.post(f"{points}/redemptions", {"points": 10}, key="r-1").json()
+    hold = system.post(f"{points}/holds", {"points": 10}, key="h-1").json()
     # Requests by WSGI stay in the test's transaction, as those of Django's own test client do.
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield {
         "member_id": member.public_id,
         "benefit_id": benefit["id"],
+        "redemption_id": redemption["id"],
+        "hold_id": hold["id"],
         "channel": "web",
         "external_id": "o-1",
     }
@@ -74,6 +80,11 @@ def test_it_names_every_operation_of_the_interface():
         ("PATCH", "/members/{member_id}"), ("PUT", "/orders/{channel}/{external_id}"), ("POST", "/orders/batch"),
         ("POST", "/orders/{channel}/{external_id}/refunds"), ("GET", "/members/{member_id}/points"),
         ("GET", "/members/{member_id}/points/entries"), ("GET", "/members/{member_id}/tier"),
+        ("POST", "/members/{member_id}/points/redemptions"), ("POST", "/members/{member_id}/points/holds"),
+        ("POST", "/members/{member_id}/points/redemptions/{redemption_id}/cancel"),
+        ("POST", "/members/{member_id}/points/holds/{hold_id}/capture"),
+        ("POST", "/members/{member_id}/points/holds/{hold_id}/release"),
+        ("POST", "/members/{member_id}/points/adjustments"),
         ("GET", "/benefits"), ("POST", "/benefits"), ("POST", "/benefits/{benefit_id}/publish"),
         ("POST", "/benefits/{benefit_id}/pause"), ("POST", "/benefits/{benefit_id}/end"), ("GET", "/compliance"),
     }  # fmt: skip
