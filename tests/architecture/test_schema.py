@@ -15,10 +15,29 @@ APP, PLATFORM = f"{settings.DB_ROLE_PREFIX}_app", f"{settings.DB_ROLE_PREFIX}_pl
 BEFORE_THE_TENANT_IS_KNOWN = {"members_merchant", "members_staff", "members_invitation", "members_apikey"}
 # A run writes one row per program of the platform in one order: its key is (run, merchant), its only index.
 KEYED_BY_RUN = {"compliance_decision": ("decision_once", "PRIMARY KEY (run_id, merchant_id)")}
+# Bulk posting writes one index less where the constraint that says what a row is can be the key.
+KEYED_BY = {
+    "members_pointsentry": ("points_entry_sequence", "PRIMARY KEY (merchant_id, member_id, sequence)"),
+    "members_pointslot": ("points_lot_number", "PRIMARY KEY (merchant_id, member_id, number)"),
+    "members_pointsallocation": (
+        "points_allocation_entry",
+        "PRIMARY KEY (merchant_id, member_id, sequence, id)",
+    ),
+}
 # Bulk posting writes these: triggers check their references a statement at a time, in the place of foreign keys.
 SET_REFERENCED = {
     f"members_{name}"
-    for name in ("order", "orderline", "refund", "dailytotal", "pointsaccount", "pointsentry", "pointslot")
+    for name in (
+        "order",
+        "orderline",
+        "refund",
+        "dailytotal",
+        "pointsaccount",
+        "pointsentry",
+        "pointslot",
+        "pointsallocation",
+        "pendingpoints",
+    )
 }
 APPEND_ONLY = {
     "benefits_benefitrevision",
@@ -29,6 +48,7 @@ APPEND_ONLY = {
     "members_auditrow",
     "members_orderrevision",
     "members_platformauditrow",
+    "members_pointsallocation",
     "members_pointsentry",
     "members_refund",
     "members_rulesversion",
@@ -142,7 +162,11 @@ def in_tenancy(modelled):
             name, definition = KEYED_BY_RUN[table]
             wanted[table, name] = definition
         else:
-            if key != "merchant_id":
+            if table in KEYED_BY:
+                del wanted[table, f"{table}_pkey"]
+                name, definition = KEYED_BY[table]
+                wanted[table, name] = definition
+            elif key != "merchant_id":
                 wanted[table, f"{table}_pkey"] = f"PRIMARY KEY (merchant_id, {key})"
             wanted |= references(model)
     return wanted
