@@ -16,6 +16,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from members.api.problems import MEDIA_TYPE, PROBLEMS, REFUSED
+from members.api.webhook_schema import webhooks
 
 PATHS = {
     "member_id": "Id of a member.",
@@ -176,4 +177,5 @@ def document() -> dict[str, Any]:
     """The document; made once per process, in English."""
     with translation.override("en"):
         found: dict[str, Any] = Generator().get_schema(request=None, public=True)
+        found["webhooks"] = webhooks()
     return found
