@@ -29,9 +29,8 @@ def schema(request: HttpRequest) -> HttpResponse:
 def page(request: HttpRequest) -> HttpResponse:
     """The description for people: made on the server, so that it needs no script."""
     base = f"{request.scheme}://{request.get_host()}"
-    return render(
-        request, "members/api/docs.html", {"groups": groups(), "base": base, "info": document()["info"]}
-    )
+    context = {"groups": groups(), "events": events(), "base": base, "info": document()["info"]}
+    return render(request, "members/api/docs.html", context)
 
 
 schema.gate = page.gate = Gate("public")  # type: ignore[attr-defined]
@@ -45,6 +44,27 @@ def groups() -> list[tuple[str, list[dict[str, Any]]]]:
         for method, operation in methods.items():
             found.setdefault(operation["tags"][0], []).append(_operation(method.upper(), path, operation))
     return list(found.items())
+
+
+@lru_cache(maxsize=1)
+def events() -> list[dict[str, Any]]:
+    """The webhooks, each with what its part of the page shows."""
+    found = []
+    for name, methods in document()["webhooks"].items():
+        operation = methods["post"]
+        content = operation["requestBody"]["content"]["application/json"]
+        found.append(
+            {
+                "name": name,
+                "id": operation["operationId"],
+                "summary": operation["summary"],
+                "text": _rich(operation["description"]),
+                "headers": [(each["name"], _rich(each["description"])) for each in operation["parameters"]],
+                "fields": list(_fields(content["schema"])),
+                "example": json.dumps(content["example"], ensure_ascii=False, indent=2),
+            }
+        )
+    return found
 
 
 def _operation(method: str, path: str, operation: Mapping[str, Any]) -> dict[str, Any]:

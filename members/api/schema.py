@@ -15,6 +15,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
+from members.api.webhook_schema import webhooks
 from members.lib.problems import MEDIA_TYPE, PROBLEMS, REFUSED
 
 PATHS = {
@@ -176,4 +177,5 @@ def document() -> dict[str, Any]:
     """The document; made once per process, in English."""
     with translation.override("en"):
         found: dict[str, Any] = Generator().get_schema(request=None, public=True)
+        found["webhooks"] = webhooks()
     return found

@@ -51,6 +51,10 @@ ARGUMENTS = [
     Argument("token", lambda shop: shop.token_hash, "/invitations/"),  # what is stored, not what was sent
     Argument("key_id", of("members.ApiKey")),
     Argument("import_id", of("members.ImportJob")),
+    Argument("webhook_id", of("members.WebhookEndpoint")),
+    Argument("message_id", of("members.WebhookDelivery")),
+    Argument("redemption_id", of("members.PointsRequest")),
+    Argument("hold_id", of("members.PointsRequest")),
     Argument("member_id", of("members.Member")),
     Argument("public_id", of("benefits.PriceUpload"), "/benefits/prices/uploads/"),
     Argument("public_id", of("benefits.Benefit"), "/benefits/"),
@@ -184,6 +188,9 @@ BODIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
     "ResumeBenefit": lambda shop: {},
     "PublishBenefit": lambda shop: {},
     "EndBenefit": lambda shop: {"reason": "walk"},
+    "Redeem": lambda shop: {"points": 1},
+    "Hold": lambda shop: {"points": 1},
+    "Adjust": lambda shop: {"points": 1, "reason": "walk"},
 }
 QUERIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
     "FindMembers": lambda shop: {"phone": shop.phone},

@@ -40,7 +40,10 @@ def send(client: ScopedClient, method: str, path: str, body: Mapping[str, Any]) 
     cookies = copy.deepcopy(client.cookies)
     try:
         if path.startswith("/api/") and method != "GET":
-            return client.generic(method, path, json.dumps(dict(body)), content_type="application/json")
+            key = {"Idempotency-Key": "walk"}  # each step is undone, so the key is new to every one
+            return client.generic(
+                method, path, json.dumps(dict(body)), content_type="application/json", headers=key
+            )
         if method in ("GET", "POST"):
             return getattr(client, method.lower())(path, body)
         return client.generic(method, path, "", content_type="application/x-www-form-urlencoded")

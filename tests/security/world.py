@@ -17,8 +17,9 @@ from django.db import connection, models, transaction
 from benefits.models import Benefit, PriceUpload
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
+from members.lib.webhooks import WebhookEvent
 from members.models import ColumnName, ImportJob, Invitation, Member, Merchant, Role, User
-from members.services import api_keys
+from members.services import api_keys, points, webhooks
 from members.services import shop as shop_service
 from members.services import staff as staff_service
 from tests.conftest import ScopedClient
@@ -102,6 +103,7 @@ def fill(merchant: Merchant, owner: User, tail: int, at: dt.datetime) -> Shop:
             )
             shop.secrets.append(secret)
             _rows(merchant, owner, label, number, at)
+            _points(merchant, label, number, at)
         for member in Member.objects.of(merchant):
             member.name = f"{name} Person"
             member.save(update_fields=["name"])
@@ -135,6 +137,16 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         by_label=label,
     )
     ColumnName.objects.create(merchant=merchant, header=f"{label} header", field="amount")
+
+
+def _points(merchant: Merchant, label: str, number: int, at: dt.datetime) -> None:
+    """A webhook, and a redemption of which it is told."""
+    who: dict[str, Any] = {"merchant_id": merchant.pk, "at": at, "actor": shops.JOB}
+    url = f"https://{label.replace(' ', '-').lower()}.example/hooks"
+    webhooks.add_endpoint(url=url, events=WebhookEvent.values, **who)
+    member = Member.objects.of(merchant).order_by("pk").first()
+    assert member is not None
+    points.redeem(member_id=member.pk, points=1, key=label, **who)
 
 
 def _collect(shop: Shop) -> None:

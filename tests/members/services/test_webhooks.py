@@ -7,12 +7,14 @@ import json
 import threading
 from decimal import Decimal
 
+import jsonschema_rs
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from members.api.schema import document
 from members.lib import queue
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, InsufficientPoints, Invalid, NotFound
@@ -252,6 +254,20 @@ def test_joining_and_rising_are_told_with_names_of_no_person(shop, receiver):
     assert risen["data"] == {"member": ann.public_id, "from": "base", "to": "silver", "cause": "order"}
     text = "".join(taken.body for taken in receiver.requests)
     assert "13800138000" not in text and "Ann" not in text and '"ann"' not in text
+
+
+def test_messages_are_as_the_api_describes_them(shop, receiver):
+    add(shop, receiver.url())
+    ann = join(shop, "ann")
+    put(shop, (OPENED, OrderIn("o-1", [LineIn("A", 1, 100_000)], member_id=ann.pk)))
+    send()
+
+    told = {body["type"]: body for body in bodies(receiver)}
+    assert set(told) == set(ALL) == set(document()["webhooks"])
+    for event, body in told.items():
+        content = document()["webhooks"][event]["post"]["requestBody"]["content"]["application/json"]
+        for message in (body, content["example"]):
+            jsonschema_rs.validate(content["schema"], message)
 
 
 def test_a_list_of_members_is_told_of_once_each(shop, receiver):

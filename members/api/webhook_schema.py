@@ -1,0 +1,132 @@
+"""What webhooks carry, as OpenAPI 3.1 describes it (interface.md, Webhooks)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from members.lib.webhooks import WebhookEvent
+from members.models import Channel, EntryKind, JoinSource
+
+MEMBER: dict[str, Any] = {"type": "string", "description": "Id of the member."}
+COUNT: dict[str, Any] = {"type": "integer"}
+ENTRY: dict[str, Any] = {
+    "number": {"type": "integer", "description": "Counts the member's entries from 1."},
+    "kind": {"type": "string", "enum": EntryKind.values},
+    "points": {"type": "integer", "description": "The change of available less deficit."},
+    "pending": {"type": "integer", "description": "The change of pending."},
+    "balance_after": {"type": "integer", "description": "Available less deficit, after this entry."},
+    "cause": {"type": "string", "enum": ["order", "refund", "rule", "staff", "request"]},
+}
+TIER: dict[str, Any] = {"type": "string", "description": "A tier's code."}
+DATA: dict[WebhookEvent, dict[str, dict[str, Any]]] = {
+    WebhookEvent.POINTS_CHANGED: {
+        "member": MEMBER,
+        "available": COUNT,
+        "pending": COUNT,
+        "deficit": COUNT,
+        "entries": {
+            "type": "array",
+            "items": {"type": "object", "properties": ENTRY, "required": list(ENTRY)},
+            "description": "What moved, in order; the latest 50. All of them are in the ledger.",
+        },
+    },
+    WebhookEvent.MEMBER_JOINED: {
+        "member": MEMBER,
+        "channel": {"type": "string", "enum": Channel.values},
+        "source": {"type": "string", "enum": JoinSource.values},
+        "joined_at": {"type": "string", "format": "date-time"},
+    },
+    WebhookEvent.MEMBER_TIER_CHANGED: {
+        "member": MEMBER,
+        "from": {**TIER, "type": ["string", "null"]},
+        "to": TIER,
+        "cause": {"type": "string", "enum": ["order", "rules", "recalculation", "plan", "staff"]},
+    },
+}
+TOLD = {
+    WebhookEvent.POINTS_CHANGED: "Once for every posting that moved a member's points: the balance and the entries.",
+    WebhookEvent.MEMBER_JOINED: "Somebody became a member, by themselves or by a list.",
+    WebhookEvent.MEMBER_TIER_CHANGED: "A member rose or fell.",
+}
+EXAMPLE: dict[WebhookEvent, dict[str, Any]] = {
+    WebhookEvent.POINTS_CHANGED: {
+        "member": "k7x2m9q4w8r3t6yz",
+        "available": 380,
+        "pending": 0,
+        "deficit": 0,
+        "entries": [
+            {
+                "number": 17,
+                "kind": "redeem",
+                "points": -120,
+                "pending": 0,
+                "balance_after": 380,
+                "cause": "request",
+            }
+        ],
+    },
+    WebhookEvent.MEMBER_JOINED: {
+        "member": "k7x2m9q4w8r3t6yz",
+        "channel": "taobao",
+        "source": "api",
+        "joined_at": "2026-06-30T06:05:00+00:00",
+    },
+    WebhookEvent.MEMBER_TIER_CHANGED: {
+        "member": "k7x2m9q4w8r3t6yz",
+        "from": "base",
+        "to": "silver",
+        "cause": "order",
+    },
+}
+HEADERS = {
+    "webhook-id": "The message's id, the same however often it is sent: what was worked already can be left out.",
+    "webhook-timestamp": "When it was sent, in seconds since 1970. Refuse what is older than some minutes.",
+    "webhook-signature": "`v1,` and the HMAC of id, timestamp and body (Standard Webhooks), with the webhook's secret.",
+}
+
+
+def message_schema(event: WebhookEvent) -> dict[str, Any]:
+    """The JSON schema of an event's message."""
+    data = DATA[event]
+    properties = {
+        "type": {"type": "string", "const": str(event)},
+        "timestamp": {"type": "string", "format": "date-time", "description": "When it happened."},
+        "data": {"type": "object", "properties": data, "required": list(data)},
+    }
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def example(event: WebhookEvent) -> dict[str, Any]:
+    """A message."""
+    return {"type": str(event), "timestamp": "2026-06-30T06:05:00+00:00", "data": EXAMPLE[event]}
+
+
+def webhooks() -> dict[str, Any]:
+    """The `webhooks` of the document."""
+    parameters = [
+        {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": text}
+        for name, text in HEADERS.items()
+    ]
+    return {
+        str(event): {
+            "post": {
+                "operationId": event.name.lower(),
+                "summary": str(event.label),
+                "description": TOLD[event],
+                "tags": ["Webhooks"],
+                "parameters": parameters,
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {"schema": message_schema(event), "example": example(event)}
+                    },
+                },
+                "responses": {
+                    "2XX": {
+                        "description": "Taken. Anything else, or nothing within ten seconds, is tried again."
+                    }
+                },
+            }
+        }
+        for event in WebhookEvent
+    }
