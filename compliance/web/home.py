@@ -13,13 +13,13 @@ from django.views.decorators.http import require_safe
 
 from compliance.lib.state import State
 from compliance.selectors import glance
-from compliance.web import cards, csv_files, offers
+from compliance.web import cards, offers
 from compliance.web.banner import glance_of
 from compliance.web.figures import figure_cards, share_points
 from compliance.web.todos import steps
 from members.selectors import kpis
 from members.templatetags.charts import scaled
-from members.web import gates
+from members.web import csv_files, gates
 from members.web.program import guide
 from members.web.request import StaffRequest
 

@@ -11,14 +11,15 @@ from django.db.models import QuerySet
 
 from members.lib.points import EarningTerms, earning_terms, kept, points_for, share
 from members.models import Merchant, Order, OrderLine, OrderRevision, PointsEntry, Refund, RulesVersion, Tier
+from members.selectors.entry_lots import Lots, lots_of
 
 Line = tuple[str, object, int]
 """(sku, quantity, amount_minor)."""
 
 
 def entries(*, merchant: Merchant, member_id: int, kind: str = "") -> QuerySet[PointsEntry]:
-    """A member's entries, newest first, each with its order. Runs no query."""
-    rows = PointsEntry.objects.of(merchant.pk).filter(member_id=member_id).select_related("order")
+    """A member's entries, newest first, each with its order and request. Runs no query."""
+    rows = PointsEntry.objects.of(merchant.pk).filter(member_id=member_id).select_related("order", "request")
     if kind:
         rows = rows.filter(kind=kind)
     return rows.order_by("-sequence")
@@ -41,10 +42,11 @@ class Why:
     """The numbers behind an entry: enough to do the sum again by hand.
 
     `exact` is amount x rate x multiplier before the floor; `before` and `after` are what the order had and has
-    posted by rule; `taken` what the clawback policy let it take.
+    posted by rule; `taken` what the clawback policy let it take. `lots` says which points moved.
     """
 
     entry: PointsEntry
+    lots: Lots = field(default_factory=Lots)
     order: Order | None = None
     terms: EarningTerms | None = None
     tier: Tier | None = None
@@ -68,16 +70,18 @@ class Why:
     @property
     def is_trimmed(self) -> bool:
         """Whether the policy forgot a part."""
-        return self.entry.points < 0 and self.taken < self.before - self.after
+        return self.entry.kind == "clawback" and self.taken < self.before - self.after
 
 
 def why(*, merchant: Merchant, member_id: int, sequence: int) -> Why | None:
-    """The arithmetic of one entry; None when the member has none of that number. At most seven queries."""
+    """The arithmetic of one entry; None when the member has none of that number. At most ten queries."""
     entry = entries(merchant=merchant, member_id=member_id).filter(sequence=sequence).first()
     if entry is None:
         return None
-    answer = Why(entry=entry, order=entry.order, taken=-entry.points)
+    answer = Why(entry=entry, order=entry.order, taken=-entry.points - entry.pending)
+    answer.lots = lots_of(merchant=merchant, entry=entry)
     if entry.order is None or entry.order.per_major is None:
+        answer.version = _version(merchant, entry.rules_version)
         return answer
     order = entry.order
     revisions = list(OrderRevision.objects.of(merchant.pk).filter(order_id=order.pk).order_by("revision"))
@@ -99,7 +103,11 @@ def _set_terms(answer: Why, merchant: Merchant) -> None:
         minor_digits=get_currency_precision(merchant.currency),
     )
     answer.tier = Tier.objects.of(merchant.pk).filter(pk=order.tier_id).first()
-    answer.version = RulesVersion.objects.of(merchant.pk).filter(number=order.rules_version).first()
+    answer.version = _version(merchant, order.rules_version)
+
+
+def _version(merchant: Merchant, number: int | None) -> RulesVersion | None:
+    return RulesVersion.objects.of(merchant.pk).filter(number=number or 0).first()
 
 
 def _set_amounts(
@@ -118,8 +126,10 @@ def _set_amounts(
         lines = list(stored.values_list("sku", "quantity", "amount_minor"))
         answer.status = order.status
     replaced_then = [row for row in revisions if row.replaced_at == entry.at]
+    posted_before: int | None = None
     if replaced_then and entry.refund is None:
         answer.amount_before_minor = sum(line[2] for line in replaced_then[0].lines)
+        posted_before = replaced_then[0].posted
     answer.refund = next((row for row in refunds if row.refund == entry.refund), None)
     answer.amount_minor = sum(line[2] for line in lines)
     digits = get_currency_precision(merchant.currency)
@@ -136,11 +146,12 @@ def _set_amounts(
             done[number - 1] += amount
     was_paid = answer.status == "paid"
     answer.after = _target(stored_points, lines, done) if was_paid else 0
-    answer.before = (
-        _target(stored_points, lines, before_this)
-        if answer.refund is not None
-        else answer.after - entry.points
-    )
+    if answer.refund is not None:
+        answer.before = _target(stored_points, lines, before_this)
+    elif posted_before is not None:
+        answer.before = posted_before
+    else:
+        answer.before = answer.after - entry.points - entry.pending
     if answer.refund is not None:
         answer.lines = [
             KeptLine(

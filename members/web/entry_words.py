@@ -8,11 +8,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from members.models import Merchant, PointsEntry
+from members.selectors import member_entries
 from members.selectors.member_entries import Why
 from members.templatetags.fmt import money_text
 from members.templatetags.fmt import points as points_text
+from members.web import movement_words
 
-CHIPS = {"earn": "accent", "clawback": "warning", "expire": "warning", "adjust": "info"}
+CHIPS = {
+    "earn": "accent",
+    "confirm": "success",
+    "clawback": "warning",
+    "expire": "warning",
+    "adjust": "info",
+    "restore": "info",
+}
 LINES_SHOWN = 6
 
 
@@ -23,6 +32,8 @@ def short_order(external_id: str) -> str:
 
 def describe(entry: PointsEntry) -> str:
     """One entry in a short sentence."""
+    if entry.request is not None:
+        return movement_words.describe(entry, entry.request)
     order = short_order(entry.order.external_id) if entry.order is not None else ""
     if entry.kind == "earn":
         return (
@@ -36,6 +47,8 @@ def describe(entry: PointsEntry) -> str:
         return _("Order %(order)s was cancelled or became smaller") % {"order": order}
     if entry.kind == "confirm":
         return _("Order %(order)s was completed, its wait is over") % {"order": order}
+    if entry.kind == "expire":
+        return _("Not used by their last usable day")
     return str(entry.get_kind_display())
 
 
@@ -45,15 +58,25 @@ def decimal_text(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def opened(merchant: Merchant, member_id: int, sequence: int | None) -> tuple[Why | None, list[str]]:
+    """The entry that is asked for, with its sentences; nothing when there is none of that number."""
+    if sequence is None:
+        return None, []
+    why = member_entries.why(merchant=merchant, member_id=member_id, sequence=sequence)
+    return why, explain(why, merchant) if why else []
+
+
 def explain(why: Why, merchant: Merchant) -> list[str]:
     """The sentences of an entry's "why" row, the sum first."""
-    if why.order is None or why.terms is None:
-        return [_("This entry was written as it stands; no sum is behind it.")]
+    if why.order is None or why.terms is None or why.entry.kind == "confirm":
+        told = movement_words.explain(why)
+        return told or [_("This entry was written as it stands; no sum is behind it.")]
     sentences = [_product(why, merchant)]
     if why.entry.kind == "clawback":
         sentences += _taken_back(why, merchant)
     elif not why.is_first:
         sentences += _earned_more(why, merchant)
+    sentences += movement_words.afterwards(why)
     sentences.append(_where_from(why))
     return sentences
 
@@ -88,7 +111,7 @@ def _earned_more(why: Why, merchant: Merchant) -> list[str]:
     values = {
         "before": points_text(why.before),
         "after": points_text(why.after),
-        "gained": points_text(why.entry.points),
+        "gained": points_text(why.entry.points + why.entry.pending),
     }
     sentences = []
     if why.amount_before_minor is not None and why.amount_before_minor != why.amount_minor:
@@ -139,10 +162,13 @@ def _taken_back(why: Why, merchant: Merchant) -> list[str]:
     )
     if why.is_trimmed:
         sentences.append(
-            _("%(rest)s more would have been due; the clawback policy in force then did not take them.")
+            _(
+                "%(rest)s more were due: they had expired already, or the clawback policy in force then "
+                "did not take them."
+            )
             % {"rest": points_text(why.before - why.after - why.taken)}
         )
-    return sentences
+    return [*sentences, *movement_words.taken_from(why)]
 
 
 def _where_from(why: Why) -> str:
