@@ -101,6 +101,7 @@ def _set_terms(answer: Why, merchant: Merchant) -> None:
         per_major=order.per_major,
         multiplier=order.multiplier or Decimal(1),
         minor_digits=get_currency_precision(merchant.currency),
+        pending_days=order.pending_days or 0,
     )
     answer.tier = Tier.objects.of(merchant.pk).filter(pk=order.tier_id).first()
     answer.version = _version(merchant, order.rules_version)

@@ -190,7 +190,7 @@ def show_member(
         "orders": member_page.orders_of(merchant=merchant, member_id=member.pk, at=at),
         "moves": member_page.moves_of(merchant=merchant, member_id=member.pk),
         "may_reveal": request.staff.role in REVEALERS,
-        "may_adjust": entry_acts.may_move(request),
+        "may_adjust": adjust_form is not None or entry_acts.may_move(request),
         "adjust_form": form,
         "adjust_limit": version.adjust_limit if version else None,
         "outcome": adjust_forms.outcome(form, card, version, merchant_day(at, merchant.zone)),

@@ -56,6 +56,20 @@ def buy(shop: Merchant, member: Member, order: str, at: dt.datetime, *amounts: i
         )
 
 
+def refund(shop: Merchant, order: str, at: dt.datetime, key: str = "refund") -> None:
+    """All that is left of an order is refunded."""
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        orders.refund_order(
+            merchant_id=shop.pk,
+            at=at,
+            actor=JOB,
+            channel="web",
+            external_id=order,
+            refund_id=key,
+            lines=None,
+        )
+
+
 def act(verb: str, shop: Merchant, at: dt.datetime, *, actor: Actor = JOB, **arguments: Any) -> PointsRequest:
     """One act of `members.services.points`, by its name."""
     with tenancy.tenant(shop.pk), transaction.atomic():
