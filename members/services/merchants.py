@@ -36,10 +36,12 @@ def create_merchant(
     timezone: str = "Asia/Shanghai",
     currency: str = "CNY",
     language: str = "zh-hans",
+    pending_days: int = 0,
 ) -> Merchant:
     """Make a merchant with a draft program and one web store; `owner` becomes its owner.
 
-    Raises Invalid for an empty name, an unknown zone or an unknown currency.
+    `pending_days` is how long points of its orders wait until the merchant says otherwise. Raises Invalid for an empty
+    name, an unknown zone or an unknown currency.
     """
     name = name.strip()
     if not name:
@@ -60,7 +62,7 @@ def create_merchant(
         Staff.objects.create(merchant=merchant, user=owner, role=Role.OWNER, joined_at=at)
     with tenancy.tenant(merchant.pk):
         Program.objects.create(merchant=merchant, name=name, created_at=at)
-        rules.new_version(merchant_id=merchant.pk, at=at, actor=actor, values={})
+        rules.new_version(merchant_id=merchant.pk, at=at, actor=actor, values={"pending_days": pending_days})
         Store.objects.create(merchant=merchant, code="web", name=name, channel="web")
         audit.record(
             merchant_id=merchant.pk,
