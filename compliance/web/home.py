@@ -47,7 +47,7 @@ def home(request: StaffRequest) -> HttpResponse:
     elif request.staff.role in gates.READERS and found.state is not State.CLEARED:
         shown = kpis.kpis(merchant=request.merchant, at=found.at)
         context |= {"figures": figure_cards(shown), "share": share_points(shown), "goal": kpis.GMV_GOAL}
-    context |= steps(request.staff.role, found, context["card"]["lines"])
+    context |= steps(request.staff.role, found, context["card"]["lines"], user_id=request.user.pk)
     context |= offers.drawer(request, found)
     return render(request, "compliance/home/page.html", context)
 

@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Sum
+from django.db.models.functions import Abs
 
 from members.models import EntryKind, Merchant, PointsEntry, PointsRequest, PointsRequestStatus
 from members.selectors import members
@@ -83,3 +84,10 @@ def proposals(*, merchant_id: int) -> QuerySet[PointsRequest]:
     """Adjustments that wait for a second person, the oldest first, each with its member. Runs no query."""
     rows: QuerySet[PointsRequest] = PointsRequest.objects.of(merchant_id)
     return rows.filter(status=PointsRequestStatus.PROPOSED).select_related("member").order_by("at", "id")
+
+
+def proposed(*, merchant_id: int, beside: int) -> tuple[int, int]:
+    """How many adjustments wait that others than the user `beside` proposed, and of how many points. One query."""
+    waiting = proposals(merchant_id=merchant_id).exclude(by_id=beside).order_by()
+    sums = waiting.aggregate(n=Count("pk"), points=Sum(Abs("points")))
+    return sums["n"], int(sums["points"] or 0)

@@ -329,3 +329,15 @@ def test_a_request_that_is_no_proposal_or_no_decision_is_not_found(owner, cast, 
     assert decide(owner, foreign, "approve").status_code == 404
     assert decide(owner, proposal, "perhaps").status_code == 404
     assert state(shop) == "proposed"
+
+
+def test_home_reminds_of_what_others_proposed(client, cast, owner, shop, people, proposal):
+    home = owner.get("/").content.decode()
+    assert "Review 1 adjustment of points" in home
+    assert "500 points in all" in home
+
+    role(cast, Role.MANAGER)
+    client.force_login(cast.clerk)
+    assert "adjustment of points" not in client.get("/").content.decode()
+    role(cast, Role.OPERATOR)
+    assert "adjustment of points" not in client.get("/").content.decode()
