@@ -57,19 +57,23 @@ class Newest:
 
     ordered = True
 
-    def __init__(self, rows: QuerySet[PointsEntry], *, at: dt.datetime) -> None:
+    def __init__(self, rows: QuerySet[PointsEntry], *, at: dt.datetime, is_dated: bool = False) -> None:
         self.rows, self.at = rows, at
+        self.spans = () if is_dated else SPANS
+        self.total: int | None = None
 
     def count(self) -> int:
         """How many there are. One query."""
-        return self.rows.order_by().count()
+        self.total = self.rows.order_by().count()
+        return self.total
 
     def __getitem__(self, part: slice) -> list[PointsEntry]:
-        """A page. One to three queries."""
-        for span in SPANS:
-            page = list(self.rows.filter(at__gt=self.at - span)[part])
-            if len(page) == part.stop - part.start:
-                return page
+        """A page. One query, up to three where the latest days hold too little."""
+        if self.total is None or part.stop < self.total:
+            for span in self.spans:
+                page = list(self.rows.filter(at__gt=self.at - span)[part])
+                if len(page) == part.stop - part.start:
+                    return page
         return list(self.rows[part])
 
 

@@ -17,7 +17,7 @@ from members.web.number_fields import WholeField
 
 ADD, TAKE = "add", "take"
 LAST_ENTRY = 10**15
-WAYS = [(ADD, gettext_lazy("Add")), (TAKE, gettext_lazy("Take away"))]
+WAYS = [(ADD, gettext_lazy("Add points")), (TAKE, gettext_lazy("Take points away"))]
 # Ready reasons: the words are what the ledger keeps, in the language of whoever chose them.
 READY = {
     "goodwill": gettext_lazy("Goodwill after a complaint"),

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_safe
 
 from members.lib.phones import national, region_of
-from members.models import EntryKind, Merchant, PointsEntry
+from members.models import Channel, EntryKind, Merchant, PointsEntry
 from members.selectors import ledger
 from members.selectors import members as members_of
 from members.selectors.ledger import LedgerFilter
@@ -40,7 +40,7 @@ CAUSE_WORDS = {
 HEAD = (
     gettext_lazy("Time"), gettext_lazy("Member"), gettext_lazy("Phone"), gettext_lazy("Entry"),
     gettext_lazy("Kind"), gettext_lazy("Points"), gettext_lazy("Pending"), gettext_lazy("Balance"),
-    gettext_lazy("Cause"), gettext_lazy("Channel"), gettext_lazy("Order"), gettext_lazy("Refund"),
+    gettext_lazy("Cause"), gettext_lazy("Channel"), gettext_lazy("Order"), gettext_lazy("Refund number"),
     gettext_lazy("Key"), gettext_lazy("What"), gettext_lazy("Version of the rules"),
 )  # fmt: skip
 
@@ -90,7 +90,8 @@ def ledger_list(request: StaffRequest) -> HttpResponse:
     """The entries, fifty a page, one of them opened."""
     filters, wanted, address = _wanted(request)
     rows = ledger.listed(merchant=request.merchant, wanted=wanted)
-    found: Any = ledger.Newest(rows, at=timezone.now())
+    is_dated = bool(wanted.from_at or wanted.to_at)
+    found: Any = ledger.Newest(rows, at=timezone.now(), is_dated=is_dated)
     page = Paginator(found, ledger.PER_PAGE).get_page(request.GET.get("page"))
     shown = list(page.object_list)
     people = ledger.people(merchant=request.merchant, entries=shown)
@@ -169,6 +170,12 @@ def ledger_csv(request: StaffRequest) -> HttpResponse | FileResponse:
 
 
 def _lines(merchant: Merchant, rows: Any) -> Iterator[list[Any]]:
+    """A line an entry. Words are looked up once, not once a line."""
+    words = {
+        "kind": {value: str(label) for value, label in EntryKind.choices},
+        "cause": {value: str(label) for value, label in CAUSE_WORDS.items()},
+        "channel": {value: str(label) for value, label in Channel.choices},
+    }
     phones: dict[int, str] = {}
     region = region_of(merchant.currency)
     for entry in rows.order_by("at", "member_id", "sequence").iterator(chunk_size=2_000):
@@ -176,22 +183,22 @@ def _lines(merchant: Merchant, rows: Any) -> Iterator[list[Any]]:
         if member.pk not in phones:
             known = member.phone_index is not None
             phones[member.pk] = masked_phone(national(member.phone, region)) if known else ""
-        yield _line(merchant, entry, phones[member.pk])
+        yield _line(merchant, entry, phones[member.pk], words)
 
 
-def _line(merchant: Merchant, entry: PointsEntry, phone: str) -> list[Any]:
+def _line(merchant: Merchant, entry: PointsEntry, phone: str, words: dict[str, dict[str, str]]) -> list[Any]:
     order, asked = entry.order, entry.request
     return [
         entry.at.astimezone(merchant.zone).isoformat(),
         entry.member.public_id,
         phone,
         entry.sequence,
-        entry.get_kind_display(),
+        words["kind"].get(entry.kind, entry.kind),
         entry.points,
         entry.pending,
         entry.balance_after,
-        CAUSE_WORDS.get(entry.cause, entry.cause),
-        order.get_channel_display() if order else "",
+        words["cause"].get(entry.cause, entry.cause),
+        words["channel"].get(order.channel, order.channel) if order else "",
         order.external_id if order else "",
         entry.refund,
         asked.key if asked else "",

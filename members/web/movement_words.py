@@ -15,8 +15,8 @@ from django.utils.translation import ngettext
 from members.models import PointsEntry, PointsRequest, PointsVerb
 from members.selectors.entry_lots import Part
 from members.selectors.member_entries import Why
+from members.templatetags.fmt import MINUS
 from members.templatetags.fmt import points as points_text
-from members.templatetags.fmt import signed
 
 LOTS_SHOWN = 6
 
@@ -117,9 +117,10 @@ def taken_from(why: Why) -> list[str]:
 
 
 def _balance(entry: PointsEntry) -> str:
-    return _("Balance %(before)s, %(change)s, makes %(after)s.") % {
+    return _("Balance: %(before)s %(sign)s %(points)s = %(after)s.") % {
         "before": points_text(entry.balance_after - entry.points),
-        "change": signed(entry.points),
+        "sign": "+" if entry.points >= 0 else MINUS,
+        "points": points_text(abs(entry.points)),
         "after": points_text(entry.balance_after),
     }
 

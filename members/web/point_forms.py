@@ -27,6 +27,7 @@ EXPIRIES = [
     ("rolling", gettext_lazy("Some months after they became available")),
     ("yearly", gettext_lazy("All on one date each year")),
 ]
+EXPIRY_FIELDS: dict[str, tuple[str, ...]] = {"never": (), "rolling": ("months",), "yearly": ("month", "day")}
 CLAWBACKS = [
     (
         "allow_deficit",
@@ -42,6 +43,8 @@ CLAWBACKS = [
 class PointsForm(forms.Form):
     """The rule, and the amount of the example."""
 
+    use_required_attribute = False  # a box that is hidden must not stop the browser
+
     per_major = RateField(label=gettext_lazy("Rate"), initial="1")
     pending_days = WholeField(
         label=gettext_lazy("Wait after completion"),
@@ -52,11 +55,15 @@ class PointsForm(forms.Form):
     expiry = forms.ChoiceField(
         label=gettext_lazy("When points expire"), choices=EXPIRIES, widget=forms.RadioSelect, initial="never"
     )
-    months = WholeField(
-        label=gettext_lazy("Months of validity"), least=1, most=MOST_MONTHS, required=False, initial="12"
+    months = WholeField(label=gettext_lazy("Months of validity"), least=1, most=MOST_MONTHS, initial="12")
+    month = WholeField(label=gettext_lazy("Month"), least=1, most=12, initial="12")
+    day = WholeField(
+        label=gettext_lazy("Day of the month"),
+        least=1,
+        most=31,
+        initial="31",
+        help_text=gettext_lazy("29 February means the last of February."),
     )
-    month = WholeField(label=gettext_lazy("Month"), least=1, most=12, required=False, initial="12")
-    day = WholeField(label=gettext_lazy("Day"), least=1, most=31, required=False, initial="31")
     clawback = forms.ChoiceField(
         label=gettext_lazy("What a refund takes back"),
         choices=CLAWBACKS,
@@ -95,26 +102,21 @@ class PointsForm(forms.Form):
         )
 
     def clean(self) -> None:
-        """An expiry needs its months, or a date that there is."""
+        """What belongs to an expiry that is not chosen does not matter; a yearly date is one that there is."""
         super().clean()
-        needed = {"rolling": ("months",), "yearly": ("month", "day")}.get(
-            self.cleaned_data.get("expiry", ""), ()
-        )
-        missing = [name for name in needed if name not in self.errors and self.cleaned_data.get(name) is None]
-        for name in missing:
-            self.add_error(name, _("Fill this in for the expiry chosen above."))
-        if missing or any(name in self.errors for name in ("expiry", *needed)):
-            return
-        try:
-            self.rule()
-        except Invalid as refusal:
-            self.add_error("day", refusal.detail)
+        needed = EXPIRY_FIELDS.get(self.cleaned_data.get("expiry", ""), ())
+        for name in {"months", "month", "day"} - set(needed):
+            self.errors.pop(name, None)
+        if not {"expiry", *needed} & set(self.errors):
+            try:
+                self.rule()
+            except Invalid as refusal:
+                self.add_error("day", refusal.detail)
 
     def rule(self) -> Expiry:
-        """The expiry as it is filled in. Raises Invalid for a day that no year has."""
+        """The expiry as it is filled in. Raises Invalid for a day that no year has, KeyError for a number missing."""
         kind = self.cleaned_data["expiry"]
-        names = {"rolling": ("months",), "yearly": ("month", "day")}.get(kind, ())
-        return Expiry.read({"kind": kind, **{name: self.cleaned_data[name] for name in names}})
+        return Expiry.read({"kind": kind, **{name: self.cleaned_data[name] for name in EXPIRY_FIELDS[kind]}})
 
     @property
     def multiplier_fields(self) -> list[forms.BoundField]:

@@ -171,6 +171,21 @@ def test_the_ledger_is_filtered_explained_and_taken_along(arrive: Arrive, script
 
 
 @SCRIPTS
+def test_what_a_script_spares_is_there_without_one(arrive: Arrive, scripts: bool):
+    story = a_shop("open")
+    visitor = arrive(story.owner, scripts=scripts)
+
+    visitor.go("/program/ledger")
+
+    assert (visitor.page.locator("html.js").count() == 1) is scripts
+    width = visitor.button("Apply filters").bounding_box()
+    assert width is not None
+    assert (width["x"] < 0) is scripts
+    visitor.go("/program/points")
+    expect(visitor.button("Recalculate")).to_have_count(0 if scripts else 1)
+
+
+@SCRIPTS
 def test_the_last_thirty_days_are_previewed(arrive: Arrive, scripts: bool):
     story = a_shop("open")
     visitor = arrive(story.owner, scripts=scripts)

@@ -110,7 +110,7 @@ def test_an_entry_explains_itself(owner, people):
         return owner.get(URL, {"why": f"{member.public_id}.{number}"}).context["sentences"]
 
     assert why(wang, 1)[0] == "¥100.00 × 1 points per currency unit × 1 for tier Member = 100 points."
-    assert why(wang, 2)[0] == "Balance 100, −30, makes 70."
+    assert why(wang, 2)[0] == "Balance: 100 − 30 = 70."
     assert why(wang, 2)[1].endswith("under the key till-7.")
     assert why(lee, 2)[1] == "test adjusted by hand: a reason"
     assert why(lee, 99) == []
@@ -155,6 +155,28 @@ def test_the_page_runs_no_more_queries_for_many_entries_than_for_few(owner, shop
         ledger.adjust(shop, member, 1, at + 4 * DAY + n * dt.timedelta(minutes=1))
 
     assert queries() <= few
+
+
+def test_the_file_and_the_proposals_run_as_many_queries_for_many_as_for_few(owner, cast, shop, people, at):
+    _wang, lee = people
+    role(cast, Role.OPERATOR)
+    ledger.configure(shop, at + 4 * DAY, adjust_limit=100)
+    clerk = Actor.person(cast.clerk)
+
+    def queries(path):
+        with CaptureQueriesContext(connection) as captured:
+            lines(owner.get(path)) if path.endswith(".csv") else owner.get(path)
+        return len(captured)
+
+    ledger.adjust(shop, lee, 101, at + 4 * DAY, actor=clerk)
+    paths = (f"{URL}.csv", f"{URL}/proposals")
+    few = [queries(path) for path in paths]
+    for n in range(20):
+        member = ledger.join(shop, at + 4 * DAY, f"x{n}")
+        ledger.adjust(shop, member, 1, at + 5 * DAY, key=f"a{n}")
+        ledger.adjust(shop, member, 101, at + 5 * DAY, key=f"p{n}", actor=clerk)
+
+    assert [queries(path) for path in paths] == few
 
 
 def test_htmx_gets_the_list_alone_and_the_address_of_its_filters(owner, people):

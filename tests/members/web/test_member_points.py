@@ -461,7 +461,7 @@ def test_every_kind_of_entry_tells_its_story(owner, cast, shop, member, at):
     assert why(1)[1].startswith("They can be used until ")  # dated when the rule was switched
     assert "Points of an order wait until 1 day after it is completed." in why(2)
     assert why(2)[2] == "None of them waits any more."
-    assert why(3)[0] == "Balance 100, +60, makes 160."
+    assert why(3)[0] == "Balance: 100 + 60 = 160."
     assert why(3)[1].startswith("Order order-2 was completed at ")
     assert why(3)[2].startswith("They can be used until ")
     assert why(4)[2].startswith("Held until ")
@@ -495,7 +495,7 @@ def test_a_refund_says_what_waited_what_was_taken_and_what_is_owed(owner, shop, 
 def test_expired_points_say_of_which_they_were(owner, shop, lapsed):
     sentences = page_of(owner, lapsed, why=2).context["sentences"]
 
-    assert sentences[0] == "Balance 80, −80, makes 0."
+    assert sentences[0] == "Balance: 80 − 80 = 0."
     assert sentences[1].startswith("80 of 80 points available since ")
     assert sentences[2] == "The daily job wrote it under version 3 of the rules."
 

@@ -341,6 +341,14 @@ def test_emptied_limit_and_cost_are_gone(owner, cast):
     assert version.expiry == {"kind": "rolling", "months": 24}
 
 
+def test_boxes_of_an_expiry_that_is_not_chosen_do_not_matter(owner, cast):
+    typed = points_form(expiry="rolling", months="6", month="", day="99")
+
+    assert owner.post("/program/points", typed).status_code == 302
+
+    assert version_of(cast.shop).expiry == {"kind": "rolling", "months": 6}
+
+
 def test_saving_what_is_there_makes_no_version(owner, cast):
     owner.post("/program/points", points_form())
 
@@ -360,10 +368,10 @@ def test_saving_what_is_there_makes_no_version(owner, cast):
         ({"pending_days": ""}, "This field is required."),
         ({"pending_days": "3651"}, "is not a whole number from 0 to 3,650."),
         ({"pending_days": "1.5"}, "is not a whole number from 0 to 3,650."),
-        ({"expiry": "rolling", "months": ""}, "Fill this in for the expiry chosen above."),
+        ({"expiry": "rolling", "months": ""}, "This field is required."),
         ({"expiry": "rolling", "months": "0"}, "is not a whole number from 1 to 120."),
         ({"expiry": "yearly", "month": "2", "day": "30"}, "No year has the day 2-30."),
-        ({"expiry": "yearly", "month": ""}, "Fill this in for the expiry chosen above."),
+        ({"expiry": "yearly", "month": ""}, "This field is required."),
         ({"expiry": "soon"}, "Select a valid choice."),
         ({"clawback": "all"}, "Select a valid choice."),
         ({"adjust_limit": "-1"}, "is not a whole number from 0"),
