@@ -76,7 +76,7 @@ def _swapped(request: StaffRequest, found: Glance, page: str) -> dict[str, Any]:
     context: dict[str, Any] = {"page": page, "at": found.at} | banner.context_of(request)
     if page == "home":
         card = cards.state_card(found)
-        context |= {"card": card} | steps(request.staff.role, found, card["lines"])
+        context |= {"card": card} | steps(request.staff.role, found, card["lines"], user_id=request.user.pk)
     else:
         context |= status.body(request, found)
     return context | offers.drawer(request, found)

@@ -14,9 +14,9 @@ from benefits.lib.kinds import label_of
 from compliance.lib.calendar import PLATFORM_ZONE
 from compliance.selectors import evidence as selectors
 from compliance.selectors.evidence import Judged, Line
-from compliance.web import cards, csv_files, status, words
+from compliance.web import cards, status, words
 from compliance.web.banner import glance_of
-from members.web import gates
+from members.web import csv_files, gates
 from members.web.request import StaffRequest
 
 

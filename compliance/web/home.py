@@ -13,13 +13,13 @@ from django.views.decorators.http import require_safe
 
 from compliance.lib.state import State
 from compliance.selectors import glance
-from compliance.web import cards, csv_files, offers
+from compliance.web import cards, offers
 from compliance.web.banner import glance_of
 from compliance.web.figures import figure_cards, share_points
 from compliance.web.todos import steps
 from members.selectors import kpis
 from members.templatetags.charts import scaled
-from members.web import gates
+from members.web import csv_files, gates
 from members.web.program import guide
 from members.web.request import StaffRequest
 
@@ -47,7 +47,7 @@ def home(request: StaffRequest) -> HttpResponse:
     elif request.staff.role in gates.READERS and found.state is not State.CLEARED:
         shown = kpis.kpis(merchant=request.merchant, at=found.at)
         context |= {"figures": figure_cards(shown), "share": share_points(shown), "goal": kpis.GMV_GOAL}
-    context |= steps(request.staff.role, found, context["card"]["lines"])
+    context |= steps(request.staff.role, found, context["card"]["lines"], user_id=request.user.pk)
     context |= offers.drawer(request, found)
     return render(request, "compliance/home/page.html", context)
 

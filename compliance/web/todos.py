@@ -19,7 +19,8 @@ from compliance.selectors.glance import Glance
 from compliance.services import life
 from compliance.web import banner, cards
 from members.models import ProgramStatus
-from members.selectors import members
+from members.selectors import ledger, members
+from members.templatetags.fmt import points as points_text
 from members.web import gates
 
 RENEW_WITHIN = dt.timedelta(days=30)  # how long before cover ends Home proposes a successor
@@ -27,18 +28,18 @@ PAPER = ("stock", "audience", "worth")
 Todo = dict[str, str]
 
 
-def steps(role: str, found: Glance, lines: Sequence[Line]) -> dict[str, Any]:
+def steps(role: str, found: Glance, lines: Sequence[Line], *, user_id: int) -> dict[str, Any]:
     """Context of `compliance/home/_todos.html`."""
-    return {"todos": todos(role, found, lines), "coming": coming(found, lines)}
+    return {"todos": todos(role, found, lines, user_id=user_id), "coming": coming(found, lines)}
 
 
-def todos(role: str, found: Glance, lines: Sequence[Line]) -> list[Todo]:
-    """The next steps that this role may take; `lines` is the evidence of the program."""
+def todos(role: str, found: Glance, lines: Sequence[Line], *, user_id: int) -> list[Todo]:
+    """The next steps that this person may take; `lines` is the evidence of the program."""
     if found.state is State.CLEARED:
         return [*_reopening(role, found), _closing()]
     if found.facts is None or found.program.status != ProgramStatus.OPEN or role not in gates.WRITERS:
         return []
-    return [*_cover(found), *_paper(lines), *_members(found)]
+    return [*_cover(found), *_paper(lines), *_members(found), *_proposals(role, found, user_id)]
 
 
 def _todo(title: str, text: str, url: str, label: str, level: str = "") -> Todo:
@@ -90,6 +91,17 @@ def _members(found: Glance) -> Iterator[Todo]:
     if not members.has_any(merchant_id=found.program.pk):
         url = reverse("members:members_list")
         yield _todo(_("Bring in the first member"), _("Nobody has joined yet."), url, _("See how"))
+
+
+def _proposals(role: str, found: Glance, user_id: int) -> Iterator[Todo]:
+    """Adjustments of points that others proposed."""
+    if role not in gates.MANAGERS:
+        return
+    n, points = ledger.proposed(merchant_id=found.program.pk, beside=user_id)
+    if n:
+        title = ngettext("Review {n} adjustment of points", "Review {n} adjustments of points", n)
+        text = _("{points} points in all, over the limit for one person.").format(points=points_text(points))
+        yield _todo(title.format(n=n), text, reverse("members:ledger_proposals"), _("Review"))
 
 
 def coming(found: Glance, lines: Sequence[Line]) -> list[tuple[str, str]]:

@@ -10,11 +10,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from members.models import Merchant, PointsEntry
+from members.selectors import member_entries, request_words
 from members.selectors.member_entries import Why
 from members.templatetags.fmt import money_text
 from members.templatetags.fmt import points as points_text
 
-CHIPS = {"earn": "accent", "clawback": "warning", "expire": "warning", "adjust": "info"}
+CHIPS = {
+    "earn": "accent",
+    "confirm": "success",
+    "clawback": "warning",
+    "expire": "warning",
+    "adjust": "info",
+    "restore": "info",
+}
 LINES_SHOWN = 6
 
 
@@ -25,6 +33,8 @@ def short_order(external_id: str) -> str:
 
 def describe(entry: PointsEntry) -> str:
     """One entry in a short sentence."""
+    if entry.request is not None:
+        return request_words.describe(entry, entry.request)
     order = short_order(entry.order.external_id) if entry.order is not None else ""
     if entry.kind == "earn" and order:
         return (
@@ -38,11 +48,17 @@ def describe(entry: PointsEntry) -> str:
         return _("Order %(order)s was cancelled or became smaller") % {"order": order}
     if entry.kind == "confirm":
         return _("Order %(order)s was completed, its wait is over") % {"order": order}
-    if entry.kind == "restore" and entry.request is not None:
-        if entry.request.verb == "give_back":
-            return _("Expired points given back")
-        return _("Redemption cancelled")
+    if entry.kind == "expire":
+        return _("Not used by their last usable day")
     return str(entry.get_kind_display())
+
+
+def opened(merchant: Merchant, member_id: int, sequence: int | None) -> tuple[Why | None, list[str]]:
+    """The entry that is asked for, with its sentences; nothing when there is none of that number."""
+    if sequence is None:
+        return None, []
+    why = member_entries.why(merchant=merchant, member_id=member_id, sequence=sequence)
+    return why, explain(why, merchant) if why else []
 
 
 def decimal_text(value: Decimal) -> str:
@@ -140,7 +156,7 @@ def _waited(why: Why) -> str:
     values = {"points": points_text(why.entry.points), "days": days}
     if why.order.completed_at is None:
         return _("%(points)s points that waited can be spent from now on.") % values
-    values["completed"] = _moment(why.order.completed_at)
+    values["completed"] = request_words.moment_text(why.order.completed_at)
     return (
         ngettext(
             "The order was completed at %(completed)s and its points waited %(days)s day: %(points)s can be spent "
@@ -194,6 +210,19 @@ def _taken_back(why: Why, merchant: Merchant) -> list[str]:
             )
             % {"rest": points_text(why.before - why.after - why.taken)}
         )
+    return [*sentences, *_lost(why), *_taken_from(why)]
+
+
+def _lost(why: Why) -> list[str]:
+    """Of a clawback: what of it never became available, and what was not there to be taken."""
+    entry, sentences = why.entry, []
+    if entry.pending:
+        told = _("%(n)s of them still waited and never became available.")
+        sentences.append(told % {"n": points_text(-entry.pending)})
+    owed = -entry.points - sum(part.points for part in why.parts)
+    if owed > 0:
+        told = _("%(n)s were not there: they are a deficit that coming points repay.")
+        sentences.append(told % {"n": points_text(owed)})
     return sentences
 
 
@@ -212,38 +241,8 @@ def _where_from(why: Why) -> str:
 
 
 def _of_request(why: Why) -> list[str]:
-    """Who asked for what, and why; of what a request moved."""
-    entry, request = why.entry, why.entry.request
-    if request is None:
-        return []
-    values = {
-        "points": points_text(abs(entry.points)),
-        "who": request.actor_label or "--",
-        "at": _moment(request.at),
-        "until": _moment(request.ends_at) if request.ends_at else "--",
-    }
-    told = {
-        "redeem": _("%(who)s redeemed %(points)s points."),
-        "hold": _("%(who)s set %(points)s points aside until %(until)s."),
-        "capture": _(
-            "The points that %(who)s set aside at %(at)s were spent; the balance fell when they were set aside."
-        ),
-        "adjust": _("%(who)s adjusted the points by hand."),
-    }.get(entry.kind, "")
-    if entry.kind == "release":
-        told = (
-            _("Nobody spent what %(who)s set aside at %(at)s until its time was over, so it came back.")
-            if entry.cause == "rule"
-            else _("What %(who)s set aside at %(at)s was released.")
-        )
-    elif entry.kind == "restore" and request.verb == "give_back":
-        told = _("%(who)s gave %(points)s expired points back.")
-    elif entry.kind == "restore":
-        told = _("What %(who)s redeemed at %(at)s was cancelled.")
-    sentences = [told % values] if told else []
-    if request.reason:
-        sentences.append(_("The reason given is “%(reason)s”.") % {"reason": request.reason})
-    return sentences
+    request = why.entry.request
+    return [] if request is None else request_words.explain(why.entry, request)
 
 
 def _expired(why: Why) -> list[str]:
@@ -315,7 +314,3 @@ def _repaid(why: Why) -> list[str]:
 
 def _day(day: dt.date | None) -> str:
     return f"{day:%Y-%m-%d}" if day else "--"
-
-
-def _moment(at: dt.datetime) -> str:
-    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}"

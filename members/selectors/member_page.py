@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
 
 from django.db.models import Count, Max, Q, Sum
 
@@ -201,6 +202,15 @@ class PointsCard:
     clawed_back: int = 0
     next_points: int = 0
     next_on: dt.date | None = None
+
+    def value_minor(self, cost: Decimal | None) -> int | None:
+        """What the available points cost the shop, in minor units; None where it has set no cost per point."""
+        return None if cost is None else worth_minor(self.available, cost)
+
+
+def worth_minor(points: int, cost: Decimal) -> int:
+    """Points at `cost` minor units each, rounded half up."""
+    return int((points * cost).to_integral_value(ROUND_HALF_UP))
 
 
 def points_card(*, merchant: Merchant, member_id: int) -> PointsCard:

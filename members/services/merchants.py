@@ -38,10 +38,12 @@ def create_merchant(
     timezone: str = "Asia/Shanghai",
     currency: str = "CNY",
     language: str = "zh-hans",
+    pending_days: int = 0,
 ) -> Merchant:
     """Make a merchant with a draft program and one web store; `owner` becomes its owner.
 
-    Raises Invalid for a name that is empty or too long, an unknown zone or an unknown currency.
+    `pending_days` is how long points of its orders wait until the merchant says otherwise. Raises Invalid for a name
+    that is empty or too long, an unknown zone or an unknown currency.
     """
     name = name.strip()
     if not name:
@@ -65,7 +67,7 @@ def create_merchant(
         if owner is not None:
             Staff.objects.create(merchant=merchant, user=owner, role=Role.OWNER, joined_at=at)
         Program.objects.create(merchant=merchant, name=name, created_at=at)
-        rules.new_version(merchant_id=merchant.pk, at=at, actor=actor, values={})
+        rules.new_version(merchant_id=merchant.pk, at=at, actor=actor, values={"pending_days": pending_days})
         Store.objects.create(merchant=merchant, code="web", name=name, channel="web")
         audit.record(
             merchant_id=merchant.pk,

@@ -17,6 +17,8 @@ from members.models import Merchant, PointsLot, RulesVersion, Tier
 from members.services import programs, rules
 from members.services.audit import Actor
 
+USUAL_PENDING_DAYS = 7  # of a program made on the web (domain.md 6)
+
 
 @transaction.atomic
 def configure(

@@ -38,6 +38,11 @@ ACTIONS: dict[str, Word] = {
     "member.filled_in": _("Member's data completed"),
     "member.phone_revealed": _("Phone number looked at"),
     "members.joined": _("Member list declared"),
+    "points.adjusted": _("Points adjusted"),
+    "points.adjustment_proposed": _("Adjustment of points proposed"),
+    "points.adjustment_rejected": _("Adjustment of points rejected"),
+    "points.given_back": _("Expired points given back"),
+    "points.reversed": _("Points reversed"),
     "import.uploaded": _("File of orders handed in"),
     "import.mapped": _("Columns of a file chosen"),
     "import.started": _("Import of orders started"),
@@ -53,6 +58,7 @@ TOPICS: dict[str, Word] = {
     "rules": _("Rules of tiers and points"),
     "member": _("Members"),
     "members": _("Member lists"),
+    "points": _("Points"),
     "import": _("Order imports"),
 }
 FIELDS: dict[str, Word] = {
@@ -67,6 +73,17 @@ FIELDS: dict[str, Word] = {
     "channel": _("Channel"),
     "events": _("Events"),
     "message": _("Message"),
+    "points": _("Points"),
+    "request": _("Request"),
+    "per_major": _("Points per currency unit"),
+    "tier_multipliers": _("Multipliers of tiers"),
+    "pending_days": _("Days points wait"),
+    "expiry": _("Expiry of points"),
+    "clawback": _("What a refund takes back"),
+    "earning": _("Other rules of earning"),
+    "point_cost": _("Cost per point in minor units"),
+    "adjust_limit": _("Most points one person adjusts alone"),
+    "give_back_days": _("Days in which expired points can be given back"),
 }
 
 

@@ -15,16 +15,17 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from members.lib.periods import merchant_day
 from members.lib.phones import national, region_of
 from members.lib.refusals import NotFound, Refusal
 from members.models import Channel, Member, Role, Tier
-from members.selectors import entry_words, member_entries, member_page
+from members.selectors import entry_words, member_entries, member_page, points_coming
 from members.selectors import members as selectors
 from members.selectors import rules as rules_of
 from members.selectors.members import PER_PAGE, SORTS, MemberFilter
 from members.services import members as services
 from members.services.audit import Actor
-from members.web import gates
+from members.web import adjust_forms, entry_acts, gates
 from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
 
@@ -118,7 +119,8 @@ def members_list(request: StaffRequest) -> HttpResponse:
     return response
 
 
-def _member(request: StaffRequest, member_id: str) -> Member:
+def member_of(request: StaffRequest, member_id: str) -> Member:
+    """The member of an address. Raises Http404 for nobody's and for another merchant's."""
     member = selectors.by_public_id(merchant_id=request.merchant.pk, public_id=member_id)
     if member is None:
         raise Http404
@@ -130,14 +132,13 @@ def _title(member: Member, phone: str, identities: list[Any]) -> dict[str, str]:
     return {"phone": phone, "name": member.name, "identity": identities[0].external_id if identities else ""}
 
 
-def _ledger(request: StaffRequest, member: Member) -> dict[str, Any]:
-    """The entries of a page of the ledger, one of them opened."""
+def _ledger(request: StaffRequest, member: Member, **forms: Any) -> dict[str, Any]:
+    """The entries of a page of the ledger, one of them opened, with what can be done about it."""
     found = member_entries.entries(merchant=request.merchant, member_id=member.pk)
     page = Paginator(found, ENTRIES_PER_PAGE).get_page(request.GET.get("entries"))
-    asked = request.GET.get("why", "")
-    why = None
-    if asked.isascii() and asked.isdigit() and len(asked) < 16:
-        why = member_entries.why(merchant=request.merchant, member_id=member.pk, sequence=int(asked))
+    why, sentences = entry_words.opened(
+        request.merchant, member.pk, entry_acts.asked_for(request.GET.get("why", ""), **forms)
+    )
     rows = [
         {
             "entry": entry,
@@ -147,32 +148,53 @@ def _ledger(request: StaffRequest, member: Member) -> dict[str, Any]:
         }
         for entry in page.object_list
     ]
-    sentences = entry_words.explain(why, request.merchant) if why else []
-    return {"entries": rows, "entries_page": page, "why": why, "sentences": sentences, "member": member}
+    return {
+        "entries": rows,
+        "entries_page": page,
+        "why": why,
+        "sentences": sentences,
+        "acts": entry_acts.acts(request, why, **forms),
+        "csv_url": f"{reverse('members:ledger_csv')}?{urlencode({'q': member.public_id})}"
+        if request.staff.role in gates.READERS
+        else "",
+        "member": member,
+    }
 
 
-def _page(
+def show_member(
     request: StaffRequest,
     member: Member,
     *,
-    form: RevealForm | None = None,
+    reveal_form: RevealForm | None = None,
     revealed: str = "",
+    adjust_form: adjust_forms.AdjustForm | None = None,
     status: int = 200,
+    **entry_forms: Any,
 ) -> HttpResponse:
+    """The page of a member, with the forms that somebody filled in."""
     at = timezone.now()
     merchant = request.merchant
     identities = selectors.identities_of(merchant_id=merchant.pk, member_id=member.pk)
     phone = national(member.phone, region_of(merchant.currency)) if member.phone_index is not None else ""
+    card = member_page.points_card(merchant=merchant, member_id=member.pk)
+    version = rules_of.version_at(merchant_id=merchant.pk, at=at)
+    form = adjust_form or adjust_forms.AdjustForm()
     context = {
-        **_ledger(request, member),
+        **_ledger(request, member, **entry_forms),
         "title": _title(member, phone, identities),
         "identities": identities,
         "progress": member_page.progress(merchant=merchant, member=member, at=at),
-        "points": member_page.points_card(merchant=merchant, member_id=member.pk),
+        "points": card,
+        "points_value": card.value_minor(version.point_cost if version else None),
+        "coming": points_coming.coming(merchant=merchant, member_id=member.pk),
         "orders": member_page.orders_of(merchant=merchant, member_id=member.pk, at=at),
         "moves": member_page.moves_of(merchant=merchant, member_id=member.pk),
         "may_reveal": request.staff.role in REVEALERS,
-        "reveal_form": form or RevealForm(),
+        "may_adjust": adjust_form is not None or entry_acts.may_move(request),
+        "adjust_form": form,
+        "adjust_limit": version.adjust_limit if version else None,
+        "outcome": adjust_forms.outcome(form, card, version, merchant_day(at, merchant.zone)),
+        "reveal_form": reveal_form or RevealForm(),
         "revealed": revealed,
     }
     return render(request, "members/members/page.html", context, status=status)
@@ -182,22 +204,22 @@ def _page(
 @require_GET
 def members_page(request: StaffRequest, member_id: str) -> HttpResponse:
     """One member; asked by htmx, the ledger alone."""
-    member = _member(request, member_id)
+    member = member_of(request, member_id)
     if wants_piece(request):
         return render(request, "members/members/_ledger.html", _ledger(request, member))
-    return _page(request, member)
+    return show_member(request, member)
 
 
 @gates.staff(read=gates.EVERYONE, write=REVEALERS, function="members")
 @never_cache
 def members_phone(request: StaffRequest, member_id: str) -> HttpResponse:
     """Show a member's whole number, once, with a reason that is logged."""
-    member = _member(request, member_id)
+    member = member_of(request, member_id)
     if request.method != "POST":
         return redirect("members:members_page", member_id=member.public_id)
     form = RevealForm(request.POST)
     if not form.is_valid():
-        return _page(request, member, form=form, status=422)
+        return show_member(request, member, reveal_form=form, status=422)
     try:
         number = services.reveal_phone(
             merchant_id=request.merchant.pk,
@@ -211,6 +233,6 @@ def members_phone(request: StaffRequest, member_id: str) -> HttpResponse:
     except Refusal as refusal:
         form.add_error(None, refusal.detail)
         status = 429 if isinstance(refusal, services.TooManyReveals) else 422
-        return _page(request, member, form=form, status=status)
+        return show_member(request, member, reveal_form=form, status=status)
     shown = national(number, region_of(request.merchant.currency)) if number else ""
-    return _page(request, member, revealed=shown)
+    return show_member(request, member, revealed=shown)

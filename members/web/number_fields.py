@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from members.templatetags.fmt import SYMBOLS
 
 MOST_MINOR = 10**14
-_DROPPED = str.maketrans("", "", ", \u00a0_'")
+_DROPPED = str.maketrans("", "", ", \u00a0_'") | {ord("\u2212"): "-"}  # the minus that our own pages write
 
 
 def plain_number(text: str) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from members.models import User
-from members.services import merchants
+from members.services import merchants, point_rules
 from members.services.audit import Actor
 from members.web.forms import LanguageField
 
@@ -53,4 +53,5 @@ class SignUpForm(SignupForm):
             language=user.language,
             at=timezone.now(),
             actor=Actor.person(user),
+            pending_days=point_rules.USUAL_PENDING_DAYS,
         )

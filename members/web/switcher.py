@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from members.lib.refusals import Refusal
 from members.models import Merchant
-from members.services import merchants
+from members.services import merchants, point_rules
 from members.services.audit import Actor
 from members.web import gates
 from members.web.forms import LanguageField, add_refusal, answer, currency_choices, offer, zone_choices
@@ -78,7 +78,11 @@ def merchant_new(request: UserRequest) -> HttpResponse:
             return HttpResponseRedirect("/")
         try:
             merchant = merchants.create_merchant(
-                **form.cleaned_data, owner=request.user, at=at, actor=Actor.person(request.user)
+                **form.cleaned_data,
+                owner=request.user,
+                at=at,
+                actor=Actor.person(request.user),
+                pending_days=point_rules.USUAL_PENDING_DAYS,
             )
         except Refusal as refusal:
             add_refusal(form, refusal)

@@ -18,7 +18,18 @@ from benefits.models import Benefit, PriceUpload
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
 from members.lib.webhooks import WebhookEvent
-from members.models import ColumnName, ImportJob, Invitation, Member, Merchant, Role, User
+from members.models import (
+    ColumnName,
+    ImportJob,
+    Invitation,
+    Member,
+    Merchant,
+    PointsRequest,
+    PointsRequestStatus,
+    PointsVerb,
+    Role,
+    User,
+)
 from members.services import api_keys, points, webhooks
 from members.services import shop as shop_service
 from members.services import staff as staff_service
@@ -137,6 +148,19 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         by_label=label,
     )
     ColumnName.objects.create(merchant=merchant, header=f"{label} header", field="amount")
+    PointsRequest.objects.create(
+        merchant=merchant,
+        key=label,
+        verb=PointsVerb.ADJUST,
+        member=Member.objects.of(merchant).order_by("id").first(),
+        points=9,
+        reason=label,
+        status=PointsRequestStatus.PROPOSED,
+        at=at,
+        actor_kind="user",
+        actor_label=label,
+        by=owner,
+    )
 
 
 def _points(merchant: Merchant, label: str, number: int, at: dt.datetime) -> None:

@@ -87,19 +87,29 @@ class Ledger:
 
     def spend(self, kind: EntryKind, points: int, **about: Any) -> Entry:
         """Take `points` (positive) in spending order. Raises `InsufficientPoints`, with nothing changed."""
-        if points > self.account.available:
-            raise InsufficientPoints(
-                _(
-                    "%(points)s points are wanted and %(available)s are available.",
-                    points=points,
-                    available=self.account.available,
-                ),
-                errors={"available": self.account.available},
-            )
+        self._require(points)
         self._take(live_lots(self.account, self.account.lots), points)
         self.account.available -= points
         _forget_empty_lots(self.account)
         return self._entry(kind, -points, **about)
+
+    def take_back(self, kind: EntryKind, points: int, own: Lot, **about: Any) -> Entry | None:
+        """Take back `points` (positive) of a credit: from its `own` lot first, then in spending order.
+
+        What expired of its own lot is gone already and moves nothing; None when that was all. Raises
+        `InsufficientPoints`, with nothing changed, when too many are spent.
+        """
+        account = self.account
+        left = points - (min(points, own.remaining) if is_dead(own, account.expired_through) else 0)
+        if not left:
+            return None
+        self._require(left)
+        self._take_expired([own], points)
+        taken = self._take(live_lots(account, [own]), left)
+        self._take(live_lots(account, account.lots), left - taken)
+        account.available -= left
+        _forget_empty_lots(account)
+        return self._entry(kind, -left, **about)
 
     def clawback(self, order: OrderState, points: int, *, policy: Clawback, refund: str | None) -> None:
         """Take back `points` (positive) of an order, as far as `policy` lets; one entry, none when nothing is taken.
@@ -167,6 +177,18 @@ class Ledger:
         return self._entry(kind, 0, **about)
 
     # parts
+
+    def _require(self, points: int) -> None:
+        available = self.account.available
+        if points > available:
+            raise InsufficientPoints(
+                _(
+                    "%(points)s points are wanted and %(available)s are available.",
+                    points=points,
+                    available=available,
+                ),
+                errors={"available": available},
+            )
 
     def _new_lot(
         self, entry: Entry, points: int, order: OrderKey | None, *, expires_on: date | None = None

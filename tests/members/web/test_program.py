@@ -16,6 +16,7 @@ from members.selectors import setup_guide
 from members.services import members, orders, programs
 from members.services.audit import Actor
 from members.services.orders import LineIn, OrderIn
+from tests.factories import ledger
 
 JOB = Actor.job("test")
 
@@ -68,6 +69,25 @@ def ladder_form(*rows, **more):
 
 
 BASE = ("base", "Member", "", "")
+
+
+def points_form(**typed):
+    """What a browser sends of the point rules, as they are in a new program, with some of it typed over."""
+    form = {
+        "per_major": "1",
+        "times_base": "1",
+        "pending_days": "0",
+        "expiry": "never",
+        "months": "12",
+        "month": "12",
+        "day": "31",
+        "clawback": "allow_deficit",
+        "adjust_limit": "",
+        "give_back_days": "90",
+        "point_cost": "",
+        "example": "",
+    }
+    return form | typed
 
 
 def test_a_draft_opens_with_defaults_in_one_press(owner, cast):
@@ -135,7 +155,7 @@ def test_an_address_of_another_site_is_not_gone_back_to(owner):
 def test_five_tasks_are_done_in_any_order(owner, cast):
     assert guide_of(cast.shop) == set()
 
-    owner.post("/program/points", {"per_major": "1", "times_base": "1"})
+    owner.post("/program/points", points_form())
     assert guide_of(cast.shop) == {"points"}
     owner.post("/program/tiers", ladder_form(BASE, ("silver", "Silver", "1000", "")))
     assert guide_of(cast.shop, has_benefit=True) == {"points", "tiers", "benefit"}
@@ -276,25 +296,64 @@ def test_an_edit_lifts_members_at_once(owner, cast):
 
 def test_the_rule_is_saved_and_what_the_page_does_not_show_stays(owner, cast):
     owner.post("/program/tiers", ladder_form(BASE, ("silver", "Silver", "1000", "")))
-    with tenancy.tenant(cast.shop.pk), transaction.atomic():
-        from members.services import point_rules
+    campaign = [{"kind": "joining", "points": 10}]
+    ledger.configure(cast.shop, timezone.now(), earning=campaign)
 
-        point_rules.configure(
-            merchant_id=cast.shop.pk,
-            at=timezone.now(),
-            actor=JOB,
-            per_major=Decimal(1),
-            clawback="within_balance",
-        )
-
-    response = owner.post(
-        "/program/points", {"per_major": "１.5", "times_base": "1", "times_silver": "1.20", "example": ""}
-    )
+    response = owner.post("/program/points", points_form(per_major="１.5", times_silver="1.20"))
 
     version = version_of(cast.shop)
     assert response.status_code == 302
-    assert (version.per_major, version.clawback) == (Decimal("1.5"), "within_balance")
+    assert (version.per_major, version.earning) == (Decimal("1.5"), campaign)
     assert list(version.tier_multipliers.values()) == ["1.2"]
+
+
+def test_wait_expiry_clawback_limit_cost_and_window_are_saved_as_typed(owner, cast):
+    typed = points_form(
+        pending_days="７",
+        expiry="yearly",
+        month="2",
+        day="29",
+        clawback="only_pending",
+        adjust_limit="5,000",
+        give_back_days="60",
+        point_cost="¥0.0125",
+    )
+
+    assert owner.post("/program/points", typed).status_code == 302
+
+    version = version_of(cast.shop)
+    assert (version.pending_days, version.clawback) == (7, "only_pending")
+    assert version.expiry == {"kind": "yearly", "month": 2, "day": 29}
+    assert (version.adjust_limit, version.give_back_days) == (5000, 60)
+    assert version.point_cost == Decimal("1.25")  # minor units
+    shown = owner.get("/program/points").context["form"].initial
+    assert (shown["point_cost"], shown["adjust_limit"], shown["month"]) == ("0.0125", "5000", "2")
+
+
+def test_emptied_limit_and_cost_are_gone(owner, cast):
+    owner.post("/program/points", points_form(adjust_limit="0", point_cost="0.01"))
+    assert version_of(cast.shop).adjust_limit == 0
+
+    owner.post("/program/points", points_form(expiry="rolling", months="24"))
+
+    version = version_of(cast.shop)
+    assert (version.adjust_limit, version.point_cost) == (None, None)
+    assert version.expiry == {"kind": "rolling", "months": 24}
+
+
+def test_boxes_of_an_expiry_that_is_not_chosen_do_not_matter(owner, cast):
+    typed = points_form(expiry="rolling", months="6", month="", day="99")
+
+    assert owner.post("/program/points", typed).status_code == 302
+
+    assert version_of(cast.shop).expiry == {"kind": "rolling", "months": 6}
+
+
+def test_saving_what_is_there_makes_no_version(owner, cast):
+    owner.post("/program/points", points_form())
+
+    assert version_of(cast.shop).number == 1
+    assert "points" in guide_of(cast.shop)
 
 
 @pytest.mark.parametrize(
@@ -306,10 +365,23 @@ def test_the_rule_is_saved_and_what_the_page_does_not_show_stays(owner, cast):
         ({"per_major": "NaN"}, "“NaN” is not a number."),
         ({"times_base": "1e9"}, "“1e9” does not lie between 0 and 1,000."),
         ({"per_major": ""}, "This field is required."),
+        ({"pending_days": ""}, "This field is required."),
+        ({"pending_days": "3651"}, "is not a whole number from 0 to 3,650."),
+        ({"pending_days": "1.5"}, "is not a whole number from 0 to 3,650."),
+        ({"expiry": "rolling", "months": ""}, "This field is required."),
+        ({"expiry": "rolling", "months": "0"}, "is not a whole number from 1 to 120."),
+        ({"expiry": "yearly", "month": "2", "day": "30"}, "No year has the day 2-30."),
+        ({"expiry": "yearly", "month": ""}, "This field is required."),
+        ({"expiry": "soon"}, "Select a valid choice."),
+        ({"clawback": "all"}, "Select a valid choice."),
+        ({"adjust_limit": "-1"}, "is not a whole number from 0"),
+        ({"give_back_days": ""}, "This field is required."),
+        ({"point_cost": "10000"}, "does not lie between 0 and 9,999."),
+        ({"point_cost": "x"}, "“x” is not a number."),
     ],
 )
 def test_a_rate_that_cannot_be_is_refused(owner, cast, values, says):
-    response = owner.post("/program/points", {"per_major": "1", "times_base": "1", **values})
+    response = owner.post("/program/points", points_form(**values))
 
     assert response.status_code == 422
     assert says in response.content.decode()
@@ -318,7 +390,7 @@ def test_a_rate_that_cannot_be_is_refused(owner, cast, values, says):
 
 def test_the_example_recalculates_by_its_button_and_saves_nothing(owner, cast):
     owner.post("/program/tiers", ladder_form(BASE, ("silver", "Silver", "1000", "")))
-    typed = {"per_major": "1", "times_base": "1", "times_silver": "1.2", "example": "268", "recalculate": "1"}
+    typed = points_form(times_silver="1.2", example="268", recalculate="1")
 
     page = owner.post("/program/points", typed).content.decode()
 
@@ -329,7 +401,7 @@ def test_the_example_recalculates_by_its_button_and_saves_nothing(owner, cast):
 
 
 def test_the_example_recalculates_as_a_piece(owner, cast):
-    typed = {"per_major": "2", "times_base": "1", "example": "9.99"}
+    typed = points_form(per_major="2", example="9.99")
 
     page = owner.post("/program/points", typed, headers={"HX-Request": "true"}).content.decode()
     half = owner.post("/program/points", typed | {"per_major": "2x"}, headers={"HX-Request": "true"})
@@ -338,6 +410,81 @@ def test_the_example_recalculates_as_a_piece(owner, cast):
     assert "<html" not in page
     assert "not a number yet" in half.content.decode()
     assert version_of(cast.shop).number == 1
+
+
+def says(owner, **typed):
+    """What the typed rule means, in sentences; nothing is saved."""
+    answer = owner.post("/program/points", points_form(**typed), headers={"HX-Request": "true"})
+    return answer.context["consequences"]
+
+
+def test_the_page_says_what_a_rule_means_before_it_is_saved(owner, cast):
+    today = timezone.now().astimezone(cast.shop.zone).date()
+    nothing_new = says(owner)
+    assert nothing_new == [
+        "Points can be used as soon as their order is completed.",
+        "Points do not expire.",
+        "Whoever may adjust points does so alone, whatever the number.",
+        "Staff can give expired points back for 90 days, as points of 30 days.",
+    ]
+
+    found = says(owner, pending_days="7", expiry="yearly", clawback="only_pending", adjust_limit="500")
+
+    assert found[0].startswith("Points of an order completed now become available on ")
+    assert found[1] == "Orders stored already keep the wait they came with."
+    assert found[2] == f"Points that become available today can be used until {today.year}-12-31."
+    assert "had no expiry: they can be used until" in found[3]
+    assert f"until {today.year + 1}-12-31. Nothing lapses for one full period." in found[3]
+    assert found[4].startswith("The change holds for refunds from now on")
+    assert found[5].startswith("An adjustment of more than 500 points waits")
+    assert says(owner, point_cost="0.01")[-1] == "1,000 points are shown as ≈ ¥10.00."
+    assert "Every adjustment waits" in says(owner, adjust_limit="0")[2]
+    assert says(owner, give_back_days="0")[-1] == "Expired points are not given back."
+    assert says(owner, pending_days="x", expiry="yearly", month="13") == nothing_new[2:]
+    assert version_of(cast.shop).number == 1
+
+
+def test_from_one_expiry_to_another_old_points_keep_their_day(owner, cast):
+    owner.post("/program/points", points_form(expiry="rolling", months="12"))
+
+    for typed in ({"expiry": "never"}, {"expiry": "rolling", "months": "6"}):
+        assert any("already keep their last usable day" in each for each in says(owner, **typed))
+    assert not any("keep their last usable day" in each for each in says(owner, expiry="rolling"))
+
+
+def test_the_last_thirty_days_are_shown_under_what_is_typed(owner, cast):
+    owner.post("/program/tiers", ladder_form(BASE, ("silver", "Silver", "100", "")))
+    owner.post("/program/open")
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        who = {"merchant_id": cast.shop.pk, "at": timezone.now(), "actor": JOB}
+        member = members.join(channel="web", external_id="u1", **who)
+        for order, amount in (("o1", 10_099), ("o2", 5_000)):
+            orders.put_order(order=OrderIn(order, [LineIn("s", 1, amount)], member_id=member.pk), **who)
+    typed = points_form(per_major="2", times_silver="1.5", preview="1")
+
+    whole = owner.post("/program/points", typed)
+    piece = owner.post("/program/points", typed, headers={"HX-Request": "true"})
+
+    rows = [(str(row.tier), row.orders, row.would_earn, row.earned) for row in whole.context["trial"].rows]
+    assert rows == [("Member", 1, 201, 100), ("Silver", 1, 150, 50)]
+    total = whole.context["trial"].total
+    assert (total.orders, total.would_earn, total.earned, total.difference) == (2, 351, 150, 201)
+    assert whole.status_code == 200
+    assert "<html" not in piece.content.decode()
+    assert "+201" in piece.content.decode()
+    assert "not a number yet" in owner.post("/program/points", typed | {"per_major": "x"}).content.decode()
+    assert version_of(cast.shop).number == 2  # that of the tiers
+
+
+def test_a_shop_made_on_the_web_waits_a_week(owner, cast):
+    form = {"name": "Second Shop", "timezone": "Asia/Shanghai", "currency": "CNY", "language": "en"}
+
+    owner.post("/shops/new", form)
+
+    with tenancy.platform(), transaction.atomic():
+        made = Program.objects.get(name="Second Shop").merchant
+    assert (version_of(made).pending_days, version_of(cast.shop).pending_days) == (7, 0)
+    assert 'value="7"' in owner.get("/program/points").content.decode()
 
 
 def test_a_program_that_a_clearance_closed_opens_again_only_after_the_wait(owner, cast):

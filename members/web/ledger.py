@@ -1,0 +1,207 @@
+"""The points ledger of the shop: every entry with its balance and its why, as a page and as a file."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import FileResponse, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_safe
+
+from members.lib.phones import national, region_of
+from members.models import Channel, EntryKind, Merchant, PointsEntry
+from members.selectors import entry_words, ledger
+from members.selectors import members as members_of
+from members.selectors.ledger import LedgerFilter
+from members.templatetags.fmt import masked_phone
+from members.templatetags.fmt import points as points_text
+from members.web import csv_files, entry_acts, gates
+from members.web.htmx import wants_piece
+from members.web.request import StaffRequest
+
+MOST_LINES = 100_000  # of a file
+CAUSE_WORDS = {
+    "order": gettext_lazy("An order"),
+    "refund": gettext_lazy("A refund"),
+    "rule": gettext_lazy("A rule"),
+    "staff": gettext_lazy("Staff"),
+    "request": gettext_lazy("A till or shop system"),
+}
+HEAD = (
+    gettext_lazy("Time"), gettext_lazy("Member"), gettext_lazy("Phone"), gettext_lazy("Entry"),
+    gettext_lazy("Kind"), gettext_lazy("Points"), gettext_lazy("Pending"), gettext_lazy("Balance"),
+    gettext_lazy("Cause"), gettext_lazy("Channel"), gettext_lazy("Order"), gettext_lazy("Refund number"),
+    gettext_lazy("Key"), gettext_lazy("What"), gettext_lazy("Version of the rules"),
+)  # fmt: skip
+
+
+class LedgerFilters(forms.Form):
+    """Filters that live in the address; days are the merchant's."""
+
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Kind"),
+        choices=[("", gettext_lazy("All kinds")), *EntryKind.choices],
+        required=False,
+    )
+    cause = forms.ChoiceField(
+        label=gettext_lazy("Cause"),
+        choices=[("", gettext_lazy("All causes")), *CAUSE_WORDS.items()],
+        required=False,
+    )
+    date_from = forms.DateField(label=gettext_lazy("From"), required=False)
+    date_to = forms.DateField(label=gettext_lazy("To, this day included"), required=False)
+
+
+def _wanted(request: StaffRequest) -> tuple[LedgerFilters, LedgerFilter, dict[str, str]]:
+    """The filters as typed, as understood, and as an address."""
+    filters = LedgerFilters(request.GET or None)
+    filters.is_valid()
+    chosen = filters.cleaned_data if filters.is_bound else {}
+    text = request.GET.get("q", "").strip()[:128]
+    zone, first, last = request.merchant.zone, chosen.get("date_from"), chosen.get("date_to")
+
+    def midnight(day: dt.date) -> dt.datetime:
+        return dt.datetime.combine(day, dt.time(), tzinfo=zone)
+
+    wanted = LedgerFilter(
+        kind=chosen.get("kind", ""),
+        cause=chosen.get("cause", ""),
+        search=text,
+        from_at=midnight(first) if first else None,
+        to_at=midnight(last + dt.timedelta(days=1)) if last and last < dt.date.max else None,
+    )
+    address = {"q": text, **{name: str(value) for name, value in chosen.items() if value}}
+    return filters, wanted, {name: value for name, value in address.items() if value}
+
+
+@gates.staff(read=gates.READERS)
+@require_GET
+def ledger_list(request: StaffRequest) -> HttpResponse:
+    """The entries, fifty a page, one of them opened."""
+    filters, wanted, address = _wanted(request)
+    rows = ledger.listed(merchant=request.merchant, wanted=wanted)
+    is_dated = bool(wanted.from_at or wanted.to_at)
+    found: Any = ledger.Newest(rows, at=timezone.now(), is_dated=is_dated)
+    page = Paginator(found, ledger.PER_PAGE).get_page(request.GET.get("page"))
+    shown = list(page.object_list)
+    people = ledger.people(merchant=request.merchant, entries=shown)
+    why, sentences = _opened(request)
+    context = {
+        "filters": filters,
+        "q": wanted.search,
+        "is_narrow": wanted.is_narrow,
+        "page_obj": page,
+        "rows": [
+            {
+                "entry": entry,
+                "who": people[entry.member_id],
+                "words": entry_words.describe(entry),
+                "level": entry_words.CHIPS.get(entry.kind, "neutral"),
+                "why": f"{entry.member.public_id}.{entry.sequence}",
+                "is_open": why is not None
+                and (why.entry.member_id, why.entry.sequence) == (entry.member_id, entry.sequence),
+            }
+            for entry in shown
+        ],
+        "why": why,
+        "sentences": sentences,
+        "csv_query": urlencode(address),
+        "tabs": tabs(request, "members:ledger_list"),
+    }
+    if not wants_piece(request):
+        return render(request, "members/ledger/list.html", context)
+    response = render(request, "members/ledger/_list.html", context | {"is_piece": True})
+    if "why" not in request.GET and "page" not in request.GET:
+        query = f"?{urlencode(address)}" if address else ""
+        response["HX-Push-Url"] = reverse("members:ledger_list") + query
+    return response
+
+
+def _opened(request: StaffRequest) -> Any:
+    """The entry that `?why=<member>.<number>` asks for, in words."""
+    public_id, _dot, number = request.GET.get("why", "").partition(".")
+    member = public_id and members_of.by_public_id(merchant_id=request.merchant.pk, public_id=public_id)
+    if not member:
+        return None, []
+    return entry_words.opened(request.merchant, member.pk, entry_acts.number(number))
+
+
+def tabs(request: StaffRequest, current: str) -> list[dict[str, Any]]:
+    """The ledger's two pages, with how many proposals wait. One query."""
+    waiting = ledger.proposals(merchant_id=request.merchant.pk).count()
+    return [
+        {
+            "label": label,
+            "url": reverse(route),
+            "current": route == current,
+            "count": count,
+        }
+        for route, label, count in (
+            ("members:ledger_list", _("Entries"), None),
+            ("members:ledger_proposals", _("Waiting for approval"), waiting),
+        )
+    ]
+
+
+@gates.staff(read=gates.READERS)
+@require_safe
+def ledger_csv(request: StaffRequest) -> HttpResponse | FileResponse:
+    """What is filtered, as a file, the oldest entry first."""
+    _filters, wanted, address = _wanted(request)
+    rows = ledger.listed(merchant=request.merchant, wanted=wanted)
+    count = rows.order_by().count()
+    if count > MOST_LINES:
+        told = _(
+            "These are %(n)s entries; a file holds %(most)s. Narrow the dates and take one file after another."
+        )
+        messages.warning(request, told % {"n": points_text(count), "most": points_text(MOST_LINES)})
+        return redirect(f"{reverse('members:ledger_list')}?{urlencode(address)}")
+    return csv_files.answer_long("points-ledger.csv", HEAD, _lines(request.merchant, rows))
+
+
+def _lines(merchant: Merchant, rows: Any) -> Iterator[list[Any]]:
+    """A line an entry. Words are looked up once, not once a line."""
+    words = {
+        "kind": {value: str(label) for value, label in EntryKind.choices},
+        "cause": {value: str(label) for value, label in CAUSE_WORDS.items()},
+        "channel": {value: str(label) for value, label in Channel.choices},
+    }
+    phones: dict[int, str] = {}
+    region = region_of(merchant.currency)
+    for entry in rows.order_by("at", "member_id", "sequence").iterator(chunk_size=2_000):
+        member = entry.member
+        if member.pk not in phones:
+            known = member.phone_index is not None
+            phones[member.pk] = masked_phone(national(member.phone, region)) if known else ""
+        yield _line(merchant, entry, phones[member.pk], words)
+
+
+def _line(merchant: Merchant, entry: PointsEntry, phone: str, words: dict[str, dict[str, str]]) -> list[Any]:
+    order, asked = entry.order, entry.request
+    return [
+        entry.at.astimezone(merchant.zone).isoformat(),
+        entry.member.public_id,
+        phone,
+        entry.sequence,
+        words["kind"].get(entry.kind, entry.kind),
+        entry.points,
+        entry.pending,
+        entry.balance_after,
+        words["cause"].get(entry.cause, entry.cause),
+        words["channel"].get(order.channel, order.channel) if order else "",
+        order.external_id if order else "",
+        entry.refund,
+        asked.key if asked else "",
+        entry_words.describe(entry),
+        entry.rules_version,
+    ]
