@@ -20,7 +20,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -47,28 +46,31 @@ RULES: list[dict[str, Any]] = [
     {"per_major": Decimal("0.37"), "clawback": "only_pending", "pending_days": 5},
     {"per_major": Decimal("2.5"), "expiry": {"kind": "yearly", "month": 1, "day": 31}},
 ]
-STATUS_SLUGS = {"closed": "program-not-open", "cleared": "program-cleared"}
+SLUGS = {"closed": "program-not-open", "cleared": "program-cleared"}
 
 names = st.sampled_from(NAMES)
-keys = st.integers(0, 7).map("key {}".format)
 numbers = st.integers(0, 3)
 amounts = st.lists(st.sampled_from([0, 1_00, 3_33, 7_77, 20_00, 40_01]), min_size=1, max_size=3)
-few = st.integers(1, 45)
+HOUR, DAY = 60, 60 * 24
+pauses = st.sampled_from([0, 0, 4, 29, 31, 11 * HOUR, 2 * DAY, 6 * DAY, 32 * DAY])  # minutes
+PROGRAM = [*(("configure", which) for which in range(len(RULES))), ("close", "closed"), ("close", "cleared")]
 
 
 class PointsOfAShop(RuleBasedStateMachine):
-    """A shop, two people who may join, everything that may happen to their points."""
+    """A shop, two people who may join, everything that may happen to their points.
+
+    Rules are few and choose within themselves, so that no run does without a kind of thing altogether.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.savepoint = transaction.savepoint()
         self.till = Till()
         self.now = dt.datetime(2024, 1, 5, 12, tzinfo=ZONE)
-        self.status, self.closed_at = "open", self.now
+        self.status, self.closed_at, self.opens_in = "open", self.now, 0
         self.asked: dict[str, Any] = {}
-        self.people = {
-            name: Naive(self.in_force(is_open=False), Purse(name, asked=self.asked)) for name in NAMES
-        }
+        nobody = self.in_force(is_open=False)
+        self.people = {name: Naive(nobody, Purse(name, asked=self.asked)) for name in NAMES}
         self.joined: set[str] = set()
         self.arrivals = count(1)
         self.compared = dict.fromkeys(NAMES, 0)
@@ -102,25 +104,6 @@ class PointsOfAShop(RuleBasedStateMachine):
             found = refusal.slug
         assert found == wanted
 
-    def ask(self, key: str, verb: str, name: str, points: int, model: Callable[[], str | None]) -> str | None:
-        """What the model says of a new request: a used key is answered first, then the program's state asked."""
-        known = self.people[name].purse.known(key, verb, points)
-        if known is None and self.status != "open":
-            return STATUS_SLUGS[self.status]
-        return model()
-
-    def owner(self, key: str) -> Purse:
-        asked = self.asked.get(key)
-        return self.people[asked.owner if asked else NAMES[0]].purse
-
-    def settle(self, key: str, verb: str, model: Callable[[], str | None]) -> str | None:
-        """What the model says of a request stored already."""
-        asked = self.asked.get(key)
-        is_fitting = asked is not None and (verb == "cancel" or asked.verb == "hold")
-        if is_fitting and self.status != "open":
-            return STATUS_SLUGS[self.status]
-        return model()
-
     def end_holds(self, until: dt.datetime) -> None:
         with tenancy.platform():
             points_daily.end_due_holds(at=until)
@@ -130,11 +113,6 @@ class PointsOfAShop(RuleBasedStateMachine):
 
     # -- time
 
-    @rule(
-        minutes=st.one_of(
-            st.integers(1, 90), st.integers(60, 60 * 24 * 9), st.integers(1, 45).map(lambda n: n * 1440)
-        )
-    )
     def wait(self, minutes: int) -> None:
         until = self.now + dt.timedelta(minutes=minutes)
         day = self.today
@@ -151,17 +129,18 @@ class PointsOfAShop(RuleBasedStateMachine):
 
     # -- people and orders
 
-    @initialize()
-    def first(self) -> None:
+    @initialize(which=st.sampled_from(RULES), waits=st.sampled_from([OMITTED, None]))
+    def first(self, which: dict[str, Any], waits: Any) -> None:
+        self.configure(which)
+        self.put(NAMES[1], 0, [3_33, 7_77], OMITTED, OMITTED, 0)  # a customer's
         self.join(NAMES[0])
+        self.put(NAMES[0], 0, [20_00, 40_01], OMITTED, waits, 0)
+        self.put(NAMES[0], 1, [40_01], OMITTED, 6, 0)
 
-    @rule(name=names)
     def join(self, name: str) -> None:
-        if self.status != "open":
-            self.both(lambda: self.till.join(name, self.now), STATUS_SLUGS[self.status])
-            return
-        self.both(lambda: self.till.join(name, self.now), None)
-        if name not in self.joined:
+        wanted = None if self.status == "open" else SLUGS[self.status]
+        self.both(lambda: self.till.join(name, self.now), wanted)
+        if wanted is None and name not in self.joined:
             self.joined.add(name)
             past = self.people[name].orders
             self.people[name] = Naive(self.in_force(), Purse(name, asked=self.asked))
@@ -171,10 +150,13 @@ class PointsOfAShop(RuleBasedStateMachine):
         name=names,
         number=numbers,
         amounts=amounts,
-        status=st.sampled_from([OMITTED] * 6 + ["unpaid", "cancelled", "paid"]),
+        status=st.sampled_from([*[OMITTED] * 8, "unpaid", "cancelled", "paid"]),
         done=st.sampled_from([OMITTED, OMITTED, None, 0, 2, 6]),
+        pause=pauses,
     )
-    def put(self, name: str, number: int, amounts: list[int], status: Any, done: Any) -> None:
+    def put(self, name: str, number: int, amounts: list[int], status: Any, done: Any, pause: int) -> None:
+        """An order, new or sent again; of who has not joined, or of a member."""
+        self.wait(pause)
         completed_at = self.now - dt.timedelta(days=done) if isinstance(done, int) else done
         lines = tuple((f"s{n}", 1, amount) for n, amount in enumerate(amounts))
         key = ("web", f"{name} {number}")
@@ -200,84 +182,111 @@ class PointsOfAShop(RuleBasedStateMachine):
     @rule(
         name=names,
         number=numbers,
-        refund=st.integers(0, 3),
+        refund=st.integers(0, 9),
+        pause=pauses,
         parts=st.one_of(
-            st.none(), st.lists(st.tuples(st.integers(1, 3), st.integers(1, 5)), min_size=1, max_size=2)
+            st.none(), st.lists(st.tuples(st.integers(0, 2), st.integers(1, 5)), min_size=1, max_size=2)
         ),
     )
-    def refund(self, name: str, number: int, refund: int, parts: list[tuple[int, int]] | None) -> None:
-        key = ("web", f"{name} {number}")
+    def refund(
+        self, name: str, number: int, refund: int, parts: list[tuple[int, int]] | None, pause: int
+    ) -> None:
+        """Whole, or fifths of lines; mostly of an order that is there."""
+        self.wait(pause)
+        there = sorted(self.people[name].orders)
+        key = there[number % len(there)] if there and number < 3 else ("web", f"{name} {number}")
         raw = self.people[name].orders.get(key)
         lines = None
         if parts and raw:
             lines = [
-                (n, raw.amounts[n - 1] * fifth // 5 if n <= len(raw.amounts) else fifth) for n, fifth in parts
+                (n % len(raw.amounts) + 1, raw.amounts[n % len(raw.amounts)] * fifth // 5)
+                for n, fifth in parts
             ]
         wanted = self.people[name].refund(OrderRefund(self.now, key, str(refund), lines))
         self.both(lambda: self.till.refund(self.now, key[1], str(refund), *(lines or ())), wanted)
 
     # -- requests
 
-    @rule(name=names, points=few, key=keys)
-    def redeem(self, name: str, points: int, key: str) -> None:
-        if name in self.joined:
-            purse = self.people[name].purse
-            wanted = self.ask(key, "redeem", name, points, lambda: purse.redeem(key, points))
-            self.both(lambda: self.till.redeem(self.now, points, key, name), wanted)
+    @rule(
+        verb=st.sampled_from(["redeem", "redeem", "hold", "adjust", "adjust", "give_back"]),
+        name=names,
+        tenths=st.integers(1, 11),
+        old_key=st.integers(0, 40),
+        more=st.integers(0, 2),
+        pause=pauses,
+    )
+    def ask(self, verb: str, name: str, tenths: int, old_key: int, more: int, pause: int) -> None:
+        """Mostly for a part of what there is, under a new key."""
+        self.wait(pause)
+        if name not in self.joined:
+            self.join(name)
+            return
+        person, purse = self.people[name], self.people[name].purse
+        known = sorted(self.asked)
+        key = known[old_key] if old_key < len(known) else f"key {len(known)}"
+        there = sum(left for _at, left in purse.lapses) if verb == "give_back" else purse.available
+        points = max(1, there * tenths // 10)
+        until = None if verb != "hold" else self.now + dt.timedelta(minutes=(5, 30, 60 * 24 * 7)[more])
+        if verb == "adjust":
+            points = -points if more == 0 else tenths * 5
+        models: dict[str, Callable[[], str | None]] = {
+            "redeem": lambda: purse.redeem(key, points),
+            "hold": lambda: purse.redeem(key, points, until),
+            "adjust": lambda: purse.adjust(key, points, self.now, person.last_day(self.now)),
+            "give_back": lambda: purse.give_back(key, points, self.now, self.today, 90),
+        }
+        if purse.known(key, verb, points) is None and self.status != "open":
+            wanted: str | None = SLUGS[self.status]
+        else:
+            wanted = models[verb]()
+        about = {} if until is None else {"minutes": int((until - self.now).total_seconds()) // 60}
+        self.both(lambda: getattr(self.till, verb)(self.now, points, key, name, **about), wanted)
 
-    @rule(name=names, points=few, key=keys, minutes=st.sampled_from([1, 30, 60 * 24 * 7]))
-    def hold(self, name: str, points: int, key: str, minutes: int) -> None:
-        if name in self.joined:
-            purse, until = self.people[name].purse, self.now + dt.timedelta(minutes=minutes)
-            wanted = self.ask(key, "hold", name, points, lambda: purse.redeem(key, points, until))
-            self.both(lambda: self.till.hold(self.now, points, key, name, minutes=minutes), wanted)
-
-    @rule(key=keys)
-    def capture(self, key: str) -> None:
-        wanted = self.settle(key, "capture", lambda: self.owner(key).capture(key))
-        self.both(lambda: self.till.act("capture", self.now, key=key), wanted)
-
-    @rule(key=keys)
-    def release(self, key: str) -> None:
-        wanted = self.settle(key, "release", lambda: self.owner(key).release(key, self.today, self.now))
-        self.both(lambda: self.till.act("release", self.now, key=key), wanted)
-
-    @rule(key=keys)
-    def cancel(self, key: str) -> None:
-        wanted = self.settle(key, "cancel", lambda: self.owner(key).cancel(key, self.today, self.now))
-        self.both(lambda: self.till.act("cancel", self.now, key=key), wanted)
-
-    @rule(name=names, points=st.one_of(few, few.map(lambda n: -n)), key=keys)
-    def adjust(self, name: str, points: int, key: str) -> None:
-        if name in self.joined:
-            person = self.people[name]
-            last = person.last_day(self.now)
-            model = lambda: person.purse.adjust(key, points, self.now, last)  # noqa: E731
-            wanted = self.ask(key, "adjust", name, points, model)
-            self.both(lambda: self.till.adjust(self.now, points, key, name), wanted)
-
-    @rule(name=names, points=few, key=keys)
-    def give_back(self, name: str, points: int, key: str) -> None:
-        if name in self.joined:
-            purse = self.people[name].purse
-            model = lambda: purse.give_back(key, points, self.now, self.today, 90)  # noqa: E731
-            wanted = self.ask(key, "give_back", name, points, model)
-            self.both(lambda: self.till.give_back(self.now, points, key, name), wanted)
+    @rule(
+        verb=st.sampled_from(["capture", "release", "cancel", "cancel"]),
+        which=st.integers(0, 30),
+        pause=pauses,
+    )
+    def settle(self, verb: str, which: int, pause: int) -> None:
+        """Mostly of a request that is in a state for it, which is made if need be."""
+        if which % 4 and not any(each.state in ("done", "held") for each in self.asked.values()):
+            self.ask("redeem" if verb == "cancel" else "hold", NAMES[0], 5, 99, which % 3, 0)
+        self.wait(pause)
+        fitting = ("done", "captured") if verb == "cancel" else ("held",)
+        ready = [key for key, each in self.asked.items() if each.state in fitting]
+        key = (ready * 10 + [*self.asked, "never asked"])[which % (10 * len(ready) + len(self.asked) + 1)]
+        asked = self.asked.get(key)
+        purse = self.people[asked.owner if asked else NAMES[0]].purse
+        models: dict[str, Callable[[], str | None]] = {
+            "capture": lambda: purse.capture(key),
+            "release": lambda: purse.release(key, self.today, self.now),
+            "cancel": lambda: purse.cancel(key, self.today, self.now),
+        }
+        is_fitting = asked is not None and (verb == "cancel" or asked.verb == "hold")
+        wanted = SLUGS[self.status] if is_fitting and self.status != "open" else models[verb]()
+        self.both(lambda: self.till.act(verb, self.now, key=key), wanted)
 
     # -- the program
 
-    @rule(which=st.integers(0, len(RULES) - 1))
-    def configure(self, which: int) -> None:
+    @rule(what=st.sampled_from(PROGRAM), opens_in=st.integers(1, 4), pause=pauses)
+    def change_the_program(self, what: tuple[str, Any], opens_in: int, pause: int) -> None:
+        """Other rules from now on; or closed by the merchant or a clearance, for some steps."""
+        self.wait(pause)
+        if what[0] == "configure":
+            self.configure(RULES[what[1]])
+        elif self.status == "open":
+            self.close(what[1])
+            self.opens_in = opens_in
+
+    def configure(self, rules: dict[str, Any]) -> None:
         before = self.in_force().points.expiry.kind
-        self.till.configure(self.now, **RULES[which])
+        self.till.configure(self.now, **rules)
         self.refresh()
         after = self.in_force().points.expiry
         if before == "never" and after.kind != "never":
             for person in self.people.values():
                 person.purse.switch(after, self.today)
 
-    @precondition(lambda self: self.status == "open")
-    @rule(kind=st.sampled_from(["closed", "cleared"]))
     def close(self, kind: str) -> None:
         with tenancy.tenant(self.till.id), transaction.atomic():
             program = programs.lock_for_close(merchant_id=self.till.id)
@@ -285,8 +294,6 @@ class PointsOfAShop(RuleBasedStateMachine):
         self.status, self.closed_at = kind, self.now
         self.refresh()
 
-    @precondition(lambda self: self.status != "open")
-    @rule()
     def open(self) -> None:
         """By the merchant, or restored after a clearance: what was frozen moves by the closure's whole days."""
         if self.status == "closed":
@@ -304,6 +311,13 @@ class PointsOfAShop(RuleBasedStateMachine):
         self.status = "open"
         self.refresh()
         self.end_holds(self.now)
+
+    @invariant()
+    def it_opens_again(self) -> None:
+        if self.status != "open":
+            self.opens_in -= 1
+            if self.opens_in < 0:
+                self.open()
 
     # -- what must hold after every step
 
