@@ -28,6 +28,7 @@ class RawOrder:
     refunds: dict[str, dict[int, int]] = field(default_factory=dict)
     whole: set[str] = field(default_factory=set)
     posted: int = 0
+    number: int = 0  # by arrival
 
     def refunded(self, line: int) -> int:
         return sum(refund.get(line, 0) for refund in self.refunds.values())
@@ -65,10 +66,10 @@ class RawOrder:
 class Naive:
     """One member. Every method answers with the slug of a refusal, or None."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, purse: Purse | None = None) -> None:
         self.rules = rules
         self.orders: dict[Any, RawOrder] = {}
-        self.purse = Purse()
+        self.purse = purse or Purse()
         self.tier = rules.tiers.ladder[0].id
         self.until: dict[int, date] = {}
         self.moves: list[tuple[int, int, str]] = []
@@ -90,7 +91,7 @@ class Naive:
             status, paid_at, completed_at, [a for *_, a in event.lines], [(s, q) for s, q, _ in event.lines]
         )
         if old:
-            new.rate, new.wait, new.posted = old.rate, old.wait, old.posted
+            new.rate, new.wait, new.posted, new.number = old.rate, old.wait, old.posted, old.number
             new.refunds, new.whole = old.refunds, old.whole
             if new == old:
                 return None
@@ -224,7 +225,7 @@ class Naive:
         """The daily job's first part: by due instant, then by arrival."""
         if self.rules.is_open:
             due = [key for key, order in self.orders.items() if self.is_due(order, at)]
-            for key in sorted(due, key=lambda key: self.due_at(self.orders[key])):
+            for key in sorted(due, key=lambda key: (self.due_at(self.orders[key]), self.orders[key].number)):
                 self.purse.confirm(key, at, self.last_day(at))
 
     def expire(self, at: Any) -> None:

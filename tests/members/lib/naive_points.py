@@ -28,9 +28,10 @@ class Coin:
 
 @dataclass
 class Asked:
-    """A redemption or hold with the coins it took."""
+    """A request with the coins it took. Keys are the merchant's, so all its purses share what was asked."""
 
     verb: str
+    owner: str
     points: int
     coins: list[Coin]
     state: str
@@ -68,6 +69,7 @@ def last_day(expiry: Any, today: date) -> date | None:
 
 @dataclass
 class Purse:
+    owner: str = ""
     coins: list[Coin] = field(default_factory=list)
     waiting: Counter[Any] = field(default_factory=Counter)  # by order
     gone: Counter[Any] = field(default_factory=Counter)  # expired, by order
@@ -176,7 +178,8 @@ class Purse:
 
     def every_coin(self) -> list[Coin]:
         """Those in the purse and those taken: all are dated by what dates lots."""
-        return [*self.coins, *(coin for each in self.asked.values() for coin in each.coins)]
+        taken = (coin for each in self.asked.values() if each.owner == self.owner for coin in each.coins)
+        return [*self.coins, *taken]
 
     def shift(self, days: int) -> None:
         for coin in self.every_coin():
@@ -197,7 +200,8 @@ class Purse:
         known = self.asked.get(key)
         if known is None:
             return None
-        return "" if (known.verb, known.points) == (verb, points) else "idempotency-conflict"
+        body = (known.verb, known.owner, known.points)
+        return "" if body == (verb, self.owner, points) else "idempotency-conflict"
 
     def redeem(self, key: str, points: int, hold_until: datetime | None = None) -> str | None:
         verb = "redeem" if hold_until is None else "hold"
@@ -205,9 +209,8 @@ class Purse:
             return known or None
         if points > len(self.coins):
             return "insufficient-points"
-        self.asked[key] = Asked(
-            verb, points, [self.pop() for _ in range(points)], "held" if hold_until else "done", hold_until
-        )
+        coins = [self.pop() for _ in range(points)]
+        self.asked[key] = Asked(verb, self.owner, points, coins, "held" if hold_until else "done", hold_until)
         self.entries.append((verb, -points, 0))
         if not hold_until:
             self.redeemed += points
@@ -269,7 +272,8 @@ class Purse:
 
     def end_holds(self, at: datetime, zone: Any) -> None:
         """Each at its own instant."""
-        over = [key for key, each in self.asked.items() if each.state == "held" and each.ends_at <= at]
+        held = {key: each for key, each in self.asked.items() if each.owner == self.owner}
+        over = [key for key, each in held.items() if each.state == "held" and each.ends_at <= at]
         for key in sorted(over, key=lambda key: self.asked[key].ends_at):
             ends_at = self.asked[key].ends_at
             self.release(key, ends_at.astimezone(zone).date(), ends_at)
@@ -284,7 +288,7 @@ class Purse:
         else:
             self.coins = sorted(self.coins, key=lambda coin: coin.turn)[-points:]
             self.entries.append(("adjust", points, 0))
-        self.asked[key] = Asked("adjust", points, [], "done")
+        self.asked[key] = Asked("adjust", self.owner, points, [], "done")
         return None
 
     def give_back(self, key: str, points: int, at: datetime, today: date, window: int) -> str | None:
@@ -299,5 +303,5 @@ class Purse:
             lapse[1] -= part
             left -= part
         self.credit("restore", points, 0, at, today + timedelta(days=30))
-        self.asked[key] = Asked("give_back", points, [], "done")
+        self.asked[key] = Asked("give_back", self.owner, points, [], "done")
         return None
