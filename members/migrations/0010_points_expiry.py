@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="program",
             name="lots_moved",
-            field=models.IntegerField(default=0),
+            field=models.IntegerField(default=0, db_default=0),
         ),
         KeyedBy("PointsEntry", "points_entry_sequence"),
         # Every posting moves a row of this table: room on its page keeps the move off the indexes.

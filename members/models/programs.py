@@ -35,7 +35,7 @@ class Program(models.Model):
     created_at = models.DateTimeField(_("created"))
     points_expired_through = models.DateField(null=True)  # the last day whose lots were all expired
     # How often the expiry of all lots was moved at once (a closure's end, a switch of the rule).
-    lots_moved = models.IntegerField(default=0)
+    lots_moved = models.IntegerField(default=0, db_default=0)
     # The events that some endpoint of the merchant wants, beside the row that every posting reads; null: none.
     webhook_events = ArrayField(models.CharField(max_length=32), null=True)
 
