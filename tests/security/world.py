@@ -150,7 +150,7 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
     ColumnName.objects.create(merchant=merchant, header=f"{label} header", field="amount")
     PointsRequest.objects.create(
         merchant=merchant,
-        key=label,
+        key=f"{label} proposed",
         verb=PointsVerb.ADJUST,
         member=Member.objects.of(merchant).order_by("id").first(),
         points=9,
