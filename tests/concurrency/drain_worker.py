@@ -1,5 +1,5 @@
-"""A process that forks workers: each line read names a run, or says "previews"; each answer is the pid of a worker
-that drains the run, or works the open previews.
+"""A process that forks workers: each line read names a run, or says "previews", or "redeem MERCHANT MEMBER KEYS"; each
+answer is the pid of a worker that drains the run, works the open previews, or redeems a point a key.
 
 The worker is a process of its own with a connection of its own, so it can be killed like any other; forking spares
 the seconds that loading the product takes each time. Run as `python -m tests.concurrency.drain_worker DATABASE`.
@@ -21,6 +21,7 @@ def main() -> None:
     from django.db import connections
 
     from compliance.tasks import clearance, previews
+    from tests.members.services.till import redeem_by_keys
 
     for alias in ("default", "owner"):
         connections[alias].settings_dict["NAME"] = sys.argv[1]
@@ -29,7 +30,13 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                previews.foresee() if line.strip() == "previews" else clearance.drain(run_id=int(line))
+                what, *numbers = line.split()
+                if what == "redeem":
+                    redeem_by_keys(*map(int, numbers))
+                elif what == "previews":
+                    previews.foresee()
+                else:
+                    clearance.drain(run_id=int(what))
             finally:
                 os._exit(0)
         print(pid, flush=True)

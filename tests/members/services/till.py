@@ -26,6 +26,15 @@ OPENED = dt.datetime(2023, 12, 1, 12, tzinfo=ZONE)
 TABLES = ("account", "allocation", "entry", "lot", "request")
 
 
+def redeem_by_keys(merchant_id: int, member_id: int, keys: int) -> None:
+    """A caller that redeems a point under each of so many keys, and begins at the first when it is started again."""
+    for n in range(keys):
+        with tenancy.tenant(merchant_id):
+            points.redeem(
+                merchant_id=merchant_id, at=OPENED, actor=JOB, member_id=member_id, points=1, key=f"key {n}"
+            )
+
+
 def at(when: str | dt.datetime) -> dt.datetime:
     """An instant in Shanghai: a day's noon, or the minute given."""
     if isinstance(when, dt.datetime):
