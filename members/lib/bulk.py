@@ -6,8 +6,9 @@ table of the same transaction; the INSERT that follows is checked by the policy 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
-from itertools import count
+from functools import cache
 from typing import Any
 
 from django.db import connection, models
@@ -15,7 +16,6 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 FEW = 40
-_names = count(1)
 
 
 def column_types(model: type[models.Model], columns: Sequence[str]) -> list[str]:
@@ -38,7 +38,8 @@ def stage(
 ) -> tuple[sql.Composable, list[Any]]:
     """A row source to select `columns` from: VALUES for a few rows, a filled temporary table for many.
 
-    Returns SQL that stands after FROM, and its parameters. The columns have the model's types.
+    Returns SQL that stands after FROM, and its parameters. The columns have the model's types. What was staged with the
+    same columns before in this transaction is gone: use it before you stage again.
     """
     types = column_types(model, columns)
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
@@ -46,12 +47,7 @@ def stage(
         one = sql.SQL("({})").format(sql.SQL(", ").join(sql.SQL("%s::" + kind) for kind in types))
         source = sql.SQL("(values {}) as staged ({})").format(sql.SQL(", ").join([one] * len(rows)), names)
         return source, [_adapt(value, kind) for row in rows for value, kind in zip(row, types, strict=True)]
-    table = sql.Identifier(f"staged_{next(_names)}")
-    definition = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
-        for name, kind in zip(columns, types, strict=True)
-    )
-    cursor.execute(sql.SQL("create temporary table {} ({}) on commit drop").format(table, definition))
+    table = _empty_table(tuple(columns), tuple(types), cursor)
     raw = cursor.cursor if hasattr(cursor, "cursor") else cursor
     with raw.copy(sql.SQL("copy {} ({}) from stdin (format binary)").format(table, names)) as copy:
         copy.set_types(types)
@@ -61,6 +57,24 @@ def stage(
                 row = [_adapt(value, kind) for value, kind in zip(row, types, strict=True)]
             copy.write_row(row)
     return sql.SQL("{} as staged").format(table), []
+
+
+def _empty_table(columns: tuple[str, ...], types: tuple[str, ...], cursor: Any) -> sql.Identifier:
+    """A temporary table of these columns, made once a transaction: to make one takes longer than to empty it."""
+    table = sql.Identifier(_table_name(columns, types))
+    definition = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
+        for name, kind in zip(columns, types, strict=True)
+    )
+    making = sql.SQL("create temporary table if not exists {0} ({1}) on commit drop; truncate {0}")
+    cursor.execute(making.format(table, definition))
+    return table
+
+
+@cache
+def _table_name(columns: tuple[str, ...], types: tuple[str, ...]) -> str:
+    shape = "\n".join((*columns, *types))
+    return f"staged_{hashlib.blake2s(shape.encode(), digest_size=12).hexdigest()}"
 
 
 def _adapt(value: Any, kind: str) -> Any:
@@ -159,7 +173,7 @@ def next_ids(model: type[models.Model], how_many: int) -> list[int]:
         return []
     with connection.cursor() as cursor:
         cursor.execute(
-            "select nextval(pg_get_serial_sequence(%s, 'id')) from generate_series(1, %s)",
+            "select array_agg(nextval(pg_get_serial_sequence(%s, 'id'))) from generate_series(1, %s)",
             [model._meta.db_table, how_many],
         )
-        return [row[0] for row in cursor.fetchall()]
+        return list(cursor.fetchone()[0])

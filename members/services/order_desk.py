@@ -92,11 +92,17 @@ class Desk:
                 )
 
     def _stores(self, wanted: set[tuple[str, str]]) -> None:
+        self.stores = self._known_stores()
+        if new := sorted(wanted - set(self.stores)):
+            Store.objects.bulk_create(
+                [Store(merchant=self.merchant, channel=channel, code=code, name=code) for channel, code in new],
+                ignore_conflicts=True,  # somebody else's order may name the same new store just now
+            )
+            self.stores = self._known_stores()
+
+    def _known_stores(self) -> dict[tuple[str, str], int]:
         found = Store.objects.of(self.merchant).values_list("channel", "code", "id")
-        self.stores = {(channel, code): store_id for channel, code, store_id in found}
-        for channel, code in sorted(wanted - set(self.stores)):
-            made = Store.objects.create(merchant=self.merchant, channel=channel, code=code, name=code)
-            self.stores[channel, code] = made.pk
+        return {(channel, code): store_id for channel, code, store_id in found}
 
     def member_of(self, item: OrderIn) -> int | None:
         """The member an order names, itself or through its buyer; None for a customer."""
