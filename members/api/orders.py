@@ -190,9 +190,7 @@ class PutOrders(Operation):
                 done[place] = outcome
         names = references.public_ids(
             merchant_id=call.merchant.pk,
-            member_ids={
-                each.order.member_id for each in done.values() if each.order and each.order.member_id
-            },
+            member_ids={each.member_id for each in done.values() if each.member_id},
         )
         rows = [
             _row(place, sent[place], done.get(place), problems.get(place), names)
@@ -228,9 +226,9 @@ def _row(
         "index": place,
         **key,
         "outcome": done.outcome if done is not None else "refused",
-        "member": names.get(order.member_id or 0) if order is not None else None,
-        "net_minor": order.net_minor if order is not None else None,
-        "points": order.posted if order is not None else None,
+        "member": names.get(done.member_id or 0) if order is not None else None,
+        "net_minor": done.net_minor if order is not None else None,
+        "points": done.posted if order is not None else None,
         "problem": problem,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import secrets
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ CHUNK = 10_000
 CHANNELS = frozenset(Channel.values)
 LONGEST_EXTERNAL_ID, LONGEST_NAME = 128, 80
 PUBLIC_ID_LENGTH = 16
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TO_ALPHABET = bytes(ord(ALPHABET[i % len(ALPHABET)]) for i in range(256))
 
 Key = tuple[str, str]
@@ -115,11 +117,22 @@ def check_identity(channel: str, external_id: str) -> None:
     if not external_id or len(external_id) > LONGEST_EXTERNAL_ID:
         problem = _("An external id has 1 to %(most)s characters.") % {"most": LONGEST_EXTERNAL_ID}
         raise Invalid(problem, errors={"external_id": problem})
+    check_printable("external_id", external_id)
+
+
+def check_printable(field: str, text: str) -> None:
+    """Raises Invalid for a key with a control character: systems that compare keys drop or keep it as they like."""
+    if not text.isprintable() and _CONTROL.search(text):
+        raise Invalid.on(field, _("%(name)s holds a control character.") % {"name": field})
 
 
 def _check(people: Sequence[Joining], at: dt.datetime) -> None:
     channels = {person.channel: person for person in people}  # one of each says whether a channel is known
-    odd = (p for p in people if not p.external_id or len(p.external_id) > LONGEST_EXTERNAL_ID)
+    odd = (
+        p
+        for p in people
+        if not p.external_id or len(p.external_id) > LONGEST_EXTERNAL_ID or not p.external_id.isprintable()
+    )
     for person in (*channels.values(), *odd):
         check_identity(person.channel, person.external_id)
     for source in {person.source for person in people} - set(JoinSource.values):

@@ -22,7 +22,7 @@ from members.lib.posting import (
 from members.lib.refusals import Invalid, NotFound, Refusal
 from members.models import Member, Merchant, Store
 from members.services import posting
-from members.services.member_lists import check_channel, identify_many
+from members.services.member_lists import check_channel, check_printable, identify_many
 from members.services.order_items import Batch, Item, Live, OrderIn, Outcome, RefundIn
 
 LONGEST_ORDER_ID = 128
@@ -95,7 +95,10 @@ class Desk:
         self.stores = self._known_stores()
         if new := sorted(wanted - set(self.stores)):
             Store.objects.bulk_create(
-                [Store(merchant=self.merchant, channel=channel, code=code, name=code) for channel, code in new],
+                [
+                    Store(merchant=self.merchant, channel=channel, code=code, name=code)
+                    for channel, code in new
+                ],
                 ignore_conflicts=True,  # somebody else's order may name the same new store just now
             )
             self.stores = self._known_stores()
@@ -156,8 +159,9 @@ class Desk:
             order = state.orders[item.key]
             self.owner[item.key] = order.member_id
             now = (order.revision, order.refunded_minor, order.member_id)
+            became = "created" if revision is None else "unchanged" if revision == now else "changed"
             self.batch.outcomes[place] = Outcome(
-                "created" if revision is None else "unchanged" if revision == now else "changed", order
+                became, order, None, order.member_id, order.net_minor, order.posted
             )
 
     def _concerned(self, item: OrderIn | RefundIn) -> int | None:
@@ -213,14 +217,20 @@ def _check(item: OrderIn | RefundIn) -> None:
     check_channel(item.channel)
     if not item.external_id or len(item.external_id) > LONGEST_ORDER_ID:
         raise Invalid.on("external_id", _("An order number has 1 to 128 characters."))
+    check_printable("external_id", item.external_id)
     if isinstance(item, RefundIn):
         if not item.refund or len(item.refund) > LONGEST_ORDER_ID:
             raise Invalid.on("refund_id", _("A refund's number has 1 to 128 characters."))
+        check_printable("refund_id", item.refund)
         return
+    check_printable("buyer", item.member_key)
+    check_printable("store", item.store)
     for number, (sku, quantity, amount_minor) in enumerate(item.lines, start=1):
         if not sku or len(sku) > LONGEST_ORDER_ID:
             problem = _("Line %(line)s: a SKU has 1 to 128 characters.") % {"line": number}
             raise Invalid.on(f"lines[{number - 1}].sku", problem)
+        if not sku.isprintable():
+            check_printable(f"lines[{number - 1}].sku", sku)
         if abs(amount_minor) >= MOST_MINOR or not -MOST_PIECES < quantity < MOST_PIECES:
             problem = _("Line %(line)s: the number is too large.") % {"line": number}
             raise Invalid.on(f"lines[{number - 1}]", problem)

@@ -61,11 +61,17 @@ class RefundIn:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one item of a batch: `created`, `changed`, `unchanged`, or refused with its reason."""
+    """What became of one item of a batch: `created`, `changed`, `unchanged`, or refused with its reason.
+
+    `order` is as the whole batch left it; the other figures are those of just after this item.
+    """
 
     outcome: str
     order: OrderState | None = None
     refusal: Refusal | None = None
+    member_id: int | None = None
+    net_minor: int = 0
+    posted: int = 0
 
 
 @dataclass(slots=True)

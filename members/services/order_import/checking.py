@@ -200,10 +200,10 @@ class Checker:
         return codes, first
 
     def _contradictions(self, codes: npt.NDArray[np.int32], first: Ints, status: values.Words | None) -> None:
-        """Rows of one order that say different things of it; a cell left empty says nothing."""
+        """Rows of one order that say different things of it. A cell left empty says nothing: the order takes the
+        value of its first row that says one, and the others are compared with that row."""
         if len(first) == self.rows:
             return
-        at_first = first[codes]
         for name in OF_THE_ORDER:
             if name in self.numbers:
                 own = self.numbers[name].values
@@ -214,21 +214,44 @@ class Checker:
                 says = np.array([bool(text.strip()) for text in status.texts], dtype=bool)[status.codes]
             elif name in self.texts:
                 column = self.texts[name]
-                differs = pc.not_equal(column, column.take(pa.array(at_first)))
-                if not pc.any(differs).as_py():
+                if not pc.any(pc.not_equal(column, column.take(pa.array(first[codes])))).as_py():
                     continue
-                own = differs.to_numpy(zero_copy_only=False).astype(np.int64)
-                own[at_first] = 0  # a first row differs from none
+                own = column.dictionary_encode().indices.to_numpy().astype(np.int64)
                 says = pc.not_equal(column, "").to_numpy(zero_copy_only=False)
             else:
                 continue
-            for row in np.flatnonzero(says & (own != own[at_first])):
+            teller = self._tell(name, says, codes, first, status)
+            for row in np.flatnonzero(says & (own != own[teller[codes]])):
                 reason = _("Order %(order)s: %(name)s differs from line %(line)s.") % {
                     "order": self.texts["order_id"][int(row)].as_py(),
                     "name": name,
-                    "line": int(self.sheet.lines[at_first[row]]),
+                    "line": int(self.sheet.lines[teller[codes[row]]]),
                 }
                 self.bad(int(row), reason)
+
+    def _tell(
+        self,
+        name: str,
+        says: npt.NDArray[np.bool_],
+        codes: npt.NDArray[np.int32],
+        first: Ints,
+        status: values.Words | None,
+    ) -> Ints:
+        """Each order's first row that says something; its first row, from which it is read, then says it too."""
+        telling = np.flatnonzero(says)[::-1]
+        teller = first.copy()
+        teller[codes[telling]] = telling  # the last written is the first row
+        late = first[teller != first]
+        if len(late):
+            source = np.arange(self.rows, dtype=np.int64)
+            source[late] = teller[codes[late]]
+            if name in self.numbers:
+                self.numbers[name].codes = self.numbers[name].codes[source]
+            elif name == "status" and status is not None:
+                status.codes = status.codes[source]
+            else:
+                self.texts[name] = self.texts[name].take(pa.array(source))
+        return teller
 
     def _broken(self) -> None:
         """A row that could not be read is part of an order too: of the one it names; a cut one maybe of the last."""

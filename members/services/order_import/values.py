@@ -190,6 +190,12 @@ def quantity(text: str) -> int:
     return number
 
 
+EARLIEST_YEAR, YEAR_TOO_LATE = 1970, 2200
+# Instants whose year is one of these in every zone.
+_SURELY_IN_RANGE = tuple(
+    (dt.datetime(year, month, day, tzinfo=dt.UTC) - EPOCH) // dt.timedelta(microseconds=1)
+    for year, month, day in ((EARLIEST_YEAR, 1, 2), (YEAR_TOO_LATE - 1, 12, 31))
+)
 _PLAIN_MOMENT = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d"
 _MOMENT = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
@@ -223,7 +229,10 @@ def _moments_at_once(texts: pa.StringArray, zone: ZoneInfo) -> Ints | None:
             return None
     except pa.ArrowInvalid:
         return None
-    return pc.cast(found, pa.int64()).to_numpy(zero_copy_only=False)
+    numbers = pc.cast(found, pa.int64()).to_numpy(zero_copy_only=False)
+    if len(numbers) and not _SURELY_IN_RANGE[0] <= numbers.min() <= numbers.max() < _SURELY_IN_RANGE[1]:
+        return None  # one by one each is taken, or said to be too long ago or too far ahead
+    return numbers
 
 
 def moment(text: str, zone: ZoneInfo) -> int:
@@ -243,7 +252,7 @@ def moment(text: str, zone: ZoneInfo) -> int:
         wall = dt.datetime(year, month, day, hour, minute, second, micro)  # noqa: DTZ001 (a wall clock)
     except ValueError:
         raise ValueError(_("%(text)s does not exist.") % {"text": text.strip()}) from None
-    if not 1970 <= year < 2200:
+    if not EARLIEST_YEAR <= year < YEAR_TOO_LATE:
         raise ValueError(_("%(text)s is too long ago or too far ahead.") % {"text": text.strip()})
     at = _with_offset(wall, offset) if offset else _local(wall, zone, text)
     return (at - EPOCH) // dt.timedelta(microseconds=1)

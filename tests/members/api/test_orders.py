@@ -213,6 +213,28 @@ def test_a_batch_answers_per_item_and_applies_no_item_by_half(system):
     assert body["items"][6]["points"] == 33 and counted(system, Order) == 2
 
 
+def test_an_order_named_twice_in_a_batch_answers_each_time_as_if_sent_alone(system):
+    ann = join(system.shop, "ann")
+    order = {"channel": "web", "external_id": "o-1", "member": ann.public_id, "lines": LINES}
+    dearer = order | {"lines": [{"sku": "A", "amount_minor": 20000}]}
+
+    first, second = system.post("/orders/batch", {"orders": [order, dearer]}, key="k-1").json()["items"]
+
+    assert (first["outcome"], first["net_minor"], first["points"]) == ("created", 10000, 100)
+    assert (second["outcome"], second["net_minor"], second["points"]) == ("changed", 20000, 200)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"buyer": "b\n"}, {"store": "\x01"}, {"lines": [{"sku": "a\x1fb", "amount_minor": 1}]}],
+)
+def test_a_key_with_a_control_character_is_refused_and_stores_nothing(system, change):
+    answer = system.put("/orders/web/o-1", {"lines": LINES} | change)
+
+    assert answer.status_code == 422 and "control character" in answer.content.decode()
+    assert counted(system, Order) == 0
+
+
 def test_half_a_character_in_a_batch_is_refused_with_its_item(system):
     orders = [{"channel": "web", "external_id": "\ud800", "lines": LINES}, {"\ud800": 1}]
 

@@ -277,6 +277,37 @@ def test_rows_of_one_order_that_contradict_each_other_are_left_out(shop):
     assert "ordered_at differs from line 3" in reasons(job)[5]
 
 
+@pytest.mark.parametrize("written", ["0001-01-01 00:00:00", "1900-01-01 00:00:00", "2999-12-31 23:59:59"])
+def test_a_date_nobody_means_is_a_row_left_out_whatever_the_others_look_like(shop, written):
+    job = take(shop, text("A1,2024-05-01 10:00:00,li,s1,1,10", f"A2,{written},li,s1,1,10"))
+
+    assert (job.state, job.created, job.rejected) == ("done", 1, 1)
+    assert "too long ago or too far ahead" in reasons(job)[3]
+
+
+def test_an_order_takes_what_its_first_telling_row_says(shop):
+    header = "order_id,ordered_at,paid_at,status,store,member_key,sku,quantity,amount\n"
+    rows = [
+        "A1,2024-05-01 10:00:00,,,,li,s1,1,10",
+        "A1,2024-05-01 10:00:00,2024-05-02 09:00:00,cancelled,s7,li,s2,1,10",
+        "A1,2024-05-01 10:00:00,,,,,s3,1,10",
+        "A2,2024-05-01 10:00:00,,,,wu,s1,1,10",
+        "A2,2024-05-01 10:00:00,,,s7,wu,s1,1,10",
+        "A2,2024-05-01 10:00:00,,,s8,wu,s1,1,10",
+    ]
+    job = take(shop, (header + "\n".join(rows) + "\n").encode())
+
+    assert (job.created, job.rejected) == (1, 3)
+    assert "store differs from line 6" in reasons(job)[7]
+    order = Order.objects.of(shop).select_related("store").get(external_id="A1")
+    assert (order.store.code, order.status, order.paid_at.date().isoformat()) == (
+        "s7",
+        "cancelled",
+        "2024-05-02",
+    )
+    assert order.total_minor == 3000
+
+
 def test_a_half_written_last_line_is_left_out_with_its_order(shop):
     job = take(shop, text("A1,2024-05-01,li,s1,1,10", "A22,2024-05-01,li,s1,1,10", "A2", end=""))
 
