@@ -40,6 +40,8 @@ def describe(entry: PointsEntry, request: PointsRequest) -> str:
         "release": _("A hold was released: %(what)s"),
         "capture": _("A hold was spent: %(what)s"),
         "restore": _("A redemption was cancelled: %(what)s"),
+        "transfer_out": _("Moved to another member: %(what)s"),
+        "transfer_in": _("Came from another member: %(what)s"),
     }
     if entry.kind in sentences:
         return sentences[entry.kind] % {"what": what}
@@ -99,4 +101,6 @@ def _told(entry: PointsEntry, request: PointsRequest) -> str:
             "The points that %(who)s set aside at %(at)s were spent; the balance fell when they were set aside."
         ),
         "adjust": _("%(who)s adjusted the points by hand."),
+        "transfer_out": _("%(who)s moved everything of this member to another one who is the same person."),
+        "transfer_in": _("%(who)s moved everything of another member who is the same person here."),
     }.get(entry.kind, "")

@@ -43,6 +43,8 @@ ACTIONS: dict[str, Word] = {
     "points.adjustment_rejected": _("Adjustment of points rejected"),
     "points.given_back": _("Expired points given back"),
     "points.reversed": _("Points reversed"),
+    "points.transferred_in": _("Points came from another member"),
+    "points.transferred_out": _("Points moved to another member"),
     "import.uploaded": _("File of orders handed in"),
     "import.mapped": _("Columns of a file chosen"),
     "import.started": _("Import of orders started"),

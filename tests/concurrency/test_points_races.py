@@ -14,9 +14,10 @@ from django.db import connections, transaction
 from members.lib import tenant as tenancy
 from members.lib.refusals import IdempotencyConflict, InsufficientPoints, ProgramNotOpen, Refusal
 from members.models import PointsAccount, PointsEntry, PointsRequest
+from members.services import points_transfer
 from tests.concurrency.test_clearance_races import WAIT, in_a_thread, until_somebody_waits_for_a_lock
 from tests.environment import sized
-from tests.members.services.till import Till
+from tests.members.services.till import JOB, Till, at
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 
@@ -219,6 +220,35 @@ def test_everything_at_once_adds_up_and_nobody_is_stuck(till):
             assert list(kept.order_by("sequence").values_list("sequence", flat=True)) == list(
                 range(1, account.sequence + 1)
             )
+    till.prove()
+
+
+@pytest.mark.soak
+def test_crossing_transfers_never_block_each_other_for_good_and_lose_nothing(till):
+    """Everybody hands everything to the next, the other way round at the same time."""
+    each = sized(2400) // 8
+
+    def caller(seed: int) -> Callable[[], int]:
+        dice = random.Random(seed)
+
+        def work() -> int:
+            for n in range(each):
+                source, target = dice.sample("mno", 2)
+                with tenancy.tenant(till.id):
+                    points_transfer.transfer(
+                        merchant_id=till.id, at=at(WHEN), actor=JOB, key=f"{seed} {n}", reason="one person",
+                        from_member_id=till.members[source], to_member_id=till.members[target],
+                    )  # fmt: skip
+            return each
+
+        return work
+
+    done = at_once([caller(seed) for seed in range(8)])
+
+    assert sum(done) == each * 8
+    assert sum(till.balance(name)[0] for name in "mno") == 1500
+    with tenancy.tenant(till.id), transaction.atomic():
+        assert PointsRequest.objects.of(till.id).filter(verb="transfer", space="").count() == each * 8
     till.prove()
 
 

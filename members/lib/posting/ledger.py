@@ -10,7 +10,7 @@ them back to the same lots.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -139,6 +139,34 @@ class Ledger:
         account.deficit += owed
         account.clawed_back += taken + waiting
         self._order_entry(order, "clawback", -taken, pending=-waiting, refund=refund)
+
+    def hand_over(self, **about: Any) -> tuple[list[Lot], int]:
+        """Everything leaves for another account of the same person: (copies of live lots in spending order, deficit).
+
+        One entry takes all that is available, or ends the deficit; none when there is neither.
+        """
+        account = self.account
+        lots = [replace(lot) for lot in live_lots(account, account.lots)]
+        owed = account.deficit
+        if account.available:
+            self.spend("transfer_out", account.available, **about)
+        elif owed:
+            account.deficit = 0
+            self._entry("transfer_out", owed, **about)
+        return lots, owed
+
+    def take_over(self, lots: Sequence[Lot], owed: int, **about: Any) -> None:
+        """What another account handed over: an entry for each lot, which keeps its last usable day; a deficit is paid
+        as far as there are points."""
+        account = self.account
+        for lot in lots:
+            self.credit("transfer_in", lot.remaining, expires_on=lot.expires_on, **about)
+        if owed:
+            taken = self._take(live_lots(account, account.lots), owed)
+            account.available -= taken
+            account.deficit += owed - taken
+            _forget_empty_lots(account)
+            self._entry("transfer_in", -owed, **about)
 
     # returns
 
