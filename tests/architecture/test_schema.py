@@ -18,6 +18,8 @@ KEYED_BY_RUN = {"compliance_decision": ("decision_once", "PRIMARY KEY (run_id, m
 # Bulk posting writes one index less where the constraint that says what a row is can be the key.
 KEYED_BY = {
     "members_pointsentry": ("points_entry_sequence", "PRIMARY KEY (merchant_id, member_id, sequence)"),
+    "members_orderline": ("order_line_number", "PRIMARY KEY (merchant_id, order_id, number)"),
+    "members_dailytotal": ("daily_total_once", "PRIMARY KEY (merchant_id, member_id, day)"),
     "members_pointslot": ("points_lot_number", "PRIMARY KEY (merchant_id, member_id, number)"),
     "members_pointsallocation": (
         "points_allocation_entry",
