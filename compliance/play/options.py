@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from compliance.play.arguments import BadLine, exact
-
-
-def _only_default(options: dict[str, Any], name: str, default: Any) -> None:
-    """An option that no issue has built yet may be given with its default only."""
-    if name in options and options[name] != default:
-        raise BadLine(f"{name}: not yet built")
+from members.lib.tiers import METRICS
 
 
 def point_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -52,19 +48,40 @@ def tier_options(options: dict[str, Any]) -> dict[str, Any]:
     known = {"window", "validity_months", "grace_days", "downgrade", "growth", "ladder"}
     if unknown := sorted(set(options) - known):
         raise BadLine(f"tiers: unknown option {unknown[0]!r}")
-    window = options.get("window", {"kind": "rolling", "days": 365})
-    if not isinstance(window, dict) or window.get("kind") not in ("rolling", "calendar_year", "lifetime"):
-        raise BadLine('window: {"kind": "rolling", "days": 365}')
-    if unknown := sorted(set(window) - {"kind", "days"}):
-        raise BadLine(f"window: unknown key {unknown[0]!r}")
-    if window["kind"] != "rolling":
-        raise BadLine(f"window {window['kind']}: not yet built")
     downgrade = options.get("downgrade", "to_qualified")
     if not isinstance(downgrade, str):
         raise BadLine("downgrade: text")
-    if "growth" in options:
-        raise BadLine("growth: not yet built")
-    ladder = options.get("ladder", [{"code": "base"}])
+    return {
+        "window": _window(options.get("window", {"kind": "rolling", "days": 365})),
+        "validity_months": _whole("validity_months", options.get("validity_months", 12)),
+        "grace_days": _whole("grace_days", options.get("grace_days", 0)),
+        "downgrade": downgrade,
+        "growth": _growth(options.get("growth", {})),
+        "ladder": _ladder(options.get("ladder", [{"code": "base"}])),
+    }
+
+
+def _window(window: Any) -> dict[str, Any]:
+    if not isinstance(window, dict) or window.get("kind") not in ("rolling", "calendar_year", "lifetime"):
+        raise BadLine('window: {"kind": "rolling", "days": 365}')
+    known = {"kind", "days"} if window["kind"] == "rolling" else {"kind"}
+    if unknown := sorted(set(window) - known):
+        raise BadLine(f"window: unknown key {unknown[0]!r}")
+    if window["kind"] != "rolling":
+        return dict(window)
+    return {"kind": "rolling", "days": _whole("window.days", window.get("days", 365))}
+
+
+def _growth(growth: Any) -> dict[str, Decimal]:
+    if not isinstance(growth, dict):
+        raise BadLine('growth: an object such as {"spend_minor": "0.01"}')
+    for metric in growth:
+        if metric not in METRICS[:-1]:
+            raise BadLine(f"growth: unknown metric {metric!r}")
+    return {metric: exact(f"growth.{metric}", weight) for metric, weight in growth.items()}
+
+
+def _ladder(ladder: Any) -> list[dict[str, Any]]:
     if not isinstance(ladder, list) or not all(isinstance(rung, dict) for rung in ladder):
         raise BadLine("ladder: a list of tiers")
     for rung in ladder:
@@ -74,12 +91,6 @@ def tier_options(options: dict[str, Any]) -> dict[str, Any]:
             if not isinstance(rung.get(mode, {}), dict):
                 raise BadLine(f"ladder: {mode}: an object from metric to whole number")
             for metric in rung.get(mode, {}):
-                if metric not in ("spend_minor", "orders"):
-                    raise BadLine(f"ladder: {metric}: not yet built")
-    return {
-        "window": {"kind": "rolling", "days": _whole("window.days", window.get("days", 365))},
-        "validity_months": _whole("validity_months", options.get("validity_months", 12)),
-        "grace_days": _whole("grace_days", options.get("grace_days", 0)),
-        "downgrade": downgrade,
-        "ladder": ladder,
-    }
+                if metric not in METRICS:
+                    raise BadLine(f"ladder: unknown metric {metric!r}")
+    return ladder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from members.services import rules
 from members.services.audit import Actor
 
 LONGEST_NAME = 40
+MOST_WEIGHT, WEIGHT_DECIMALS = 1_000_000, 6
 
 
 @transaction.atomic
@@ -31,18 +33,21 @@ def configure(
     validity_months: int = 12,
     grace_days: int = 0,
     downgrade: str = "to_qualified",
+    growth: Mapping[str, Decimal] | None = None,
     targets: Mapping[str, str] | None = None,
 ) -> RulesVersion:
     """Replace the tier part of the rules from `at` on. Members rise at once, nobody falls (cause "rules").
 
-    `ladder` is lowest first: {"code", "name", "all" or "any": {metric: at least}}. `targets` says, by code, where
-    members of a deleted tier go. Raises Invalid for a ladder out of order, a deleted tier without target, or a
-    window (days), validity (months) or grace (days) that is too long.
+    `ladder` is lowest first: {"code", "name", "all" or "any": {metric: at least}}. `growth` are the weights of the
+    merchant's own score, by metric. `targets` says, by code, where members of a deleted tier go. Raises Invalid for a
+    ladder out of order or that asks for growth without weights, a weight out of range, a deleted tier without target,
+    or a window (days), validity (months) or grace (days) that is too long.
     """
     window = dict(window or {"kind": "rolling", "days": 365})
     _check_lengths(window.get("days", 1), validity_months, grace_days)
     for rung in ladder:
         _check_rung(rung)
+    weights = _weights(growth or {}, ladder)
     codes = [rung["code"] for rung in ladder]
     if len(set(codes)) < len(codes):
         raise Invalid(_("Every tier of the ladder needs a code of its own."))
@@ -63,6 +68,7 @@ def configure(
             "validity_months": validity_months,
             "grace_days": grace_days,
             "downgrade": downgrade,
+            "growth": weights,
         },
     )
     if before is not None and version.number != before.number:
@@ -80,6 +86,23 @@ def _check_lengths(window_days: int, validity_months: int, grace_days: int) -> N
     ):
         if chosen > most:
             raise Invalid(problem % {"most": most})
+
+
+def _weights(growth: Mapping[str, Decimal], ladder: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The weights of growth as they are stored; those of nothing are left out. Raises Invalid."""
+    for weight in growth.values():
+        if not 0 <= weight <= MOST_WEIGHT or weight != round(weight, WEIGHT_DECIMALS):
+            raise Invalid(
+                _("A weight of growth lies between 0 and %(most)s and has at most %(decimals)s decimals.")
+                % {"most": MOST_WEIGHT, "decimals": WEIGHT_DECIMALS}
+            )
+    weights = {metric: str(weight) for metric, weight in growth.items() if weight}
+    for rung in ladder:
+        if not weights and "growth" in {**(rung.get("all") or {}), **(rung.get("any") or {})}:
+            raise Invalid(
+                _("Tier %(tier)s asks for growth, which has no weights yet.") % {"tier": rung["code"]}
+            )
+    return weights
 
 
 def _check_rung(rung: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -128,6 +129,7 @@ def _save(
             validity_months=data["validity_months"],
             grace_days=data["grace_days"],
             downgrade=data["downgrade"],
+            growth={metric: Decimal(weight) for metric, weight in version.growth.items()} if version else {},
             targets=targets.targets(),
         )
     except Refusal as refusal:
