@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
+from babel.numbers import get_currency_precision
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from members.lib.fields import opaque_id
-from members.lib.tiers import MOST_GRACE_DAYS, MOST_VALIDITY_MONTHS, MOST_WINDOW_DAYS
+from members.lib.tiers import METRICS, MOST_GRACE_DAYS, MOST_VALIDITY_MONTHS, MOST_WINDOW_DAYS
 from members.models import Tier
 from members.templatetags.fmt import money_text
-from members.web.number_fields import MoneyField, WholeField
+from members.web.number_fields import MoneyField, RateField, WholeField
 
 MOST_TIERS = 12
-COLUMNS = ("code", "name", "needs", "spend_minor", "orders")
+MOST_COUNTED = 1_000_000_000
+COLUMNS = ("code", "name", "needs", *METRICS)
+COUNTED = {
+    "orders": gettext_lazy("Orders in the window"),
+    "active_days": gettext_lazy("Days with an order"),
+    "points_earned": gettext_lazy("Points earned"),
+    "growth": gettext_lazy("Growth"),
+}
+MORE = ("active_days", "points_earned", "growth")  # asked for less often, so folded away
 BLANK = {**dict.fromkeys(COLUMNS, ""), "needs": "all"}
 DOWNGRADES = [
     ("to_qualified", gettext_lazy("To the highest tier that is still reached or valid")),
@@ -24,14 +34,25 @@ DOWNGRADES = [
 ]
 
 
+WINDOWS = [
+    ("rolling", gettext_lazy("The last days, today included")),
+    ("calendar_year", gettext_lazy("The calendar year, from 1 January")),
+    ("lifetime", gettext_lazy("Everything since joining")),
+]
+
+
 class SettingsForm(forms.Form):
     """What holds for the whole ladder."""
 
+    window_kind = forms.ChoiceField(
+        label=gettext_lazy("Orders that count"), choices=WINDOWS, widget=forms.RadioSelect, initial="rolling"
+    )
     window_days = WholeField(
         label=gettext_lazy("Window"),
         least=1,
         most=MOST_WINDOW_DAYS,
         initial="365",
+        required=False,
         help_text=gettext_lazy("Orders paid in these last days count; today is one of them."),
     )
     validity_months = WholeField(
@@ -54,6 +75,49 @@ class SettingsForm(forms.Form):
         widget=forms.RadioSelect,
         initial="to_qualified",
     )
+    growth_spend_minor = RateField(label="", places=4, required=False)
+    growth_orders = RateField(label=gettext_lazy("For each order"), required=False)
+    growth_active_days = RateField(label=gettext_lazy("For each day with an order"), required=False)
+    growth_points_earned = RateField(label=gettext_lazy("For each point earned"), required=False)
+
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.minor_per_major = 10 ** get_currency_precision(currency)
+        self.fields["growth_spend_minor"].label = _("For each 1 %(currency)s spent") % {"currency": currency}
+
+    @property
+    def weights(self) -> list[forms.BoundField]:
+        """The boxes of growth."""
+        return [self[f"growth_{metric}"] for metric in METRICS[:-1]]
+
+    @property
+    def has_growth(self) -> bool:
+        """Whether any weight was typed or is wrong."""
+        return any(str(box.value() or "").strip() or box.errors for box in self.weights)
+
+    def clean(self) -> dict[str, Any]:
+        """A rolling window needs its days."""
+        data = super().clean() or self.cleaned_data
+        if (
+            data.get("window_kind") == "rolling"
+            and not data.get("window_days")
+            and "window_days" not in self.errors
+        ):
+            self.add_error("window_days", _("Say how many days count."))
+        return data
+
+    def window(self) -> dict[str, Any]:
+        """The window as the service takes it."""
+        data = self.cleaned_data
+        days = {"days": data["window_days"]} if data["window_kind"] == "rolling" else {}
+        return {"kind": data["window_kind"], **days}
+
+    def growth(self) -> dict[str, Decimal]:
+        """The weights by metric, of money for a minor unit."""
+        given = {metric: self.cleaned_data.get(f"growth_{metric}") for metric in METRICS[:-1]}
+        if given["spend_minor"]:
+            given["spend_minor"] /= self.minor_per_major
+        return {metric: weight for metric, weight in given.items() if weight}
 
 
 class RungForm(forms.Form):
@@ -75,9 +139,18 @@ class RungForm(forms.Form):
         self.fields["spend_minor"] = MoneyField(
             label=gettext_lazy("Spend in the window"), currency=currency, least_minor=1, required=False
         )
-        self.fields["orders"] = WholeField(
-            label=gettext_lazy("Orders in the window"), least=1, most=1_000_000, required=False
-        )
+        for metric, label in COUNTED.items():
+            self.fields[metric] = WholeField(label=label, least=1, most=MOST_COUNTED, required=False)
+
+    @property
+    def more(self) -> list[forms.BoundField]:
+        """The boxes of metrics asked for less often."""
+        return [] if self.is_lowest else [self[metric] for metric in MORE]
+
+    @property
+    def has_more(self) -> bool:
+        """Whether any of them was typed or is wrong."""
+        return any(str(box.value() or "").strip() or box.errors for box in self.more)
 
     @property
     def title(self) -> str:
@@ -90,7 +163,7 @@ class RungForm(forms.Form):
         if self.is_lowest:
             return {}
         data = self.cleaned_data
-        return {metric: data[metric] for metric in ("spend_minor", "orders") if data.get(metric)}
+        return {metric: data[metric] for metric in METRICS if data.get(metric)}
 
     def rung(self) -> dict[str, Any]:
         """The tier as the service takes it."""
@@ -156,8 +229,8 @@ def as_typed(ladder: Sequence[Mapping[str, Any]], currency: str) -> list[dict[st
                 "code": rung["code"],
                 "name": rung["name"],
                 "needs": needs,
+                **{metric: str(asked.get(metric, "")) for metric in METRICS},
                 "spend_minor": money.as_typed(asked.get("spend_minor")),
-                "orders": str(asked.get("orders", "")),
             }
         )
     return rows
@@ -172,7 +245,9 @@ def check_order(rows: Sequence[RungForm], currency: str) -> None:
             continue
         asked = row.requirements
         if not asked:
-            problem = _("%(tier)s needs a spend, a number of orders, or both.") % {"tier": row.title}
+            problem = _("%(tier)s needs a requirement: a spend, a number of orders, or another.") % {
+                "tier": row.title
+            }
             row.add_error("spend_minor", problem)
             continue
         for metric, at_least in asked.items():
@@ -198,6 +273,11 @@ def _out_of_order(metric: str, at_least: int, most: int, tier: str, lower: str, 
             "lower": lower,
             "most": money_text(most, currency),
         }
+    if metric != "orders":
+        return _(
+            "%(tier)s asks for %(n)s, less than the lower tier %(lower)s with %(most)s. "
+            "Raise it, or swap the two."
+        ) % {"tier": tier, "n": f"{at_least:,}", "lower": lower, "most": f"{most:,}"}
     return _(
         "%(tier)s asks for %(n)s orders, fewer than the lower tier %(lower)s with %(most)s. "
         "Raise it, or swap the two."

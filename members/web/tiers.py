@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from babel.numbers import get_currency_precision
 from django.contrib import messages
 from django.http import HttpResponse
 from django.utils import timezone
@@ -42,14 +43,19 @@ def _ladder(
     ]
 
 
-def _settings(version: RulesVersion | None) -> dict[str, Any]:
+def _settings(version: RulesVersion | None, minor_per_major: int) -> dict[str, Any]:
     if version is None:
         return {}
+    growth = {f"growth_{metric}": weight for metric, weight in version.growth.items()}
+    if money := growth.get("growth_spend_minor"):
+        growth["growth_spend_minor"] = f"{(Decimal(money) * minor_per_major).normalize():f}"
     return {
+        "window_kind": version.window.get("kind", "rolling"),
         "window_days": version.window.get("days", 365),
         "validity_months": version.validity_months,
         "grace_days": version.grace_days,
         "downgrade": version.downgrade,
+        **growth,
     }
 
 
@@ -79,13 +85,16 @@ def tiers_edit(request: StaffRequest) -> HttpResponse:
     if request.method == "POST":
         typed = tier_forms.typed_rows(request.POST)
         rows = tier_forms.rung_forms(typed, currency, bound=saving)
-        settings = SettingsForm(request.POST) if saving else SettingsForm(initial=request.POST.dict())
+        known: dict[str, Any] = {"data": request.POST} if saving else {"initial": request.POST.dict()}
+        settings = SettingsForm(currency=currency, **known)
         gone = _gone(version, tiers, counts, rows)
         targets = TargetsForm(request.POST if saving else None, gone=gone, rows=rows)
     else:
         typed = tier_forms.as_typed(_ladder(request, version, tiers, is_own), currency)
         rows = tier_forms.rung_forms(typed, currency, bound=False)
-        settings, targets = SettingsForm(initial=_settings(version)), TargetsForm(gone=[], rows=rows)
+        initial = _settings(version, 10 ** get_currency_precision(currency))
+        settings = SettingsForm(currency=currency, initial=initial)
+        targets = TargetsForm(gone=[], rows=rows)
     if saving and _save(request, at, version, settings, targets, rows):
         messages.success(
             request, _("The tiers are saved. Whoever reaches a higher one now has risen; nobody fell.")
@@ -125,11 +134,11 @@ def _save(
             at=at,
             actor=actor,
             ladder=[row.rung() for row in rows],
-            window={"kind": "rolling", "days": data["window_days"]},
+            window=settings.window(),
             validity_months=data["validity_months"],
             grace_days=data["grace_days"],
             downgrade=data["downgrade"],
-            growth={metric: Decimal(weight) for metric, weight in version.growth.items()} if version else {},
+            growth=settings.growth(),
             targets=targets.targets(),
         )
     except Refusal as refusal:

@@ -61,7 +61,8 @@ def guide_of(shop, has_benefit=False):
 
 def ladder_form(*rows, **more):
     """What a browser sends for these rows of (code, name, spend, orders)."""
-    form = {"window_days": "365", "validity_months": "12", "grace_days": "0", "downgrade": "to_qualified"}
+    form = {"window_kind": "rolling", "window_days": "365", "validity_months": "12", "grace_days": "0"}
+    form["downgrade"] = "to_qualified"
     for place, (code, name, spend, count) in enumerate(rows):
         values = {"code": code, "name": name, "needs": "all", "spend_minor": spend, "orders": count}
         form |= {f"t{place}-{key}": value for key, value in values.items()}
@@ -173,6 +174,36 @@ def test_an_analyst_reads_and_changes_nothing(analyst, cast):
 # --- tiers
 
 
+def test_a_ladder_of_every_metric_over_a_calendar_year_is_saved_and_shown_as_typed(owner, cast):
+    form = ladder_form(BASE, ("silver", "Silver", "", ""), window_kind="calendar_year", window_days="")
+    form |= {"t1-active_days": "5", "t1-growth": "1,000", "t1-needs": "any"}
+    form |= {"growth_spend_minor": "0.5", "growth_orders": "10", "growth_points_earned": ""}
+
+    response = owner.post("/program/tiers", form)
+
+    assert response.status_code == 302
+    version = version_of(cast.shop)
+    assert version.window == {"kind": "calendar_year"}
+    assert version.growth == {"spend_minor": "0.005", "orders": "10"}
+    assert version.ladder[1]["needs"] == "any"
+    assert version.ladder[1]["requirements"] == {"active_days": 5, "growth": 1000}
+    shown = owner.get("/program/tiers").content.decode()
+    assert 'name="growth_spend_minor" value="0.5"' in shown and 'name="t1-growth" value="1000"' in shown
+
+
+def test_a_rolling_window_without_days_and_growth_without_weights_are_refused(owner, cast):
+    before = version_of(cast.shop).number
+
+    dayless = owner.post("/program/tiers", ladder_form(BASE, window_days=""))
+    weightless = owner.post(
+        "/program/tiers", ladder_form(BASE, ("silver", "Silver", "", "")) | {"t1-growth": "10"}
+    )
+
+    assert "Say how many days count." in dayless.content.decode()
+    assert "asks for growth, which has no weights yet" in weightless.content.decode()
+    assert version_of(cast.shop).number == before
+
+
 def test_a_draft_is_offered_three_tiers(owner, cast):
     page = owner.get("/program/tiers").content.decode()
 
@@ -215,12 +246,12 @@ def test_a_ladder_out_of_order_is_refused_with_both_numbers(owner, cast):
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ([("a", "A", "", "")], "A needs a spend, a number of orders, or both."),
+        ([("a", "A", "", "")], "A needs a requirement: a spend, a number of orders, or another."),
         ([("a", "A", "1000", ""), ("b", "B", "1000", "")], "B asks for exactly what A asks for"),
         ([("a", "A", "12,5x", "")], "“12,5x” is not a number."),
         ([("a", "A", "1.005", "")], "“1.005” has more than 2 decimals."),
         ([("a", "A", "0", "")], "An amount lies between 0.01 and"),
-        ([("a", "A", "", "1.5")], "“1.5” is not a whole number from 1 to 1,000,000."),
+        ([("a", "A", "", "1.5")], "“1.5” is not a whole number from 1 to 1,000,000,000."),
         ([("a", "", "10", "")], "This field is required."),
         ([("a", "A", "10", ""), ("a", "B", "20", "")], "code of its own"),
     ],
