@@ -145,13 +145,17 @@ class WindowTotals:
 
 @dataclass(slots=True)
 class Refund:
-    """A refund as it was resolved: what it took of each line, by line number from 1."""
+    """A refund as it was resolved: what it took of each line, by line number from 1.
+
+    `sequence` is that of the member's last entry before it: its place among the entries, which instants do not tell.
+    """
 
     order: OrderKey
     refund: str
     at: datetime
     is_whole: bool
     lines: tuple[tuple[int, int], ...]
+    sequence: int = 0
 
 
 @dataclass(slots=True)
