@@ -28,7 +28,8 @@ class Order(TenantModel):
     """An order as its channel knows it now, with the earning terms it keeps for ever.
 
     `member` never changes once set; `identity` says who bought, member or not. `paid_on` is the merchant day of
-    `paid_at`, the order's own day. `posted` is what its entries add up to by rule.
+    `paid_at`, the order's own day. `posted` is what it comes to by rule; its entries add up to more where a
+    clawback took less, by its policy or because points had expired.
     """
 
     channel = models.CharField(_("channel"), max_length=16, choices=Channel.choices)

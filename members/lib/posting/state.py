@@ -164,8 +164,8 @@ class OrderState:
 
     `points` are the lines' stored points, shared from the whole; `refunded` is per line in minor units, None
     while nothing was refunded; `paid_on` is the merchant day of `paid_at`, the order's own day. `posted` is
-    the points that its entries add up to by rule, `postings` their number. `pending` is what of them still waits, due
-    for confirmation at `due_at` (None while the order is not completed), `confirmed` how often it was confirmed. `id`
+    what it comes to by rule, `postings` the number of its entries. `pending` is what of them still waits, due for
+    confirmation at `due_at` (None while the order is not completed), `confirmed` how often it was confirmed. `id`
     belongs to the caller.
     """
 

@@ -13,7 +13,7 @@ from django.utils import translation
 
 from members.lib import tenant as tenancy
 from members.selectors import entry_words, member_entries
-from members.services import members, merchants, orders, points_daily, programs
+from members.services import merchants, orders, points_daily, programs
 from members.services.orders import LineIn, OrderIn, RefundIn
 from tests.conftest import NOON
 from tests.factories import ledger
