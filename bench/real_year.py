@@ -3,7 +3,8 @@
 The Complete Journey data (1,469,307 order lines of 2,469 households at one grocery chain in 2017) as a file of
 orders, imported by replay into a database of its own: the shop opened on 2016-10-01, a coupon covers January to March,
 a member price is published on 2017-06-20, ten days before the platform's first clearance run. Every figure of every
-month end is compared with what pandas makes of the same data by itself, and compliance with what follows by hand.
+month end and the points of every member at the end are compared with what pandas makes of the same data by itself, and
+compliance with what follows by hand.
 Writes `var/real-year.json`: the rows of `replay`.
 """
 
@@ -26,7 +27,7 @@ SOURCE = "Households of the retailer's loyalty card"
 OPENED = dt.datetime(2016, 10, 1, tzinfo=ZONE)
 COUPON = (dt.datetime(2017, 1, 1, tzinfo=ZONE), dt.datetime(2017, 4, 1, tzinfo=ZONE))
 MEMBER_PRICE = dt.datetime(2017, 6, 20, 10, tzinfo=ZONE)
-BEGIN = dt.datetime(2017, 1, 1, tzinfo=ZONE)
+BEGIN, END = dt.datetime(2017, 1, 1, tzinfo=ZONE), dt.datetime(2018, 1, 1, tzinfo=ZONE)
 LADDER: list[dict[str, Any]] = [
     {"code": "base"},
     {"code": "silver", "all": {"spend_minor": 100_000}},
@@ -104,8 +105,60 @@ def expected(
     return rows
 
 
-def build(name: str = "Complete Journey") -> int:
-    """The platform, its policy and the shop, as of 1 October 2016; the merchant's id."""
+def expected_points(
+    lines: Any, *, pending_days: int = 0, months: int | None = None, until: dt.datetime = END
+) -> dict[str, tuple[int, int, int]]:
+    """(available, pending, expired) of every member at an instant of the shop's, by pandas alone.
+
+    A point a dollar, whole points an order; an order is completed when it is paid. Its points wait `pending_days` to
+    the same local time and the next 03:00 makes them available, without a wait the order itself does. They are usable
+    up to the same day of the month `months` later, or the month's last; the 03:00 after that day expires them.
+    """
+    import pandas as pd
+
+    orders = lines.groupby("basket_id").agg(
+        member=("household_id", "first"), at=("transaction_timestamp", "first"), cents=("cents", "sum")
+    )
+    local, job = (
+        orders["at"].dt.tz_localize("UTC").dt.tz_convert(ZONE).dt.tz_localize(None),
+        pd.Timedelta(hours=3),
+    )
+    now = pd.Timestamp(until.astimezone(ZONE).replace(tzinfo=None))
+    available_on = local.dt.normalize()
+    waits, is_over = pd.Series(False, orders.index), pd.Series(False, orders.index)
+    if pending_days:
+        available_on = (local + pd.Timedelta(days=pending_days) - job).dt.ceil("D")
+        waits = available_on + job > now
+    if months is not None:
+        is_over = ~waits & (available_on + pd.DateOffset(months=months) + pd.Timedelta(days=1) + job <= now)
+    points = orders.cents // 100
+    available, pending, expired = (
+        points.where(kind, 0).groupby(orders.member).sum() for kind in (~waits & ~is_over, waits, is_over)
+    )
+    return {
+        str(member): (int(available[member]), int(pending[member]), int(expired[member]))
+        for member in available.index
+    }
+
+
+def members_points() -> dict[str, tuple[int, int, int]]:
+    """(available, pending, expired) of every member of the one shop now, by household."""
+    from django.db import transaction
+
+    from members.lib import tenant as tenancy
+    from members.models import Identity, PointsAccount
+
+    with tenancy.platform(), transaction.atomic():
+        accounts = {
+            account.member_id: (account.available, account.pending, account.expired)
+            for account in PointsAccount.objects.all()
+        }
+        people = Identity.objects.exclude(member=None).only("merchant", "external_id", "member_id")
+        return {each.external_id: accounts.get(each.member_id or 0, (0, 0, 0)) for each in people}
+
+
+def build(name: str = "Complete Journey", points: dict[str, Any] | None = None) -> int:
+    """The platform, its policy and the shop, as of 1 October 2016; the merchant's id. A point a dollar, unless told."""
     from django.db import transaction
 
     from compliance.services import installation, policies
@@ -124,7 +177,8 @@ def build(name: str = "Complete Journey") -> int:
         )
     with tenancy.tenant(shop.pk), transaction.atomic():
         tier_rules.configure(merchant_id=shop.pk, at=OPENED, actor=actor, ladder=LADDER)
-        point_rules.configure(merchant_id=shop.pk, at=OPENED, actor=actor, per_major=Decimal(1))
+        rule = {"per_major": Decimal(1), **(points or {})}
+        point_rules.configure(merchant_id=shop.pk, at=OPENED, actor=actor, **rule)
         programs.open_program(merchant_id=shop.pk, at=OPENED, actor=actor)
     return int(shop.pk)
 
@@ -150,7 +204,12 @@ def events(merchant_id: int) -> Sequence[tuple[dt.datetime, Any]]:
     ]
 
 
-def play(path: Path, tell: Any = lambda row: None, to_at: dt.datetime | None = None) -> list[dict[str, Any]]:
+def play(
+    path: Path,
+    tell: Any = lambda row: None,
+    to_at: dt.datetime | None = None,
+    points: dict[str, Any] | None = None,
+) -> list[dict[str, Any]]:
     """Replay a file into the database in place, from the opening on; the rows from January on."""
     from django.db import transaction
 
@@ -159,7 +218,7 @@ def play(path: Path, tell: Any = lambda row: None, to_at: dt.datetime | None = N
     from members.models import Merchant
     from members.services.order_import import columns, reading, work
 
-    merchant_id = build()
+    merchant_id = build(points=points)
     with tenancy.platform():
         with transaction.atomic():
             shop = Merchant.objects.get(pk=merchant_id)
@@ -210,6 +269,17 @@ def differences(found: Sequence[dict[str, Any]], wanted: Sequence[dict[str, Any]
     return wrong
 
 
+def points_differences(
+    found: dict[str, tuple[int, int, int]], wanted: dict[str, tuple[int, int, int]]
+) -> list[str]:
+    """Every member whose (available, pending, expired) are not what they should be."""
+    return [
+        f"household {member}: points {found.get(member)} instead of {wanted.get(member)}"
+        for member in sorted(wanted.keys() | found.keys())
+        if found.get(member) != wanted.get(member)
+    ]
+
+
 def main() -> int:
     """Play the year, compare, write; exit code 1 when a figure differs."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -220,6 +290,7 @@ def main() -> int:
     from django.conf import settings
 
     from bench.harness import scratch
+    from members.services import ledger_proof
 
     began = time.monotonic()
     print("reading the Complete Journey data", file=sys.stderr, flush=True)
@@ -229,15 +300,22 @@ def main() -> int:
         write_csv(lines, path)
         print(f"playing {len(lines):,} order lines", file=sys.stderr, flush=True)
         found = play(path, tell=show)
+        balances, proof = members_points(), ledger_proof.prove(at=END)
     target = Path(settings.DATA_DIR) / "real-year.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     wrong = differences(found, expected(lines))
+    wanted = expected_points(lines)
+    wrong += points_differences(balances, wanted)
+    wrong += [f"{proof.mismatches} members' ledgers do not add up"] if proof.mismatches else []
     for line in wrong:
         print(line)
     figures = len(found) * len(found[0]) if found else 0
     verdict = f"{len(wrong)} DIFFER" if wrong else "every one as pandas and the rule by hand have it"
-    print(f"{figures} figures of {len(found)} months compared: {verdict} ({time.monotonic() - began:.0f} s)")
+    print(
+        f"{figures} figures of {len(found)} months and the points of {len(wanted):,} members compared: {verdict} "
+        f"({time.monotonic() - began:.0f} s)"
+    )
     return 1 if wrong else 0
 
 

@@ -104,7 +104,7 @@ def replay(
     members, points_available, tiers {code: members} and compliance state at its end, clearance (outcome of its run).
 
     `from_at` defaults to the local midnight before the first order, `to_at` to the end of the last order's month;
-    orders outside are left out. Raises Invalid for a file without orders in that span. Works as platform.
+    orders and events outside are left out. Raises Invalid for a file without orders in that span. Works as platform.
     """
     with tenancy.platform(), transaction.atomic():
         merchant = Merchant.objects.get(pk=merchant_id)
@@ -146,7 +146,9 @@ def _timeline(
 
     Jobs are asked for piece by piece, since an event may change the policy that says when runs are.
     """
-    fixed: list[tuple[dt.datetime, int, Any]] = [(at, _EVENT, work) for at, work in events]
+    fixed: list[tuple[dt.datetime, int, Any]] = [
+        (at, _EVENT, work) for at, work in events if begin <= at <= end
+    ]
     month = merchant_day(begin, merchant.zone).replace(day=1)
     while (month_end := local_instant(add_months(month, 1), MIDNIGHT, merchant.zone)) <= end:
         fixed.append((month_end, _MONTH, month))

@@ -9,6 +9,10 @@ from members.api.schema import Problem
 from members.models import Channel, OrderStatus
 
 MOST_ORDERS, MOST_LINES = 1_000, 1_000
+POINTS = (
+    "What the order comes to by its rule, after its refunds. Its entries add up to more where a refund or a change "
+    "took back less: points that had expired, or that the clawback policy left."
+)
 
 
 class LineBody(Strict):
@@ -117,7 +121,7 @@ class OrderOut(serializers.Serializer):
     total_minor = serializers.IntegerField()
     refunded_minor = serializers.IntegerField()
     net_minor = serializers.IntegerField()
-    points = serializers.IntegerField(help_text="What the order's entries add up to.")
+    points = serializers.IntegerField(help_text=POINTS)
     earning = EarningOut(allow_null=True, help_text="Null: it earns nothing.")
     lines = OrderLineOut(many=True)
 
@@ -138,7 +142,7 @@ class BatchItemOut(serializers.Serializer):
     outcome = serializers.ChoiceField(choices=["created", "changed", "unchanged", "refused"])
     member = serializers.CharField(allow_null=True)
     net_minor = serializers.IntegerField(allow_null=True)
-    points = serializers.IntegerField(allow_null=True)
+    points = serializers.IntegerField(allow_null=True, help_text=POINTS)
     problem = Problem(allow_null=True, help_text="Why it was refused; nothing of it was stored then.")
 
 

@@ -213,11 +213,17 @@ class ReadPoints(Operation):
                 "lots": [{"remaining": left, "expires_on": until} for left, until in has.lots],
                 "next": {
                     "expiring": [{"on": day, "points": points} for day, points in has.expiring],
-                    "confirming": [{"due_at": due, "points": points} for points, due in has.waiting],
+                    "confirming": [{"due_at": due, "points": points} for due, points in has.confirming],
                 },
                 "holds": [
-                    {"id": name, "points": points, "at": at, "ends_at": ends, "reason": reason}
-                    for name, points, at, ends, reason in has.holds
+                    {
+                        "id": one.id,
+                        "points": one.points,
+                        "at": one.at,
+                        "ends_at": one.ends_at,
+                        "reason": one.reason,
+                    }
+                    for one in has.holds
                 ],
                 "earned": has.earned,
                 "redeemed": has.redeemed,

@@ -28,7 +28,8 @@ class Order(TenantModel):
     """An order as its channel knows it now, with the earning terms it keeps for ever.
 
     `member` never changes once set; `identity` says who bought, member or not. `paid_on` is the merchant day of
-    `paid_at`, the order's own day. `posted` is what its entries add up to by rule.
+    `paid_at`, the order's own day. `posted` is what it comes to by rule; its entries add up to more where a
+    clawback took less, by its policy or because points had expired.
     """
 
     channel = models.CharField(_("channel"), max_length=16, choices=Channel.choices)
@@ -110,7 +111,10 @@ class OrderLine(TenantModel):
 
 
 class OrderRevision(TenantModel):
-    """What a changed order was before it was sent again: the trace of the difference. Append-only."""
+    """What a changed order was before it was sent again: the trace of the difference. Append-only.
+
+    `sequence` is that of the member's last entry before it was: many things may bear one instant.
+    """
 
     order = TenantForeignKey(Order, related_name="revisions")
     revision = models.IntegerField()
@@ -121,6 +125,7 @@ class OrderRevision(TenantModel):
     completed_at = models.DateTimeField(null=True)
     lines = models.JSONField()  # [[sku, quantity, amount_minor], …]
     posted = models.BigIntegerField()
+    sequence = models.BigIntegerField()
 
     class Meta:
         constraints = [
@@ -129,7 +134,10 @@ class OrderRevision(TenantModel):
 
 
 class Refund(TenantModel):
-    """Money given back; its key is unique within its order. Append-only."""
+    """Money given back; its key is unique within its order. Append-only.
+
+    `sequence` is that of the member's last entry before it: many things may bear one instant.
+    """
 
     order = TenantForeignKey(Order, related_name="refunds")
     refund = models.CharField(max_length=128)
@@ -137,6 +145,7 @@ class Refund(TenantModel):
     is_whole = models.BooleanField()
     amount_minor = models.BigIntegerField()
     lines = models.JSONField()  # [[line number, amount_minor], …]
+    sequence = models.BigIntegerField()
 
     class Meta:
         constraints = [

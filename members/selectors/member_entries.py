@@ -133,7 +133,7 @@ class _Behind:
         if orders:
             for revision in OrderRevision.objects.of(of).filter(order_id__in=orders).order_by("revision"):
                 self.revisions[revision.order_id].append(revision)
-            for refund in Refund.objects.of(of).filter(order_id__in=orders).order_by("at", "pk"):
+            for refund in Refund.objects.of(of).filter(order_id__in=orders).order_by("pk"):
                 self.refunds[refund.order_id].append(refund)
             stored = OrderLine.objects.of(of).filter(order_id__in=orders).order_by("order_id", "number")
             for order_id, *line in stored.values_list("order_id", "sku", "quantity", "amount_minor"):
@@ -210,9 +210,11 @@ class _Behind:
             for number, amount in answer.refund.lines:
                 done[number - 1] += amount
         answer.after = _target(stored, lines, done) if answer.status == "paid" else 0
-        answer.before = answer.after - _moved(entry)
         if answer.refund is not None:
-            answer.before = _target(stored, lines, before)
+            # What was refunded while the program was not open is taken with the next: the order had that too.
+            answer.before = max(_target(stored, lines, before), answer.after + answer.taken)
+        elif entry.kind == "confirm":
+            answer.before = answer.after
         answer.lines = [
             KeptLine(
                 number=number,
@@ -226,12 +228,14 @@ class _Behind:
         ]
 
     def _lines_then(self, answer: Why, order: Order) -> Sequence[Line]:
-        """The order's lines at the entry; sets its status then, and its amount before it was sent again."""
+        """The order's lines at the entry; sets its status then, and its amount and points before it was sent again."""
         entry, revisions = answer.entry, self.revisions[order.pk]
-        replaced_then = [row for row in revisions if row.replaced_at == entry.at]
-        if replaced_then and entry.refund is None and entry.kind != "confirm":
-            answer.amount_before_minor = sum(line[2] for line in replaced_then[0].lines)
-        replaced_later = next((row for row in revisions if row.replaced_at > entry.at), None)
+        replaced = [row for row in revisions if row.sequence < entry.sequence]
+        if replaced and entry.refund is None and entry.kind != "confirm":
+            # Neither a refund nor a confirmation wrote the entry: it is what the last change of the order moved.
+            answer.amount_before_minor = sum(line[2] for line in replaced[-1].lines)
+            answer.before = replaced[-1].posted
+        replaced_later = revisions[len(replaced)] if len(replaced) < len(revisions) else None
         if replaced_later is None:
             answer.status = order.status
             return self.lines[order.pk]
@@ -239,14 +243,9 @@ class _Behind:
         return [tuple(line) for line in replaced_later.lines]
 
 
-def _moved(entry: PointsEntry) -> int:
-    """By how much an entry moved what its order has posted; a confirmation moves nothing of that."""
-    return entry.points + entry.pending
-
-
 def _is_before(refund: Refund, entry: PointsEntry) -> bool:
-    """Whether a refund was stored before the entry's own refund, or before the entry."""
-    return refund.refund != entry.refund and refund.at <= entry.at
+    """Whether a refund was stored before the entry, and is not the one that wrote it."""
+    return refund.refund != entry.refund and refund.sequence < entry.sequence
 
 
 def _refunded(count: int, refunds: Sequence[Refund]) -> list[int]:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import F
 
@@ -17,7 +17,7 @@ from members.models import Merchant, PointsAccount, PointsEntry, PointsLot, Poin
 # there is no such member.
 BALANCE = """
 select p.status, m.id, a.available, a.pending, a.deficit, a.earned, a.redeemed, a.expired, a.clawed_back,
-    l.remaining, l.until, w.points, w.due, h.ids, h.points, h.since, h.ends, h.reasons, v.point_cost
+    l.remaining, l.until, w.points, w.due, w.orders, h.ids, h.points, h.since, h.ends, h.reasons, h.keys, v.point_cost
 from members_program p
 left join members_member m on m.merchant_id = p.merchant_id and m.public_id = %(member)s
 left join members_pointsaccount a on a.merchant_id = p.merchant_id and a.member_id = m.id
@@ -29,16 +29,16 @@ left join lateral (
         and (expires_on is null or a.expired_through is null or expires_on > a.expired_through)
 ) l on true
 left join lateral (
-    select array_agg(points order by due_at nulls last) as points, array_agg(due_at order by due_at nulls last) as due
-    from (
-        select due_at, sum(points)::bigint as points from members_pendingpoints
-        where merchant_id = p.merchant_id and member_id = m.id and points > 0 group by due_at
-    ) waiting
+    select array_agg(q.points order by q.due_at nulls last, q.order_id) as points,
+        array_agg(q.due_at order by q.due_at nulls last, q.order_id) as due,
+        array_agg(o.external_id order by q.due_at nulls last, q.order_id) as orders
+    from members_pendingpoints q join members_order o on o.merchant_id = q.merchant_id and o.id = q.order_id
+    where q.merchant_id = p.merchant_id and q.member_id = m.id and q.points > 0
 ) w on true
 left join lateral (
     select array_agg(public_id order by ends_at, id) as ids, array_agg(points order by ends_at, id) as points,
         array_agg(at order by ends_at, id) as since, array_agg(ends_at order by ends_at, id) as ends,
-        array_agg(reason order by ends_at, id) as reasons
+        array_agg(reason order by ends_at, id) as reasons, array_agg(key order by ends_at, id) as keys
     from members_pointsrequest where merchant_id = p.merchant_id and member_id = m.id and status = 'held'
 ) h on true
 left join lateral (
@@ -49,12 +49,31 @@ where p.merchant_id = %(merchant)s
 """
 
 
+class Waiting(NamedTuple):
+    """Points of an order that wait. `due_at` None: the order is not completed."""
+
+    points: int
+    due_at: dt.datetime | None
+    order: str
+
+
+class Held(NamedTuple):
+    """Points that are set aside until a hold ends by itself."""
+
+    id: str
+    points: int
+    at: dt.datetime
+    ends_at: dt.datetime
+    reason: str
+    key: str
+
+
 @dataclass(slots=True)
 class Balance:
-    """What a member has, and what comes next, besides the program's state. Instants are aware.
+    """What a member has, and what comes next, besides the program's state: the one reading behind API and pages.
 
-    `lots` are (remaining, last usable day) in spending order; `waiting` (points, due instant or None while their order
-    is not completed); `holds` (id, points, since, until, reason). `point_cost` is minor units a point, None unset.
+    `lots` are (remaining, last usable day) in spending order; `waiting` and `holds` the soonest first. Instants are
+    aware. `point_cost` is minor units a point, None unset.
     """
 
     status: str
@@ -67,8 +86,8 @@ class Balance:
     expired: int
     clawed_back: int
     lots: list[tuple[int, dt.date | None]]
-    waiting: list[tuple[int, dt.datetime | None]]
-    holds: list[tuple[str, int, dt.datetime, dt.datetime, str]]
+    waiting: list[Waiting]
+    holds: list[Held]
     point_cost: Decimal | None
 
     @property
@@ -87,6 +106,19 @@ class Balance:
                 days[until] = days.get(until, 0) + remaining
         return list(days.items())
 
+    @property
+    def lasting(self) -> int:
+        """Available points that never expire."""
+        return sum(remaining for remaining, until in self.lots if until is None)
+
+    @property
+    def confirming(self) -> list[tuple[dt.datetime | None, int]]:
+        """(due instant, points), the earliest first, None last."""
+        instants: dict[dt.datetime | None, int] = {}
+        for one in self.waiting:
+            instants[one.due_at] = instants.get(one.due_at, 0) + one.points
+        return list(instants.items())
+
 
 def balance(*, merchant_id: int, public_id: str, at: dt.datetime) -> Balance | None:
     """What the member of an id has; None when the merchant has no program. One query."""
@@ -95,7 +127,8 @@ def balance(*, merchant_id: int, public_id: str, at: dt.datetime) -> Balance | N
         return None
     numbers = [number or 0 for number in row[2:9]]
     values: list[Any] = [
-        *row[:2], *numbers, _rows(row[9:11]), _rows(row[11:13]), _rows(row[13:18]), row[18],
+        *row[:2], *numbers, _rows(row[9:11]), [Waiting(*one) for one in _rows(row[11:14])],
+        [Held(*one) for one in _rows(row[14:20])], row[20],
     ]  # fmt: skip
     return Balance(*values)
 

@@ -1,21 +1,14 @@
-"""What comes next for a member's points: what expires when, what is confirmed when, what is held (domain.md 6)."""
+"""What comes next of a member's balance as a page shows it: the soonest few, and what is beyond them (domain.md 6)."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
 
-from django.db.models import F, Sum
-
 from members.lib.periods import merchant_day, next_daily_job
-from members.models import (
-    Merchant,
-    PendingPoints,
-    PointsAccount,
-    PointsLot,
-    PointsRequest,
-    PointsRequestStatus,
-)
+from members.models import Member, Merchant, PointsRequest, PointsRequestStatus
+from members.selectors import points
+from members.selectors.points import Held
 
 SHOWN = 4
 _INSTANT = dt.timedelta(microseconds=1)
@@ -39,7 +32,7 @@ class Coming:
     lasting: int = 0  # without expiry
     confirming: list[Confirming] = field(default_factory=list)
     confirming_later: int = 0
-    holds: list[PointsRequest] = field(default_factory=list)
+    holds: list[Held] = field(default_factory=list)
     proposals: list[PointsRequest] = field(default_factory=list)
 
     @property
@@ -48,52 +41,26 @@ class Coming:
         return not (self.expiring or self.lasting or self.confirming or self.holds or self.proposals)
 
 
-def coming(*, merchant: Merchant, member_id: int) -> Coming:
-    """What comes next for one member. Five queries."""
-    answer = Coming()
-    _set_expiring(answer, merchant, member_id)
-    waiting = (
-        PendingPoints.objects.of(merchant.pk)
-        .filter(member_id=member_id, points__gt=0)
-        .select_related("order")
-        .order_by(F("due_at").asc(nulls_last=True), "order_id")
+def coming(*, merchant: Merchant, member: Member, at: dt.datetime) -> Coming:
+    """What comes next for one member. Two queries."""
+    has = points.balance(merchant_id=merchant.pk, public_id=member.public_id, at=at)
+    if has is None:
+        return Coming()
+    proposed = PointsRequest.objects.of(merchant.pk).filter(
+        member_id=member.pk, status=PointsRequestStatus.PROPOSED
     )
-    rows = list(waiting)
-    answer.confirming = [
-        Confirming(row.points, _confirmed_on(row.due_at, merchant), row.order.external_id)
-        for row in rows[:SHOWN]
-    ]
-    answer.confirming_later = sum(row.points for row in rows[SHOWN:])
-    answer.holds = _open_requests(merchant, member_id, PointsRequestStatus.HELD)
-    answer.proposals = _open_requests(merchant, member_id, PointsRequestStatus.PROPOSED)
-    return answer
-
-
-def _open_requests(merchant: Merchant, member_id: int, status: str) -> list[PointsRequest]:
-    # One status a query: each has an index of its own.
-    rows = PointsRequest.objects.of(merchant.pk).filter(member_id=member_id, status=status)
-    return list(rows.order_by("ends_at", "id"))
-
-
-def _set_expiring(answer: Coming, merchant: Merchant, member_id: int) -> None:
-    through = (
-        PointsAccount.objects.of(merchant.pk)
-        .filter(member_id=member_id)
-        .values_list("expired_through", flat=True)
-        .first()
+    return Coming(
+        expiring=has.expiring[:SHOWN],
+        expiring_later=sum(number for _day, number in has.expiring[SHOWN:]),
+        lasting=has.lasting,
+        confirming=[
+            Confirming(one.points, _confirmed_on(one.due_at, merchant), one.order)
+            for one in has.waiting[:SHOWN]
+        ],
+        confirming_later=sum(one.points for one in has.waiting[SHOWN:]),
+        holds=has.holds,
+        proposals=list(proposed.order_by("id")),
     )
-    lots = PointsLot.objects.of(merchant.pk).filter(member_id=member_id, remaining__gt=0)
-    if through is not None:
-        lots = lots.exclude(expires_on__lte=through)
-    by_day = lots.values_list("expires_on").annotate(points=Sum("remaining"))
-    dated = []
-    for day, points in by_day.order_by(F("expires_on").asc(nulls_last=True)):
-        if day is None:
-            answer.lasting = points
-        else:
-            dated.append((day, points))
-    answer.expiring = dated[:SHOWN]
-    answer.expiring_later = sum(points for _day, points in dated[SHOWN:])
 
 
 def _confirmed_on(due_at: dt.datetime | None, merchant: Merchant) -> dt.date | None:

@@ -75,6 +75,7 @@ UPDATED = """
 update members_pointsrequest set status = %(status)s, settled_at = %(settled_at)s, sequence = %(sequence)s,
     postings = %(postings)s, details = %(details)s where merchant_id = %(merchant)s and id = %(id)s returning id
 """
+MOVED_ON = "a points account moved on while it was locked"
 # `sequence` guards the write: an account that moved on since it was locked is left alone, and the act fails.
 WRITE = """
 with r as ({request}),
@@ -158,7 +159,8 @@ class Desk:
 
     def write(self, *, status: str, **values: Any) -> PointsRequest:
         """Write the request and all that moved, in one statement. Raises IdempotencyConflict, or answers as another
-        request with the same key did meanwhile."""
+        request with the same key did meanwhile; RuntimeError where the account moved on, and nothing may stand.
+        """
         request = self.request
         request.status = status
         for name, value in values.items():
@@ -166,9 +168,8 @@ class Desk:
         first = request.postings
         request.postings += len(self.changes.entries)
         written = self._write(first)
-        if written is None:  # the same key, at the same time, for another member
-            twin = PointsRequest.objects.of(self.merchant_id).get(space=request.space, key=request.key)
-            return same_or_conflict(twin, request)
+        if written is None:
+            return same_or_conflict(self._twin(), request)
         request.pk = written
         if self.is_heard and self.changes.entries:
             span = (request.member_id, self._first + 1, self.account.sequence)
@@ -179,8 +180,19 @@ class Desk:
         statement, parameters = _statement(self, first_posting)
         row = prepared.fetch_one(statement, parameters)
         if row is None and self.request.pk is not None:
-            raise RuntimeError("a points account moved on while it was locked")
+            raise RuntimeError(MOVED_ON)
         return None if row is None else int(row[0])
+
+    def _twin(self) -> PointsRequest:
+        """What has the request's key: another's, asked at the same time for another member.
+
+        Our own means that the statement kept the request and then left the account alone: it moved no points.
+        """
+        request = self.request
+        twin = PointsRequest.objects.of(self.merchant_id).get(space=request.space, key=request.key)
+        if twin.public_id == request.public_id:
+            raise RuntimeError(MOVED_ON)
+        return twin
 
 
 def open_desk(

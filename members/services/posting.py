@@ -277,14 +277,14 @@ class _Loader:
 
     def _refunds(self, orders: list[OrderState]) -> None:
         by_id = {order.id: order for order in orders}
-        for order_id, refund, at, is_whole, lines in self.rows(
-            "select order_id, refund, at, is_whole, lines::text from members_refund "
+        for order_id, refund, at, is_whole, lines, sequence in self.rows(
+            "select order_id, refund, at, is_whole, lines::text, sequence from members_refund "
             "where merchant_id = %s and order_id = any(%s)",
             [self.merchant_id, list(by_id)],
         ):
             order = by_id[order_id]
             pairs = tuple((number, amount) for number, amount in json.loads(lines))
-            order.refunds[refund] = Refund(order.key, refund, at, is_whole, pairs)
+            order.refunds[refund] = Refund(order.key, refund, at, is_whole, pairs, sequence)
 
 
 def fill_in_buyers(*, merchant_id: int, buyers: dict[OrderKey, tuple[int | None, int | None]]) -> int:

@@ -144,6 +144,7 @@ def _refund_rows(changes: Changes) -> Iterator[Row]:
             refund.at,
             refund.is_whole,
             sum(minor for _number, minor in refund.lines),
+            refund.sequence,
             [*map(list, refund.lines)],
         )
 
@@ -158,6 +159,7 @@ REVISION_COLUMNS = (
     "completed_at",
     "lines",
     "posted",
+    "sequence",
 )
 
 
@@ -174,4 +176,5 @@ def _revision_rows(changes: Changes) -> Iterator[tuple[Any, ...]]:
             was.completed_at,
             lines,
             was.posted,
+            was.sequence,
         )

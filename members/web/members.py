@@ -186,7 +186,7 @@ def show_member(
         "progress": member_page.progress(merchant=merchant, member=member, at=at),
         "points": card,
         "points_value": card.value_minor(version.point_cost if version else None),
-        "coming": points_coming.coming(merchant=merchant, member_id=member.pk),
+        "coming": points_coming.coming(merchant=merchant, member=member, at=at),
         "orders": member_page.orders_of(merchant=merchant, member_id=member.pk, at=at),
         "moves": member_page.moves_of(merchant=merchant, member_id=member.pk),
         "may_reveal": request.staff.role in REVEALERS,

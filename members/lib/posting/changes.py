@@ -32,7 +32,7 @@ ORDER_COLUMNS = (
     "multiplier", "pending_days", "posted", "postings", "revision",
 )  # fmt: skip
 LINE_COLUMNS = ("order_id", "number", "sku", "quantity", "amount_minor", "points", "refunded_minor")
-REFUND_COLUMNS = ("order_id", "refund", "at", "is_whole", "amount_minor")
+REFUND_COLUMNS = ("order_id", "refund", "at", "is_whole", "amount_minor", "sequence")
 REFUND_LINE_COLUMNS = ("order_id", "refund", "number", "amount_minor")
 ENTRY_COLUMNS = (
     "member_id", "sequence", "at", "kind", "points", "pending", "balance_after", "cause", "order_id",
@@ -54,7 +54,10 @@ MOVE_COLUMNS = ("member_id", "at", "from_tier_id", "to_tier_id", "cause", "rules
 
 @dataclass(slots=True)
 class OrderRevision:
-    """What a changed order was before it was sent again at `replaced_at`: the trace of the difference."""
+    """What a changed order was before it was sent again at `replaced_at`: the trace of the difference.
+
+    `sequence` is that of the member's last entry before it was.
+    """
 
     order: OrderKey
     revision: int
@@ -65,6 +68,7 @@ class OrderRevision:
     completed_at: datetime | None
     lines: tuple[Line, ...]
     posted: int
+    sequence: int
 
 
 @dataclass(slots=True)
@@ -151,7 +155,8 @@ class Changes:
         """REFUND_COLUMNS."""
         for refund in self.refunds:
             amount = sum(minor for _, minor in refund.lines)
-            yield (self.orders[refund.order].id, refund.refund, refund.at, refund.is_whole, amount)
+            order_id = self.orders[refund.order].id
+            yield (order_id, refund.refund, refund.at, refund.is_whole, amount, refund.sequence)
 
     def refund_line_rows(self) -> Iterator[Row]:
         """REFUND_LINE_COLUMNS."""

@@ -109,7 +109,7 @@ def _put(state: MemberState, put: OrderPut, rules: Rules, changes: Changes) -> N
         changes.new_orders.append(order)
     else:
         before, was_completed_at = _contribution(order), order.completed_at
-        changes.revisions.append(_revision(order, put.at))
+        changes.revisions.append(_revision(state, order, put.at))
         orders.rewrite(order, content, rules)
         order.member_id = state.member_id
     changes.orders[put.key] = order
@@ -147,7 +147,7 @@ def _link(state: MemberState, event: OrdersLinked, rules: Rules, changes: Change
         order = state.orders[key]
         if order.member_id is not None:
             continue
-        changes.revisions.append(_revision(order, event.at))
+        changes.revisions.append(_revision(state, order, event.at))
         changes.orders[key] = order
         order.member_id = state.member_id
         order.revision += 1
@@ -171,6 +171,7 @@ def _refund(state: MemberState, event: OrderRefund, rules: Rules, changes: Chang
     if refund is None:
         return
     before = _contribution(order)
+    refund.sequence = state.account.sequence
     orders.take_refund(order, refund)
     changes.orders[event.key] = order
     changes.refunds.append(refund)
@@ -250,7 +251,7 @@ def _post_day(
     changes.add_to_day(state.member_id, day, spend, count, points)
 
 
-def _revision(order: OrderState, at: datetime) -> OrderRevision:
+def _revision(state: MemberState, order: OrderState, at: datetime) -> OrderRevision:
     return OrderRevision(
         order=order.key,
         revision=order.revision,
@@ -261,6 +262,7 @@ def _revision(order: OrderState, at: datetime) -> OrderRevision:
         completed_at=order.completed_at,
         lines=order.lines,
         posted=order.posted,
+        sequence=state.account.sequence,
     )
 
 

@@ -145,13 +145,17 @@ class WindowTotals:
 
 @dataclass(slots=True)
 class Refund:
-    """A refund as it was resolved: what it took of each line, by line number from 1."""
+    """A refund as it was resolved: what it took of each line, by line number from 1.
+
+    `sequence` is that of the member's last entry before it: its place among the entries, which instants do not tell.
+    """
 
     order: OrderKey
     refund: str
     at: datetime
     is_whole: bool
     lines: tuple[tuple[int, int], ...]
+    sequence: int = 0
 
 
 @dataclass(slots=True)
@@ -160,8 +164,8 @@ class OrderState:
 
     `points` are the lines' stored points, shared from the whole; `refunded` is per line in minor units, None
     while nothing was refunded; `paid_on` is the merchant day of `paid_at`, the order's own day. `posted` is
-    the points that its entries add up to by rule, `postings` their number. `pending` is what of them still waits, due
-    for confirmation at `due_at` (None while the order is not completed), `confirmed` how often it was confirmed. `id`
+    what it comes to by rule, `postings` the number of its entries. `pending` is what of them still waits, due for
+    confirmation at `due_at` (None while the order is not completed), `confirmed` how often it was confirmed. `id`
     belongs to the caller.
     """
 

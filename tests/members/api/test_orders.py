@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from urllib.parse import quote
 
 import pytest
@@ -10,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from members.lib import tenant as tenancy
 from members.models import Order, PointsEntry, Refund
-from tests.api import close, join
+from members.services import point_rules
+from tests.api import JOB, OPENED, close, join
 from tests.members.api.test_door import problem
 
 LINES = [{"sku": "A", "amount_minor": 3333}, {"sku": "B", "quantity": 2, "amount_minor": 6667}]
@@ -45,6 +47,30 @@ def test_the_same_order_again_changes_nothing(system):
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json()["outcome"] == "unchanged" and again.json()["points"] == 100
     assert counted(system, PointsEntry) == 1
+
+
+def test_an_orders_points_are_what_its_rule_makes_of_it_though_the_policy_left_some(system):
+    with tenancy.tenant(system.shop.pk), transaction.atomic():
+        point_rules.configure(
+            merchant_id=system.shop.pk, at=OPENED, actor=JOB, per_major=Decimal(1), clawback="only_pending"
+        )
+    ann = join(system.shop, "ann")
+    system.put("/orders/web/o-1", {"member": ann.public_id, "lines": LINES})
+
+    body = system.post(
+        "/orders/web/o-1/refunds", {"refund_id": "r", "lines": [{"line": 1, "amount_minor": 3333}]}
+    )
+    again = system.post(
+        "/orders/batch", {"orders": [{"channel": "web", "external_id": "o-1", "lines": LINES}]}
+    )
+
+    entries = system.get(f"/members/{ann.public_id}/points/entries").json()["items"]
+    assert (body.json()["points"], sum(entry["points"] for entry in entries)) == (67, 100)
+    assert again.json()["items"][0]["points"] == 67
+    shapes = system.get("/schema").json()["components"]["schemas"]
+    for shape in ("OrderOut", "RefundOut", "BatchItemOut"):
+        told = shapes[shape]["properties"]["points"]["description"]
+        assert told.startswith("What the order comes to by its rule, after its refunds.")
 
 
 def test_a_changed_order_is_adjusted_by_the_difference(system):

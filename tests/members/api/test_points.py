@@ -77,6 +77,22 @@ def test_points_and_entries_follow_an_order_and_its_refund(system):
     }
 
 
+def test_an_order_twice_in_one_batch_is_explained_as_it_was_each_time(system):
+    ann = join(system.shop, "ann")
+    about = {"channel": "web", "external_id": "o-1", "member": ann.public_id}
+    orders = [{**about, "lines": [{"sku": "A", "amount_minor": amount}]} for amount in (10_000, 20_000)]
+
+    assert system.post("/orders/batch", {"orders": orders}).status_code == 200
+
+    second, first = system.get(f"/members/{ann.public_id}/points/entries").json()["items"]
+    assert first["at"] == second["at"]
+    names = ("amount_minor", "points_before", "points_after")
+    assert [first["why"][name] for name in names] == [10_000, 0, 100]
+    assert [second["why"][name] for name in names] == [20_000, 100, 200]
+    assert "The order was sent again with ¥200.00 instead of ¥100.00." in second["why"]["text"]
+    assert first["why"]["text"].startswith("¥100.00 × 1 points")
+
+
 def test_entries_page_by_cursor_newest_first(system):
     ann = join(system.shop, "ann")
     for number in range(4):

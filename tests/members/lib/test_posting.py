@@ -316,7 +316,7 @@ def test_rows_are_ready_to_be_written_once_orders_have_their_ids():
         (99, 1, "sku-0", 1, 600_00, 600, 0),
         (99, 2, "sku-1", 1, 400_00, 400, 1_00),
     ]
-    assert list(changes.refund_rows()) == [(99, "r", noon("2024-03-02"), False, 1_00)]
+    assert list(changes.refund_rows()) == [(99, "r", noon("2024-03-02"), False, 1_00, 1)]
     assert list(changes.refund_line_rows()) == [(99, "r", 2, 1_00)]
     assert [row[:4] + row[7:11] for row in changes.entry_rows()] == [
         (MEMBER, 1, at, "earn", "order", 99, None, 1),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db import transaction
+from django.db.models import F
 
 from members.lib import tenant as tenancy
 from members.lib.refusals import (
@@ -17,9 +19,10 @@ from members.lib.refusals import (
     ProgramCleared,
     ProgramNotOpen,
 )
-from members.models import AuditRow, Program, User
+from members.models import AuditRow, PointsAccount, PointsRequest, Program, User
 from members.services import programs
 from members.services.audit import Actor
+from members.services.points_desk import open_desk
 from tests.members.services.till import JOB, Till, at
 
 pytestmark = pytest.mark.django_db
@@ -195,6 +198,30 @@ def test_a_refused_request_keeps_no_key(till):
     till.redeem("2024-01-02", 100, "k")
 
     assert till.balance() == (0, 0, 0)
+
+
+def test_a_new_request_whose_account_moved_on_fails_and_keeps_no_key(till):
+    def spend_beside_another():
+        wanted = PointsRequest(
+            key="k", verb="redeem", member_id=till.members["m"], points=30, at=at("2024-01-02")
+        )
+        desk = open_desk(merchant_id=till.id, at=wanted.at, wanted=wanted)
+        entry = desk.ledger().spend("redeem", 30, cause="request")
+        PointsAccount.objects.of(till.id).update(
+            sequence=F("sequence") + 1
+        )  # what the lock keeps others from
+        return desk.write(status="done", sequence=entry.sequence)
+
+    with (
+        tenancy.tenant(till.id),
+        pytest.raises(RuntimeError, match="moved on while it was locked"),
+        transaction.atomic(),
+    ):
+        spend_beside_another()
+
+    assert till.account()["available"] == 100 and len(till.entries()) == 1
+    till.redeem("2024-01-02", 30, "k")
+    assert till.account()["available"] == 70
 
 
 def test_a_used_key_stays_used_after_its_redemption_was_cancelled(till):

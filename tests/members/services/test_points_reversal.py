@@ -208,3 +208,18 @@ def test_a_key_of_another_shop_is_not_found(cast, shop, member):
     with pytest.raises(NotFound):
         reverse(cast.other, "a", NOON)
     assert ledger.standing(shop, member, NOON)["available"] == 50
+
+
+def test_a_reversal_is_audited_under_the_member_by_the_id_that_all_rows_have(shop, member):
+    person = Actor(kind="user", label="Owner")
+    ledger.adjust(shop, member, 50, NOON, key="a", actor=person)
+
+    reverse(shop, "a", NOON + DAY, actor=person)
+
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        rows = AuditRow.objects.filter(action__in=["points.adjusted", "points.reversed"])
+        found = {(row.action, row.subject_kind, row.subject_id) for row in rows}
+    assert found == {
+        ("points.adjusted", "member", member.public_id),
+        ("points.reversed", "member", member.public_id),
+    }

@@ -28,9 +28,9 @@ FACTS = {
     "order by 1, 2",
     "lines": "select o.external_id, l.number, sku, quantity, amount_minor, l.points, l.refunded_minor "
     "from members_orderline l join members_order o on o.id = l.order_id order by 1, 2",
-    "refunds": "select o.external_id, refund, r.at, is_whole, r.amount_minor, r.lines::text from members_refund r "
-    "join members_order o on o.id = r.order_id order by 1, 2",
-    "revisions": "select o.external_id, r.revision, r.replaced_at, r.lines::text, r.posted "
+    "refunds": "select o.external_id, refund, r.at, is_whole, r.amount_minor, r.lines::text, r.sequence "
+    "from members_refund r join members_order o on o.id = r.order_id order by 1, 2",
+    "revisions": "select o.external_id, r.revision, r.replaced_at, r.lines::text, r.posted, r.sequence "
     "from members_orderrevision r join members_order o on o.id = r.order_id order by 1, 2",
     "entries": f"select {WHO}, sequence, e.at, kind, points, pending, balance_after, cause, o.external_id, "
     "refund, posting from members_pointsentry e join members_identity i on i.member_id = e.member_id "
