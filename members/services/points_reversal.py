@@ -54,7 +54,7 @@ def reverse(
         at=at,
         actor=actor,
         action="points.reversed",
-        subject=("member", request.member_id),
+        subject=("member", desk.member),
         after={"points": -request.points, "request": request.public_id, "status": str(request.status)},
         reason=reason,
     )

@@ -45,11 +45,12 @@ def _shown(row: AuditRow) -> dict[str, Any]:
     """A row with its change in words: only what differs, each name once."""
     before, after = row.before or {}, row.after or {}
     names = [*before, *(name for name in after if name not in before)]
+    topic = audit_words.topic_of(row.action)
     changes = [
         {
             "name": audit_words.field(name),
-            "before": audit_words.text(before.get(name)),
-            "after": audit_words.text(after.get(name)),
+            "before": audit_words.text(before.get(name), topic, name),
+            "after": audit_words.text(after.get(name), topic, name),
             "had": name in before,
             "has": name in after,
         }
