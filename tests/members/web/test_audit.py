@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from decimal import Decimal
 
 import pytest
 from django.conf import settings
@@ -15,7 +16,7 @@ from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
 from members.lib.webhooks import WebhookEvent
 from members.models import Channel, JoinSource, PointsRequestStatus, ProgramStatus, Role, Staff, User
-from members.services import audit, program_settings, programs
+from members.services import audit, point_rules, program_settings, programs, tier_rules
 from members.services.audit import Actor
 from members.web import audit_words
 from members.web.point_forms import CLAWBACKS, EXPIRIES
@@ -198,6 +199,21 @@ def test_the_page_shows_a_state_in_the_readers_language(client, cast, language):
     with translation.override(language):
         assert f"<del>{ProgramStatus.DRAFT.label}</del> → {ProgramStatus.OPEN.label}" in text
     assert "<del>draft</del>" not in text
+
+
+def test_a_change_of_the_rules_names_tiers_as_the_shop_does(client, cast):
+    ladder = [{"code": "base"}, {"code": "t-9", "name": "Gold", "any": {"spend_minor": 100, "orders": 3}}]
+    with tenancy.tenant(cast.shop.pk):
+        who = {"merchant_id": cast.shop.pk, "at": NOON, "actor": Actor.person(cast.owner)}
+        tier_rules.configure(**who, ladder=ladder, downgrade="one_step")
+        point_rules.configure(**who, per_major=Decimal(1), tier_multipliers={"t-9": Decimal("1.5")})
+    client.force_login(cast.owner)
+    client.cookies["django_language"] = "en"
+
+    text = page(client, "?topic=rules")[1]
+
+    assert "Gold: 1.5" in text and "Tier: Gold" in text and "Needs: any of these" in text
+    assert "By one tier, for a full validity" in text and "one_step" not in text and "spend_minor" not in text
 
 
 def test_a_program_is_found_by_its_shops_short_name_and_by_its_own(client, cast):
