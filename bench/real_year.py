@@ -194,7 +194,9 @@ def events(merchant_id: int) -> Sequence[tuple[dt.datetime, Any]]:
     def publish(**what: Any) -> Any:
         def act(at: dt.datetime) -> None:
             with tenancy.tenant(merchant_id), transaction.atomic():
-                benefits.publish_benefit(merchant_id=merchant_id, at=at, actor=Actor.job("real year"), **what)
+                benefits.publish_benefit(
+                    merchant_id=merchant_id, at=at, actor=Actor.job("real year"), as_scripted=True, **what
+                )
 
         return act
 

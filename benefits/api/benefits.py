@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from benefits.lib.kinds import KINDS
+from benefits.lib.prices import MOST_MINOR
 from benefits.lib.standing import Standing, standing_of
 from benefits.models import Benefit, BenefitStatus
 from benefits.selectors import benefits as benefits_selector
 from benefits.selectors.benefits import BenefitFilter
 from benefits.services import benefits as benefits_service
+from benefits.services import told_prices
 from benefits.services.arguments import Arguments, arguments_of
+from benefits.services.told_prices import MOST_TOLD, ToldPrice
 from members.api.fields import Audience, Choice, Free, Instant, Strict, Text, Whole, YesNo
 from members.api.operations import Answer, Call, Operation
 from members.api.pages import PageIn, PageOut, take
-from members.lib.refusals import Conflict, NotFound
+from members.lib.refusals import Conflict, Invalid, NotFound
 from members.lib.scopes import Scope
 
 MOST_STOCK = 2_000_000_000
@@ -64,6 +67,41 @@ class BenefitsIn(PageIn):
     standing = serializers.ChoiceField(required=False, choices=[each.value for each in Standing])
 
 
+class PriceBody(Strict):
+    """A member price of a SKU, in minor units."""
+
+    sku = Text(max_length=64, trim_whitespace=True)
+    price_minor = Whole(
+        min_value=1, max_value=MOST_MINOR, help_text="What members pay; at most the list price."
+    )
+    list_minor = Whole(
+        required=False,
+        min_value=1,
+        max_value=MOST_MINOR,
+        help_text="The list price; needed for a SKU that the catalogue does not know yet.",
+    )
+    name = Text(required=False, allow_blank=True, max_length=160, help_text="What the SKU is called.")
+    tier = Text(
+        required=False,
+        allow_blank=True,
+        max_length=32,
+        help_text="The code of the only tier whose members pay it; left out: members of every tier.",
+    )
+
+
+PRICES_HELP = (
+    "The list of a `member_price` that is published: up to 5,000 prices. A SKU stands in it once for each tier. "
+    "When a row is wrong nothing is published and every error is told by its row."
+)
+
+
+def prices_field() -> Any:
+    """The list of member prices in a body."""
+    return PriceBody(  # type: ignore[call-arg]
+        many=True, required=False, allow_empty=False, max_length=MOST_TOLD, help_text=PRICES_HELP
+    )
+
+
 class BenefitIn(Strict):
     """A benefit to be."""
 
@@ -71,16 +109,23 @@ class BenefitIn(Strict):
     name = Text(required=False, allow_blank=True, max_length=80)
     from_at = Instant(required=False, allow_null=True, help_text="When it is published, unless told.")
     to_at = Instant(required=False, allow_null=True, help_text="The first instant without it.")
-    settings = Free(required=False, help_text=f"What its kind needs; may be empty. {NAMES}.")
+    settings = Free(required=False, help_text=f"What its kind needs; a draft's may be empty. {NAMES}.")
     audience = Audience(required=False, help_text="Everyone unless told; tiers by their codes in the ladder.")
     stock = Whole(required=False, allow_null=True, max_value=MOST_STOCK)
     publish = YesNo(default=False, help_text="Publish it at once; else it is kept as a draft.")
+    prices = prices_field()
 
 
 class ReasonIn(Strict):
     """Why, for the log."""
 
     reason = Text(required=False, allow_blank=True, max_length=500)
+
+
+class PublishIn(ReasonIn):
+    """Why, for the log; and the list of member prices."""
+
+    prices = prices_field()
 
 
 def shown(call: Call, benefit: Benefit) -> dict[str, Any]:
@@ -108,6 +153,11 @@ def shown(call: Call, benefit: Benefit) -> dict[str, Any]:
         "published_at": benefit.published_at,
         "revision": benefit.revision,
     }
+
+
+def told(prices: Iterable[Mapping[str, Any]] | None) -> list[ToldPrice]:
+    """The rows of a list as the service takes them."""
+    return [ToldPrice(**row) for row in prices or ()]
 
 
 def found(call: Call) -> Benefit:
@@ -158,7 +208,8 @@ class MakeBenefit(Operation):
     """Make a benefit.
 
     A draft, or with `publish` a published one. Benefits can be published while the program is a draft, and not while
-    it is closed.
+    it is closed. What is published says what members get: a coupon an amount or a share off, a member price its
+    list (`prices`), a per cent or an amount; else it is refused.
     """
 
     method = "POST"
@@ -180,10 +231,14 @@ class MakeBenefit(Operation):
     def answer(self, call: Call) -> Answer:
         """Saves or publishes."""
         given = dict(call.body)
-        is_published = given.pop("publish")
+        is_published, prices = given.pop("publish"), told(given.pop("prices", None))
         who: dict[str, Any] = {"merchant_id": call.merchant.pk, "at": call.at, "actor": call.actor}
-        if is_published:
+        if is_published and prices:
+            benefit = told_prices.publish_told(**who, **given, prices=prices)
+        elif is_published:
             benefit = benefits_service.publish_benefit(**who, **given)
+        elif prices:
+            raise Invalid.on("prices", _("A draft has no list of prices. Send the list when you publish it."))
         else:
             benefit = benefits_service.save_draft(**who, arguments=Arguments(**given))
         return Answer(shown(call, benefit), 201)
@@ -192,7 +247,8 @@ class MakeBenefit(Operation):
 class PublishBenefit(Operation):
     """Publish a draft.
 
-    It is in force from its `from_at`, or from now. Publishing what is published already changes nothing.
+    It is in force from its `from_at`, or from now. Publishing what is published already changes nothing. A draft
+    that does not say what members get is refused; a `member_price` takes its list of prices here.
     """
 
     method = "POST"
@@ -200,7 +256,7 @@ class PublishBenefit(Operation):
     tag = "Benefits"
     function = "benefits"
     takes_key = True
-    body_in = ReasonIn
+    body_in = PublishIn
     out = BenefitOut
     statuses: ClassVar = {200: "The benefit as it is now"}
     refusals = ("program-not-open", "conflict")
@@ -209,14 +265,18 @@ class PublishBenefit(Operation):
         """Publishes the draft with what it says."""
         draft = found(call)
         said = arguments_of(draft)
-        benefit = benefits_service.publish_benefit(
-            merchant_id=call.merchant.pk,
-            at=call.at,
-            actor=call.actor,
-            public_id=draft.public_id,
-            reason=call.body.get("reason", ""),
+        given: dict[str, Any] = {
+            "merchant_id": call.merchant.pk,
+            "at": call.at,
+            "actor": call.actor,
+            "public_id": draft.public_id,
+            "reason": call.body.get("reason", ""),
             **{name: getattr(said, name) for name in said.__slots__},
-        )
+        }
+        if prices := told(call.body.get("prices")):
+            benefit = told_prices.publish_told(**given, prices=prices)
+        else:
+            benefit = benefits_service.publish_benefit(**given)
         if benefit.status == BenefitStatus.ENDED:
             raise Conflict(_("This benefit has ended. Publish it anew instead."))
         return Answer(shown(call, benefit))

@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.refusals import Invalid
@@ -29,7 +30,8 @@ PRICE = ("percent", "off_minor", "fixed_minor")
 class Kind:
     """A kind of benefit. group: where it stands on the page that offers kinds.
 
-    names: the settings it knows; inner: the names known inside those that hold an object or a list of objects.
+    names: the settings it knows; inner: the names known inside those that hold an object or a list of objects;
+    gives: the settings of which one at least says what a member gets, for kinds that give nothing without.
     """
 
     code: ClassVar[str] = ""
@@ -39,6 +41,7 @@ class Kind:
     is_draw: ClassVar[bool] = False
     names: ClassVar[tuple[str, ...]] = ()
     inner: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    gives: ClassVar[tuple[str, ...]] = ()
 
     def check(self, settings: Mapping[str, Any], *, currency: str = "CNY", free: bool = False) -> Settings:
         """The settings as they are stored; `free` lets names pass that the kind does not know.
@@ -83,6 +86,20 @@ class Kind:
     def check_own(self, settings: Settings, currency: str) -> None:
         """The rules of this kind; may complete `settings`. Raises Invalid."""
 
+    def check_complete(self, settings: Mapping[str, Any], *, has_list: bool = False) -> None:
+        """What is published says what members get: an empty promise would hold off a clearance and give nothing.
+
+        `has_list`: whether the list that the settings tell of is really there. Raises Invalid.
+        """
+        if self.gives and all(settings.get(name) in (None, "") for name in self.gives):
+            raise _invalid(self.gives[0], self.nothing_given())
+
+    def nothing_given(self) -> str:
+        """What is said of settings that do not say what members get."""
+        return gettext("Say what members get with one of these settings: %(names)s.") % {
+            "names": ", ".join(self.gives)
+        }
+
     def is_worthless(self, settings: Mapping[str, Any]) -> bool:
         """Whether these settings give a member nothing. Empty settings say nothing, so they are not worthless."""
         return False
@@ -97,6 +114,22 @@ class MemberPriceKind(Kind):
     text = _("Your own price per SKU for members, from an uploaded list.")
     names = (*PRICE, "list")
     inner: ClassVar = {"list": ("rows", "lower", "digest")}
+    gives = PRICE
+
+    def check_complete(self, settings: Mapping[str, Any], *, has_list: bool = False) -> None:
+        """A list of prices, a per cent, an amount off or one price. What tells of a list is written with the list."""
+        if has_list:
+            return
+        if settings.get("list") is not None:
+            raise _invalid(
+                "list",
+                _("This setting is made from the prices themselves. Leave it out and send the prices."),
+            )
+        if all(settings.get(name) in (None, "") for name in self.gives):
+            raise _invalid(
+                "prices",
+                _("Say what members pay: send a list of prices, a per cent, an amount off or a price."),
+            )
 
     def check_own(self, settings: Settings, currency: str) -> None:
         listed = settings.get("list")
@@ -120,6 +153,10 @@ class CouponKind(Kind):
     group = "price"
     text = _("An amount or a share off an order, from a threshold on.")
     names = OFF
+    gives = OFF[:2]
+
+    def nothing_given(self) -> str:
+        return gettext("Say how much the coupon takes off.")
 
     def check_own(self, settings: Settings, currency: str) -> None:
         off = settings.get("off_minor")
@@ -146,7 +183,7 @@ class DiscountKind(Kind):
     label = _("Discount")
     group = "price"
     text = _("A share off for members.")
-    names = ("percent", "off_percent", "off_minor")
+    names = gives = ("percent", "off_percent", "off_minor")
 
     def is_worthless(self, settings: Mapping[str, Any]) -> bool:
         return settings.get("off_minor") == 0 or _is(settings.get("off_percent"), 0)
@@ -186,11 +223,11 @@ class DrawPurchaseKind(_DrawKind):
     text = _("Members draw for the right to buy something scarce.")
 
 
-def _plain(code: str, group: str, label: Promise | str, *names: str) -> Kind:
+def _plain(code: str, group: str, label: Promise | str, *names: str, gives: tuple[str, ...] = ()) -> Kind:
     kind = type(
         f"{code.title().replace('_', '')}Kind",
         (Kind,),
-        {"code": code, "group": group, "label": label, "names": names},
+        {"code": code, "group": group, "label": label, "names": names, "gives": gives},
     )
     return kind()
 
@@ -199,11 +236,11 @@ KINDS: dict[str, Kind] = {
     kind.code: kind
     for kind in (
         MemberPriceKind(),
-        _plain("fan_price", "price", _("Fan price"), *PRICE),
+        _plain("fan_price", "price", _("Fan price"), *PRICE, gives=PRICE),
         DiscountKind(),
         CouponKind(),
         _plain("free_shipping", "price", _("Free shipping"), "at_least_minor", "cap_minor", "per_month"),
-        _plain("repurchase_coupon", "price", _("Repurchase coupon"), *OFF, "valid_days"),
+        _plain("repurchase_coupon", "price", _("Repurchase coupon"), *OFF, "valid_days", gives=OFF[:2]),
         _plain(
             "points_offset",
             "price",

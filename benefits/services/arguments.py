@@ -19,6 +19,7 @@ from members.lib.refusals import Invalid
 from members.models import Merchant
 
 MOST_STOCK = 2_000_000_000
+UNKNOWN = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +58,14 @@ def check(
     *,
     stored: Arguments | None = None,
     as_scripted: bool = False,
+    complete: bool = False,
 ) -> Checked:
     """The arguments as they are stored, judged now by the ladder in force. Raises Invalid, with the errors by field.
 
     `stored`: what a benefit that is changed says now; settings not given and an audience that stays are not judged.
     `as_scripted` (a play's words, whose contract names neither) lets names of settings pass that the kind does not
-    know, and names of tiers that the ladder has not: such an audience is empty.
+    know, and names of tiers that the ladder has not: such an audience is empty. `complete` (what is published)
+    refuses settings that do not say what members get, unless they are as they were stored.
     """
     kind = kind_of(arguments.kind)
     name = str(arguments.name).strip()
@@ -73,6 +76,9 @@ def check(
         raise _invalid("to_at", _("The benefit ends before it starts. Choose an end after its start."))
     audience = _audience(merchant_id, arguments.audience, at, stored, as_scripted)
     settings = _settings(merchant_id, kind, arguments.settings, stored, as_scripted)
+    if complete and not (stored is not None and arguments.settings is stored.settings):
+        kept = stored is not None and settings.get("list") == (stored.settings or {}).get("list", UNKNOWN)
+        kind.check_complete(settings, has_list=bool(prices) or kept)
     if prices is not None:
         settings["list"] = list_facts(prices)
     return Checked(

@@ -73,7 +73,7 @@ def publish_benefit(
     In force from publication (a `from_at` in the past does not reach back), until `to_at`, exclusive. `stock` in
     units, None without limit. `prices` is the list of a member price benefit. A `public_id` that was published
     before is answered with that benefit, so a form sent twice publishes once. `as_scripted` lets names of settings
-    and tiers pass that nobody knows (see `check`).
+    and tiers pass that nobody knows (see `check`), and settings that give nothing: a play's words have none.
     Raises ProgramNotOpen, ProgramCleared, Invalid (with errors by field).
     """
     gate(merchant_id=merchant_id)
@@ -177,7 +177,9 @@ def change_benefit(
     if wanted.from_at is None:
         wanted = replace(wanted, from_at=benefit.from_at)
     rows = None if prices is None else list(prices)
-    checked = check(merchant_id, wanted, at, rows, stored=stored, as_scripted=as_scripted)
+    checked = check(
+        merchant_id, wanted, at, rows, stored=stored, as_scripted=as_scripted, complete=not as_scripted
+    )
     before = facts(benefit)
     _set(benefit, checked)
     if rows is not None:
@@ -254,7 +256,8 @@ def _publish(
     rows = None if prices is None else list(prices)
     begins = at if arguments.from_at is None else arguments.from_at
     wanted = replace(arguments, from_at=begins)
-    _set(benefit, check(benefit.merchant_id, wanted, at, rows, as_scripted=as_scripted))
+    checked = check(benefit.merchant_id, wanted, at, rows, as_scripted=as_scripted, complete=not as_scripted)
+    _set(benefit, checked)
     benefit.status = BenefitStatus.PUBLISHED
     benefit.published_at = at
     benefit.revision, benefit.revision_at = 1, at

@@ -111,7 +111,8 @@ def _renewal(merchant_id: int, at: dt.datetime, uncounted: Collection[str]) -> R
             "audience": row.audience,
             "stock": stock,
         }
-        if not _can_be_used(merchant_id, arguments, at):
+        listed = _list_of(row) if row.kind == "member_price" else None
+        if not _can_be_used(merchant_id, arguments, at, listed):
             continue
         return ReadyChoice(
             key=f"renew-{row.public_id}",
@@ -124,10 +125,13 @@ def _renewal(merchant_id: int, at: dt.datetime, uncounted: Collection[str]) -> R
     return None
 
 
-def _can_be_used(merchant_id: int, arguments: dict[str, Any], at: dt.datetime) -> bool:
+def _can_be_used(
+    merchant_id: int, arguments: dict[str, Any], at: dt.datetime, listed: list[PriceRow] | None
+) -> bool:
     """Whether it could be published today (its tiers are there, its settings are known) and somebody could use it."""
     try:
-        return not check(merchant_id, Arguments(**arguments), at).audience_empty
+        checked = check(merchant_id, Arguments(**arguments), at, listed or None, complete=True)
+        return not checked.audience_empty
     except Invalid:
         return False
 

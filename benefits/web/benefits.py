@@ -27,6 +27,7 @@ from benefits.web.templates import TEMPLATES
 from members.lib.refusals import NotFound, Refusal
 from members.services.audit import Actor
 from members.web import gates
+from members.web.forms import asked
 from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
 
@@ -78,7 +79,7 @@ def tier_names(request: StaffRequest, at: dt.datetime) -> dict[str, str]:
 @require_safe
 def benefits_list(request: StaffRequest) -> HttpResponse:
     """Every benefit, filtered by the address."""
-    kind = request.GET.get("kind", "")
+    kind = asked(request, "kind")
     return _list(request, title=_("Benefits"), kinds=(kind,) if kind in KINDS else (), kind=kind, new_kind="")
 
 
@@ -100,9 +101,9 @@ def _list(
     request: StaffRequest, *, title: str, kinds: tuple[str, ...], kind: str, new_kind: str
 ) -> HttpResponse:
     at = timezone.now()
-    standing = request.GET.get("status", "")
+    standing = asked(request, "status")
     wanted = selectors.BenefitFilter(
-        search=request.GET.get("q", "")[:80],
+        search=asked(request, most=80),
         standing=standing if standing in set(Standing) else "",
         kinds=kinds,
     )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from benefits.lib.coverage import EVERYONE
+from benefits.lib.kinds import KINDS
+from benefits.models import BenefitStatus
+from benefits.web import words
 from members.web import audit_words, gates
 from members.web.menu import register as add
 
@@ -30,4 +34,30 @@ def register() -> None:
             "benefit.draft_discarded": _("Draft of a benefit deleted"),
         },
         topics={"benefit": _("Benefits")},
+        fields={
+            "from": words.FIELDS["from_at"],
+            "to": words.FIELDS["to_at"],
+            "settings": words.FIELDS["settings"],
+            "audience": words.FIELDS["audience"],
+            "stock": words.FIELDS["stock"],
+            "tiers": _("Tiers"),
+            "off_minor": _("Amount off in minor units"),
+            "off_percent": _("Share off in per cent"),
+            "at_least_minor": _("Orders from, in minor units"),
+            "max_off_minor": _("At most, in minor units"),
+            "percent": _("Per cent of the price"),
+            "fixed_minor": _("Price in minor units"),
+            "price_minor": _("Price in minor units"),
+            "value_minor": _("Market value in minor units"),
+            "prizes": _("Prizes"),
+            "count": _("Pieces"),
+            "terms": _("Rules and how prizes are claimed"),
+            "list": _("Price list"),
+            "lower": _("Prices below the list price"),
+        },
+        values={
+            "benefit.status": dict(BenefitStatus.choices),
+            "benefit.kind": {code: kind.label for code, kind in KINDS.items()},
+            "benefit.audience": {EVERYONE: _("All members")},
+        },
     )

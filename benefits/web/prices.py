@@ -26,7 +26,7 @@ from benefits.web.forms import PriceListForm, uploaded
 from benefits.web.publishing import say_published, tier_words
 from members.lib.refusals import Refusal
 from members.services.audit import Actor
-from members.web.forms import add_refusal, answer
+from members.web.forms import add_refusal, answer, asked
 from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
 
@@ -39,7 +39,7 @@ def prices_list(request: StaffRequest) -> HttpResponse:
     wanted = selectors.BenefitFilter(kinds=("member_price",))
     benefits = list(selectors.listed(merchant_id=request.merchant.pk, wanted=wanted, at=at)[:PAGE])
     names = tier_names(request, at)
-    chosen = _chosen(benefits, request.GET.get("benefit", ""))
+    chosen = _chosen(benefits, asked(request, "benefit"))
     context: dict[str, Any] = {
         "rows": [described(row, request=request, at=at, names=names) for row in benefits],
         "chosen": chosen,

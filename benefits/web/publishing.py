@@ -27,7 +27,7 @@ from benefits.web.forms import FORMS, BenefitForm, uploaded
 from benefits.web.templates import TEMPLATES, template_of
 from members.lib.refusals import Refusal
 from members.services.audit import Actor
-from members.web.forms import add_refusal, answer
+from members.web.forms import add_refusal, answer, asked
 from members.web.request import StaffRequest
 
 
@@ -52,18 +52,18 @@ def _form(request: StaffRequest, kind: str, **kwargs: Any) -> BenefitForm:
 def _start(request: StaffRequest, kind: str) -> tuple[dict[str, Any], Benefit | None]:
     """What the form begins with, and the draft that it goes on with."""
     form = FORMS[kind]
-    template = template_of(request.GET.get("template", ""))
+    template = template_of(asked(request, "template"))
     if template is not None and template.kind == kind:
         settings = form.initial_settings(template.settings)
         return {"name": template.title, "stock": template.stock, **settings}, None
-    source = request.GET.get("draft") or request.GET.get("copy")
+    source = asked(request, "draft") or asked(request, "copy")
     if not source:
         return {"name": KINDS[kind].label}, None
     benefit = selectors.by_public_id(merchant_id=request.merchant.pk, public_id=source)
     if benefit is None or benefit.kind != kind:
         raise Http404
     initial = form.initial_of(benefit)
-    if request.GET.get("draft"):
+    if asked(request, "draft"):
         return {**initial, "once": benefit.public_id}, benefit
     # Renewed from now on; what was left of the stock is no measure for a new one.
     return {**initial, "from_at": None, "to_at": None}, None
@@ -212,7 +212,9 @@ def _changed(request: StaffRequest, benefit: Benefit, form: BenefitForm) -> Http
         settings=settings,
         audience=arguments.audience if "audience" in form.fields else services.UNSET,
         stock=arguments.stock if "stock" in form.fields else services.UNSET,
-        expected_revision=int(revision) if revision.isdigit() and len(revision) < 9 else None,
+        expected_revision=int(revision)
+        if revision.isascii() and revision.isdigit() and len(revision) < 9
+        else None,
     )
     if changed.revision == benefit.revision:
         messages.info(request, _("Nothing was changed."))

@@ -66,7 +66,7 @@ def _text(row: AuditRow | PlatformAuditRow, name: str, value: Any) -> str:
         return shown(name, value)
     if row.subject_kind == "run" and name == "state" and value in RunState:
         return str(RunState(value).label)
-    return audit_words.text(value)
+    return audit_words.text(value, audit_words.topic_of(row.action), name)
 
 
 class _ActionFilter(admin.SimpleListFilter):

@@ -61,10 +61,12 @@ AUDIT = f"""
 insert into members_auditrow
     (merchant_id, at, actor_kind, actor_label, action, subject_kind, subject_id, subject_label, before, after,
     reason, request_id)
-select d.merchant_id, %(at)s, 'job', 'clearance', 'program.cleared', 'program', d.merchant_id::text, '',
+select d.merchant_id, %(at)s, 'job', 'clearance', 'program.cleared', 'program', m.slug,
+    coalesce(nullif(p.name, ''), m.name),
     case when d.was_closed then '{{"status": "closed"}}'::jsonb else '{{"status": "open"}}'::jsonb end,
     %(after)s::jsonb, '', ''
-from {_CLEARED}
+from members_merchant m, members_program p, {_CLEARED}
+    and m.id = d.merchant_id and p.merchant_id = d.merchant_id
 """
 EMAILS = f"""
 insert into members_outboxrow (merchant_id, topic, key, payload, created_at, due_at, attempts, last_error)

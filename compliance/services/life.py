@@ -12,7 +12,7 @@ from compliance.selectors import policies
 from compliance.services import standing
 from members.lib.refusals import ReopenTooEarly
 from members.models import Program, ProgramStatus
-from members.services import audit, programs, rules
+from members.services import programs, rules
 from members.services.audit import Actor
 
 
@@ -55,13 +55,7 @@ def _reopen(program: Program, at: dt.datetime, actor: Actor) -> Program:
     program.opened_at = at
     program.closed_at = None
     program.save(update_fields=["status", "opened_at", "closed_at"])
-    audit.record(
-        merchant_id=program.pk,
-        at=at,
-        actor=actor,
-        action="program.reopened",
-        subject=("program", program.pk),
-        before={"status": "cleared"},
-        after={"status": "open"},
+    programs.record(
+        program, at, actor, "program.reopened", before={"status": "cleared"}, after={"status": "open"}
     )
     return program

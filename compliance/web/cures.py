@@ -19,7 +19,7 @@ from compliance.web.todos import steps
 from members.lib.refusals import Refusal
 from members.services.audit import Actor
 from members.web import gates
-from members.web.forms import OnceField
+from members.web.forms import OnceField, one_line
 from members.web.request import StaffRequest
 
 
@@ -33,7 +33,7 @@ def cure(request: StaffRequest) -> HttpResponse:
     try:
         benefit = cures.publish(
             merchant_id=request.merchant.pk,
-            key=request.POST.get("choice", "")[:64],
+            key=one_line(request.POST.get("choice", ""), most=64),
             at=found.at,
             actor=Actor.person(request.user),
             public_id=OnceField().clean(request.POST.get("once")),

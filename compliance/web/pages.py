@@ -18,5 +18,6 @@ def register() -> None:
         actions={
             "program.cleared": _("Program closed by a clearance"),
             "program.reopened": _("Program opened again after a clearance"),
-        }
+        },
+        fields={"period": _("Period"), "policy": _("Policy")},
     )

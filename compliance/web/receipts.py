@@ -15,6 +15,7 @@ from compliance.web import banner, cards, words
 from compliance.web.banner import glance_of
 from members.lib.refusals import NotFound
 from members.web import gates
+from members.web.forms import one_line
 from members.web.request import StaffRequest
 
 anybody_writes = gates.staff(read=gates.NOBODY, write=gates.EVERYONE)
@@ -59,7 +60,7 @@ def receipt(request: StaffRequest) -> HttpResponse:
     try:
         notices.record_receipt(
             merchant_id=request.merchant.pk,
-            public_id=request.POST.get("notice", "")[:24],
+            public_id=one_line(request.POST.get("notice", ""), most=24),
             channel=ReceiptChannel.POPUP,
             event=ReceiptEvent.ACKNOWLEDGED,
             user_id=request.user.pk,

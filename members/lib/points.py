@@ -24,6 +24,8 @@ Clawback = Literal["allow_deficit", "within_balance", "only_pending"]
 CLAWBACKS: tuple[Clawback, ...] = ("allow_deficit", "within_balance", "only_pending")
 ONE = Decimal(1)
 MOST_PENDING_DAYS = 3650
+MOST_GIVE_BACK_DAYS = 3650
+MOST_COST = 9_999  # currency units that a point may cost
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,15 +32,7 @@ def rename(*, merchant_id: int, at: dt.datetime, actor: Actor, name: str) -> Pro
     if name != before:
         program.name = name
         program.save(update_fields=["name"])
-        audit.record(
-            merchant_id=merchant_id,
-            at=at,
-            actor=actor,
-            action="program.renamed",
-            subject=("program", merchant_id),
-            before={"name": before},
-            after={"name": name},
-        )
+        programs.record(program, at, actor, "program.renamed", before={"name": before}, after={"name": name})
     tick(merchant_id=merchant_id, at=at, actor=actor, step="name")
     return program
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
 from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
@@ -74,7 +76,7 @@ def open_program(*, merchant_id: int, at: dt.datetime, actor: Actor) -> Program:
     program.save(update_fields=["status", "closed_at", "opened_at", "first_opened_at"])
     if before == ProgramStatus.CLOSED:
         end_closure(merchant_id=merchant_id, at=at, ended_by="merchant")
-    _audit(program, at, actor, "program.opened", before)
+    _record_move(program, at, actor, "program.opened", before)
     return program
 
 
@@ -83,7 +85,7 @@ def close_program(*, merchant_id: int, at: dt.datetime, actor: Actor) -> Program
     program = lock_for_close(merchant_id=merchant_id)
     require_open(program)
     begin_closure(program=program, at=at, kind=ProgramStatus.CLOSED, actor=actor)
-    _audit(program, at, actor, "program.closed", ProgramStatus.OPEN)
+    _record_move(program, at, actor, "program.closed", ProgramStatus.OPEN)
     return program
 
 
@@ -136,13 +138,27 @@ def note_lots_moved(*, merchant_id: int) -> None:
     Program.objects.filter(merchant_id=merchant_id).update(lots_moved=models.F("lots_moved") + 1)
 
 
-def _audit(program: Program, at: dt.datetime, actor: Actor, action: str, before: str) -> None:
+def record(
+    program: Program,
+    at: dt.datetime,
+    actor: Actor,
+    action: str,
+    *,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+) -> None:
+    """Write the audit row of a change of a program, which is known outside by its shop's short name."""
     audit.record(
         merchant_id=program.pk,
         at=at,
         actor=actor,
         action=action,
-        subject=("program", program.pk),
-        before={"status": before},
-        after={"status": program.status},
+        subject=("program", program.merchant.slug),
+        label=program.name or program.merchant.name,
+        before=before,
+        after=after,
     )
+
+
+def _record_move(program: Program, at: dt.datetime, actor: Actor, action: str, before: str) -> None:
+    record(program, at, actor, action, before={"status": before}, after={"status": program.status})

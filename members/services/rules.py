@@ -80,14 +80,15 @@ def new_version(
     )
     check(version, merchant_id=merchant_id)
     version.save(force_insert=True)
+    names = {tier.pk: str(tier) for tier in Tier.objects.of(merchant_id)}
     audit.record(
         merchant_id=merchant_id,
         at=at,
         actor=actor,
         action="rules.changed",
         subject=("rules", version.number),
-        before=_plain(before) if before else None,
-        after=_plain(version),
+        before=_plain(before, names) if before else None,
+        after=_plain(version, names),
     )
     return version
 
@@ -100,9 +101,16 @@ def check(version: RulesVersion, *, merchant_id: int) -> tuple[PointRules, TierR
     )
 
 
-def _plain(version: RulesVersion) -> dict[str, Any]:
+def _plain(version: RulesVersion, tiers: Mapping[int, str]) -> dict[str, Any]:
+    """A version as the audit log shows it: JSON values, tiers by their names."""
     names = (*POINT_FIELDS, *TIER_FIELDS)
-    return {name: str(v) if isinstance(v := getattr(version, name), Decimal) else v for name in names}
+    found = {name: getattr(version, name) for name in names}
+    plain = {name: f"{v.normalize():f}" if isinstance(v, Decimal) else v for name, v in found.items()}
+    plain["ladder"] = [rung | {"tier": tiers.get(rung["tier"], rung["tier"])} for rung in version.ladder]
+    plain["tier_multipliers"] = {
+        tiers.get(int(tier_id), tier_id): rate for tier_id, rate in version.tier_multipliers.items()
+    }
+    return plain
 
 
 def tier_ids(

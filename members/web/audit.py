@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from django import forms
@@ -14,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from members.models import AuditRow, Role
 from members.selectors import audit as selectors
 from members.web import audit_words, gates
-from members.web.forms import offer
+from members.web.forms import asked, midnight, offer
 from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
 
@@ -42,21 +41,16 @@ class AuditFilters(forms.Form):
         offer(self, "topic", [("", _("Everything")), *audit_words.topics()])
 
 
-def _midnight(request: StaffRequest, day: dt.date | None, plus: int = 0) -> dt.datetime | None:
-    if day is None:
-        return None
-    return dt.datetime.combine(day + dt.timedelta(days=plus), dt.time(), tzinfo=request.merchant.zone)
-
-
 def _shown(row: AuditRow) -> dict[str, Any]:
     """A row with its change in words: only what differs, each name once."""
     before, after = row.before or {}, row.after or {}
     names = [*before, *(name for name in after if name not in before)]
+    topic = audit_words.topic_of(row.action)
     changes = [
         {
             "name": audit_words.field(name),
-            "before": audit_words.text(before.get(name)),
-            "after": audit_words.text(after.get(name)),
+            "before": audit_words.text(before.get(name), topic, name),
+            "after": audit_words.text(after.get(name), topic, name),
             "had": name in before,
             "has": name in after,
         }
@@ -71,14 +65,14 @@ def audit_list(request: StaffRequest) -> HttpResponse:
     """The log, newest first, fifty a page; days are the merchant's."""
     filters = AuditFilters(request.GET or None)
     chosen = filters.cleaned_data if filters.is_valid() else {}
-    text = request.GET.get("q", "").strip()
+    text, zone = asked(request), request.merchant.zone
     found = selectors.rows(
         merchant_id=request.merchant.pk,
         actor_kind=chosen.get("actor", ""),
         topic=chosen.get("topic", ""),
         text=text,
-        from_at=_midnight(request, chosen.get("date_from")),
-        to_at=_midnight(request, chosen.get("date_to"), plus=1),
+        from_at=midnight(chosen.get("date_from"), zone),
+        to_at=midnight(chosen.get("date_to"), zone, after=True),
     )
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     context = {

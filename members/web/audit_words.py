@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from members.lib.scopes import Scope
+from members.lib.webhooks import WebhookEvent
+from members.models import Channel, JoinSource, PointsRequestStatus, ProgramStatus, Role
+from members.web.point_forms import CLAWBACKS, EXPIRIES
+from members.web.tier_forms import DOWNGRADES
 
 Word = Promise | str
 
@@ -45,10 +52,16 @@ ACTIONS: dict[str, Word] = {
     "points.reversed": _("Points reversed"),
     "points.transferred_in": _("Points came from another member"),
     "points.transferred_out": _("Points moved to another member"),
+    "points.redeemed": _("Points redeemed"),
+    "points.held": _("Points held"),
+    "points.captured": _("Held points captured"),
+    "points.released": _("Held points released"),
+    "points.cancelled": _("Redemption of points cancelled"),
     "import.uploaded": _("File of orders handed in"),
     "import.mapped": _("Columns of a file chosen"),
     "import.started": _("Import of orders started"),
     "import.cancelled": _("Import of orders cancelled"),
+    "import.rejects_taken": _("Rows left out of an import downloaded"),
 }
 TOPICS: dict[str, Word] = {
     "merchant": _("Shop"),
@@ -86,6 +99,51 @@ FIELDS: dict[str, Word] = {
     "point_cost": _("Cost per point in minor units"),
     "adjust_limit": _("Most points one person adjusts alone"),
     "give_back_days": _("Days in which expired points can be given back"),
+    "months": _("Months of validity"),
+    "month": _("Month"),
+    "day": _("Day of the month"),
+    "window": _("Window"),
+    "days": _("Days"),
+    "validity_months": _("Validity in months"),
+    "grace_days": _("Grace in days"),
+    "downgrade": _("How members fall"),
+    "ladder": _("Tiers"),
+    "tier": _("Tier"),
+    "needs": _("Needs"),
+    "requirements": _("Requirements"),
+    "spend_minor": _("Spend in minor units"),
+    "orders": _("Orders"),
+    "growth": _("Growth value"),
+    "kind": _("Kind"),
+    "source": _("Way of joining"),
+    "consent_source": _("Where the consent comes from"),
+    "declared_source": _("Where the consent comes from"),
+    "fields": _("Fields"),
+    "phone": _("Phone"),
+    "members": _("Members"),
+    "file": _("File"),
+    "rows": _("Rows"),
+}
+# What codes mean, by the field that holds them: as it is named alone, or after what it is part of ("expiry.kind") or
+# what the action begins with ("program.status"). Labels are the models' own.
+VALUES: dict[str, dict[str, Word]] = {
+    "role": dict(Role.choices),
+    "channel": dict(Channel.choices),
+    "source": dict(JoinSource.choices),
+    "scopes": dict(Scope.choices),
+    "events": dict(WebhookEvent.choices),
+    "language": dict(settings.LANGUAGES),
+    "program.status": dict(ProgramStatus.choices),
+    "points.status": dict(PointsRequestStatus.choices),
+    "clawback": dict(CLAWBACKS),
+    "downgrade": dict(DOWNGRADES),
+    "expiry.kind": dict(EXPIRIES),
+    "window.kind": {
+        "rolling": _("The last days, today included"),
+        "calendar_year": _("The calendar year"),
+        "lifetime": _("The whole membership"),
+    },
+    "needs": {"all": _("all of these"), "any": _("any of these")},
 }
 
 
@@ -94,9 +152,13 @@ def register(
     actions: Mapping[str, Word],
     topics: Mapping[str, Word] | None = None,
     fields: Mapping[str, Word] | None = None,
+    values: Mapping[str, Mapping[str, Word]] | None = None,
 ) -> None:
-    """Name actions ("benefit.published"), what they begin with ("benefit"), and the fields they change."""
+    """Name actions ("benefit.published"), what they begin with ("benefit"), the fields they change and what codes
+    in them mean (see VALUES)."""
     ACTIONS.update(actions)
+    for name, words in (values or {}).items():
+        VALUES.setdefault(name, {}).update(words)
     TOPICS.update(topics or {})
     FIELDS.update(fields or {})
 
@@ -116,14 +178,32 @@ def field(name: str) -> str:
     return str(FIELDS.get(name, name.replace("_", " ")))
 
 
-def text(value: Any) -> str:
-    """A value of the log as people read it: lists with commas, records as "name: value"; nothing is "--"."""
+def topic_of(action: str) -> str:
+    """What an action begins with."""
+    return action.partition(".")[0]
+
+
+def _word(value: str, path: tuple[str, ...]) -> str:
+    """A code in words, by the names of the fields it stands in; what is no code is itself."""
+    for known in (VALUES.get(".".join(path[-2:])), VALUES.get(path[-1]) if path else None):
+        if known and value in known:
+            return str(known[value])
+    if path[-1:] == ("fields",):  # the names of what was changed
+        return field(value)
+    return value
+
+
+def text(value: Any, *path: str) -> str:
+    """A value of the log as people read it: lists with commas, records as "name: value"; nothing is "--".
+
+    `path`: what the action begins with, the field, and the names inside it; by it codes are put into words.
+    """
     if value is None or value == "" or value == [] or value == {}:
         return "--"
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
-        return ", ".join(text(one) for one in value)
+        return ", ".join(text(one, *path) for one in value)
     if isinstance(value, dict):
-        return "; ".join(f"{field(str(name))}: {text(one)}" for name, one in value.items())
-    return str(value)
+        return "; ".join(f"{field(str(name))}: {text(one, *path, str(name))}" for name, one in value.items())
+    return _word(str(value), path)

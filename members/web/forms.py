@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import unicodedata
 import zoneinfo
 from collections.abc import Iterable
 from typing import Any
@@ -15,6 +17,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.fields import ALPHABET, opaque_id
+from members.lib.periods import YEARS, local_instant
 from members.lib.refusals import Refusal
 
 # Currencies offered; any ISO code is accepted over the API and the command line.
@@ -39,6 +42,33 @@ ZONES = (
     "Asia/Kuala_Lumpur", "Asia/Bangkok", "Asia/Tokyo", "Asia/Seoul", "Australia/Sydney", "Europe/London",
     "Europe/Paris", "America/New_York", "America/Chicago", "America/Los_Angeles", "UTC",
 )  # fmt: skip
+
+LONGEST_ASKED = 128  # characters of a text in an address
+FIRST_DAY, LAST_DAY = dt.date(YEARS[0], 1, 1), dt.date(YEARS[-1], 12, 30)
+
+
+def one_line(text: str, *, most: int = LONGEST_ASKED) -> str:
+    """A text from outside that no field of a form has cleaned, trimmed and cut, without control characters.
+
+    PostgreSQL refuses a NUL wherever it stands, a look-up included.
+    """
+    return "".join(char for char in text if unicodedata.category(char) != "Cc").strip()[:most].rstrip()
+
+
+def asked(request: HttpRequest, name: str = "q", *, most: int = LONGEST_ASKED) -> str:
+    """A text of the address: what is searched for, which row is opened. Every view reads them through this."""
+    return one_line(request.GET.get(name, ""), most=most)
+
+
+def midnight(day: dt.date | None, zone: zoneinfo.ZoneInfo, *, after: bool = False) -> dt.datetime | None:
+    """The instant at which a day of an address begins (or, `after`, the one at which it is over); None for no day.
+
+    A day before or after the years that people may name is taken as their first or last.
+    """
+    if day is None:
+        return None
+    day = min(max(day, FIRST_DAY), LAST_DAY)
+    return local_instant(day + dt.timedelta(days=1) if after else day, dt.time(), zone)
 
 
 def locale() -> Locale:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -26,6 +25,7 @@ from members.selectors.ledger import LedgerFilter
 from members.templatetags.fmt import masked_phone
 from members.templatetags.fmt import points as points_text
 from members.web import csv_files, entry_acts, gates
+from members.web.forms import asked, midnight
 from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
 
@@ -67,18 +67,13 @@ def _wanted(request: StaffRequest) -> tuple[LedgerFilters, LedgerFilter, dict[st
     filters = LedgerFilters(request.GET or None)
     filters.is_valid()
     chosen = filters.cleaned_data if filters.is_bound else {}
-    text = request.GET.get("q", "").strip()[:128]
-    zone, first, last = request.merchant.zone, chosen.get("date_from"), chosen.get("date_to")
-
-    def midnight(day: dt.date) -> dt.datetime:
-        return dt.datetime.combine(day, dt.time(), tzinfo=zone)
-
+    text, zone = asked(request), request.merchant.zone
     wanted = LedgerFilter(
         kind=chosen.get("kind", ""),
         cause=chosen.get("cause", ""),
         search=text,
-        from_at=midnight(first) if first else None,
-        to_at=midnight(last + dt.timedelta(days=1)) if last and last < dt.date.max else None,
+        from_at=midnight(chosen.get("date_from"), zone),
+        to_at=midnight(chosen.get("date_to"), zone, after=True),
     )
     address = {"q": text, **{name: str(value) for name, value in chosen.items() if value}}
     return filters, wanted, {name: value for name, value in address.items() if value}
@@ -129,7 +124,7 @@ def ledger_list(request: StaffRequest) -> HttpResponse:
 
 def _opened(request: StaffRequest) -> Any:
     """The entry that `?why=<member>.<number>` asks for, in words."""
-    public_id, _dot, number = request.GET.get("why", "").partition(".")
+    public_id, _dot, number = asked(request, "why").partition(".")
     member = public_id and members_of.by_public_id(merchant_id=request.merchant.pk, public_id=public_id)
     if not member:
         return None, []

@@ -26,6 +26,7 @@ from members.selectors.members import PER_PAGE, SORTS, MemberFilter
 from members.services import members as services
 from members.services.audit import Actor
 from members.web import adjust_forms, entry_acts, gates
+from members.web.forms import asked
 from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
 
@@ -92,7 +93,7 @@ def members_list(request: StaffRequest) -> HttpResponse:
     by_code = {tier.code: tier for tier in tiers}
     tier = by_code.get(chosen.get("tier", ""))
     wanted = MemberFilter(
-        search=request.GET.get("q", "").strip()[:128],
+        search=asked(request),
         tier_id=tier.pk if tier else None,
         channel=chosen.get("channel", ""),
         sort=chosen.get("sort") or SORTS[0],
@@ -137,7 +138,7 @@ def _ledger(request: StaffRequest, member: Member, **forms: Any) -> dict[str, An
     found = member_entries.entries(merchant=request.merchant, member_id=member.pk)
     page = Paginator(found, ENTRIES_PER_PAGE).get_page(request.GET.get("entries"))
     why, sentences = entry_words.opened(
-        request.merchant, member.pk, entry_acts.asked_for(request.GET.get("why", ""), **forms)
+        request.merchant, member.pk, entry_acts.asked_for(asked(request, "why"), **forms)
     )
     rows = [
         {

@@ -20,8 +20,8 @@ from members.lib.refusals import NotFound, Refusal
 from members.models import Channel, ImportJob, ImportState
 from members.selectors import order_imports as selectors
 from members.services.audit import Actor
-from members.services.order_import import columns, jobs, leftovers, rejects, storage
-from members.web import gates
+from members.services.order_import import columns, jobs, leftovers, rejects
+from members.web import gates, import_rows
 from members.web.forms import add_refusal, answer
 from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
@@ -165,6 +165,7 @@ def _find(request: StaffRequest, import_id: str) -> ImportJob:
 
 def _context(request: StaffRequest, job: ImportJob, form: ColumnsForm | None = None) -> dict[str, Any]:
     is_gone = leftovers.is_gone(job)
+    can_write = request.staff.role in gates.MANAGERS
     mappable = (ImportState.QUEUED, ImportState.CHECKED, ImportState.FAILED)
     may_map = not job.position and job.state in mappable and not is_gone
     times = {name: _moment(job.preview.get(name)) for name in ("first_at", "last_at")}
@@ -174,7 +175,7 @@ def _context(request: StaffRequest, job: ImportJob, form: ColumnsForm | None = N
         "preview": job.preview | times,
         "posted": job.position,
         "gone": leftovers.GONE if is_gone else "",
-        "rejects": rejects.first(job, REJECTS_SHOWN),
+        "rejects": import_rows.shown(job, rejects.first(job, REJECTS_SHOWN), with_rows=can_write),
         "is_clean": job.state == ImportState.DONE and not job.rejected,
         "known": [
             (FIELD_LABELS[name], header) for name, header in job.columns.items() if name in FIELD_LABELS
@@ -182,7 +183,7 @@ def _context(request: StaffRequest, job: ImportJob, form: ColumnsForm | None = N
         "unused": [header for header in job.headers if header and header not in job.columns.values()],
         "form": form or (ColumnsForm(job=job) if may_map else None),
         "may_map": may_map,
-        "can_write": request.staff.role in gates.MANAGERS,
+        "can_write": can_write,
     }
 
 
@@ -259,14 +260,18 @@ def order_imports_cancel(request: StaffRequest, import_id: str) -> HttpResponse:
 @never_cache
 @require_GET
 def order_imports_rejects(request: StaffRequest, import_id: str) -> HttpResponseBase:
-    """The rows left out, as a file to mend and import again; when it is gone, back to the page that says so."""
+    """The rows left out, as a file to mend and import again, on record; back to the page when the file is gone."""
     job = _find(request, import_id)
     if leftovers.is_gone(job):
         return redirect("members:order_imports_page", import_id)
-    path = storage.rejects(job)
-    if not job.rejects_as or not path.exists():
-        raise Http404
+    try:
+        file = rejects.take(
+            merchant_id=request.merchant.pk,
+            public_id=import_id,
+            at=timezone.now(),
+            actor=Actor.person(request.user),
+        )
+    except NotFound:
+        raise Http404 from None
     name = f"rejects-{job.file_name}"
-    return FileResponse(
-        path.open("rb"), as_attachment=True, filename=name, content_type="text/csv; charset=utf-8"
-    )
+    return FileResponse(file, as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from members.lib.expiry import MOST_MONTHS, Expiry
-from members.lib.points import MOST_PENDING_DAYS
+from members.lib.points import MOST_COST, MOST_GIVE_BACK_DAYS, MOST_PENDING_DAYS
 from members.lib.refusals import Invalid
 from members.models import RulesVersion, Tier
 from members.selectors.entry_words import decimal_text
@@ -20,8 +20,6 @@ from members.services.points import MOST_POINTS
 from members.web.number_fields import MoneyField, RateField, WholeField
 
 EXAMPLE_MINOR = 26_800
-MOST_COST = 9_999  # currency units
-MOST_GIVE_BACK_DAYS = 3650
 EXPIRIES = [
     ("never", gettext_lazy("Never")),
     ("rolling", gettext_lazy("Some months after they became available")),

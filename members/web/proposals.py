@@ -18,6 +18,7 @@ from members.services import points
 from members.services.audit import Actor
 from members.templatetags.fmt import signed
 from members.web import gates
+from members.web.forms import one_line
 from members.web.ledger import tabs
 from members.web.request import StaffRequest
 
@@ -62,7 +63,7 @@ def ledger_decide(request: StaffRequest, request_id: str) -> HttpResponse:
             actor=Actor.person(request.user),
             key=asked.key,
             approves=decision == "approve",
-            note=request.POST.get("note", "").strip()[:200],
+            note=one_line(request.POST.get("note", ""), most=200),
         )
     except Refusal as refusal:
         messages.error(request, refusal.detail)

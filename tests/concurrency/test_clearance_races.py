@@ -69,7 +69,14 @@ def drain(row) -> None:
 
 def publish(shop, when: str) -> None:
     with tenancy.tenant(shop.pk):
-        benefits.publish_benefit(merchant_id=shop.pk, at=at(when), actor=JOB, kind="coupon", from_at=at(when))
+        benefits.publish_benefit(
+            merchant_id=shop.pk,
+            at=at(when),
+            actor=JOB,
+            kind="coupon",
+            settings={"off_minor": 500},
+            from_at=at(when),
+        )
 
 
 def test_a_cure_in_flight_is_waited_for_and_cures(doomed):

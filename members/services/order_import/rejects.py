@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+from django.db import transaction
 from django.utils.translation import gettext as _
 
+from members.lib.refusals import NotFound
 from members.models import ImportJob
+from members.selectors.order_imports import find
+from members.services import audit
+from members.services.audit import Actor
 from members.services.order_import import storage
 from members.services.order_import.reading import DELIMITERS, Source
 
@@ -58,6 +65,29 @@ def write(source: Source, reasons: Reasons, path: Path) -> None:
     os.replace(beside, path)
 
 
+@transaction.atomic
+def take(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> BinaryIO:
+    """Open the file of the rows left out, for somebody who takes it away; who did is on record: it names people.
+
+    Raises NotFound when there is no such import or file.
+    """
+    job = find(merchant_id=merchant_id, public_id=public_id)
+    path = storage.rejects(job)
+    if not job.rejects_as or not path.exists():
+        raise NotFound(_("This import left no rows out."))
+    file = path.open("rb")
+    audit.record(
+        merchant_id=merchant_id,
+        at=at,
+        actor=actor,
+        action="import.rejects_taken",
+        subject=("import", job.public_id),
+        label=job.file_name,
+        after={"rows": job.rejected},
+    )
+    return file
+
+
 def _row_ends(source: Source, starts: np.ndarray, reasons: Reasons) -> dict[int, int]:
     """Where each row ends: with its line, or further on when a cell spans lines inside quotes."""
     ends = {}
@@ -73,8 +103,8 @@ def _row_ends(source: Source, starts: np.ndarray, reasons: Reasons) -> dict[int,
     return ends
 
 
-def first(job: ImportJob, count: int) -> list[tuple[str, str, str]]:
-    """(line, reason, the row) of the first rows left out."""
+def first(job: ImportJob, count: int) -> list[tuple[str, str, list[str]]]:
+    """(line, reason, the cells of the row) of the first rows left out."""
     if not job.rejects_as:
         return []
     path = storage.rejects(job)
@@ -85,7 +115,7 @@ def first(job: ImportJob, count: int) -> list[tuple[str, str, str]]:
             mark = next((each for each in DELIMITERS if each in header), ",")
             for row in csv.reader(content, delimiter=mark):
                 if len(row) > 1:
-                    found.append((row[0], row[1], mark.join(row[2:])[:120]))
+                    found.append((row[0], row[1], row[2:]))
                 if len(found) == count:
                     break
     return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from django.db import transaction
 
-from benefits.models import Benefit, BenefitRevision
+from benefits.models import Benefit, BenefitRevision, CatalogueSku, MemberPrice
+from benefits.selectors.coverage import stored
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
 from tests.api import System, queries_of
@@ -135,3 +137,161 @@ def test_the_list_needs_as_many_queries_for_many_as_for_few(system):
         system.post("/benefits", COUPON)
 
     assert queries_of(system, "/benefits") == few
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "field"),
+    [
+        ("coupon", {}, "off_minor"),
+        ("coupon", {"at_least_minor": 10_000}, "off_minor"),
+        ("member_price", {}, "prices"),
+        ("member_price", {"list": {"rows": 9, "lower": 9, "digest": "made up"}}, "list"),
+        ("discount", {}, "percent"),
+    ],
+)
+def test_what_says_not_what_members_get_is_kept_and_not_published(system, kind, settings, field):
+    refused = problem(
+        system.post("/benefits", {"kind": kind, "settings": settings, "publish": True}), 422, "invalid"
+    )
+    assert list(refused["errors"]) == [field] and count(system, Benefit) == 0
+
+    draft = system.post("/benefits", {"kind": kind, "settings": settings}).json()
+    again = problem(system.post(f"/benefits/{draft['id']}/publish"), 422, "invalid")
+
+    assert again["errors"] == refused["errors"]
+    assert system.get(f"/benefits/{draft['id']}").json() == draft and count(system, BenefitRevision) == 0
+    with tenancy.tenant(system.shop.pk), transaction.atomic():
+        assert stored(merchant_id=system.shop.pk) == ()
+
+
+# ---- member prices ---------------------------------------------------------------------------------------------------
+
+PRICES = {
+    "kind": "member_price",
+    "name": "Members pay less",
+    "publish": True,
+    "prices": [
+        {"sku": "tea", "price_minor": 900, "list_minor": 1000, "name": "Tea"},
+        {"sku": "tea", "price_minor": 800, "tier": "silver"},
+        {"sku": "cup", "price_minor": 500, "list_minor": 500},
+    ],
+}
+
+
+def listed(system) -> set[tuple[str, str, int, int]]:
+    with tenancy.tenant(system.shop.pk), transaction.atomic():
+        rows = MemberPrice.objects.of(system.shop).filter(to_at=None).select_related("item")
+        return {(row.sku, row.tier_code, row.price_minor, row.list_minor) for row in rows}
+
+
+def test_member_prices_are_published_with_their_list(system):
+    made = system.post("/benefits", PRICES)
+
+    assert made.status_code == 201, made.content
+    assert (made.json()["standing"], made.json()["unusable"]) == ("in_force", [])
+    facts = made.json()["settings"]["list"]
+    assert (facts["rows"], facts["lower"]) == (3, 2)
+    assert listed(system) == {
+        ("tea", "", 900, 1000),
+        ("tea", "silver", 800, 1000),
+        ("cup", "", 500, 500),
+    }
+
+
+def test_a_sku_of_the_catalogue_needs_no_list_price(system):
+    system.post("/benefits", PRICES)
+
+    again = system.post("/benefits", {**PRICES, "prices": [{"sku": "tea", "price_minor": 700}]})
+
+    assert again.status_code == 201 and ("tea", "", 700, 1000) in listed(system)
+
+
+def test_a_draft_takes_its_list_when_it_is_published(system):
+    draft = system.post("/benefits", {"kind": "member_price", "name": "Later"}).json()
+
+    published = system.post(f"/benefits/{draft['id']}/publish", {"prices": PRICES["prices"]}).json()
+
+    assert (published["id"], published["standing"]) == (draft["id"], "in_force")
+    assert len(listed(system)) == 3
+
+
+def test_a_list_that_lowers_nothing_is_a_paper_benefit(system):
+    dear = [{"sku": "cup", "price_minor": 500, "list_minor": 500}]
+
+    assert system.post("/benefits", {**PRICES, "prices": dear}).json()["unusable"] == ["worth"]
+
+
+def test_every_wrong_row_is_named_and_nothing_is_published(system):
+    good = {"sku": "tea", "price_minor": 900, "list_minor": 1000}
+    rows = [
+        good,
+        {"sku": "cup", "price_minor": 600, "list_minor": 500},
+        {"sku": "pot", "price_minor": 600},
+        {**good, "tier": "gold"},
+        {**good, "price_minor": 1},
+        {"sku": "tea", "price_minor": 5, "list_minor": 999, "tier": "base"},
+    ]
+
+    refused = problem(system.post("/benefits", {**PRICES, "prices": rows}), 422, "invalid")
+
+    assert list(refused["errors"]) == [
+        "prices[1].price_minor",
+        "prices[2].list_minor",
+        "prices[3].tier",
+        "prices[4].sku",
+        "prices[5].list_minor",
+    ]
+    assert count(system, Benefit) == count(system, CatalogueSku) == count(system, MemberPrice) == 0
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"sku": "tea"},
+        {"price_minor": 5},
+        {"sku": "", "price_minor": 5},
+        {"sku": " ", "price_minor": 5},
+        {"sku": "t\x00", "price_minor": 5},
+        {"sku": "t" * 65, "price_minor": 5},
+        {"sku": "tea", "price_minor": "5"},
+        {"sku": "tea", "price_minor": 5.5},
+        {"sku": "tea", "price_minor": True},
+        {"sku": "tea", "price_minor": 5, "colour": "green"},
+        "tea",
+    ],
+)
+def test_a_row_out_of_shape_is_refused_by_its_place(system, row):
+    sent = {**PRICES, "prices": [PRICES["prices"][0], row]}
+
+    told = system.post("/benefits", sent)
+
+    slug = told.json()["type"]
+    told = problem(told, {"malformed": 400, "invalid": 422}[slug], slug)
+    assert all(place.startswith("prices[1]") for place in told["errors"]) and count(system, Benefit) == 0
+
+
+def test_a_price_of_nothing_is_refused(system):
+    sent = {**PRICES, "prices": [{"sku": "tea", "price_minor": 0, "list_minor": 5}]}
+
+    assert system.post("/benefits", sent).status_code in (400, 422) and count(system, Benefit) == 0
+
+
+def test_prices_stand_where_they_can(system):
+    rows = PRICES["prices"]
+
+    assert (
+        "prices"
+        in problem(system.post("/benefits", {**COUPON, "publish": True, "prices": rows}), 422, "invalid")[
+            "errors"
+        ]
+    )
+    assert (
+        "prices" in problem(system.post("/benefits", {**PRICES, "publish": False}), 422, "invalid")["errors"]
+    )
+    many = [{"sku": f"s{n}", "price_minor": 5, "list_minor": 9} for n in range(5_001)]
+    assert system.post("/benefits", {**PRICES, "prices": many}).status_code in (400, 422)
+    problem(system.post("/benefits", {**PRICES, "prices": []}), 422, "invalid")
+    assert count(system, Benefit) == 0
+
+    assert system.post("/benefits", {**PRICES, "prices": many[:5_000]}).status_code == 201
+    assert count(system, MemberPrice) == 5_000

@@ -32,12 +32,23 @@ def test_the_lists_conditions_and_the_rule_agree_on_every_benefit_at_every_insta
             if start and end and end <= start:
                 continue
             made = [
-                benefits.publish_benefit(at=noon - 2 * DAY, kind="coupon", from_at=start, to_at=end, **rest)
+                benefits.publish_benefit(
+                    at=noon - 2 * DAY,
+                    kind="coupon",
+                    settings={"off_minor": 500},
+                    from_at=start,
+                    to_at=end,
+                    **rest,
+                )
                 for _each in range(3)
             ]
             benefits.pause_benefit(at=noon - DAY, benefit_id=made[1].pk, **rest)
             benefits.end_benefit(at=noon - DAY, benefit_id=made[2].pk, **rest)
-            benefits.save_draft(at=noon, arguments=Arguments(kind="coupon", from_at=start, to_at=end), **rest)
+            benefits.save_draft(
+                at=noon,
+                arguments=Arguments(kind="coupon", settings={"off_minor": 500}, from_at=start, to_at=end),
+                **rest,
+            )
 
     rows = list(Benefit.objects.of(shop))
     for at in [noon + n * DAY / 2 for n in range(-6, 9)]:
@@ -54,11 +65,17 @@ def test_the_lists_conditions_and_the_rule_agree_on_every_benefit_at_every_insta
 
 def test_evidence_is_what_each_benefit_was_within_the_window(shop, noon):
     rest = {"merchant_id": shop.pk, "actor": JOB}
-    coupon = benefits.publish_benefit(at=noon, kind="coupon", name="Coupon", **rest)
+    coupon = benefits.publish_benefit(
+        at=noon, kind="coupon", settings={"off_minor": 500}, name="Coupon", **rest
+    )
     benefits.change_benefit(at=noon + 4 * DAY, benefit_id=coupon.pk, stock=9, **rest)
     benefits.pause_benefit(at=noon + 6 * DAY, benefit_id=coupon.pk, **rest)
-    benefits.publish_benefit(at=noon, kind="coupon", name="Paper", stock=0, **rest)
-    benefits.publish_benefit(at=noon + 20 * DAY, kind="coupon", name="Later", **rest)
+    benefits.publish_benefit(
+        at=noon, kind="coupon", settings={"off_minor": 500}, name="Paper", stock=0, **rest
+    )
+    benefits.publish_benefit(
+        at=noon + 20 * DAY, kind="coupon", settings={"off_minor": 500}, name="Later", **rest
+    )
 
     found = stretches(merchant_id=shop.pk, start=noon + 2 * DAY, end=noon + 10 * DAY)
 
@@ -71,7 +88,9 @@ def test_evidence_is_what_each_benefit_was_within_the_window(shop, noon):
 
 
 def test_evidence_known_to_a_job_leaves_out_what_was_done_at_its_instant(shop, noon):
-    made = benefits.publish_benefit(merchant_id=shop.pk, actor=JOB, at=noon, kind="coupon")
+    made = benefits.publish_benefit(
+        merchant_id=shop.pk, actor=JOB, at=noon, kind="coupon", settings={"off_minor": 500}
+    )
     benefits.end_benefit(merchant_id=shop.pk, actor=JOB, at=noon + DAY, benefit_id=made.pk)
 
     (known,) = stretches(merchant_id=shop.pk, start=noon, end=noon + 2 * DAY, before=noon + DAY)
@@ -82,7 +101,7 @@ def test_evidence_known_to_a_job_leaves_out_what_was_done_at_its_instant(shop, n
 
 def test_history_says_what_each_revision_changed(shop, noon):
     rest = {"merchant_id": shop.pk, "actor": JOB}
-    made = benefits.publish_benefit(at=noon, kind="coupon", **rest)
+    made = benefits.publish_benefit(at=noon, kind="coupon", settings={"off_minor": 500}, **rest)
     benefits.change_benefit(at=noon + DAY, benefit_id=made.pk, stock=3, to_at=noon + 9 * DAY, **rest)
     benefits.pause_benefit(at=noon + 2 * DAY, benefit_id=made.pk, **rest)
 

@@ -62,7 +62,9 @@ def test_drafts_and_benefits_published_together_are_asked_the_same(shop, noon): 
         with pytest.raises(Invalid):
             benefits.save_draft(arguments=wrong, **rest)
         with pytest.raises(Invalid):
-            benefits.publish_many(benefits=[Arguments(kind="coupon"), wrong], **rest)
+            benefits.publish_many(
+                benefits=[Arguments(kind="coupon", settings={"off_minor": 5}), wrong], **rest
+            )
 
     assert written(shop) == before
 

@@ -45,7 +45,12 @@ def move(shop, member, to_code, at):
 
 def publish(shop, at, codes):
     return benefits.publish_benefit(
-        merchant_id=shop.pk, at=at, actor=JOB, kind="coupon", audience={"tiers": codes}
+        merchant_id=shop.pk,
+        at=at,
+        actor=JOB,
+        kind="coupon",
+        settings={"off_minor": 500},
+        audience={"tiers": codes},
     )
 
 

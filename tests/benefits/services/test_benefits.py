@@ -18,6 +18,7 @@ from members.lib.refusals import Conflict, Invalid, NotFound, ProgramCleared, Pr
 from members.models import AuditRow, Program
 from members.services import programs
 from members.services.audit import Actor
+from tests.factories.benefits import OFF, given
 
 JOB = Actor.job("test")
 DAY = dt.timedelta(days=1)
@@ -30,6 +31,7 @@ def shop(cast):
 
 
 def publish(shop, at, kind="coupon", **arguments: Any) -> Benefit:
+    arguments.setdefault("settings", given(kind))
     return benefits.publish_benefit(merchant_id=shop.pk, at=at, actor=JOB, kind=kind, **arguments)
 
 
@@ -63,7 +65,7 @@ def test_publishing_writes_row_revision_audit_coverage_and_due_row(shop, noon):
     assert audit.after["settings"] == {"off_minor": 1000}
 
 
-def test_every_kind_can_be_published_with_empty_settings(shop, noon):
+def test_every_kind_can_be_published(shop, noon):
     for kind in KINDS:
         publish(shop, noon, kind)
 
@@ -92,9 +94,9 @@ def test_a_closed_or_cleared_program_refuses_every_write(shop, noon, status, ref
     rest = {"merchant_id": shop.pk, "at": noon + DAY, "actor": JOB}
 
     for act in (
-        lambda: benefits.publish_benefit(kind="coupon", **rest),
-        lambda: benefits.publish_many(benefits=[Arguments(kind="coupon")], **rest),
-        lambda: benefits.save_draft(arguments=Arguments(kind="coupon"), **rest),
+        lambda: benefits.publish_benefit(kind="coupon", settings=OFF, **rest),
+        lambda: benefits.publish_many(benefits=[Arguments(kind="coupon", settings=OFF)], **rest),
+        lambda: benefits.save_draft(arguments=Arguments(kind="coupon", settings=OFF), **rest),
         lambda: benefits.change_benefit(benefit_id=made.pk, stock=3, **rest),
         lambda: benefits.pause_benefit(benefit_id=made.pk, **rest),
         lambda: benefits.resume_benefit(benefit_id=made.pk, **rest),
@@ -314,7 +316,9 @@ def test_a_draft_covers_nothing_until_it_is_published(shop, noon):
 
 
 def test_only_a_draft_can_be_discarded(shop, noon):
-    draft = benefits.save_draft(merchant_id=shop.pk, at=noon, actor=JOB, arguments=Arguments(kind="coupon"))
+    draft = benefits.save_draft(
+        merchant_id=shop.pk, at=noon, actor=JOB, arguments=Arguments(kind="coupon", settings=OFF)
+    )
     made = publish(shop, noon)
 
     benefits.discard_draft(merchant_id=shop.pk, at=noon, actor=JOB, benefit_id=draft.pk)
@@ -338,7 +342,10 @@ def test_a_clock_a_little_behind_does_not_turn_history_back(shop, noon):
 
 
 def test_many_benefits_are_published_together_as_one_by_one(cast, noon):
-    wanted = [Arguments(kind="coupon", to_at=noon + DAY), Arguments(kind="coupon", from_at=noon + 3 * DAY)]
+    wanted = [
+        Arguments(kind="coupon", settings=OFF, to_at=noon + DAY),
+        Arguments(kind="coupon", settings=OFF, from_at=noon + 3 * DAY),
+    ]
     with tenancy.tenant(cast.shop.pk):
         benefits.publish_many(merchant_id=cast.shop.pk, at=noon, actor=JOB, benefits=wanted)
         together = stored(merchant_id=cast.shop.pk)

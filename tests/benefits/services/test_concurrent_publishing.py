@@ -46,7 +46,7 @@ def test_benefits_published_at_once_are_all_in_the_coverage(cast, noon):
     def publish(hour: int) -> Callable[[], object]:
         start = noon + dt.timedelta(hours=10 * hour)
         return lambda: benefits.publish_benefit(
-            merchant_id=cast.shop.pk, at=noon, actor=JOB, kind="coupon", from_at=start,
+            merchant_id=cast.shop.pk, at=noon, actor=JOB, kind="coupon", settings={"off_minor": 500}, from_at=start,
             to_at=start + dt.timedelta(hours=1),
         )  # fmt: skip
 
@@ -61,7 +61,12 @@ def test_benefits_published_at_once_are_all_in_the_coverage(cast, noon):
 def test_the_same_form_sent_twice_at_once_publishes_once(cast, noon):
     def publish() -> object:
         return benefits.publish_benefit(
-            merchant_id=cast.shop.pk, at=noon, actor=JOB, kind="coupon", public_id="abcdefgh23456789"
+            merchant_id=cast.shop.pk,
+            at=noon,
+            actor=JOB,
+            kind="coupon",
+            settings={"off_minor": 500},
+            public_id="abcdefgh23456789",
         )
 
     outcomes = together(cast.shop.pk, publish, publish, publish)
@@ -79,7 +84,9 @@ def test_a_close_and_a_publication_at_once_follow_each_other(cast, noon):
 
     published, closed = together(
         cast.shop.pk,
-        lambda: benefits.publish_benefit(merchant_id=cast.shop.pk, at=later, actor=JOB, kind="coupon"),
+        lambda: benefits.publish_benefit(
+            merchant_id=cast.shop.pk, at=later, actor=JOB, kind="coupon", settings={"off_minor": 500}
+        ),
         lambda: programs.close_program(merchant_id=cast.shop.pk, at=later, actor=JOB),
     )
 

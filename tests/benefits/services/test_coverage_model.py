@@ -64,13 +64,13 @@ def act(merchant_id: int, made: list[Benefit], at: dt.datetime, step: tuple, noo
         if values.get(name) is not None:
             values[name] = noon + dt.timedelta(hours=values[name])
     if what == "publish":
-        made.append(benefits.publish_benefit(kind=kind, **values, **rest))
+        made.append(benefits.publish_benefit(kind=kind, as_scripted=True, **values, **rest))
         return
     if not made:
         return
     rest["benefit_id"] = made[which % len(made)].pk
     if what == "change":
-        benefits.change_benefit(**({"kind": kind} if kind else {}), **values, **rest)
+        benefits.change_benefit(as_scripted=True, **({"kind": kind} if kind else {}), **values, **rest)
     elif what == "stock":
         benefits.set_stock(stock=kind, **rest)
     else:
@@ -96,7 +96,9 @@ def test_stored_coverage_is_what_the_rule_makes_of_the_revisions(cast, noon, his
 
 def test_coverage_of_one_merchant_says_nothing_of_another(cast, noon):
     with tenancy.tenant(cast.shop.pk):
-        benefits.publish_benefit(merchant_id=cast.shop.pk, at=noon, actor=JOB, kind="coupon")
+        benefits.publish_benefit(
+            merchant_id=cast.shop.pk, at=noon, actor=JOB, kind="coupon", settings={"off_minor": 500}
+        )
 
     with tenancy.tenant(cast.other.pk):
         assert stored(merchant_id=cast.other.pk) == ()
@@ -111,7 +113,9 @@ def test_a_program_has_one_due_row_with_its_earliest_change(cast, noon, first):
     with tenancy.tenant(merchant.pk):
         for hour in (0, 1, 2):
             at = noon + dt.timedelta(hours=hour)
-            benefits.publish_benefit(merchant_id=merchant.pk, at=at, actor=JOB, kind="coupon")
+            benefits.publish_benefit(
+                merchant_id=merchant.pk, at=at, actor=JOB, kind="coupon", settings={"off_minor": 500}
+            )
 
     with tenancy.platform():
         row = CoverageDue.objects.get()

@@ -108,3 +108,11 @@ def test_a_choice_pressed_twice_publishes_once(shop, noon):
 def test_a_choice_that_is_gone_is_refused(shop, noon):
     with pytest.raises(Invalid):
         publish_choice(merchant_id=shop.pk, key="renew-nothing", at=noon, actor=JOB)
+
+
+def test_one_that_says_not_what_it_gives_is_not_offered_again(shop, noon):
+    end_after(shop, noon, 3, kind="coupon", name="Empty", settings={}, as_scripted=True)
+
+    choices = ready_choices(merchant_id=shop.pk, at=noon + 9 * DAY)
+
+    assert [choice.key for choice in choices] == ["coupon", "share", "small"]

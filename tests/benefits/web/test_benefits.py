@@ -13,6 +13,7 @@ from compliance.services import installation
 from members.lib import tenant as tenancy
 from members.services import programs
 from members.services.audit import Actor
+from tests.factories.benefits import OFF
 
 JOB = Actor.job("test")
 LIST = "/benefits/"
@@ -246,11 +247,17 @@ def test_the_list_runs_the_same_queries_for_one_benefit_and_for_sixty(
 
     with tenancy.tenant(cast.shop.pk):
         benefits.publish_many(
-            merchant_id=cast.shop.pk, at=noon, actor=JOB, benefits=[Arguments(kind="coupon", name="One")]
+            merchant_id=cast.shop.pk,
+            at=noon,
+            actor=JOB,
+            benefits=[Arguments(kind="coupon", name="One", settings=OFF)],
         )
     few = queries()
     with tenancy.tenant(cast.shop.pk):
-        many = [Arguments(kind="coupon", name=f"No. {n}", audience={"tiers": ["base"]}) for n in range(60)]
+        many = [
+            Arguments(kind="coupon", name=f"No. {n}", settings=OFF, audience={"tiers": ["base"]})
+            for n in range(60)
+        ]
         benefits.publish_many(merchant_id=cast.shop.pk, at=noon, actor=JOB, benefits=many)
 
     # Two more for the names of tiers, whatever the number of rows.

@@ -60,7 +60,7 @@ def test_a_draft_has_a_state_too(cast):
 
 
 def test_it_needs_as_many_queries_for_many_benefits_as_for_few(system):
-    coupon = {"kind": "coupon", "publish": True}
+    coupon = {"kind": "coupon", "settings": {"off_minor": 500}, "publish": True}
     system.post("/benefits", coupon)
     few = queries_of(system, "/compliance")
     for _ in range(6):

@@ -17,6 +17,7 @@ from members.lib import tenant as tenancy
 from members.models import Merchant, Role, Staff, User
 from members.services import merchants, programs
 from members.services.audit import Actor
+from tests.factories.benefits import given
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 JOB = Actor.job("test")
@@ -45,6 +46,7 @@ class Platform(SimpleNamespace):
             programs.close_program(merchant_id=shop.pk, at=at(when), actor=JOB)
 
     def coupon(self, shop: Merchant, when: str, until: str | None = None, **arguments: Any) -> Any:
+        arguments.setdefault("settings", given(arguments.get("kind", "coupon")))
         with tenancy.tenant(shop.pk):
             return benefits.publish_benefit(
                 merchant_id=shop.pk,

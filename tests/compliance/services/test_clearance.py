@@ -74,6 +74,11 @@ def test_clearing_closes_the_program_with_closure_audit_row_and_email(platform, 
             programs.lock_open(merchant_id=doomed.pk)
     assert (program.status, program.closed_at) == ("cleared", at(RUN))
     assert (closure.kind, closure.from_at, closure.to_at) == ("cleared", at(RUN), None)
+    assert (audit.subject_kind, audit.subject_id, audit.subject_label) == (
+        "program",
+        doomed.slug,
+        doomed.name,
+    )
     assert (audit.before, audit.after["status"], audit.after["period"]) == (
         {"status": "open"},
         "cleared",

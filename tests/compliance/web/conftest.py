@@ -23,6 +23,7 @@ from members.models import Merchant, Role, Staff, User
 from members.services import programs
 from members.services.audit import Actor
 from tests.conftest import SHANGHAI, ScopedClient
+from tests.factories.benefits import given
 
 JOB = Actor.job("test")
 
@@ -51,7 +52,8 @@ class Shop:
             programs.close_program(merchant_id=self.pk, at=when(at), actor=JOB)
 
     def publish(self, at: str, kind: str = "coupon", until: str | None = None, **more: Any) -> Benefit:
-        more.setdefault("settings", {"off_minor": 1000, "at_least_minor": 9900} if kind == "coupon" else {})
+        coupon = {"off_minor": 1000, "at_least_minor": 9900}
+        more.setdefault("settings", coupon if kind == "coupon" else given(kind))
         with tenancy.tenant(self.pk), transaction.atomic():
             return benefits.publish_benefit(
                 merchant_id=self.pk,

@@ -32,7 +32,12 @@ def theirs(neighbour):
     )
     with tenancy.tenant(neighbour.shop.pk):
         benefit = benefits.publish_benefit(
-            merchant_id=neighbour.shop.pk, at=OPENED, actor=JOB, kind="coupon", name="Theirs"
+            merchant_id=neighbour.shop.pk,
+            at=OPENED,
+            actor=JOB,
+            kind="coupon",
+            settings={"off_minor": 500},
+            name="Theirs",
         )
     give(neighbour, member, 100)
     points = f"/members/{member.public_id}/points"

@@ -39,7 +39,9 @@ def known(system):
     with tenancy.platform():
         installation.install(at=OPENED)
     member = join(system.shop, "ann", phone="13800138000")
-    benefit = system.post("/benefits", {"kind": "coupon", "publish": True}).json()
+    benefit = system.post(
+        "/benefits", {"kind": "coupon", "settings": {"off_minor": 500}, "publish": True}
+    ).json()
     system.put("/orders/web/o-1", {"member": member.public_id, "lines": [{"sku": "A", "amount_minor": 1000}]})
     give(system, member, 10**9)
     points = f"/members/{member.public_id}/points"

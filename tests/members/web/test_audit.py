@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from decimal import Decimal
 
 import pytest
+from django.conf import settings
+from django.utils import translation
 
+from benefits.lib.kinds import KINDS
+from benefits.models import BenefitStatus
 from members.lib import tenant as tenancy
-from members.models import Role, Staff, User
-from members.services import audit
+from members.lib.scopes import Scope
+from members.lib.webhooks import WebhookEvent
+from members.models import Channel, JoinSource, PointsRequestStatus, ProgramStatus, Role, Staff, User
+from members.services import audit, point_rules, program_settings, programs, tier_rules
 from members.services.audit import Actor
 from members.web import audit_words
+from members.web.point_forms import CLAWBACKS, EXPIRIES
+from members.web.tier_forms import DOWNGRADES
 from tests.conftest import NOON
 
 
@@ -117,11 +127,110 @@ def test_fifty_a_page_with_a_constant_number_of_queries(client, cast, log, djang
         ({}, "--"),
         (0, "0"),
         (["a", "b"], "a, b"),
-        ({"kind": "rolling", "max_days": 365}, "kind: rolling; max days: 365"),
+        ({"kind": "rolling", "max_days": 365}, "Kind: rolling; max days: 365"),
     ],
 )
 def test_values_are_shown_as_people_read_them(value, expected):
     assert audit_words.text(value) == expected
+
+
+CODES = [
+    (("program", "status"), "open", ProgramStatus.OPEN.label),
+    (("program", "status"), "cleared", ProgramStatus.CLEARED.label),
+    (("points", "status"), "held", PointsRequestStatus.HELD.label),
+    (("staff", "role"), "analyst", Role.ANALYST.label),
+    (("store", "channel"), "pos", Channel.POS.label),
+    (("member", "source"), "channel", JoinSource.CHANNEL.label),
+    (("api_key", "scopes"), "points:write", Scope.POINTS_WRITE.label),
+    (("webhook", "events"), "points.changed", WebhookEvent.POINTS_CHANGED.label),
+    (("member", "fields"), "phone", "Phone"),
+    (("rules", "clawback"), "only_pending", dict(CLAWBACKS)["only_pending"]),
+    (("rules", "expiry", "kind"), "rolling", dict(EXPIRIES)["rolling"]),
+    (("rules", "downgrade"), "one_step", dict(DOWNGRADES)["one_step"]),
+    (("benefit", "status"), "draft", BenefitStatus.DRAFT.label),
+    (("benefit", "kind"), "member_price", KINDS["member_price"].label),
+    (("benefit", "audience"), "everyone", "All members"),
+]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans", "zh-hant"])
+@pytest.mark.parametrize(("path", "code", "label"), CODES)
+def test_a_code_is_shown_in_words_of_the_readers_language(language, path, code, label):
+    with translation.override(language):
+        shown = audit_words.text(code, *path)
+
+        assert shown == (translation.gettext(label) if isinstance(label, str) else str(label))
+        assert shown != code
+        assert language == "en" or not re.search("[a-z]{3}", shown), shown
+
+
+def test_codes_are_found_where_they_stand():
+    with translation.override("en"):
+        expiry = audit_words.text({"kind": "rolling", "months": 12}, "rules", "expiry")
+        several = audit_words.text(["points:read", "points:write"], "api_key", "scopes")
+        code = audit_words.text({"tiers": ["gold"]}, "benefit", "audience")
+        unknown = audit_words.text("sideways", "rules", "downgrade")
+
+    assert expiry == "Kind: Some months after they became available; Months of validity: 12"
+    assert several == "Read balances and entries of points, Redeem, hold and adjust points"
+    assert (code, unknown) == ("Tiers: gold", "sideways")
+
+
+def test_every_action_that_is_written_has_a_name_and_so_has_what_it_begins_with():
+    written = re.compile(r"""(?:action=|actor, |at, )["'](\w+\.\w+)["']""")
+    found = set()
+    for app in ("members", "benefits", "compliance"):
+        for path in (settings.BASE_DIR / app / "services").rglob("*.py"):
+            found |= set(written.findall(path.read_text(encoding="utf-8")))
+
+    assert {"points.redeemed", "points.held", "points.captured", "points.released"} <= found
+    assert not {action for action in found if action not in audit_words.ACTIONS}
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans", "zh-hant"])
+def test_the_page_shows_a_state_in_the_readers_language(client, cast, language):
+    with tenancy.tenant(cast.shop.pk):
+        programs.open_program(merchant_id=cast.shop.pk, at=NOON, actor=Actor.person(cast.owner))
+    client.force_login(cast.owner)
+    client.cookies["django_language"] = language
+
+    text = page(client)[1]
+
+    with translation.override(language):
+        assert f"<del>{ProgramStatus.DRAFT.label}</del> → {ProgramStatus.OPEN.label}" in text
+    assert "<del>draft</del>" not in text
+
+
+def test_a_change_of_the_rules_names_tiers_as_the_shop_does(client, cast):
+    ladder = [{"code": "base"}, {"code": "t-9", "name": "Gold", "any": {"spend_minor": 100, "orders": 3}}]
+    with tenancy.tenant(cast.shop.pk):
+        who = {"merchant_id": cast.shop.pk, "at": NOON, "actor": Actor.person(cast.owner)}
+        tier_rules.configure(**who, ladder=ladder, downgrade="one_step")
+        point_rules.configure(**who, per_major=Decimal(1), tier_multipliers={"t-9": Decimal("1.5")})
+    client.force_login(cast.owner)
+    client.cookies["django_language"] = "en"
+
+    text = page(client, "?topic=rules")[1]
+
+    assert "Gold: 1.5" in text and "Tier: Gold" in text and "Needs: any of these" in text
+    assert "By one tier, for a full validity" in text and "one_step" not in text and "spend_minor" not in text
+
+
+def test_a_program_is_found_by_its_shops_short_name_and_by_its_own(client, cast):
+    with tenancy.tenant(cast.shop.pk):
+        who = {"merchant_id": cast.shop.pk, "at": NOON, "actor": Actor.person(cast.owner)}
+        programs.open_program(**who)
+        program_settings.rename(**who, name="Tea Friends")
+        programs.close_program(**who)
+    client.force_login(cast.owner)
+
+    by_slug = page(client, f"?q={cast.shop.slug}&topic=program")[0].context["rows"]
+    by_name = page(client, "?q=Tea+Friends")[0].context["rows"]
+
+    actions = [[row["row"].action for row in rows] for rows in (by_slug, by_name)]
+    assert actions[0] == ["program.closed", "program.renamed", "program.opened"]
+    assert actions[1] == ["program.closed", "program.renamed"]
+    assert {row["row"].subject_id for row in by_slug} == {cast.shop.slug}
 
 
 def test_only_what_differs_is_shown(client, cast):

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from members.lib import tenant as tenancy
-from members.models import ImportJob, ImportState, Member, Order, Role, Staff
+from members.models import AuditRow, ImportJob, ImportState, Member, Order, Role, Staff
 from members.services import programs
 from members.services.audit import Actor
 from members.services.order_import import storage, work
@@ -144,6 +144,76 @@ def test_an_analyst_reads_and_changes_nothing(owner, client, cast):
     assert hand_in(client, GOOD + "\n").status_code == 403
     assert client.post(f"{page}/start").status_code == 403
     assert client.get(f"{page}/rejects").status_code == 403
+
+
+PEOPLE = (
+    "order_id,ordered_at,member_key,sku,quantity,amount,phone,name,recipient,note\n"
+    "A1,2024-05-01 10:00,13800138001,s1,1,x,13912345678,Wang Fang,Li Lei,call 13700137000\n"
+    "A2,2024-05-01 10:00,li,s1,1,13612345678 a,+8613512345678,Ann,Bo,\n"
+    "A3,2024-05-01 10:00,wu,s1,1\n"
+)
+PERSONAL = ("138001380", "912345678", "Wang", "Ann", "Li Lei", "Bo,", "700137000", "612345678", "512345678")
+
+
+def rejected(owner, cast) -> str:
+    """An import whose rows name people and are all left out; its page."""
+    hand_in(owner, PEOPLE)
+    assert worked(cast).state == ImportState.CHECKED
+    return f"/settings/imports/{the_import(cast).public_id}"
+
+
+def as_role(client, cast, role):
+    with tenancy.platform():
+        Staff.objects.filter(user=cast.clerk).update(role=role)
+    client.force_login(cast.clerk)
+    return client
+
+
+def downloads(cast) -> list[tuple[str, str]]:
+    with tenancy.tenant(cast.shop.pk):
+        rows = AuditRow.objects.filter(action="import.rejects_taken")
+        return [(row.actor_label, row.subject_id) for row in rows]
+
+
+def test_nobody_reads_numbers_and_names_of_people_on_the_page(owner, cast):
+    page = rejected(owner, cast)
+
+    for headers in ({}, {"HX-Request": "true"}):
+        text = owner.get(page, headers=headers).text
+        assert not [each for each in PERSONAL if each in text]
+
+    assert "A1, 2024-05-01 10:00, 138****8001, s1, 1, x, 139****5678, W*, …, …" in text
+    assert "“136****5678 a” is not an amount" in text and "Line 4" in text
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.ANALYST])
+def test_who_may_not_take_the_rows_away_reads_lines_and_reasons_alone(owner, client, cast, role):
+    page = rejected(owner, cast)
+
+    text = as_role(client, cast, role).get(page).text
+
+    assert "Line 2" in text and "“x” is not an amount" in text
+    assert "A1, 2024" not in text and "138****8001" not in text and "/rejects" not in text
+    assert client.get(f"{page}/rejects").status_code == 403 and downloads(cast) == []
+
+
+def test_taking_the_rows_away_is_on_record(owner, cast):
+    page = rejected(owner, cast)
+    public_id = the_import(cast).public_id
+
+    file = owner.get(f"{page}/rejects")
+
+    assert b"13912345678" in b"".join(file.streaming_content)
+    assert downloads(cast) == [(str(cast.owner), public_id)]
+    assert "Rows left out of an import downloaded" in owner.get("/settings/audit-log").text
+
+
+def test_what_is_not_there_leaves_nothing_on_record(owner, cast):
+    hand_in(owner, GOOD.replace(",x", ",1"))
+    worked(cast)
+
+    assert owner.get(f"/settings/imports/{the_import(cast).public_id}/rejects").status_code == 404
+    assert downloads(cast) == []
 
 
 def test_another_shops_import_does_not_exist(owner, client, cast):
