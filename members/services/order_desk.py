@@ -95,7 +95,10 @@ class Desk:
         self.stores = self._known_stores()
         if new := sorted(wanted - set(self.stores)):
             Store.objects.bulk_create(
-                [Store(merchant=self.merchant, channel=channel, code=code, name=code) for channel, code in new],
+                [
+                    Store(merchant=self.merchant, channel=channel, code=code, name=code)
+                    for channel, code in new
+                ],
                 ignore_conflicts=True,  # somebody else's order may name the same new store just now
             )
             self.stores = self._known_stores()

@@ -20,13 +20,14 @@ from members.lib.refusals import NotFound, Refusal
 from members.models import Channel, ImportJob, ImportState
 from members.selectors import order_imports as selectors
 from members.services.audit import Actor
-from members.services.order_import import columns, jobs, leftovers, rejects, storage
+from members.services.order_import import columns, jobs, leftovers, reading, rejects, storage
 from members.web import gates
 from members.web.forms import add_refusal, answer
 from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
 
 PER_PAGE = 50
+ACCEPTED = ".csv,.txt,.tsv,.xlsx,.parquet,text/csv"
 REJECTS_SHOWN = 10
 FIELD_LABELS: dict[str, Any] = {
     "order_id": _("Order number"),
@@ -66,10 +67,10 @@ class UploadForm(forms.Form):
     file = forms.FileField(
         label=_("File of order lines"),
         help_text=_(
-            "CSV in UTF-8 or GBK, one row a line of an order, with the columns order_id, ordered_at, member_key, sku, "
-            "quantity and amount. Other names of columns are recognised or can be chosen next."
+            "XLSX, Parquet, or CSV in UTF-8 or GBK; one row a line of an order, with the columns order_id, ordered_at, "
+            "member_key, sku, quantity and amount. Other names of columns are recognised or can be chosen next."
         ),
-        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,text/csv"}),
+        widget=forms.FileInput(attrs={"accept": ACCEPTED}),
         error_messages={"empty": _("The file is empty."), "required": _("Choose a file.")},
     )
     channel = forms.ChoiceField(label=_("Channel"), choices=Channel.choices)
@@ -266,7 +267,9 @@ def order_imports_rejects(request: StaffRequest, import_id: str) -> HttpResponse
     path = storage.rejects(job)
     if not job.rejects_as or not path.exists():
         raise Http404
-    name = f"rejects-{job.file_name}"
+    name = (
+        f"rejects-{job.file_name}" if job.encoding not in reading.SHEETS else f"rejects-{job.file_name}.csv"
+    )
     return FileResponse(
         path.open("rb"), as_attachment=True, filename=name, content_type="text/csv; charset=utf-8"
     )

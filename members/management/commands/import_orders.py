@@ -34,7 +34,8 @@ class Command(base.Command):
     """`import_orders MERCHANT FILE --channel C [--declare-members SOURCE] [--dry-run]`."""
 
     help = (
-        "Import a CSV file of order lines (UTF-8 or GBK). Buyers stay customers unless their membership is declared. "
+        "Import a file of order lines (CSV in UTF-8 or GBK, XLSX, Parquet). Buyers stay customers unless "
+        "their membership is declared. "
         "The same file again changes nothing; run again after a crash it goes on where it stopped."
     )
 

@@ -62,7 +62,7 @@ def create(
     path = storage.folder(merchant_id, public_id) / storage.ORIGINAL
     try:
         sha256, size = storage.keep(content, path)
-        source = reading.open_file(path)
+        source = reading.look(path)
         found = recognise(merchant_id=merchant_id, headers=source.headers, given=columns)
         if starts_itself:
             found.require(source.headers)

@@ -198,7 +198,7 @@ def _open(job: ImportJob) -> reading.Source:
     if not path.exists():
         log.error("import_file_missing", path=str(path), hint="web and workers must share DATA_DIR/uploads")
         raise Invalid(_("The file of this import is no longer there. Hand it in again."))
-    return reading.open_file(path)
+    return reading.open_file(path, storage.as_csv(job))
 
 
 def _mine(job: ImportJob, at: dt.datetime) -> ImportJob:
