@@ -43,10 +43,13 @@ ACTIONS: dict[str, Word] = {
     "points.adjustment_rejected": _("Adjustment of points rejected"),
     "points.given_back": _("Expired points given back"),
     "points.reversed": _("Points reversed"),
-    "import.uploaded": _("File of orders handed in"),
+    "import.uploaded": _("File handed in"),
     "import.mapped": _("Columns of a file chosen"),
-    "import.started": _("Import of orders started"),
-    "import.cancelled": _("Import of orders cancelled"),
+    "import.started": _("Import started"),
+    "import.cancelled": _("Import cancelled"),
+    "import.undo_started": _("Undoing of an import started"),
+    "import.undone": _("Import undone"),
+    "columns.saved": _("Names of columns changed"),
 }
 TOPICS: dict[str, Word] = {
     "merchant": _("Shop"),
@@ -59,7 +62,8 @@ TOPICS: dict[str, Word] = {
     "member": _("Members"),
     "members": _("Member lists"),
     "points": _("Points"),
-    "import": _("Order imports"),
+    "import": _("Imports"),
+    "columns": _("Columns"),
 }
 FIELDS: dict[str, Word] = {
     "name": _("Name"),
@@ -73,6 +77,11 @@ FIELDS: dict[str, Word] = {
     "channel": _("Channel"),
     "events": _("Events"),
     "message": _("Message"),
+    "kind": _("Kind"),
+    "file": _("File"),
+    "taken": _("Points taken back"),
+    "expired": _("Points that had expired"),
+    "left": _("Points that were spent and stay"),
     "points": _("Points"),
     "request": _("Request"),
     "per_major": _("Points per currency unit"),

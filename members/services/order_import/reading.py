@@ -151,12 +151,14 @@ def _as_csv(path: Path, kind: str) -> bytes:
         return out.getvalue()
     text = io.TextIOWrapper(out, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
-    following = 1
+    following = width = 0
     with xlsx.opened(path) as book:
         for number, cells in book.rows():
-            text.write("\n" * (number - following))
-            following = number + 1
+            text.write("\n" * (number - following - 1))
+            following = number
             if any(cells):
+                width = width or len(cells)  # the header's; empty cells at a row's end are not in the file
+                cells.extend([""] * (width - len(cells)))
                 writer.writerow([_one_line(cell) for cell in cells])
             else:
                 text.write("\n")

@@ -124,6 +124,9 @@ class TestXlsx:
         assert rows[1] == "A,2024-05-01,k,s,1,#N/A"
         assert rows[2] == "B,45413.5,k,s,TRUE,=E3*2"
 
+    def test_cells_left_empty_at_a_rows_end_are_empty_and_not_missing(self, read):
+        assert read(book(["x", None, None], [None, "y"], head=["a", "b", "c"])) == ["a,b,c", "x,,", ",y,"]
+
     def test_dates_of_old_macs_count_from_1904(self, read):
         def change(made):
             made.epoch = openpyxl.utils.datetime.MAC_EPOCH
