@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from django.utils.translation import gettext as _
 
 from members.lib.refusals import Invalid
-from members.services.order_import.xlsx import MOST_COLUMNS, MOST_UNPACKED, too_large
+from members.services.order_import.xlsx_bounds import MOST_COLUMNS, MOST_UNPACKED, too_large
 
 MOST_ROWS = 5_000_000
 MOST_TEXT = 32_767  # bytes of a cell

@@ -20,7 +20,7 @@ import pyarrow.csv
 from django.utils.translation import gettext as _
 
 from members.lib.refusals import Invalid
-from members.services.order_import import parquet, xlsx
+from members.services.order_import import parquet, xlsx, xlsx_bounds
 
 LARGEST = 1 << 30  # bytes of one file
 CSV, XLSX, PARQUET = "csv", "xlsx", "parquet"
@@ -131,7 +131,7 @@ def _kind(path: Path) -> str:
             with mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ) as whole:
                 is_locked = whole.find("EncryptedPackage".encode("utf-16-le")) >= 0
             raise (
-                xlsx.locked()
+                xlsx_bounds.locked()
                 if is_locked
                 else Invalid(
                     _(
@@ -163,7 +163,7 @@ def _as_csv(path: Path, kind: str) -> bytes:
             else:
                 text.write("\n")
             if out.tell() > LARGEST:
-                raise xlsx.too_large()
+                raise xlsx_bounds.too_large()
     text.flush()
     if not out.tell():
         raise Invalid(_("The file is empty."))
