@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,13 @@ from django.db import transaction
 
 from members.lib import tenant as tenancy
 from members.management import base
+from members.management.arguments import pair
 from members.models import Channel, ImportJob, ImportState, Merchant
 from members.services import programs
 from members.services.audit import Actor
 from members.services.order_import import jobs, posting, preview, reading, rejects, storage, work
 
 ACTOR = Actor.job("import_orders")
-
-
-def pair(text: str) -> tuple[str, str]:
-    """FIELD=HEADER of the command line. Raises ArgumentTypeError."""
-    name, mark, header = text.partition("=")
-    if not mark or not name or not header:
-        raise ArgumentTypeError(f"“{text}”: write it like amount=实付款")
-    return name, header
 
 
 class Command(base.Command):
