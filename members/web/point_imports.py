@@ -48,8 +48,8 @@ class UploadForm(forms.Form):
         choices=Channel.choices,
         initial=Channel.POS,
         help_text=_(
-            "The channel that knows the members by these ids; for cards of your shops choose the till. Member ids of "
-            "this console are always understood."
+            "The channel that knows the members by these ids; for cards of your shops choose Point of sale. Member ids "
+            "of this console are always understood."
         ),
     )
 
