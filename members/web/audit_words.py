@@ -77,7 +77,6 @@ FIELDS: dict[str, Word] = {
     "channel": _("Channel"),
     "events": _("Events"),
     "message": _("Message"),
-    "kind": _("Kind"),
     "file": _("File"),
     "taken": _("Points taken back"),
     "expired": _("Points that had expired"),

@@ -93,7 +93,7 @@ def import_columns(request: StaffRequest) -> HttpResponse:
             add_refusal(form, refusal)
         else:
             messages.success(request, say("The names of columns are saved."))
-            return redirect("members:import_columns")
+            return redirect("members:order_imports_names")
     context = {
         "kinds": [(each, each.label, one) for each, one in forms_of.items()],
         "tabs": tabs("columns"),

@@ -68,12 +68,12 @@ def tabs(current: str) -> list[dict[str, Any]]:
         },
         {
             "label": _("Import points"),
-            "url": reverse("members:point_imports_list"),
+            "url": reverse("members:order_imports_points"),
             "current": current == "points",
         },
         {
             "label": _("Names of columns"),
-            "url": reverse("members:import_columns"),
+            "url": reverse("members:order_imports_names"),
             "current": current == "columns",
         },
     ]

@@ -71,10 +71,10 @@ urlpatterns = [
     path("settings/webhooks/<str:webhook_id>/delete", webhooks.webhooks_delete, name="webhooks_delete"),
     # Imports
     path("settings/imports", order_imports.order_imports_list, name="order_imports_list"),
-    path("settings/imports/points", point_imports.point_imports_list, name="point_imports_list"),
-    path("settings/imports/columns", import_columns.import_columns, name="import_columns"),
+    path("settings/imports/points", point_imports.point_imports_list, name="order_imports_points"),
+    path("settings/imports/columns", import_columns.import_columns, name="order_imports_names"),
     path(
-        "settings/imports/<str:import_id>/undo", point_imports.point_imports_undo, name="point_imports_undo"
+        "settings/imports/<str:import_id>/undo", point_imports.point_imports_undo, name="order_imports_undo"
     ),
     path("settings/imports/<str:import_id>", order_imports.order_imports_page, name="order_imports_page"),
     path(
