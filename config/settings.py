@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "members.web.middleware.RequestTransactionMiddleware",  # one transaction around the whole request
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "members.web.uploads.UploadSizeMiddleware",  # before anything reads the body
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -158,6 +159,8 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = TESTING or DEBUG
+# Files handed in for imports: a request that announces more is refused before its body is read.
+MAX_UPLOAD_BYTES = env.integer("MAX_UPLOAD_MB", 512, least=1, most=1024) << 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 

@@ -3,7 +3,7 @@
 from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
 from members.models.consumers import Consumer, ConsumerLink
-from members.models.imports import ColumnName, ImportJob, ImportState
+from members.models.imports import ColumnName, ImportJob, ImportKind, ImportState
 from members.models.jobs import IdempotencyRow, JobTick, OutboxRow
 from members.models.members import Identity, JoinSource, Member, MemberStatus
 from members.models.merchants import Channel, Installation, Merchant, Store
@@ -39,6 +39,7 @@ __all__ = [
     "IdempotencyRow",
     "Identity",
     "ImportJob",
+    "ImportKind",
     "ImportState",
     "Installation",
     "Invitation",

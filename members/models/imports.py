@@ -1,6 +1,6 @@
-"""Files of orders on their way in: the job a person or a command began, and the names of columns it taught us.
+"""Files on their way in, of orders or of points: the job a person or a command began, and the columns it taught us.
 
-The lines themselves pass through `members_stagedorder`, an unlogged table without merchant or policy that the
+The lines of orders themselves pass through `members_stagedorder`, an unlogged table without merchant or policy that the
 migration makes by hand: COPY refuses tables with row security, and the file can always be read again.
 """
 
@@ -15,8 +15,18 @@ from members.models.base import TenantModel
 from members.models.merchants import Channel
 
 
+class ImportKind(models.TextChoices):
+    """What a file holds."""
+
+    ORDERS = "orders", _("Orders")
+    POINTS = "points", _("Points")
+
+
 class ImportState(models.TextChoices):
-    """queued -> checking -> checked -> running -> done; failed and cancelled keep what was posted."""
+    """queued -> checking -> checked -> running -> done; failed and cancelled keep what was posted.
+
+    Points that were posted can be taken back: undoing -> undone.
+    """
 
     QUEUED = "queued", _("Waiting to be checked")
     CHECKING = "checking", _("Being checked")
@@ -25,20 +35,24 @@ class ImportState(models.TextChoices):
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
     CANCELLED = "cancelled", _("Cancelled")
+    UNDOING = "undoing", _("Being undone")
+    UNDONE = "undone", _("Undone")
 
 
 OPEN_STATES = (ImportState.QUEUED, ImportState.CHECKING, ImportState.CHECKED, ImportState.RUNNING)
-WORKED_STATES = (ImportState.QUEUED, ImportState.CHECKING, ImportState.RUNNING)
+WORKED_STATES = (ImportState.QUEUED, ImportState.CHECKING, ImportState.RUNNING, ImportState.UNDOING)
 
 
 class ImportJob(TenantModel):
-    """One file of orders. `position` is how many of its orders, in order of arrival, are posted.
+    """One file of orders or points. `position` is how many of its orders, in order of arrival, are posted.
 
     `at` is when all of its orders arrive: the instant the run began, kept through every resume. Counters of rows are
-    of the whole file; those of orders move with `position`, in the transaction that posts.
+    of the whole file; those of orders move with `position`, in the transaction that posts. Of points each row is an
+    "order" of its own: `created` counts the credits, `points` their sum, `undo` how far they were taken back.
     """
 
     public_id = PublicIdField()
+    kind = models.CharField(_("kind"), max_length=8, choices=ImportKind.choices, default=ImportKind.ORDERS)
     file_name = models.CharField(_("file"), max_length=200)
     stored_as = models.CharField(max_length=200)  # below UPLOADS_DIR
     sha256 = models.CharField(max_length=64)
@@ -73,6 +87,9 @@ class ImportJob(TenantModel):
     lines = models.BigIntegerField(_("lines"), default=0)
     refunds = models.BigIntegerField(_("refunds"), default=0)
     members_created = models.BigIntegerField(_("new members"), default=0)
+    points = models.BigIntegerField(_("points"), default=0)
+    requests = models.JSONField(default=dict)  # the first and the last id of its points requests
+    undo = models.JSONField(default=dict)  # see point_import.undo
 
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     by_label = models.CharField(max_length=120, blank=True)
@@ -90,13 +107,14 @@ class ImportJob(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["merchant", "public_id"], name="import_public_id_unique"),
             models.UniqueConstraint(
-                fields=["merchant", "sha256"],
+                fields=["merchant", "kind", "sha256"],
                 condition=models.Q(state__in=[str(state) for state in OPEN_STATES]),
                 name="import_one_open_per_file",
             ),
             models.CheckConstraint(
                 condition=models.Q(state__in=ImportState.values), name="import_state_known"
             ),
+            models.CheckConstraint(condition=models.Q(kind__in=ImportKind.values), name="import_kind_known"),
         ]
         indexes = [
             models.Index(fields=["merchant", "-created_at"], name="import_by_age"),
@@ -122,10 +140,14 @@ class ImportJob(TenantModel):
 
 
 class ColumnName(TenantModel):
-    """A header that a merchant's files use for one of our fields: the saved mapping."""
+    """A header that a merchant's files of a kind use for one of our fields: the saved mapping."""
 
+    kind = models.CharField(max_length=8, choices=ImportKind.choices, default=ImportKind.ORDERS)
     header = models.CharField(max_length=100)
     field = models.CharField(max_length=24)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["merchant", "header"], name="column_name_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "kind", "header"], name="column_name_once"),
+            models.CheckConstraint(condition=models.Q(kind__in=ImportKind.values), name="column_kind_known"),
+        ]

@@ -20,13 +20,15 @@ def is_reversal(entry: PointsEntry) -> bool:
     """Whether the entry undoes an adjustment or an award: the second entry of its request."""
     return (
         entry.request is not None
-        and entry.request.verb in (PointsVerb.ADJUST, PointsVerb.AWARD)
+        and entry.request.verb in (PointsVerb.ADJUST, PointsVerb.AWARD, PointsVerb.IMPORT)
         and entry.posting > 1
     )
 
 
 def describe(entry: PointsEntry, request: PointsRequest) -> str:
     """An entry that somebody or a rule asked for, in a short sentence."""
+    if request.verb == PointsVerb.IMPORT:
+        return _of_import(entry, request)
     what = request.reason or request.key
     if entry.kind == "restore" and request.verb == PointsVerb.GIVE_BACK:
         return _("Expired points given back: %(what)s") % {"what": what}
@@ -50,8 +52,44 @@ def describe(entry: PointsEntry, request: PointsRequest) -> str:
     return what
 
 
+def _of_import(entry: PointsEntry, request: PointsRequest) -> str:
+    if is_reversal(entry):
+        return _("The import of points was undone")
+    return request.reason or _("Opening balance from another system")
+
+
+def _import_explained(entry: PointsEntry, request: PointsRequest) -> list[str]:
+    details = request.details
+    values = {
+        "who": request.actor_label or "--",
+        "by": details.get("reversed_by") or "--",
+        "at": moment_text(request.at),
+        "undone": moment_text(request.settled_at),
+        "file": details.get("file", "--"),
+        "line": details.get("line", "--"),
+        "points": points_text(request.points),
+        "taken": points_text(details.get("taken", 0)),
+        "left": points_text(details.get("left", 0)),
+    }
+    sentences = [
+        _("%(who)s imported line %(line)s of the file %(file)s at %(at)s: %(points)s points.") % values
+    ]
+    if request.reason and not is_reversal(entry):
+        sentences.append(_("The reason given is “%(reason)s”.") % {"reason": request.reason})
+    if request.settled_at is not None:
+        sentences.append(
+            _("%(by)s undid the import at %(undone)s: %(taken)s points of this line were taken back.")
+            % values
+        )
+        if details.get("left"):
+            sentences.append(_("%(left)s points of this line were spent before and stay spent.") % values)
+    return sentences
+
+
 def explain(entry: PointsEntry, request: PointsRequest) -> list[str]:
     """Who asked for what, and why; and what others decided of it."""
+    if request.verb == PointsVerb.IMPORT:
+        return _import_explained(entry, request)
     if is_reversal(entry):
         return [_reversed(request)]
     values = {

@@ -32,6 +32,7 @@ from members.services.posting_rows import Prepared, check_references_at_once, pr
 
 __all__ = [
     "Prepared",
+    "accounts",
     "check_references_at_once",
     "load",
     "lock_members",
@@ -90,6 +91,30 @@ def lock_members(*, merchant_id: int, member_ids: Collection[int]) -> None:
             "order by member_id for update",
             [merchant_id, ids],
         )
+
+
+def accounts(*, merchant_id: int, member_ids: Collection[int], lots: bool = False) -> dict[int, Account]:
+    """The accounts of locked members, with what is left of their lots if asked: dead ones too, for what expired."""
+    found: dict[int, Account] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select member_id, available, pending, deficit, earned, redeemed, expired, clawed_back, sequence, "
+            "greatest(expired_through, points_expired_through) from members_pointsaccount a "
+            "join members_program p on p.merchant_id = a.merchant_id "
+            "where a.merchant_id = %s and member_id = any(%s)",
+            [merchant_id, sorted(member_ids)],
+        )
+        for member_id, *values in cursor.fetchall():
+            found[member_id] = Account(*values)
+        if lots:
+            cursor.execute(
+                "select member_id, number, order_id, available_at, amount, remaining, expires_on "
+                "from members_pointslot where merchant_id = %s and member_id = any(%s) and remaining > 0",
+                [merchant_id, sorted(member_ids)],
+            )
+            for member_id, *values in cursor.fetchall():
+                found[member_id].lots.append(Lot(*values))
+    return found
 
 
 def load(

@@ -1,5 +1,5 @@
 """Tasks, one file a topic; imported here, since Celery looks for them in this package."""
 
-from members.tasks import order_imports, outbox, webhooks
+from members.tasks import order_imports, outbox, point_imports, webhooks
 
-__all__ = ["order_imports", "outbox", "webhooks"]
+__all__ = ["order_imports", "outbox", "point_imports", "webhooks"]

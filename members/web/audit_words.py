@@ -57,11 +57,14 @@ ACTIONS: dict[str, Word] = {
     "points.captured": _("Held points captured"),
     "points.released": _("Held points released"),
     "points.cancelled": _("Redemption of points cancelled"),
-    "import.uploaded": _("File of orders handed in"),
-    "import.mapped": _("Columns of a file chosen"),
-    "import.started": _("Import of orders started"),
-    "import.cancelled": _("Import of orders cancelled"),
     "import.rejects_taken": _("Rows left out of an import downloaded"),
+    "import.uploaded": _("File handed in"),
+    "import.mapped": _("Columns of a file chosen"),
+    "import.started": _("Import started"),
+    "import.cancelled": _("Import cancelled"),
+    "import.undo_started": _("Undoing of an import started"),
+    "import.undone": _("Import undone"),
+    "columns.saved": _("Names of columns changed"),
 }
 TOPICS: dict[str, Word] = {
     "merchant": _("Shop"),
@@ -74,7 +77,8 @@ TOPICS: dict[str, Word] = {
     "member": _("Members"),
     "members": _("Member lists"),
     "points": _("Points"),
-    "import": _("Order imports"),
+    "import": _("Imports"),
+    "columns": _("Columns"),
 }
 FIELDS: dict[str, Word] = {
     "name": _("Name"),
@@ -88,6 +92,10 @@ FIELDS: dict[str, Word] = {
     "channel": _("Channel"),
     "events": _("Events"),
     "message": _("Message"),
+    "file": _("File"),
+    "taken": _("Points taken back"),
+    "expired": _("Points that had expired"),
+    "left": _("Points that were spent and stay"),
     "points": _("Points"),
     "request": _("Request"),
     "per_major": _("Points per currency unit"),
@@ -121,7 +129,6 @@ FIELDS: dict[str, Word] = {
     "fields": _("Fields"),
     "phone": _("Phone"),
     "members": _("Members"),
-    "file": _("File"),
     "rows": _("Rows"),
 }
 # What codes mean, by the field that holds them: as it is named alone, or after what it is part of ("expiry.kind") or

@@ -17,47 +17,18 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from members.lib.refusals import NotFound, Refusal
-from members.models import Channel, ImportJob, ImportState
+from members.models import Channel, ImportJob, ImportKind, ImportState
 from members.selectors import order_imports as selectors
 from members.services.audit import Actor
-from members.services.order_import import columns, jobs, leftovers, rejects
-from members.web import gates, import_rows
+from members.services.order_import import columns, jobs, leftovers, reading, rejects
+from members.web import gates, import_rows, point_imports
 from members.web.forms import add_refusal, answer
 from members.web.htmx import wants_piece
+from members.web.import_words import ACCEPTED, FIELD_LABELS, field_label, level, tabs
 from members.web.request import StaffRequest
 
 PER_PAGE = 50
 REJECTS_SHOWN = 10
-FIELD_LABELS: dict[str, Any] = {
-    "order_id": _("Order number"),
-    "ordered_at": _("Time of the order"),
-    "member_key": _("Buyer"),
-    "sku": _("SKU"),
-    "quantity": _("Quantity"),
-    "amount": _("Amount of the line"),
-    "status": _("State of the order"),
-    "paid_at": _("Time of payment"),
-    "completed_at": _("Time of completion"),
-    "store": _("Store"),
-    "channel": _("Channel"),
-    "refund_id": _("Refund number"),
-    "refund_amount": _("Refunded amount"),
-    "joined_at": _("Time of joining"),
-    "consent_source": _("Where the consent comes from"),
-    "phone": _("Phone"),
-    "name": _("Name"),
-    "freight": _("Freight"),
-    "platform_subsidy": _("Platform subsidy"),
-    "list_price": _("List price"),
-    "discount": _("Discount"),
-    "scene": _("Scene"),
-}
-LEVELS = {
-    ImportState.DONE: "success",
-    ImportState.FAILED: "critical",
-    ImportState.CANCELLED: "neutral",
-    ImportState.CHECKED: "accent",
-}
 
 
 class UploadForm(forms.Form):
@@ -66,10 +37,10 @@ class UploadForm(forms.Form):
     file = forms.FileField(
         label=_("File of order lines"),
         help_text=_(
-            "CSV in UTF-8 or GBK, one row a line of an order, with the columns order_id, ordered_at, member_key, sku, "
-            "quantity and amount. Other names of columns are recognised or can be chosen next."
+            "XLSX, Parquet, or CSV in UTF-8 or GBK; one row a line of an order, with the columns order_id, ordered_at, "
+            "member_key, sku, quantity and amount. Other names of columns are recognised or can be chosen next."
         ),
-        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,text/csv"}),
+        widget=forms.FileInput(attrs={"accept": ACCEPTED}),
         error_messages={"empty": _("The file is empty."), "required": _("Choose a file.")},
     )
     channel = forms.ChoiceField(label=_("Channel"), choices=Channel.choices)
@@ -105,11 +76,13 @@ class ColumnsForm(forms.Form):
     def __init__(self, *args: Any, job: ImportJob, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [("", "--"), *((header, header) for header in dict.fromkeys(job.headers) if header)]
-        for name in columns.FIELDS:
+        known, required = columns.FIELDS_OF[job.kind].known, columns.FIELDS_OF[job.kind].required
+        self.required_names = required
+        for name in known:
             self.fields[name] = forms.ChoiceField(
-                label=FIELD_LABELS[name],
+                label=field_label(job.kind, name),
                 choices=choices,
-                required=name in columns.REQUIRED,
+                required=name in required,
                 initial=job.columns.get(name, ""),
                 error_messages={"required": _("Choose the column.")},
             )
@@ -117,12 +90,12 @@ class ColumnsForm(forms.Form):
     @property
     def needed(self) -> list[forms.BoundField]:
         """Fields without which nothing can be read."""
-        return [self[name] for name in columns.REQUIRED]
+        return [self[name] for name in self.required_names]
 
     @property
     def others(self) -> list[forms.BoundField]:
         """Fields that a file may have."""
-        return [self[name] for name in columns.FIELDS if name not in columns.REQUIRED]
+        return [self[name] for name in self.fields if name not in self.required_names]
 
 
 @gates.staff(read=gates.READERS, write=gates.MANAGERS)
@@ -145,12 +118,13 @@ def order_imports_list(request: StaffRequest) -> HttpResponse:
             form.add_error("file", refusal.detail) if not refusal.errors else add_refusal(form, refusal)
         else:
             return redirect("members:order_imports_page", job.public_id)
-    rows = selectors.imports(merchant_id=request.merchant.pk)
+    rows = selectors.imports(merchant_id=request.merchant.pk, kind=ImportKind.ORDERS)
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "form": form,
         "page_obj": page,
-        "rows": [(job, LEVELS.get(ImportState(job.state), "accent")) for job in page],
+        "rows": [(job, level(job.state)) for job in page],
+        "tabs": tabs("orders"),
         "can_write": request.staff.role in gates.MANAGERS,
     }
     return answer(request, "members/order_imports/list.html", context, form)
@@ -169,16 +143,19 @@ def _context(request: StaffRequest, job: ImportJob, form: ColumnsForm | None = N
     mappable = (ImportState.QUEUED, ImportState.CHECKED, ImportState.FAILED)
     may_map = not job.position and job.state in mappable and not is_gone
     times = {name: _moment(job.preview.get(name)) for name in ("first_at", "last_at")}
-    return {
+    more = point_imports.context(request, job) if job.kind == ImportKind.POINTS else {}
+    return more | {
         "job": job,
-        "level": LEVELS.get(ImportState(job.state), "accent"),
+        "level": level(job.state),
         "preview": job.preview | times,
         "posted": job.position,
         "gone": leftovers.GONE if is_gone else "",
         "rejects": import_rows.shown(job, rejects.first(job, REJECTS_SHOWN), with_rows=can_write),
         "is_clean": job.state == ImportState.DONE and not job.rejected,
         "known": [
-            (FIELD_LABELS[name], header) for name, header in job.columns.items() if name in FIELD_LABELS
+            (field_label(job.kind, name), header)
+            for name, header in job.columns.items()
+            if name in FIELD_LABELS
         ],
         "unused": [header for header in job.headers if header and header not in job.columns.values()],
         "form": form or (ColumnsForm(job=job) if may_map else None),
@@ -198,8 +175,9 @@ def order_imports_page(request: StaffRequest, import_id: str) -> HttpResponse:
     """One import; its progress by itself when htmx asks."""
     job = _find(request, import_id)
     is_piece = wants_piece(request)
-    template = "_progress" if is_piece else "page"
-    response = render(request, f"members/order_imports/{template}.html", _context(request, job))
+    piece = "point_imports" if job.kind == ImportKind.POINTS else "order_imports"
+    template = f"{piece}/_progress" if is_piece else "order_imports/page"
+    response = render(request, f"members/{template}.html", _context(request, job))
     if is_piece and not job.is_worked:
         response["HX-Refresh"] = "true"  # what can be done next stands outside the piece
     return response
@@ -273,5 +251,6 @@ def order_imports_rejects(request: StaffRequest, import_id: str) -> HttpResponse
         )
     except NotFound:
         raise Http404 from None
-    name = f"rejects-{job.file_name}"
+    ending = ".csv" if job.encoding in reading.SHEETS else ""
+    name = f"rejects-{job.file_name}{ending}"
     return FileResponse(file, as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")

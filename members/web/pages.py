@@ -21,7 +21,7 @@ def register() -> None:
     add("settings", label=_("Webhooks"), route="members:webhooks_list", order=35, roles=gates.MANAGERS)
     add(
         "settings",
-        label=_("Import orders"),
+        label=_("Imports"),
         route="members:order_imports_list",
         order=40,
         roles=gates.READERS,

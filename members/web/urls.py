@@ -8,10 +8,12 @@ from members.web import (
     api_keys,
     audit,
     demo,
+    import_columns,
     ledger,
     member_points,
     members,
     order_imports,
+    point_imports,
     points,
     preferences,
     profile,
@@ -67,8 +69,13 @@ urlpatterns = [
     ),
     path("settings/webhooks/<str:webhook_id>", webhooks.webhooks_page, name="webhooks_page"),
     path("settings/webhooks/<str:webhook_id>/delete", webhooks.webhooks_delete, name="webhooks_delete"),
-    # Order imports
+    # Imports
     path("settings/imports", order_imports.order_imports_list, name="order_imports_list"),
+    path("settings/imports/points", point_imports.point_imports_list, name="order_imports_points"),
+    path("settings/imports/columns", import_columns.import_columns, name="order_imports_names"),
+    path(
+        "settings/imports/<str:import_id>/undo", point_imports.point_imports_undo, name="order_imports_undo"
+    ),
     path("settings/imports/<str:import_id>", order_imports.order_imports_page, name="order_imports_page"),
     path(
         "settings/imports/<str:import_id>/columns",

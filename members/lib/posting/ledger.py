@@ -93,14 +93,19 @@ class Ledger:
         _forget_empty_lots(self.account)
         return self._entry(kind, -points, **about)
 
-    def take_back(self, kind: EntryKind, points: int, own: Lot, **about: Any) -> Entry | None:
+    def take_back(
+        self, kind: EntryKind, points: int, own: Lot, *, partly: bool = False, **about: Any
+    ) -> Entry | None:
         """Take back `points` (positive) of a credit: from its `own` lot first, then in spending order.
 
         What expired of its own lot is gone already and moves nothing; None when that was all. Raises
-        `InsufficientPoints`, with nothing changed, when too many are spent.
+        `InsufficientPoints`, with nothing changed, when too many are spent; `partly` takes what is there instead and
+        leaves the rest, None when nothing is.
         """
         account = self.account
         left = points - (min(points, own.remaining) if is_dead(own, account.expired_through) else 0)
+        if partly:
+            left = min(left, account.available)
         if not left:
             return None
         self._require(left)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from django.db import transaction
 
 from members.lib import tenant as tenancy
 from members.management import base
+from members.management.arguments import pair
 from members.models import Channel, ImportJob, ImportState, Merchant
 from members.services import programs
 from members.services.audit import Actor
@@ -22,19 +22,12 @@ from members.services.order_import import jobs, posting, preview, reading, rejec
 ACTOR = Actor.job("import_orders")
 
 
-def pair(text: str) -> tuple[str, str]:
-    """FIELD=HEADER of the command line. Raises ArgumentTypeError."""
-    name, mark, header = text.partition("=")
-    if not mark or not name or not header:
-        raise ArgumentTypeError(f"“{text}”: write it like amount=实付款")
-    return name, header
-
-
 class Command(base.Command):
     """`import_orders MERCHANT FILE --channel C [--declare-members SOURCE] [--dry-run]`."""
 
     help = (
-        "Import a CSV file of order lines (UTF-8 or GBK). Buyers stay customers unless their membership is declared. "
+        "Import a file of order lines (CSV in UTF-8 or GBK, XLSX, Parquet). Buyers stay customers unless "
+        "their membership is declared. "
         "The same file again changes nothing; run again after a crash it goes on where it stopped."
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from members.lib.refusals import Invalid
+from members.models import ImportKind
 
 REQUIRED = ("order_id", "ordered_at", "member_key", "sku", "quantity", "amount")
 # Stored, or what the import acts on.
@@ -60,6 +61,25 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+POINTS_REQUIRED = ("member_key", "points")
+POINTS_USED = ("channel", "expires_on", "granted_at", "reason", "row_id")
+POINTS_ALIASES: dict[str, tuple[str, ...]] = {
+    "member_key": (*ALIASES["member_key"], "卡号", "卡號", "card", "card no", "card number"),
+    "points": (
+        "积分", "积分余额", "剩余积分", "可用积分", "積分", "積分餘額", "剩餘積分", "可用積分", "balance",
+        "points balance", "available points",
+    ),
+    "channel": ALIASES["channel"],
+    "expires_on": (
+        "到期日", "到期日期", "有效期至", "失效日期", "过期日期", "過期日期", "有效期限", "expires", "expiry",
+        "expiry date", "expiration date", "valid until",
+    ),
+    "granted_at": ("获得时间", "发放时间", "獲得時間", "發放時間", "granted", "earned at", "issued at"),
+    "reason": ("原因", "备注", "備註", "note", "remark", "comment"),
+    "row_id": ("流水号", "流水號", "编号", "編號", "id", "row", "transaction id", "reference"),
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """What was recognised: field -> place among the headers; headers nobody knows; required fields not found."""
@@ -84,26 +104,52 @@ def plain(header: str) -> str:
     return re.sub(r"[\s_\-.]|\([^)]*\)$", "", text)
 
 
-_RANKED: dict[str, tuple[str, int]] = {
-    plain(alias): (name, rank)
-    for name in FIELDS
-    for rank, alias in reversed(list(enumerate((name, *ALIASES.get(name, ())))))
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What a kind of file holds: the fields it must have, all that are known, and their names in files."""
+
+    required: tuple[str, ...]
+    known: tuple[str, ...]
+    ranked: dict[str, tuple[str, int]]
+
+    @classmethod
+    def of(
+        cls, required: tuple[str, ...], others: tuple[str, ...], aliases: Mapping[str, tuple[str, ...]]
+    ) -> Fields:
+        """The fields, their other names ranked: of two columns that could be one field the better name wins."""
+        known = (*required, *others)
+        ranked = {
+            plain(alias): (name, rank)
+            for name in known
+            for rank, alias in reversed(list(enumerate((name, *aliases.get(name, ())))))
+        }
+        return cls(required, known, ranked)
+
+
+FIELDS_OF: dict[str, Fields] = {
+    ImportKind.ORDERS: Fields.of(REQUIRED, (*USED, *KNOWN_ONLY), ALIASES),
+    ImportKind.POINTS: Fields.of(POINTS_REQUIRED, POINTS_USED, POINTS_ALIASES),
 }
 
 
 def recognise(
-    headers: Sequence[str], *, saved: Mapping[str, str] | None = None, given: Mapping[str, str] | None = None
+    headers: Sequence[str],
+    *,
+    kind: str = ImportKind.ORDERS,
+    saved: Mapping[str, str] | None = None,
+    given: Mapping[str, str] | None = None,
 ) -> Columns:
     """Find each field's column. `given` (field -> header) beats `saved` (header -> field), which beats names.
 
     Raises Invalid for a field or header in `given` that does not exist.
     """
+    fields = FIELDS_OF[kind]
     places: dict[str, int] = {}
     for name, header in (given or {}).items():
-        if name not in FIELDS:
+        if name not in fields.known:
             raise Invalid(
                 _("There is no field “%(name)s”. Fields: %(known)s.")
-                % {"name": name, "known": ", ".join(FIELDS)}
+                % {"name": name, "known": ", ".join(fields.known)}
             )
         if header not in headers:
             raise Invalid(_("The file has no column “%(header)s”.") % {"header": header})
@@ -115,13 +161,13 @@ def recognise(
         if header in (saved or {}):
             name, rank = saved[header], -1  # type: ignore[index]
         else:
-            name, rank = _RANKED.get(plain(header), ("", 0))
-        if name in FIELDS and name not in places:
+            name, rank = fields.ranked.get(plain(header), ("", 0))
+        if name in fields.known and name not in places:
             best[name] = min(best.get(name, (rank, place)), (rank, place))
     places |= {name: place for name, (_rank, place) in best.items()}
     used = set(places.values())
     return Columns(
-        {name: places[name] for name in FIELDS if name in places},
+        {name: places[name] for name in fields.known if name in places},
         [header for place, header in enumerate(headers) if place not in used and header],
-        [name for name in REQUIRED if name not in places],
+        [name for name in fields.required if name not in places],
     )

@@ -22,8 +22,9 @@ from django.utils.translation import gettext as _
 from members.lib import queue
 from members.lib.fields import opaque_id
 from members.lib.refusals import Conflict, NotFound
-from members.models import ColumnName, ImportJob, ImportState
+from members.models import ColumnName, ImportJob, ImportKind, ImportState
 from members.models.imports import OPEN_STATES, WORKED_STATES
+from members.selectors import rules as rules_selector
 from members.services import audit, programs
 from members.services.audit import Actor
 from members.services.member_lists import check_channel
@@ -31,6 +32,7 @@ from members.services.order_import import columns as recognising
 from members.services.order_import import reading, staging, storage
 
 TASK = "members.import_orders"
+TASKS: dict[str, str] = {ImportKind.ORDERS: TASK, ImportKind.POINTS: "members.import_points"}
 LEASE = "120 seconds"
 MOST_ATTEMPTS = 8
 KEPT_UNSTARTED = dt.timedelta(days=7)
@@ -44,6 +46,7 @@ def create(
     content: IO[bytes],
     file_name: str,
     channel: str,
+    kind: ImportKind = ImportKind.ORDERS,
     declared_source: str = "",
     columns: Mapping[str, str] | None = None,
     starts_itself: bool = False,
@@ -62,12 +65,13 @@ def create(
     path = storage.folder(merchant_id, public_id) / storage.ORIGINAL
     try:
         sha256, size = storage.keep(content, path)
-        source = reading.open_file(path)
-        found = recognise(merchant_id=merchant_id, headers=source.headers, given=columns)
+        source = reading.look(path)
+        found = recognise(merchant_id=merchant_id, kind=kind, headers=source.headers, given=columns)
         if starts_itself:
             found.require(source.headers)
         job = ImportJob(
             merchant_id=merchant_id,
+            kind=kind,
             public_id=public_id,
             file_name=os.path.basename(file_name)[:200] or storage.ORIGINAL,
             stored_as=storage.below(path),
@@ -91,14 +95,16 @@ def create(
 
 
 def _insert(job: ImportJob, actor: Actor) -> tuple[ImportJob, bool]:
-    open_ones = ImportJob.objects.of(job.merchant_id).filter(sha256=job.sha256, state__in=OPEN_STATES)
+    open_ones = ImportJob.objects.of(job.merchant_id).filter(
+        kind=job.kind, sha256=job.sha256, state__in=OPEN_STATES
+    )
     try:
         with transaction.atomic():
             known = open_ones.first()
             if known is None:
                 job.save(force_insert=True)
-                _audit(job, job.created_at, actor, "import.uploaded")
-                _wake(job)
+                record(job, job.created_at, actor, "import.uploaded")
+                wake(job)
                 return job, True
     except IntegrityError:  # the same file at the same moment
         with transaction.atomic():
@@ -112,12 +118,17 @@ def _insert(job: ImportJob, actor: Actor) -> tuple[ImportJob, bool]:
 
 
 def recognise(
-    *, merchant_id: int, headers: list[str], given: Mapping[str, str] | None = None
+    *,
+    merchant_id: int,
+    headers: list[str],
+    kind: ImportKind = ImportKind.ORDERS,
+    given: Mapping[str, str] | None = None,
 ) -> recognising.Columns:
     """Which column is which field, by this merchant's saved names too."""
     with transaction.atomic():
-        saved = dict(ColumnName.objects.of(merchant_id).values_list("header", "field"))
-    return recognising.recognise(headers, saved=saved, given=given)
+        names = ColumnName.objects.of(merchant_id).filter(kind=kind)
+        saved = dict(names.values_list("header", "field"))
+    return recognising.recognise(headers, kind=kind, saved=saved, given=given)
 
 
 @transaction.atomic
@@ -128,22 +139,23 @@ def map_columns(
     job = lock(merchant_id=merchant_id, public_id=public_id)
     if job.state not in (ImportState.QUEUED, ImportState.CHECKED, ImportState.FAILED) or job.position:
         raise Conflict(_("The columns cannot be changed once the import runs."))
-    others = ImportJob.objects.of(merchant_id).filter(sha256=job.sha256, state__in=OPEN_STATES)
+    others = ImportJob.objects.of(merchant_id).filter(kind=job.kind, sha256=job.sha256, state__in=OPEN_STATES)
     if others.exclude(pk=job.pk).exists():
         raise Conflict(_("This file is on its way in another import."))
     given = {name: header for name, header in columns.items() if header}
-    found = recognising.recognise(job.headers, given=given)
+    found = recognising.recognise(job.headers, kind=job.kind, given=given)
     chosen = {name: place for name, place in found.places.items() if name in given}
-    recognising.Columns(chosen, [], [n for n in recognising.REQUIRED if n not in chosen]).require(job.headers)
+    required = recognising.FIELDS_OF[job.kind].required
+    recognising.Columns(chosen, [], [n for n in required if n not in chosen]).require(job.headers)
     for name, header in given.items():
         ColumnName.objects.update_or_create(
-            merchant_id=merchant_id, header=header[:100], defaults={"field": name}
+            merchant_id=merchant_id, kind=job.kind, header=header[:100], defaults={"field": name}
         )
     job.columns = given
     job.state, job.failure, job.preview, job.attempts = ImportState.QUEUED, "", {}, 0
     job.save(update_fields=["columns", "state", "failure", "preview", "attempts"])
-    _audit(job, at, actor, "import.mapped")
-    _wake(job)
+    record(job, at, actor, "import.mapped")
+    wake(job)
     return job
 
 
@@ -155,12 +167,29 @@ def start(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) ->
         return job
     if job.state != ImportState.CHECKED:
         raise Conflict(_("Only a checked import can be started."))
-    if job.declared_source:
+    if job.declared_source or job.kind == ImportKind.POINTS:
         programs.lock_open(merchant_id=merchant_id)
+    if job.kind == ImportKind.POINTS:
+        _require_second_person(job, at, actor)
     begin(job, at)
-    _audit(job, at, actor, "import.started")
-    _wake(job)
+    record(job, at, actor, "import.started")
+    wake(job)
     return job
+
+
+def _require_second_person(job: ImportJob, at: dt.datetime, actor: Actor) -> None:
+    """What one person may not adjust alone they do not import alone. Raises Conflict."""
+    version = rules_selector.version_at(merchant_id=job.merchant_id, at=at)
+    limit = None if version is None else version.adjust_limit
+    largest = job.preview.get("largest") or 0
+    if actor.kind == "user" and limit is not None and largest > limit and actor.user_id == job.by_id:
+        raise Conflict(
+            _(
+                "One person alone moves at most %(limit)s points, and a row of this file has %(largest)s. "
+                "Another person starts the import."
+            )
+            % {"limit": limit, "largest": largest}
+        )
 
 
 def begin(job: ImportJob, at: dt.datetime) -> None:
@@ -177,11 +206,11 @@ def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -
         return job
     job.cancel_asked = True
     job.save(update_fields=["cancel_asked"])
-    _audit(job, at, actor, "import.cancelled")
+    record(job, at, actor, "import.cancelled")
     if job.state in (ImportState.QUEUED, ImportState.CHECKED) and not job.worker:
         end(job, ImportState.CANCELLED, at)
     else:
-        _wake(job)
+        wake(job)
     return job
 
 
@@ -273,25 +302,29 @@ def requeue_imports(*, at: dt.datetime) -> int:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(
-                "select merchant_id, id from members_importjob where state = any(%s) "
+                "select merchant_id, id, kind from members_importjob where state = any(%s) "
                 "and (leased_until is null or leased_until < clock_timestamp()) order by id",
                 [[str(state) for state in WORKED_STATES]],
             )
             waiting = cursor.fetchall()
-        for merchant_id, import_id in waiting:
-            queue.enqueue(TASK, merchant_id=merchant_id, import_id=import_id)
+        for merchant_id, import_id, kind in waiting:
+            queue.enqueue(TASKS[kind], merchant_id=merchant_id, import_id=import_id)
         old = ImportJob.objects.filter(state=ImportState.CHECKED, created_at__lt=at - KEPT_UNSTARTED)
         for job in old.select_for_update(skip_locked=True):
             end(job, ImportState.CANCELLED, at)
     return len(waiting)
 
 
-def _wake(job: ImportJob) -> None:
-    queue.enqueue(TASK, merchant_id=job.merchant_id, import_id=job.pk)
+def wake(job: ImportJob) -> None:
+    """Tell a worker that there is something to do."""
+    queue.enqueue(TASKS[job.kind], merchant_id=job.merchant_id, import_id=job.pk)
 
 
-def _audit(job: ImportJob, at: dt.datetime, actor: Actor, action: str) -> None:
-    after = {"file": job.file_name, "channel": job.channel, "declared_source": job.declared_source}
+def record(job: ImportJob, at: dt.datetime, actor: Actor, action: str, **more: object) -> None:
+    """Keep who did what with an import, in the caller's transaction."""
+    after = {"file": job.file_name, "channel": job.channel, "declared_source": job.declared_source, **more}
+    if job.kind != ImportKind.ORDERS:
+        after["kind"] = job.kind
     audit.record(
         merchant_id=job.merchant_id,
         at=at,

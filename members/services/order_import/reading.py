@@ -1,9 +1,14 @@
-"""A file of orders as columns of text, each row with its line in the file; nothing is interpreted yet."""
+"""A file as columns of text, each row with its line in the file; nothing is interpreted yet.
+
+CSV is read as it is. A sheet (XLSX) or a Parquet file becomes CSV first, so that all that follows knows one kind.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import mmap
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +20,12 @@ import pyarrow.csv
 from django.utils.translation import gettext as _
 
 from members.lib.refusals import Invalid
+from members.services.order_import import parquet, xlsx, xlsx_bounds
 
 LARGEST = 1 << 30  # bytes of one file
+CSV, XLSX, PARQUET = "csv", "xlsx", "parquet"
+SHEETS = (XLSX, PARQUET)
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # old Excel's files, and new ones behind a password
 DELIMITERS = ",\t;|"
 LONGEST_ROW = 50  # lines that one row may span inside quotes
 NEWLINE, CARRIAGE, QUOTE = 10, 13, 34
@@ -68,15 +77,104 @@ class Source:
         return np.concatenate([np.zeros(1, dtype=np.int64), ends])
 
 
-def open_file(path: Path) -> Source:
-    """Read a CSV file's text and headers. Raises Invalid for what is no such file, in a clear line."""
+def look(path: Path) -> Source:
+    """The headers and what kind of file it is; of a sheet or a Parquet file no rows are read. Raises Invalid."""
+    kind = _kind(path)
+    if kind == CSV:
+        return open_file(path)
+    if kind == PARQUET:
+        headers = parquet.headers(path)
+    else:
+        with xlsx.opened(path) as book:
+            row = book.first_row()
+        if row is None:
+            raise Invalid(_("The file is empty."))
+        headers = [cell.strip() for cell in row[1]]
+    return Source(b"", kind, ",", headers, 1, 0, is_cut=False)
+
+
+def open_file(path: Path, kept: Path | None = None) -> Source:
+    """Read a file's text and headers. Raises Invalid for what is no such file, in a clear line.
+
+    A sheet or a Parquet file is turned into CSV first, in lines that are its rows; the CSV lies in `kept` for the next
+    time, where a place is given.
+    """
+    kind = _kind(path)
+    if kind == CSV:
+        return _source(*decoded(path.read_bytes()))
+    if kept is not None and kept.exists():
+        return _source(kept.read_bytes(), kind, ",")
+    text = _as_csv(path, kind)
+    if kept is not None:
+        beside = kept.with_name(f".{kept.name}.part")
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            out.write(text)
+        beside.replace(kept)
+    return _source(text, kind, ",")
+
+
+def _kind(path: Path) -> str:
+    """CSV, XLSX or PARQUET. Raises Invalid for files that are too large and for other kinds that are known."""
     size = path.stat().st_size
     if size > LARGEST:
         raise Invalid(
             _("The file has %(size)s MB; a file may have %(most)s MB. Split it by month.")
             % {"size": size >> 20, "most": LARGEST >> 20}
         )
-    text, encoding = decoded(path.read_bytes())
+    with path.open("rb") as content:
+        first = content.read(8)
+        if first[:4] == b"PK\x03\x04":
+            return XLSX
+        if first[:4] == b"PAR1":
+            return PARQUET
+        if first == OLE:
+            with mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+                is_locked = whole.find("EncryptedPackage".encode("utf-16-le")) >= 0
+            raise (
+                xlsx_bounds.locked()
+                if is_locked
+                else Invalid(
+                    _(
+                        "This is a file of an old Excel (XLS). Save the sheet as XLSX or as CSV (UTF-8) and import "
+                        "that."
+                    )
+                )
+            )
+    return CSV
+
+
+def _as_csv(path: Path, kind: str) -> bytes:
+    """The rows of a sheet or of a Parquet file as CSV. A row's number is its line."""
+    out = io.BytesIO()
+    if kind == PARQUET:
+        parquet.write_csv(path, out, LARGEST)
+        return out.getvalue()
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    following = width = 0
+    with xlsx.opened(path) as book:
+        for number, cells in book.rows():
+            text.write("\n" * (number - following - 1))
+            following = number
+            if any(cells):
+                width = width or len(cells)  # the header's; empty cells at a row's end are not in the file
+                cells.extend([""] * (width - len(cells)))
+                writer.writerow([_one_line(cell) for cell in cells])
+            else:
+                text.write("\n")
+            if out.tell() > LARGEST:
+                raise xlsx_bounds.too_large()
+    text.flush()
+    if not out.tell():
+        raise Invalid(_("The file is empty."))
+    return out.getvalue()
+
+
+def _one_line(cell: str) -> str:
+    return " ".join(cell.split("\n")).replace("\r", "") if "\n" in cell or "\r" in cell else cell
+
+
+def _source(text: bytes, encoding: str, delimiter: str = "") -> Source:
     if b"\n" not in text and b"\r" in text:
         text = text.replace(b"\r", b"\n")
     start, line = 0, 0
@@ -89,7 +187,7 @@ def open_file(path: Path) -> Source:
         if end >= len(text):
             raise Invalid(_("The file is empty."))
         start, line = end + 1, line + 1
-    delimiter = max(DELIMITERS, key=first.count)
+    delimiter = delimiter or max(DELIMITERS, key=first.count)
     headers = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter))]
     return Source(text, encoding, delimiter, headers, line + 1, end + 1, not text.endswith(b"\n"))
 
@@ -98,10 +196,6 @@ def decoded(data: bytes) -> tuple[bytes, str]:
     """The file's text as UTF-8 and the encoding it had. Raises Invalid for other kinds of files and encodings."""
     if not data or data.isspace():
         raise Invalid(_("The file is empty."))
-    if data[:4] == b"PK\x03\x04" or data[:4] == b"PAR1" or data[:4] == b"\xd0\xcf\x11\xe0":
-        raise Invalid(
-            _("Excel and Parquet files cannot be read yet. Save the sheet as CSV (UTF-8) and import that.")
-        )
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data:
         raise Invalid(
             _(

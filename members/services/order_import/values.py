@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 from members.models import Channel
 
 Ints = npt.NDArray[np.int64]
+Read = Callable[[str], int]
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MOST_MINOR = 10**15
 MISSING = -(1 << 62)  # an empty cell of an optional column of instants or money
@@ -91,6 +92,12 @@ def _one_by_one(
         except ValueError as error:
             reasons[place] = str(error)
     return numbers, reasons
+
+
+def parsed(column: pa.StringArray, read: Read) -> Parsed:
+    """A column of whole numbers, each different text read once; ValueErrors are the reasons."""
+    texts, codes = split(column)
+    return Parsed(texts, codes, *_one_by_one(texts, read, None))
 
 
 def _scaled(texts: pa.StringArray, digits: int) -> Ints | None:

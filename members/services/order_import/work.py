@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import structlog
 from babel.numbers import get_currency_precision
@@ -24,8 +24,19 @@ from members.services.order_import.preview import Preview, foresee
 from members.services.order_import.values import EPOCH
 
 Progress = Callable[[ImportJob], None]
+Check = Callable[[ImportJob, Merchant, dt.datetime], None]
+Run = Callable[[ImportJob, Merchant, dt.datetime, Progress, int], None]
 log = structlog.get_logger(__name__)
 MICROSECOND = dt.timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What is done of a kind of import: its check, its run, and, where it can be taken back, its undoing."""
+
+    check: Check
+    run: Run
+    undo: Run | None = None
 
 
 class Stopped(Exception):
@@ -66,6 +77,7 @@ def work(
     at: dt.datetime,
     tell: Progress | None = None,
     chunk: int = posting.CHUNK,
+    steps: Steps | None = None,
 ) -> ImportJob | None:
     """Do what is to be done of an import; None when another worker has it. Works as the merchant.
 
@@ -80,7 +92,7 @@ def work(
         merchant = Merchant.objects.get(pk=merchant_id)
     try:
         with translation.override(job.language or merchant.language):
-            _work(job, merchant, at, tell or (lambda job: None), chunk)
+            _work(job, merchant, at, tell or (lambda job: None), chunk, steps or ORDERS)
     except Stopped as stopped:
         if stopped.is_cancelled:
             _end(job, ImportState.CANCELLED, at)
@@ -94,27 +106,33 @@ def work(
     return job
 
 
-def _work(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: Progress, chunk: int) -> None:
+def _work(
+    job: ImportJob, merchant: Merchant, at: dt.datetime, tell: Progress, chunk: int, steps: Steps
+) -> None:
+    if job.state == ImportState.UNDOING:
+        assert steps.undo is not None
+        steps.undo(job, merchant, at, tell, chunk)
+        return
     if job.attempts > jobs.MOST_ATTEMPTS:
         raise Invalid(
             _("The import broke off %(times)s times at the same place.") % {"times": job.attempts - 1}
         )
     if job.state != ImportState.RUNNING:
         if not job.starts_itself:
-            check(job, merchant, at)
+            steps.check(job, merchant, at)
             return
         with transaction.atomic():
-            job = _mine(job, at)
+            job = mine(job)
             jobs.begin(job, at)
-    run(job, merchant, at, tell, chunk)
+    steps.run(job, merchant, at, tell, chunk)
 
 
 def check(job: ImportJob, merchant: Merchant, at: dt.datetime) -> None:
     """Look at the whole file and say what would come of it; changes nothing but the import's own row."""
     with transaction.atomic():
-        _mine(job, at)
+        mine(job)
         ImportJob.objects.of(job.merchant_id).filter(pk=job.pk).update(state=ImportState.CHECKING)
-    source = _open(job)
+    source = open_source(job)
     checked = check_file(source, merchant=merchant, channel=job.channel, columns=job.columns, at=at)
     rejects.note(job, "check", checked.reasons)
     with transaction.atomic():
@@ -124,8 +142,8 @@ def check(job: ImportJob, merchant: Merchant, at: dt.datetime) -> None:
             channel=job.channel,
             is_declared=bool(job.declared_source),
         )
-        job = _mine(job, at)
-        _put_rejects(job, source)
+        job = mine(job)
+        put_rejects(job, source)
         _count(job, checked, found)
         job.state = ImportState.CHECKED
         job.save()
@@ -134,7 +152,7 @@ def check(job: ImportJob, merchant: Merchant, at: dt.datetime) -> None:
 def run(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: Progress, chunk: int) -> None:
     """Stage the file unless it is staged, post what is not posted yet, put the rejects together."""
     with transaction.atomic():
-        job = _mine(job, at)
+        job = mine(job)
         is_staged = bool(job.position) and staging.is_staged(job.pk, job.position)
     if not is_staged and (job.position < job.total_orders or not job.position):
         job = stage(job, merchant, at)
@@ -144,25 +162,25 @@ def run(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: Progress, chu
         while job.position < job.total_orders:
             with transaction.atomic():
                 jobs.flush_later()
-                job = _mine(job, at)
+                job = mine(job)
                 post(job, actor, ahead)
             tell(job)
-    source = _open(job) if rejects.noted(job) else None
+    source = open_source(job) if rejects.noted(job) else None
     with transaction.atomic():
-        job = _mine(job, at)
+        job = mine(job)
         if source is not None:
-            _put_rejects(job, source)
+            put_rejects(job, source)
         jobs.end(job, ImportState.DONE, at)
 
 
 def stage(job: ImportJob, merchant: Merchant, at: dt.datetime) -> ImportJob:
     """Read the file and stage its orders; where the posting stands is not touched."""
     assert job.at is not None
-    source = _open(job)
+    source = open_source(job)
     checked = check_file(source, merchant=merchant, channel=job.channel, columns=job.columns, at=job.at)
     rejects.note(job, "check", checked.reasons)
     with transaction.atomic():
-        job = _mine(job, at)
+        job = mine(job)
         staging.stage(checked, import_id=job.pk, merchant_id=job.merchant_id, channel=job.channel)
         _count(job, checked, None)
         job.save()
@@ -193,15 +211,16 @@ def post(job: ImportJob, actor: Actor, ahead: Ahead) -> None:
     jobs.renew(job)
 
 
-def _open(job: ImportJob) -> reading.Source:
+def open_source(job: ImportJob) -> reading.Source:
+    """The import's file. Raises Invalid when it is gone."""
     path = storage.original(job)
     if not path.exists():
         log.error("import_file_missing", path=str(path), hint="web and workers must share DATA_DIR/uploads")
         raise Invalid(_("The file of this import is no longer there. Hand it in again."))
-    return reading.open_file(path)
+    return reading.open_file(path, storage.as_csv(job))
 
 
-def _mine(job: ImportJob, at: dt.datetime) -> ImportJob:
+def mine(job: ImportJob) -> ImportJob:
     """The import's row, locked. Raises Stopped when it is cancelled or another worker's."""
     found = jobs.lock(merchant_id=job.merchant_id, import_id=job.pk)
     if found.worker != job.worker or not found.is_worked:
@@ -217,7 +236,7 @@ def _end(job: ImportJob, state: ImportState, at: dt.datetime, why: str = "") -> 
         if found.is_open:
             reasons = rejects.noted(found)
             if found.position and reasons and storage.original(found).exists():
-                _put_rejects(found, _open(found))
+                put_rejects(found, open_source(found))
             jobs.end(found, state, at, why)
 
 
@@ -232,9 +251,13 @@ def _count(job: ImportJob, checked: Checked, found: Preview | None) -> None:
         job.preview = asdict(found)
 
 
-def _put_rejects(job: ImportJob, source: reading.Source) -> None:
+def put_rejects(job: ImportJob, source: reading.Source) -> None:
+    """Put the rejects file together from what was noted."""
     reasons = rejects.noted(job)
     job.rejects_as = ""
     if reasons:
         rejects.write(source, reasons, storage.rejects(job))
         job.rejects_as = storage.below(storage.rejects(job))
+
+
+ORDERS = Steps(check, run)

@@ -405,7 +405,7 @@ def test_an_open_quotation_mark_spoils_its_own_line_only(shop):
             HEAD.encode() + "\nA1,2024-05-01,ケーキとお茶をください、全部で,s1,1,10\n".encode("shift-jis"),
             "neither UTF-8 nor GBK",
         ),
-        (b"PK\x03\x04xlsx", "Excel and Parquet"),
+        (b"PK\x03\x04xlsx", "Excel file is damaged"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_in_one_clear_line(shop, content, why):

@@ -121,7 +121,7 @@ def test_an_import_can_be_cancelled(owner, cast):
     [
         (GOOD, {"people": "members"}, "Say where the consent"),
         ("", {}, "empty"),
-        ("PK\x03\x04", {}, "Excel and Parquet"),
+        ("PK\x03\x04", {}, "Excel file is damaged"),
         (GOOD, {"channel": "carrier pigeon"}, "valid choice"),
     ],
 )

@@ -1,0 +1,79 @@
+"""What the pages of imports share: fields in words, levels of states, the tabs above them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from members.models import ImportKind, ImportState
+
+ACCEPTED = ".csv,.txt,.tsv,.xlsx,.parquet,text/csv"
+FIELD_LABELS: dict[str, Any] = {
+    "order_id": _("Order number"),
+    "ordered_at": _("Time of the order"),
+    "member_key": _("Buyer"),
+    "sku": _("SKU"),
+    "quantity": _("Quantity"),
+    "amount": _("Amount of the line"),
+    "status": _("State of the order"),
+    "paid_at": _("Time of payment"),
+    "completed_at": _("Time of completion"),
+    "store": _("Store"),
+    "channel": _("Channel"),
+    "refund_id": _("Refund number"),
+    "refund_amount": _("Refunded amount"),
+    "joined_at": _("Time of joining"),
+    "consent_source": _("Where the consent comes from"),
+    "phone": _("Phone"),
+    "name": _("Name"),
+    "freight": _("Freight"),
+    "platform_subsidy": _("Platform subsidy"),
+    "list_price": _("List price"),
+    "discount": _("Discount"),
+    "scene": _("Scene"),
+    "points": _("Points"),
+    "expires_on": _("Last usable day"),
+    "granted_at": _("Time they were given"),
+    "reason": _("Reason"),
+    "row_id": _("Row id of the other system"),
+}
+LEVELS = {
+    ImportState.DONE: "success",
+    ImportState.FAILED: "critical",
+    ImportState.CANCELLED: "neutral",
+    ImportState.UNDONE: "neutral",
+    ImportState.CHECKED: "accent",
+}
+
+
+def field_label(kind: str, name: str) -> Any:
+    """A field of a kind of file in words."""
+    return _("Member") if (kind, name) == (ImportKind.POINTS, "member_key") else FIELD_LABELS[name]
+
+
+def level(state: str) -> str:
+    """The level of a state's chip."""
+    return LEVELS.get(ImportState(state), "accent")
+
+
+def tabs(current: str) -> list[dict[str, Any]]:
+    """Orders, points, the names of columns."""
+    return [
+        {
+            "label": _("Import orders"),
+            "url": reverse("members:order_imports_list"),
+            "current": current == "orders",
+        },
+        {
+            "label": _("Import points"),
+            "url": reverse("members:order_imports_points"),
+            "current": current == "points",
+        },
+        {
+            "label": _("Names of columns"),
+            "url": reverse("members:order_imports_names"),
+            "current": current == "columns",
+        },
+    ]
