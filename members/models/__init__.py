@@ -22,6 +22,7 @@ from members.models.points import (
 from members.models.programs import Closure, Program, ProgramStatus
 from members.models.rules import RulesVersion, Tier
 from members.models.staff import ApiKey, Invitation, Role, Staff
+from members.models.statements import PointsStatement
 from members.models.tiers import TierMove, TierStanding, TierValidity
 from members.models.users import User
 from members.models.webhooks import WebhookDelivery, WebhookEndpoint
@@ -60,6 +61,7 @@ __all__ = [
     "PointsLot",
     "PointsRequest",
     "PointsRequestStatus",
+    "PointsStatement",
     "PointsVerb",
     "Program",
     "ProgramStatus",

@@ -50,6 +50,7 @@ APPEND_ONLY = {
     "members_platformauditrow",
     "members_pointsallocation",
     "members_pointsentry",
+    "members_pointsstatement",
     "members_refund",
     "members_rulesversion",
     "members_tiermove",
