@@ -43,6 +43,7 @@ ACTIONS: dict[str, Word] = {
     "points.adjustment_rejected": _("Adjustment of points rejected"),
     "points.given_back": _("Expired points given back"),
     "points.reversed": _("Points reversed"),
+    "points.month_closed": _("Month of the books closed"),
     "import.uploaded": _("File of orders handed in"),
     "import.mapped": _("Columns of a file chosen"),
     "import.started": _("Import of orders started"),
