@@ -57,12 +57,9 @@ def month_of(text: str) -> dt.date | None:
 
 
 def movements(moved: Movements, *, all_lines: bool = False) -> list[tuple[str, int]]:
-    """(what, points) of a month, without the lines of rare kinds that are 0."""
-    usual = ("issued", "redeemed", "expired", "clawed_back")
+    """(what, points) of a month; without `all_lines` those that are not 0."""
     return [
-        (str(MOVED[name]), getattr(moved, name))
-        for name in MOVEMENTS
-        if all_lines or name in usual or getattr(moved, name)
+        (str(MOVED[name]), getattr(moved, name)) for name in MOVEMENTS if all_lines or getattr(moved, name)
     ]
 
 

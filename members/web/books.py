@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_safe
 
 from members.lib.books import LEAST_MONTHS, LEAST_POINTS, Breakage
@@ -98,7 +98,7 @@ def _line(request: StaffRequest, month: books.Month) -> list[Any]:
     row, pots = month.statement, month.pots
     moved = [getattr(month.moved, name) for name in MOVED]
     line: list[Any] = [
-        month_text(month.month), _("Closed") if row else _("Open"), month.opening, *moved, month.closing,
+        month_text(month.month), pgettext("books", "Closed") if row else pgettext("books", "Open"), month.opening, *moved, month.closing,
         *([pots.available, pots.pending, pots.held, pots.deficit] if pots else [""] * 4),
     ]  # fmt: skip
     if row is None:
