@@ -3,7 +3,7 @@ import django.db.models.deletion
 import django.db.models.expressions
 from django.db import migrations, models
 
-from members.lib.schema import AppendOnly, TenantTables
+from members.lib.schema import AppendOnly, PlatformOnly, TenantTables
 
 
 class Migration(migrations.Migration):
@@ -152,6 +152,31 @@ class Migration(migrations.Migration):
                 name="points_statement_pots_not_negative",
             ),
         ),
+        migrations.CreateModel(
+            name="LedgerProof",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("night", models.DateField(unique=True, verbose_name="night")),
+                ("started_at", models.DateTimeField(verbose_name="started")),
+                ("done_at", models.DateTimeField(null=True, verbose_name="done")),
+                ("through", models.BigIntegerField(default=0)),
+                ("merchants", models.IntegerField(default=0, verbose_name="merchants")),
+                ("members", models.BigIntegerField(default=0, verbose_name="members")),
+                ("entries", models.BigIntegerField(default=0, verbose_name="entries")),
+                ("mismatches", models.BigIntegerField(default=0, verbose_name="differences")),
+                ("listed", models.JSONField(default=list)),
+            ],
+            options={
+                "verbose_name": "proof of the points ledger",
+                "verbose_name_plural": "proofs of the points ledger",
+            },
+        ),
+        PlatformOnly(["LedgerProof"], hidden=True),
         TenantTables(["PointsStatement"]),
         AppendOnly(["PointsStatement"]),
     ]

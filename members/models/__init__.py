@@ -4,7 +4,7 @@ from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
 from members.models.consumers import Consumer, ConsumerLink
 from members.models.imports import ColumnName, ImportJob, ImportState
-from members.models.jobs import IdempotencyRow, JobTick, OutboxRow
+from members.models.jobs import IdempotencyRow, JobTick, LedgerProof, OutboxRow
 from members.models.members import Identity, JoinSource, Member, MemberStatus
 from members.models.merchants import Channel, Installation, Merchant, Store
 from members.models.orders import DailyTotal, Order, OrderLine, OrderRevision, OrderStatus, Refund
@@ -45,6 +45,7 @@ __all__ = [
     "Invitation",
     "JobTick",
     "JoinSource",
+    "LedgerProof",
     "Member",
     "MemberStatus",
     "Merchant",

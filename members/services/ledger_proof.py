@@ -47,8 +47,8 @@ def _by_lot(points: str, lot: str, of: str = "") -> str:
     return _weighed(points, _LOT_WEIGHT.format(lot=lot, of=of))
 
 
-# One statement, so one moment of the database, whoever posts meanwhile. A lot of amount a, of which entries took t and x
-# expired, has a - t - x left; what a dead lot still says of itself is what a refund may find gone.
+# One statement, so one moment of the database, whoever posts meanwhile. A lot of amount a, of which entries took t and
+# x expired, has a - t - x left; what a dead lot still says of itself is what a refund may find gone.
 SUMS = f"""
 select 'entries' as part, merchant_id, array[
     count(*),

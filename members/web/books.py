@@ -97,10 +97,9 @@ def books_csv(request: StaffRequest) -> HttpResponse:
 def _line(request: StaffRequest, month: books.Month) -> list[Any]:
     row, pots = month.statement, month.pots
     moved = [getattr(month.moved, name) for name in MOVED]
-    line: list[Any] = [
-        month_text(month.month), pgettext("books", "Closed") if row else pgettext("books", "Open"), month.opening, *moved, month.closing,
-        *([pots.available, pots.pending, pots.held, pots.deficit] if pots else [""] * 4),
-    ]  # fmt: skip
+    state = pgettext("books", "Closed") if row else pgettext("books", "Open")
+    left = [pots.available, pots.pending, pots.held, pots.deficit] if pots else [""] * 4
+    line: list[Any] = [month_text(month.month), state, month.opening, *moved, month.closing, *left]
     if row is None:
         return [*line, request.merchant.currency, "", "", "", "", ""]
     return [
