@@ -3,6 +3,8 @@ import django.db.models.deletion
 import django.db.models.expressions
 from django.db import migrations, models
 
+import members.lib.fields
+import members.models.rules
 from members.lib.schema import AppendOnly, PlatformOnly, TenantTables
 
 
@@ -176,7 +178,53 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "proofs of the points ledger",
             },
         ),
+        migrations.AddField(
+            model_name="rulesversion",
+            name="notice_days",
+            field=models.JSONField(default=members.models.rules.usual_notice_days),
+        ),
+        migrations.AddField(
+            model_name="program",
+            name="points_noticed_through",
+            field=models.DateField(null=True),
+        ),
+        migrations.CreateModel(
+            name="ExpiryNotice",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("expires_on", models.DateField()),
+                ("days", models.IntegerField()),
+                ("points", models.BigIntegerField()),
+                ("at", models.DateTimeField()),
+                (
+                    "member",
+                    members.lib.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.member",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.merchant",
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name="expirynotice",
+            constraint=models.UniqueConstraint(
+                fields=("merchant", "member", "expires_on", "days"), name="expiry_notice_once"
+            ),
+        ),
         PlatformOnly(["LedgerProof"], hidden=True),
-        TenantTables(["PointsStatement"]),
-        AppendOnly(["PointsStatement"]),
+        TenantTables(["PointsStatement", "ExpiryNotice"]),
+        AppendOnly(["PointsStatement", "ExpiryNotice"]),
     ]

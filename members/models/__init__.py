@@ -10,6 +10,7 @@ from members.models.merchants import Channel, Installation, Merchant, Store
 from members.models.orders import DailyTotal, Order, OrderLine, OrderRevision, OrderStatus, Refund
 from members.models.points import (
     EntryKind,
+    ExpiryNotice,
     PendingPoints,
     PointsAccount,
     PointsAllocation,
@@ -37,6 +38,7 @@ __all__ = [
     "ConsumerLink",
     "DailyTotal",
     "EntryKind",
+    "ExpiryNotice",
     "IdempotencyRow",
     "Identity",
     "ImportJob",

@@ -268,3 +268,23 @@ class PendingPoints(TenantModel):
                 name="pending_points_member",
             ),
         ]
+
+
+class ExpiryNotice(TenantModel):
+    """That a member was told of points that expire: once for each last usable day and number of days before it.
+
+    Append-only: who was told what, when. `points` are those that could be used until that day when it was told.
+    """
+
+    member = TenantForeignKey(Member, related_name="+")
+    expires_on = models.DateField()
+    days = models.IntegerField()  # of the rule: at most so many days before
+    points = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "member", "expires_on", "days"], name="expiry_notice_once"
+            ),
+        ]

@@ -9,6 +9,7 @@ from django.db.models import F, Sum
 
 from members.lib.periods import merchant_day, next_daily_job
 from members.models import (
+    ExpiryNotice,
     Merchant,
     PendingPoints,
     PointsAccount,
@@ -36,6 +37,9 @@ class Coming:
 
     expiring: list[tuple[dt.date, int]] = field(default_factory=list)  # (last usable day, points)
     expiring_later: int = 0
+    told: dict[dt.date, dt.datetime] = field(
+        default_factory=dict
+    )  # last usable day -> when the member was last told
     lasting: int = 0  # without expiry
     confirming: list[Confirming] = field(default_factory=list)
     confirming_later: int = 0
@@ -49,7 +53,7 @@ class Coming:
 
 
 def coming(*, merchant: Merchant, member_id: int) -> Coming:
-    """What comes next for one member. Five queries."""
+    """What comes next for one member. Six queries."""
     answer = Coming()
     _set_expiring(answer, merchant, member_id)
     waiting = (
@@ -93,6 +97,10 @@ def _set_expiring(answer: Coming, merchant: Merchant, member_id: int) -> None:
         else:
             dated.append((day, points))
     answer.expiring = dated[:SHOWN]
+    notices = ExpiryNotice.objects.of(merchant.pk).filter(
+        member_id=member_id, expires_on__in=[day for day, _points in answer.expiring]
+    )
+    answer.told = dict(notices.order_by("at").values_list("expires_on", "at"))
     answer.expiring_later = sum(points for _day, points in dated[SHOWN:])
 
 

@@ -17,6 +17,7 @@ from members.models import Merchant, PointsLot, RulesVersion, Tier
 from members.services import programs, rules
 from members.services.audit import Actor
 
+MOST_NOTICE_DAYS = 366
 USUAL_PENDING_DAYS = 7  # of a program made on the web (domain.md 6)
 
 
@@ -47,6 +48,7 @@ def configure(
             raise Invalid.on(name, _("A rate lies between 0 and 1,000,000, not %(rate)s.") % {"rate": rate})
         if -int(rate.normalize().as_tuple().exponent) > 6:
             raise Invalid.on(name, _("A rate has at most 6 decimals, not %(rate)s.") % {"rate": rate})
+    _check_notices(more.get("notice_days", ()))
     rule = Expiry.read(expiry or {"kind": "never"})
     before = RulesVersion.objects.of(merchant_id).order_by("-at", "-number").first()
     version = rules.new_version(
@@ -67,6 +69,15 @@ def configure(
     if before is not None and before.expiry.get("kind", "never") == "never" and rule.kind != "never":
         _date_old_lots(merchant_id, at, rule)
     return version
+
+
+def _check_notices(days: Any) -> None:
+    """Raises Invalid unless it is a list of different whole numbers of days."""
+    is_list = isinstance(days, list | tuple)
+    if not is_list or any(type(each) is not int or not 1 <= each <= MOST_NOTICE_DAYS for each in days):
+        raise Invalid.on(
+            "notice_days", _("Members are told 1 to %(most)s days before.") % {"most": MOST_NOTICE_DAYS}
+        )
 
 
 def _date_old_lots(merchant_id: int, at: dt.datetime, rule: Expiry) -> None:

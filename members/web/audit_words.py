@@ -85,6 +85,7 @@ FIELDS: dict[str, Word] = {
     "point_cost": _("Cost per point in minor units"),
     "adjust_limit": _("Most points one person adjusts alone"),
     "give_back_days": _("Days in which expired points can be given back"),
+    "notice_days": _("Days before expiry on which members are told"),
 }
 
 

@@ -19,6 +19,8 @@ KEYED_BY_RUN = {"compliance_decision": ("decision_once", "PRIMARY KEY (run_id, m
 KEYED_BY = {
     "members_pointsentry": ("points_entry_sequence", "PRIMARY KEY (merchant_id, member_id, sequence)"),
     "members_pointslot": ("points_lot_number", "PRIMARY KEY (merchant_id, member_id, number)"),
+    "members_orderline": ("order_line_number", "PRIMARY KEY (merchant_id, order_id, number)"),
+    "members_dailytotal": ("daily_total_once", "PRIMARY KEY (merchant_id, member_id, day)"),
     "members_pointsallocation": (
         "points_allocation_entry",
         "PRIMARY KEY (merchant_id, member_id, sequence, id)",
@@ -46,6 +48,7 @@ APPEND_ONLY = {
     "compliance_policy",
     "compliance_receipt",
     "members_auditrow",
+    "members_expirynotice",
     "members_orderrevision",
     "members_platformauditrow",
     "members_pointsallocation",

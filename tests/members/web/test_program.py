@@ -84,6 +84,7 @@ def points_form(**typed):
         "clawback": "allow_deficit",
         "adjust_limit": "",
         "give_back_days": "90",
+        "notice_days": "30, 7",
         "point_cost": "",
         "example": "",
     }
