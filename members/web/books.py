@@ -167,7 +167,7 @@ def books_statement(request: StaffRequest, month: str) -> HttpResponse:
 def books_statementcsv(request: StaffRequest, month: str) -> HttpResponse:
     """A closed month as a file: the same lines."""
     row = _statement(request, month)
-    head = (_("Line"), _("Points"), _("Currency"), _("Liability"))
+    head = (pgettext("books", "Line"), _("Points"), _("Currency"), _("Liability"))
     lines = [
         [label, points, row.currency if minor is not None else "", book_words.amount(minor, row.currency)]
         for label, points, minor in book_words.statement_lines(row, _owed_of(row))
