@@ -31,7 +31,13 @@ MENU: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     (
         "platform",
         _("Platform"),
-        ("members.user", "members.jobtick", "members.platformauditrow", "members.auditrow"),
+        (
+            "members.user",
+            "members.jobtick",
+            "members.ledgerproof",
+            "members.platformauditrow",
+            "members.auditrow",
+        ),
     ),
 )
 

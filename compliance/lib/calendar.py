@@ -12,6 +12,7 @@ PLATFORM_ZONE = ZoneInfo("Asia/Shanghai")
 ASSESSMENT_HOUR = time(4)
 RUN_HOUR = time(23)
 HOUSEKEEPING_HOUR = time(5)
+PROOF_HOUR = time(5, 30)
 
 
 def platform_date(at: datetime) -> date:
@@ -32,6 +33,11 @@ def assessment_instant(day: date) -> datetime:
 def housekeeping_instant(day: date) -> datetime:
     """The instant (UTC) at which that platform day's housekeeping is due."""
     return utc(datetime.combine(day, HOUSEKEEPING_HOUR, PLATFORM_ZONE))
+
+
+def proof_instant(day: date) -> datetime:
+    """The instant (UTC) at which that platform day's proof of the ledger is due."""
+    return utc(datetime.combine(day, PROOF_HOUR, PLATFORM_ZONE))
 
 
 def start_of(day: date) -> datetime:

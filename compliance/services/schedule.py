@@ -22,8 +22,9 @@ from members.models import Merchant
 from members.services import daily
 
 DAILY, ASSESSMENT, CLEARANCE, HOUSEKEEPING = "daily", "assessment", "clearance", "housekeeping"
+PROOF = "proof"
 PLATFORM = "platform"
-ORDER = {DAILY: 0, ASSESSMENT: 1, CLEARANCE: 2, HOUSEKEEPING: 3}
+ORDER = {DAILY: 0, ASSESSMENT: 1, CLEARANCE: 2, HOUSEKEEPING: 3, PROOF: 4}
 
 
 class Job(NamedTuple):
@@ -63,14 +64,21 @@ def due_jobs(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
 
 
 def housekeeping(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
-    """The last housekeeping due in (after, until], if any: one does the work of all before it.
+    """The last housekeeping and the last proof of the ledger due in (after, until]: one does the work of all before.
 
     Beside `due_jobs`, since plays and replays have none.
     """
-    at = calendar.housekeeping_instant(calendar.platform_date(until))
-    if at > until:
-        at -= dt.timedelta(days=1)  # the platform's zone has no summer time
-    return [Job(at, ORDER[HOUSEKEEPING], HOUSEKEEPING, PLATFORM)] if at > after else []
+    found = []
+    for name, instant in (
+        (HOUSEKEEPING, calendar.housekeeping_instant),
+        (PROOF, calendar.proof_instant),
+    ):
+        at = instant(calendar.platform_date(until))
+        if at > until:
+            at -= dt.timedelta(days=1)  # the platform's zone has no summer time
+        if at > after:
+            found.append(Job(at, ORDER[name], name, PLATFORM))
+    return found
 
 
 def work(job: Job) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from typing import Any
 import structlog
 from django.db import transaction
 
+from compliance.lib.calendar import platform_date
 from compliance.models import Run, RunChunk, RunState
 from compliance.services import assessment, clearance, housekeeping, installation, notices, previews, schedule
 from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
 from members.models import Installation, JobTick
-from members.services import outbox, points_daily, webhook_sending
+from members.services import ledger_nights, outbox, points_daily, webhook_sending
 from members.services.order_import import jobs as imports
 
 log = structlog.get_logger(__name__)
@@ -107,6 +108,8 @@ def _job(job: Job, at: dt.datetime) -> dict[str, Any]:
         return assessment.assess(at=job.at, delivered_at=max(at, job.at))
     if job.name == schedule.HOUSEKEEPING:
         return housekeeping.tidy(at=job.at)
+    if job.name == schedule.PROOF:
+        return ledger_nights.prove_night(night=platform_date(job.at), at=max(at, job.at))
     return schedule.work(job)
 
 

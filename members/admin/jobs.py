@@ -31,6 +31,7 @@ JOBS = {
     "assessment": _("Daily compliance job"),
     "clearance": _("Clearance run"),
     "housekeeping": _("Daily housekeeping"),
+    "proof": _("Nightly proof of the points ledger"),
 }
 
 
@@ -38,6 +39,7 @@ TOPICS = {
     "email": _("E-mail"),
     "invitation": _("Invitation"),
     "webhook": _("Webhook"),
+    "ledger_alarm": _("Alarm about the points ledger"),
 }
 
 

@@ -30,6 +30,16 @@ DATA: dict[WebhookEvent, dict[str, dict[str, Any]]] = {
             "description": "What moved, in order; the latest 50. All of them are in the ledger.",
         },
     },
+    WebhookEvent.POINTS_EXPIRING: {
+        "member": MEMBER,
+        "points": {"type": "integer", "description": "Points that can be used until that day."},
+        "expires_on": {"type": "string", "format": "date", "description": "Their last usable day."},
+        "days": {
+            "type": "integer",
+            "description": "The rule that asked for this message: so many days before.",
+        },
+        "days_left": {"type": "integer", "description": "Days from the shop's today until that day."},
+    },
     WebhookEvent.MEMBER_JOINED: {
         "member": MEMBER,
         "channel": {"type": "string", "enum": Channel.values},
@@ -45,6 +55,7 @@ DATA: dict[WebhookEvent, dict[str, dict[str, Any]]] = {
 }
 TOLD = {
     WebhookEvent.POINTS_CHANGED: "Once for every posting that moved a member's points: the balance and the entries.",
+    WebhookEvent.POINTS_EXPIRING: "Once for each last usable day and each number of days before it in the point rules.",
     WebhookEvent.MEMBER_JOINED: "Somebody became a member, by themselves or by a list.",
     WebhookEvent.MEMBER_TIER_CHANGED: "A member rose or fell.",
 }
@@ -64,6 +75,13 @@ EXAMPLE: dict[WebhookEvent, dict[str, Any]] = {
                 "cause": "request",
             }
         ],
+    },
+    WebhookEvent.POINTS_EXPIRING: {
+        "member": "k7x2m9q4w8r3t6yz",
+        "points": 120,
+        "expires_on": "2026-07-30",
+        "days": 30,
+        "days_left": 30,
     },
     WebhookEvent.MEMBER_JOINED: {
         "member": "k7x2m9q4w8r3t6yz",

@@ -10,5 +10,6 @@ class WebhookEvent(models.TextChoices):
     """What happened. Only events that are really sent are here; interface.md names those that are to come."""
 
     POINTS_CHANGED = "points.changed", _("A member's points changed")
+    POINTS_EXPIRING = "points.expiring", _("A member's points expire soon")
     MEMBER_JOINED = "member.joined", _("Somebody became a member")
     MEMBER_TIER_CHANGED = "member.tier_changed", _("A member's tier changed")

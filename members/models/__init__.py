@@ -4,12 +4,13 @@ from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
 from members.models.consumers import Consumer, ConsumerLink
 from members.models.imports import ColumnName, ImportJob, ImportKind, ImportState
-from members.models.jobs import IdempotencyRow, JobTick, OutboxRow
+from members.models.jobs import IdempotencyRow, JobTick, LedgerProof, OutboxRow
 from members.models.members import Identity, JoinSource, Member, MemberStatus
 from members.models.merchants import Channel, Installation, Merchant, Store
 from members.models.orders import DailyTotal, Order, OrderLine, OrderRevision, OrderStatus, Refund
 from members.models.points import (
     EntryKind,
+    ExpiryNotice,
     PendingPoints,
     PointsAccount,
     PointsAllocation,
@@ -22,6 +23,7 @@ from members.models.points import (
 from members.models.programs import Closure, Program, ProgramStatus
 from members.models.rules import RulesVersion, Tier
 from members.models.staff import ApiKey, Invitation, Role, Staff
+from members.models.statements import PointsStatement
 from members.models.tiers import TierMove, TierStanding, TierValidity
 from members.models.users import User
 from members.models.webhooks import WebhookDelivery, WebhookEndpoint
@@ -36,6 +38,7 @@ __all__ = [
     "ConsumerLink",
     "DailyTotal",
     "EntryKind",
+    "ExpiryNotice",
     "IdempotencyRow",
     "Identity",
     "ImportJob",
@@ -45,6 +48,7 @@ __all__ = [
     "Invitation",
     "JobTick",
     "JoinSource",
+    "LedgerProof",
     "Member",
     "MemberStatus",
     "Merchant",
@@ -61,6 +65,7 @@ __all__ = [
     "PointsLot",
     "PointsRequest",
     "PointsRequestStatus",
+    "PointsStatement",
     "PointsVerb",
     "Program",
     "ProgramStatus",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from members.lib.crypto import EncryptedTextField
 from members.models.base import TenantModel
@@ -57,3 +58,28 @@ class IdempotencyRow(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["merchant", "key"], name="idempotency_key_once")]
+
+
+class LedgerProof(models.Model):
+    """A night's proof of the points ledger of every merchant, worked shop by shop (domain.md 6). Platform's alone.
+
+    `through` is the last merchant proved: a proof that was cut off goes on behind it. `listed` names the first members
+    that do not add up: [{"merchant_id", "member_id", "what"}].
+    """
+
+    night = models.DateField(_("night"), unique=True)
+    started_at = models.DateTimeField(_("started"))
+    done_at = models.DateTimeField(_("done"), null=True)
+    through = models.BigIntegerField(default=0)
+    merchants = models.IntegerField(_("merchants"), default=0)
+    members = models.BigIntegerField(_("members"), default=0)
+    entries = models.BigIntegerField(_("entries"), default=0)
+    mismatches = models.BigIntegerField(_("differences"), default=0)
+    listed = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name = _("proof of the points ledger")
+        verbose_name_plural = _("proofs of the points ledger")
+
+    def __str__(self) -> str:
+        return self.night.isoformat()

@@ -183,8 +183,10 @@ class PointsEntry(TenantModel):
             ),
         ]
         # Entries are written in the order of time: a few bytes find those of a span, and writing costs next to nothing.
+        # So are their ids: what arrived since a month was closed is found by them.
         indexes = [
-            BrinIndex(fields=["at"], name="points_entry_by_time", pages_per_range=32, autosummarize=True)
+            BrinIndex(fields=["at"], name="points_entry_by_time", pages_per_range=32, autosummarize=True),
+            BrinIndex(fields=["id"], name="points_entry_by_arrival", pages_per_range=32, autosummarize=True),
         ]
 
 
@@ -264,5 +266,25 @@ class PendingPoints(TenantModel):
                 fields=["merchant", "member", "due_at"],
                 condition=models.Q(points__gt=0),
                 name="pending_points_member",
+            ),
+        ]
+
+
+class ExpiryNotice(TenantModel):
+    """That a member was told of points that expire: once for each last usable day and number of days before it.
+
+    Append-only: who was told what, when. `points` are those that could be used until that day when it was told.
+    """
+
+    member = TenantForeignKey(Member, related_name="+")
+    expires_on = models.DateField()
+    days = models.IntegerField()  # of the rule: at most so many days before
+    points = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "member", "expires_on", "days"], name="expiry_notice_once"
             ),
         ]

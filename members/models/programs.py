@@ -34,6 +34,7 @@ class Program(models.Model):
     closed_at = models.DateTimeField(_("closed"), null=True)  # since when it is closed or cleared
     created_at = models.DateTimeField(_("created"))
     points_expired_through = models.DateField(null=True)  # the last day whose lots were all expired
+    points_noticed_through = models.DateField(null=True)  # the last day whose notices of expiry were given
     # How often the expiry of all lots was moved at once (a closure's end, a switch of the rule).
     lots_moved = models.IntegerField(default=0, db_default=0)
     # The events that some endpoint of the merchant wants, beside the row that every posting reads; null: none.

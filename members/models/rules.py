@@ -9,6 +9,11 @@ from django.utils.translation import gettext_lazy as _
 from members.models.base import TenantModel
 
 
+def usual_notice_days() -> list[int]:
+    """When members are told that points expire, in days before (domain.md 6)."""
+    return [30, 7]
+
+
 class Tier(TenantModel):
     """A tier members can hold. Its place and requirements are in the rules' versions; its id never changes."""
 
@@ -45,6 +50,7 @@ class RulesVersion(TenantModel):
     )  # minor units
     adjust_limit = models.BigIntegerField(_("largest adjustment without approval"), null=True)
     give_back_days = models.IntegerField(_("days in which expired points can be given back"), default=90)
+    notice_days = models.JSONField(default=usual_notice_days)  # days before expiry; empty: nobody is told
     window = models.JSONField(default=dict)
     validity_months = models.IntegerField(default=12)
     grace_days = models.IntegerField(default=0)

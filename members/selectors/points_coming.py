@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from members.lib.periods import merchant_day, next_daily_job
-from members.models import Member, Merchant, PointsRequest, PointsRequestStatus
+from members.models import ExpiryNotice, Member, Merchant, PointsRequest, PointsRequestStatus
 from members.selectors import points
 from members.selectors.points import Held
 
@@ -29,6 +29,9 @@ class Coming:
 
     expiring: list[tuple[dt.date, int]] = field(default_factory=list)  # (last usable day, points)
     expiring_later: int = 0
+    told: dict[dt.date, dt.datetime] = field(
+        default_factory=dict
+    )  # last usable day -> when the member was last told
     lasting: int = 0  # without expiry
     confirming: list[Confirming] = field(default_factory=list)
     confirming_later: int = 0
@@ -42,15 +45,20 @@ class Coming:
 
 
 def coming(*, merchant: Merchant, member: Member, at: dt.datetime) -> Coming:
-    """What comes next for one member. Two queries."""
+    """What comes next for one member. Three queries."""
     has = points.balance(merchant_id=merchant.pk, public_id=member.public_id, at=at)
     if has is None:
         return Coming()
     proposed = PointsRequest.objects.of(merchant.pk).filter(
         member_id=member.pk, status=PointsRequestStatus.PROPOSED
     )
+    soon = has.expiring[:SHOWN]
+    notices = ExpiryNotice.objects.of(merchant.pk).filter(
+        member_id=member.pk, expires_on__in=[day for day, _points in soon]
+    )
     return Coming(
-        expiring=has.expiring[:SHOWN],
+        expiring=soon,
+        told=dict(notices.order_by("at").values_list("expires_on", "at")),
         expiring_later=sum(number for _day, number in has.expiring[SHOWN:]),
         lasting=has.lasting,
         confirming=[

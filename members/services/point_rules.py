@@ -21,6 +21,7 @@ from members.services.audit import Actor
 from members.services.points import MOST_POINTS
 
 MOST_STORED = Decimal(999_999)  # minor units that the column of a cost holds
+MOST_NOTICE_DAYS = 366
 USUAL_PENDING_DAYS = 7  # of a program made on the web (domain.md 6)
 
 
@@ -53,6 +54,7 @@ def configure(
         if -int(rate.normalize().as_tuple().exponent) > 6:
             raise Invalid.on(name, _("A rate has at most 6 decimals, not %(rate)s.") % {"rate": rate})
     _check_ranges(merchant_id, more)
+    _check_notices(more.get("notice_days", ()))
     rule = Expiry.read(expiry or {"kind": "never"})
     before = RulesVersion.objects.of(merchant_id).order_by("-at", "-number").first()
     version = rules.new_version(
@@ -100,6 +102,15 @@ def _check_whole(field: str, value: Any, most: int) -> None:
             field,
             _("“%(text)s” is not a whole number from %(least)s to %(most)s.")
             % {"text": value, "least": "0", "most": f"{most:,}"},
+        )
+
+
+def _check_notices(days: Any) -> None:
+    """Raises Invalid unless it is a list of different whole numbers of days."""
+    is_list = isinstance(days, list | tuple)
+    if not is_list or any(type(each) is not int or not 1 <= each <= MOST_NOTICE_DAYS for each in days):
+        raise Invalid.on(
+            "notice_days", _("Members are told 1 to %(most)s days before.") % {"most": MOST_NOTICE_DAYS}
         )
 
 

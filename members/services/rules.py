@@ -30,6 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "point_cost": None,
     "adjust_limit": None,
     "give_back_days": 90,
+    "notice_days": [30, 7],
     "window": {"kind": "rolling", "days": 365},
     "validity_months": 12,
     "grace_days": 0,
@@ -46,6 +47,7 @@ POINT_FIELDS = (
     "point_cost",
     "adjust_limit",
     "give_back_days",
+    "notice_days",
 )
 TIER_FIELDS = ("window", "validity_months", "grace_days", "downgrade", "growth", "ladder")
 

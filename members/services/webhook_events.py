@@ -56,6 +56,12 @@ join members_member m on m.merchant_id = %(merchant)s and m.id = c.member_id
 left join members_tier f on f.merchant_id = %(merchant)s and f.id = c.from_id
 join members_tier t on t.merchant_id = %(merchant)s and t.id = c.to_id
 """
+EXPIRING = """
+select c.place, %(at)s::timestamptz as at, jsonb_build_object('member', m.public_id, 'points', c.points,
+    'expires_on', %(day)s::date, 'days', %(days)s::int, 'days_left', %(left)s::int) as data
+from unnest(%(members)s::bigint[], %(points)s::bigint[]) with ordinality c (member_id, points, place)
+join members_member m on m.merchant_id = %(merchant)s and m.id = c.member_id
+"""
 JOINED = """
 select m.id as place, %(at)s::timestamptz as at, jsonb_build_object('member', m.public_id, 'channel', m.channel,
     'source', m.source, 'joined_at', m.joined_at) as data
@@ -78,6 +84,25 @@ def points_changed(*, merchant_id: int, at: dt.datetime, spans: Sequence[Span]) 
         firsts=list(firsts),
         lasts=list(lasts),
     )
+
+
+def points_expiring(
+    *, merchant_id: int, at: dt.datetime, day: dt.date, days: int, left: int, told: Sequence[tuple[int, int]]
+) -> None:
+    """Tell of points that can be used until a day, once for each (member, points)."""
+    if told:
+        members, points = zip(*told, strict=True)
+        _leave(
+            WebhookEvent.POINTS_EXPIRING,
+            EXPIRING,
+            merchant=merchant_id,
+            at=at,
+            day=day,
+            days=days,
+            left=left,
+            members=list(members),
+            points=list(points),
+        )
 
 
 def member_joined(*, merchant_id: int, program: Program, at: dt.datetime, ids: Collection[int]) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 from django.utils import timezone
 
 from members.lib.queue import task
-from members.services import consumers, mail, outbox, staff
+from members.services import consumers, ledger_nights, mail, outbox, staff
 
 # Imported for the topics they handle.
-HANDLERS = (mail.prepare_email, staff.prepare_invitation, consumers.prepare_link)
+HANDLERS = (mail.prepare_email, staff.prepare_invitation, consumers.prepare_link, ledger_nights.prepare_alarm)
 
 
 @task("members.outbox")

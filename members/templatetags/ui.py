@@ -17,10 +17,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from members.templatetags.charts import linechart, percent_text, spark_box, sparkline
+from members.templatetags.columns import columns
 
 register = template.Library()
 register.inclusion_tag("components/linechart.html")(linechart)
 register.inclusion_tag("components/sparkline.html")(sparkline)
+register.inclusion_tag("components/columns.html")(columns)
 
 CHOICE_WIDGETS = (forms.RadioSelect, forms.CheckboxSelectMultiple)
 

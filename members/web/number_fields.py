@@ -133,3 +133,26 @@ class WholeField(_NumberField):
                 code="whole",
             )
         return int(number)
+
+
+class DaysField(_NumberField):
+    """Some numbers of days, as "30, 7"; cleans to a list, the largest first, each once."""
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 60)
+        super().__init__(**kwargs)
+        self.most = most
+
+    def to_python(self, value: Any) -> Any:
+        """Raises ValidationError for what is no number of days."""
+        text = unicodedata.normalize("NFKC", super().to_python(value) or "").replace("、", ",")
+        found = set()
+        for part in text.replace(",", " ").split():
+            if not part.isdecimal() or not 1 <= int(part) <= self.most:
+                raise ValidationError(
+                    _("“%(text)s” is not a number of days from 1 to %(most)s."),
+                    params={"text": part, "most": self.most},
+                    code="number",
+                )
+            found.add(int(part))
+        return sorted(found, reverse=True)

@@ -15,6 +15,7 @@ def register() -> None:
     add("program", label=_("Tiers"), route="members:tiers_edit", order=10, roles=gates.READERS)
     add("program", label=_("Point rules"), route="members:points_edit", order=20, roles=gates.READERS)
     add("program", label=_("Points ledger"), route="members:ledger_list", order=30, roles=gates.READERS)
+    add("program", label=_("Books"), route="members:books_page", order=35, roles=gates.READERS)
     add("settings", label=_("Shop and stores"), route="members:settings_shop", order=10, roles=gates.READERS)
     add("settings", label=_("Staff"), route="members:staff_list", order=20, roles=gates.MANAGERS)
     add("settings", label=_("API keys"), route="members:api_keys_list", order=30, roles=gates.MANAGERS)

@@ -16,8 +16,9 @@ from members.lib.points import MOST_COST, MOST_GIVE_BACK_DAYS, MOST_PENDING_DAYS
 from members.lib.refusals import Invalid
 from members.models import RulesVersion, Tier
 from members.selectors.entry_words import decimal_text
+from members.services.point_rules import MOST_NOTICE_DAYS
 from members.services.points import MOST_POINTS
-from members.web.number_fields import MoneyField, RateField, WholeField
+from members.web.number_fields import DaysField, MoneyField, RateField, WholeField
 
 EXAMPLE_MINOR = 26_800
 EXPIRIES = [
@@ -79,6 +80,13 @@ class PointsForm(forms.Form):
         label=gettext_lazy("Expired points can be given back for"),
         most=MOST_GIVE_BACK_DAYS,
         initial="90",
+    )
+    notice_days = DaysField(
+        label=gettext_lazy("Tell members before points expire"),
+        most=MOST_NOTICE_DAYS,
+        initial="30, 7",
+        required=False,
+        help_text=gettext_lazy("Days before, such as 30, 7. Left empty: nobody is told."),
     )
     point_cost = RateField(
         label=gettext_lazy("Cost per point"),
@@ -142,6 +150,7 @@ class PointsForm(forms.Form):
             "clawback": data["clawback"],
             "adjust_limit": data["adjust_limit"],
             "give_back_days": data["give_back_days"],
+            "notice_days": data["notice_days"],
             "point_cost": self.cost(),
         }
 
@@ -166,5 +175,6 @@ def initial_of(version: RulesVersion | None, tiers: Sequence[Tier], currency: st
         "clawback": version.clawback,
         "adjust_limit": "" if version.adjust_limit is None else str(version.adjust_limit),
         "give_back_days": str(version.give_back_days),
+        "notice_days": ", ".join(str(each) for each in version.notice_days),
         "point_cost": "" if version.point_cost is None else decimal_text(version.point_cost.scaleb(-digits)),
     }

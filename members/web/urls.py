@@ -7,6 +7,7 @@ from django.urls import path
 from members.web import (
     api_keys,
     audit,
+    books,
     demo,
     import_columns,
     ledger,
@@ -114,6 +115,11 @@ urlpatterns = [
     path("program/points", points.points_edit, name="points_edit"),
     path("program/ledger", ledger.ledger_list, name="ledger_list"),
     path("program/ledger.csv", ledger.ledger_csv, name="ledger_csv"),
+    path("program/books", books.books_page, name="books_page"),
+    path("program/books.csv", books.books_csv, name="books_csv"),
+    path("program/books/liability.csv", books.books_liability, name="books_liability"),
+    path("program/books/<str:month>", books.books_statement, name="books_statement"),
+    path("program/books/<str:month>/statement.csv", books.books_statementcsv, name="books_statementcsv"),
     path("program/ledger/proposals", proposals.ledger_proposals, name="ledger_proposals"),
     path("program/ledger/proposals/<str:request_id>", proposals.ledger_decide, name="ledger_decide"),
 ]

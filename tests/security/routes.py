@@ -59,6 +59,8 @@ ARGUMENTS = [
     Argument("request_id", of("members.PointsRequest")),
     Argument("public_id", of("benefits.PriceUpload"), "/benefits/prices/uploads/"),
     Argument("public_id", of("benefits.Benefit"), "/benefits/"),
+    # A month of the books is every shop's own.
+    Argument("month", word("2026-06"), "/program/books/", is_object=False),
     Argument("kind", word("coupon"), "/benefits/new/", is_object=False),
     Argument("benefit_id", of("benefits.Benefit"), "/api/"),
     # An order is known by its channel's number: another shop's number is an order of one's own that is not there.

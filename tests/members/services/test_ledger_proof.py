@@ -10,7 +10,7 @@ from members.models import PointsEntry
 from members.services import ledger_proof
 from tests.members.services.till import OPENED, Till
 
-TABLES = ("pointsentry", "pointsaccount", "pointslot", "pendingpoints")
+TABLES = ("pointsentry", "pointsaccount", "pointslot", "pointsallocation", "pendingpoints")
 WHERE = "where merchant_id = {shop} and member_id = {m}"
 # What somebody with the owner's password might do, and in what the member does not add up then.
 PLANTED = {
@@ -34,6 +34,11 @@ PLANTED = {
     "a lot lost": ("delete from members_pointslot {all} and remaining > 0", "lots"),
     "a lot woken up": ("update members_pointslot set expires_on = null {all} and expires_on is not null", "lots"),
     "a wait forgotten": ("update members_pendingpoints set points = 0 {all} and points > 0", "pending"),
+    "a lot's size": ("update members_pointslot set amount = amount + 1 {all} and number = 5", "single lots"),
+    "what was taken of a lot": ("update members_pointsallocation set points = points + 1 {all}", "single lots"),
+    "of which lot it was taken": ("update members_pointsallocation set lot = 5 {all}", "single lots"),
+    "what was taken forgotten": ("delete from members_pointsallocation {all}", "single lots"),
+    "the lot that expired": ("update members_pointsentry set lot = 5 {all} and lot is not null", "single lots"),
     "the account lost": ("delete from members_pointsaccount {all}", "no account"),
 }  # fmt: skip
 
@@ -111,6 +116,32 @@ def test_whatever_is_tampered_with_is_found_and_named():
 
     assert found == {what: {where} for what, (_how, where) in PLANTED.items()}
     assert ledger_proof.prove(at=OPENED).mismatches == 0
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_points_that_changed_places_between_two_lots_of_one_member_are_found():
+    till = lived()
+    till.adjust("2024-02-12", 4, "another lot")
+    place = WHERE.format(shop=till.id, m=till.members["m"])
+    tamper(
+        f"update members_pointslot set remaining = 3 {place} and number = 5",
+        f"update members_pointslot set amount = 9, remaining = 8 {place} and number = 6",
+    )
+
+    proof = ledger_proof.prove(at=OPENED)
+
+    assert [(each.member_id, each.what) for each in proof.listed] == [(till.members["m"], "single lots")]
+
+
+@pytest.mark.django_db
+def test_more_points_than_anybody_earns_are_weighed_exactly():
+    till = lived()
+    for n in range(3):
+        till.adjust("2024-02-12", 10**12, f"very many {n}")
+    till.redeem("2024-02-13", 10**12, "very many")
+
+    assert ledger_proof.prove(at=OPENED).mismatches == 0
+    till.prove()
 
 
 def mend() -> None:

@@ -260,6 +260,11 @@ def test_messages_are_as_the_api_describes_them(shop, receiver):
     add(shop, receiver.url())
     ann = join(shop, "ann")
     put(shop, (OPENED, OrderIn("o-1", [LineIn("A", 1, 100_000)], member_id=ann.pk)))
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        day = OPENED.date() + dt.timedelta(days=7)
+        webhook_events.points_expiring(
+            merchant_id=shop.pk, at=OPENED, day=day, days=7, left=7, told=[(ann.pk, 5)]
+        )
     send()
 
     told = {body["type"]: body for body in bodies(receiver)}

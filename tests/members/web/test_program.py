@@ -85,6 +85,7 @@ def points_form(**typed):
         "clawback": "allow_deficit",
         "adjust_limit": "",
         "give_back_days": "90",
+        "notice_days": "30, 7",
         "point_cost": "",
         "example": "",
     }
@@ -529,3 +530,24 @@ def test_a_program_that_a_clearance_closed_opens_again_only_after_the_wait(owner
     assert response.status_code == 422
     assert program_of(cast.shop).status == "cleared"
     assert owner.get("/program/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [("30, 7", [30, 7]), ("7、30", [30, 7]), ("１４ 14", [14]), ("", [])],
+)
+def test_when_members_are_told_of_expiring_points_is_typed_as_days(owner, cast, typed, stored):
+    owner.post("/program/points", points_form(notice_days=typed))
+
+    assert version_of(cast.shop).notice_days == stored
+
+
+@pytest.mark.parametrize("typed", ["0", "367", "a week", "-7", "1.5"])
+def test_days_that_are_none_are_named_and_nothing_is_stored(owner, cast, typed):
+    owner.post("/program/points", points_form(notice_days="14"))
+
+    response = owner.post("/program/points", points_form(notice_days=typed))
+
+    assert response.status_code == 422
+    assert "is not a number of days from 1 to 366." in response.content.decode()
+    assert version_of(cast.shop).notice_days == [14]
