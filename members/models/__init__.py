@@ -3,6 +3,7 @@
 from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
 from members.models.consumers import Consumer, ConsumerLink
+from members.models.earning import EarningUse, OrderBonus, Referral
 from members.models.imports import ColumnName, ImportJob, ImportState
 from members.models.jobs import IdempotencyRow, JobTick, OutboxRow
 from members.models.members import Identity, JoinSource, Member, MemberStatus
@@ -35,6 +36,7 @@ __all__ = [
     "Consumer",
     "ConsumerLink",
     "DailyTotal",
+    "EarningUse",
     "EntryKind",
     "IdempotencyRow",
     "Identity",
@@ -48,6 +50,7 @@ __all__ = [
     "MemberStatus",
     "Merchant",
     "Order",
+    "OrderBonus",
     "OrderLine",
     "OrderRevision",
     "OrderStatus",
@@ -63,6 +66,7 @@ __all__ = [
     "PointsVerb",
     "Program",
     "ProgramStatus",
+    "Referral",
     "Refund",
     "Role",
     "RulesVersion",

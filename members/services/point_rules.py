@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from members.lib.earning import Earning
 from members.lib.expiry import Expiry
 from members.lib.periods import merchant_day
 from members.lib.refusals import Invalid
@@ -31,12 +32,13 @@ def configure(
     pending_days: int = 0,
     expiry: Mapping[str, Any] | None = None,
     clawback: str = "allow_deficit",
+    earning: Earning | None = None,
     **more: Any,
 ) -> RulesVersion:
     """Replace the point part of the rules from `at` on; orders already stored keep their terms.
 
-    `per_major` is points per major currency unit (at most 6 decimals), multipliers are by tier code. Raises Invalid
-    for a negative rate or a tier that does not exist.
+    `per_major` is points per major currency unit (at most 6 decimals), multipliers are by tier code; `earning` None
+    leaves campaigns, caps and events as they are. Raises Invalid for a negative rate or a tier that does not exist.
     """
     multipliers = dict(tier_multipliers or {})
     known = dict(Tier.objects.of(merchant_id).filter(code__in=multipliers).values_list("code", "id"))
@@ -61,6 +63,7 @@ def configure(
             "pending_days": pending_days,
             "expiry": rule.stored(),
             "clawback": clawback,
+            **({} if earning is None else {"earning": earning.stored()}),
             **more,
         },
     )
