@@ -159,14 +159,21 @@ def birthdays_on(day: date) -> list[tuple[int, int]]:
     return found
 
 
-def check_birthday(month: int, day: int) -> None:
-    """Raises `Invalid` for a day that no year has."""
+Birthday = tuple[int | None, int | None]
+"""(month, day), or (None, None)."""
+
+
+def birthday_of(text: str) -> Birthday:
+    """The month and day of 05-17; neither for "". A year before them is left out: nobody needs it. Raises `Invalid`."""
+    if not text:
+        return None, None
     try:
-        date(2024, month, day)
+        day = date.fromisoformat(text if len(text) == 10 else f"2024-{text}")
     except ValueError:
         raise Invalid.on(
-            "birthday", _("No year has the day %(month)s-%(day)s.", month=month, day=day)
+            "birthday", _("“%(text)s” is not a birthday; write it like 05-17.", text=text)
         ) from None
+    return day.month, day.day
 
 
 def streak(last_day: date | None, last_streak: int, today: date) -> int:

@@ -17,7 +17,7 @@ from members.lib.periods import merchant_day
 from members.lib.posting import Changes, Recalculation, fold
 from members.models import Merchant, ProgramStatus
 from members.selectors import rules as rules_selector
-from members.services import points_daily, posting, programs, webhook_events
+from members.services import earning_daily, points_daily, posting, programs, webhook_events
 
 CHUNK = 5_000
 
@@ -40,18 +40,23 @@ class Recalculated:
 
 
 def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
-    """The daily job of a zone's merchants: confirm waiting points, recalculate tiers, expire points, tiers again.
+    """The daily job of a zone's merchants: confirm waiting points, recalculate tiers, expire points, tiers again; then
+    what birthdays and referrals bring.
 
     Works as platform to find who is due, then as each merchant. A killed job is simply run again: what was done is
-    no longer due. domain.md 5 and 6, play.md. Returns counts: examined, upgraded, downgraded, unchanged, and the
-    lots and points confirmed and expired.
+    no longer due. domain.md 5 and 6, play.md. Returns counts: examined, upgraded, downgraded, unchanged, the lots and
+    points confirmed and expired, and birthdays with their points and referrals.
     """
     confirmed = points_daily.confirm_due(zone=zone, at=at)
     total = recalculate_due(zone=zone, at=at)
     expired = points_daily.expire_due(zone=zone, at=at)
     if expired.lots:
         total.add(recalculate_due(zone=zone, at=at))
+    birthdays = earning_daily.birthdays_due(zone=zone, at=at)
     return asdict(total) | {
+        "birthdays": birthdays.members,
+        "birthday_points": birthdays.points,
+        "referrals": earning_daily.referrals_due(zone=zone, at=at),
         "confirmed_lots": confirmed.lots,
         "confirmed_points": confirmed.points,
         "expired_lots": expired.lots,
