@@ -108,6 +108,8 @@ def earn(
     if event not in ACTIVITIES or event == "referral":
         raise UnknownActivity.on("kind", _("There is no activity of this kind."))
     reference = checked_reference(event, reference)
+    if event == "review":  # whose review it is: of two members who claim one at once, the second is told
+        posting.lock_order(merchant_id=merchant_id, key=("review", reference))
     desk = open_desk(merchant_id=merchant_id, at=at, actor=actor, member_ids=[member_id])
     rule = rule_of(desk, event)
     key = {

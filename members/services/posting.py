@@ -68,7 +68,9 @@ def lock_merchant(*, merchant_id: int, alone: bool) -> None:
 
 
 def lock_order(*, merchant_id: int, key: OrderKey) -> None:
-    """Serialise two requests about one order, stored or not, until the transaction ends."""
+    """Serialise two requests about one order, or one of anything named so, stored or not, until the transaction
+    ends.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "select pg_advisory_xact_lock(hashtextextended(%s, %s))", ["\x1f".join(key), merchant_id]
