@@ -10,6 +10,7 @@ from members.web import (
     demo,
     earning,
     ledger,
+    member_activities,
     member_points,
     members,
     order_imports,
@@ -98,6 +99,7 @@ urlpatterns = [
     path("members/<str:member_id>", members.members_page, name="members_page"),
     path("members/<str:member_id>/phone", members.members_phone, name="members_phone"),
     path("members/<str:member_id>/adjust", member_points.members_adjust, name="members_adjust"),
+    path("members/<str:member_id>/activity", member_activities.members_activity, name="members_activity"),
     path("members/<str:member_id>/reverse", member_points.members_reverse, name="members_reverse"),
     path("members/<str:member_id>/give-back", member_points.members_giveback, name="members_giveback"),
     # Program
