@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
@@ -65,7 +63,5 @@ def test_the_pages_of_earning_fit_and_are_open_to_everybody(arrive: Arrive, widt
         wrong += violations(visitor) if width > 320 else []  # the frame is judged where all pages are
         if visitor.has_sideways_scroll():
             wrong.append(f"{path} is wider than {width}")
-        if shots := os.environ.get("SHOTS"):
-            visitor.page.screenshot(path=f"{shots}/earn{path.replace('/', '_')}_{width}.png", full_page=True)
 
     assert not wrong, "\n".join(wrong)

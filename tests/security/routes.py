@@ -60,6 +60,8 @@ ARGUMENTS = [
     Argument("public_id", of("benefits.PriceUpload"), "/benefits/prices/uploads/"),
     Argument("public_id", of("benefits.Benefit"), "/benefits/"),
     Argument("kind", word("coupon"), "/benefits/new/", is_object=False),
+    # A campaign is known by its code among those of one's own rules.
+    Argument("code", word("theirs"), "/program/earning/", is_object=False),
     Argument("benefit_id", of("benefits.Benefit"), "/api/"),
     # An order is known by its channel's number: another shop's number is an order of one's own that is not there.
     Argument("channel", word("web"), "/api/", is_object=False),
