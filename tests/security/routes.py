@@ -200,6 +200,7 @@ BODIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
     "EndBenefit": lambda shop: {"reason": "walk"},
     "Redeem": lambda shop: {"points": 1},
     "Hold": lambda shop: {"points": 1},
+    "ReportActivity": lambda shop: {"kind": "referral", "referred": shop.ids["members.Member"]},
     "Adjust": lambda shop: {"points": 1, "reason": "walk"},
 }
 QUERIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
