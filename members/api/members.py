@@ -16,6 +16,7 @@ from members.lib.scopes import Scope
 from members.models import Channel, Identity, JoinSource, Member, MemberStatus
 from members.selectors import members as members_selector
 from members.selectors import references
+from members.selectors.members import birthday_text
 from members.services import members as members_service
 from members.templatetags.fmt import masked_name, masked_phone
 
@@ -40,6 +41,7 @@ class MemberOut(serializers.Serializer):
     phone = serializers.CharField(allow_null=True, help_text="Masked, such as 138****1402.")
     phone_verified = serializers.BooleanField()
     name = serializers.CharField(allow_null=True, help_text="Masked, such as 王*.")
+    birthday = serializers.CharField(allow_null=True, help_text="Month and day, such as 05-17.")
     identities = IdentityOut(many=True)
 
 
@@ -56,6 +58,7 @@ class JoinIn(Strict):
     external_id = Text(help_text="How the channel knows the person.")
     phone = Text(required=False, max_length=40, help_text="Without a country code: of the shop's country.")
     name = Text(required=False, max_length=80)
+    birthday = Text(required=False, max_length=10, help_text="Month and day, such as 05-17; no year is kept.")
     joined_at = Instant(required=False, help_text="Now unless told; not in the future.")
     consent_source = Text(
         required=False, max_length=200, help_text="Where the consent comes from, for the record."
@@ -75,6 +78,13 @@ class ChangeIn(Strict):
 
     phone = Text(required=False, allow_null=True, allow_blank=True, max_length=40)
     name = Text(required=False, allow_null=True, allow_blank=True, max_length=80)
+    birthday = Text(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=10,
+        help_text="Month and day, such as 05-17.",
+    )
 
 
 def shown(member: Member, identities: Sequence[Identity]) -> dict[str, Any]:
@@ -88,6 +98,7 @@ def shown(member: Member, identities: Sequence[Identity]) -> dict[str, Any]:
         "phone": masked_phone(member.phone) if member.phone_index is not None else None,
         "phone_verified": member.phone_verified,
         "name": masked_name(member.name) if member.name_token is not None else None,
+        "birthday": birthday_text(member),
         "identities": [{"channel": row.channel, "external_id": row.external_id} for row in identities],
     }
 
@@ -109,9 +120,9 @@ def one(member: Member, status: int = 200) -> Answer:
 class JoinMember(Operation):
     """Make a person a member.
 
-    Idempotent by identity: the same channel and external id give the same member (200), and fill in a phone or a
-    name that was missing. Orders that the identity placed before become the member's. An unverified phone makes no
-    one member of two identities.
+    Idempotent by identity: the same channel and external id give the same member (200), and fill in a phone, a name
+    or a birthday that was missing. A new member gets what the point rules give for joining. Orders that the identity
+    placed before become the member's. An unverified phone makes no one member of two identities.
     """
 
     method = "POST"
@@ -175,7 +186,7 @@ class ReadMember(Operation):
 
 
 class ChangeMember(Operation):
-    """Change a member's phone or name.
+    """Change a member's phone, name or birthday.
 
     What is left out stays. A new phone is not verified.
     """

@@ -41,6 +41,11 @@ class OrderBody(Strict):
     completed_at = Instant(
         required=False, allow_null=True, help_text="Null: not completed yet, send it again later."
     )
+    scene = Text(
+        required=False,
+        max_length=32,
+        help_text="Where it was bought, such as takeaway; campaigns may be for some scenes. Kept once it is told.",
+    )
     currency = Text(required=False, max_length=3, help_text="To be safe: refused unless it is the shop's.")
     lines = LineBody(many=True, allow_empty=False, max_length=MOST_LINES)  # type: ignore[call-arg]
 
@@ -103,6 +108,9 @@ class EarningOut(serializers.Serializer):
     per_major = serializers.CharField()
     tier = serializers.CharField(allow_null=True)
     multiplier = serializers.CharField()
+    campaigns = serializers.ListField(
+        child=serializers.CharField(), help_text="Codes of the campaigns that the order was placed under."
+    )
 
 
 class OrderOut(serializers.Serializer):

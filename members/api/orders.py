@@ -46,6 +46,7 @@ def order_in(call: Call, given: Mapping[str, Any], members: Mapping[str, int]) -
         status=given.get("status", OMITTED),
         paid_at=given.get("paid_at", OMITTED),
         completed_at=given.get("completed_at", OMITTED),
+        scene=given.get("scene", ""),
     )
 
 
@@ -73,6 +74,7 @@ def shown(call: Call, order: OrderState, outcome: str) -> dict[str, Any]:
             "per_major": f"{terms.per_major.normalize():f}",
             "tier": rules_selector.tier_codes(merchant_id=merchant_id).get(terms.tier_id),
             "multiplier": f"{terms.multiplier.normalize():f}",
+            "campaigns": [c.code for c, _skus in order.bonus.terms.campaigns] if order.bonus else [],
         }
     return {
         "outcome": outcome,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from members.api.operations import Answer, Call, Operation
+from members.lib.earning import Earning
 from members.lib.refusals import NotFound
 from members.lib.scopes import Scope
 from members.models import ProgramStatus, RulesVersion
@@ -45,6 +46,30 @@ class TiersOut(serializers.Serializer):
     ladder = RungOut(many=True, help_text="Lowest first.")
 
 
+class EarningRulesOut(serializers.Serializer):
+    """Campaigns and caps of orders, and what events bring."""
+
+    combine = serializers.ChoiceField(
+        choices=["every", "best"],
+        help_text="Several campaigns on one line: every multiplier multiplies it, or only the largest.",
+    )
+    order_most = serializers.IntegerField(allow_null=True, help_text="The most points that an order earns.")
+    day_most = serializers.IntegerField(
+        allow_null=True, help_text="The most points that a member earns by orders a day."
+    )
+    categories = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="SKUs by category; * ends a beginning.",
+    )
+    campaigns = serializers.ListField(
+        child=serializers.DictField(), help_text="Multiplier, extra points, limits, and when each holds."
+    )
+    events = serializers.DictField(
+        child=serializers.DictField(),
+        help_text="By kind: joining, birthday, check_in, referral, review, survey.",
+    )
+
+
 class PointRulesOut(serializers.Serializer):
     """The rule of points."""
 
@@ -52,6 +77,7 @@ class PointRulesOut(serializers.Serializer):
     pending_days = serializers.IntegerField()
     expiry = serializers.DictField()
     clawback = serializers.CharField()
+    earning = EarningRulesOut(help_text="What is earned beside the rate.")
 
 
 class ProgramOut(serializers.Serializer):
@@ -109,9 +135,26 @@ class ReadProgram(Operation):
                     "pending_days": version.pending_days,
                     "expiry": version.expiry,
                     "clawback": version.clawback,
+                    "earning": _earning(version, codes),
                 },
             }
         )
+
+
+def _earning(version: RulesVersion, codes: dict[int, str]) -> dict[str, Any]:
+    """As it is stored, with codes of tiers."""
+    said: dict[str, Any] = Earning.read(version.earning).stored()
+    for campaign in said.get("campaigns", []):
+        if "tiers" in campaign.get("when", {}):
+            campaign["when"]["tiers"] = [codes[tier] for tier in campaign["when"]["tiers"] if tier in codes]
+    empty: dict[str, Any] = {
+        "order_most": None,
+        "day_most": None,
+        "categories": {},
+        "campaigns": [],
+        "events": {},
+    }
+    return {"combine": "every", **empty, **said}
 
 
 def _tiers(version: RulesVersion, codes: dict[int, str]) -> dict[str, Any]:

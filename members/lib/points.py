@@ -16,6 +16,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
 
+from members.lib.earning import Earning
 from members.lib.expiry import Expiry
 from members.lib.refusals import Invalid
 from members.lib.words import sentence as _
@@ -83,6 +84,7 @@ class PointRules:
     clawback: Clawback = "allow_deficit"
     pending_days: int = 0
     expiry: Expiry = field(default_factory=Expiry)
+    earning: Earning = field(default_factory=Earning)
 
     def __post_init__(self) -> None:
         for rate in (self.per_major, *self.tier_multipliers.values()):

@@ -29,6 +29,8 @@ PROBLEMS: dict[str, tuple[int, Any]] = {
     "invalid": (422, _("Refused by a rule")),
     "refund-exceeds-order": (422, _("More than is left to refund")),
     "insufficient-points": (422, _("Not enough points")),
+    "unknown-activity": (422, _("No such activity")),
+    "activity-not-rewarded": (422, _("Nothing is given for this")),
     "too-many-requests": (429, _("Too many requests")),
     "server-error": (500, _("Server error")),
     "unavailable": (503, _("Service unavailable")),

@@ -3,6 +3,7 @@
 from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
 from members.models.consumers import Consumer, ConsumerLink
+from members.models.earning import EarningUse, OrderBonus, Referral
 from members.models.imports import ColumnName, ImportJob, ImportKind, ImportState
 from members.models.jobs import IdempotencyRow, JobTick, LedgerProof, OutboxRow
 from members.models.members import Identity, JoinSource, Member, MemberStatus
@@ -37,6 +38,7 @@ __all__ = [
     "Consumer",
     "ConsumerLink",
     "DailyTotal",
+    "EarningUse",
     "EntryKind",
     "ExpiryNotice",
     "IdempotencyRow",
@@ -53,6 +55,7 @@ __all__ = [
     "MemberStatus",
     "Merchant",
     "Order",
+    "OrderBonus",
     "OrderLine",
     "OrderRevision",
     "OrderStatus",
@@ -69,6 +72,7 @@ __all__ = [
     "PointsVerb",
     "Program",
     "ProgramStatus",
+    "Referral",
     "Refund",
     "Role",
     "RulesVersion",

@@ -52,6 +52,9 @@ class Member(TenantModel):
     name_token = models.BigIntegerField(null=True)
     name_first_token = models.BigIntegerField(null=True)
     name_rest_token = models.BigIntegerField(null=True)
+    # Month and day alone: what a birthday needs, and no more of it.
+    birth_month = models.SmallIntegerField(_("month of birth"), null=True)
+    birth_day = models.SmallIntegerField(_("day of birth"), null=True)
 
     class Meta:
         verbose_name = _("member")
@@ -76,6 +79,11 @@ class Member(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(phone_verified=False) | models.Q(phone_index__isnull=False),
                 name="member_verified_phone_exists",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(birth_month__isnull=True, birth_day__isnull=True)
+                | models.Q(birth_month__range=(1, 12), birth_day__range=(1, 31)),
+                name="member_birthday_whole",
             ),
         ]
         indexes = [
@@ -105,6 +113,11 @@ class Member(TenantModel):
                 fields=["merchant", "name_rest_token"],
                 condition=models.Q(name_rest_token__isnull=False),
                 name="member_by_rest_of_name",
+            ),
+            models.Index(
+                fields=["birth_month", "birth_day", "merchant"],
+                condition=models.Q(birth_month__isnull=False),
+                name="member_by_birthday",
             ),
             models.Index(fields=["id"], name="member_by_id"),
         ]

@@ -44,7 +44,7 @@ class RulesVersion(TenantModel):
     pending_days = models.IntegerField(default=0)
     expiry = models.JSONField(default=dict)
     clawback = models.CharField(max_length=16, default="allow_deficit")
-    earning = models.JSONField(default=list)  # rules beside the rate: see members.lib.earning
+    earning = models.JSONField(default=list)  # rules beside the rate: members.lib.earning; [] for none
     point_cost = models.DecimalField(
         _("cost per point"), max_digits=12, decimal_places=6, null=True
     )  # minor units

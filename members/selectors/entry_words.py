@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from members.models import Merchant, PointsEntry
-from members.selectors import member_entries, request_words
+from members.selectors import bonus_words, member_entries, request_words
+from members.selectors.bonus_words import decimal_text
 from members.selectors.member_entries import Why
 from members.templatetags.fmt import money_text
 from members.templatetags.fmt import points as points_text
@@ -61,12 +61,6 @@ def opened(merchant: Merchant, member_id: int, sequence: int | None) -> tuple[Wh
     return why, explain(why, merchant) if why else []
 
 
-def decimal_text(value: Decimal) -> str:
-    """1.20 -> 1.2; never an exponent."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def explain(why: Why, merchant: Merchant) -> list[str]:
     """The sentences of an entry's "why" row, the sum first."""
     if why.order is not None and why.terms is not None:
@@ -76,7 +70,9 @@ def explain(why: Why, merchant: Merchant) -> list[str]:
 
 
 def _of_order(why: Why, merchant: Merchant) -> list[str]:
-    sentences = [_product(why, merchant)]
+    sentences = (
+        [_product(why, merchant)] if why.priced is None else bonus_words.priced(why, why.priced, merchant)
+    )
     if why.entry.kind == "clawback":
         sentences += _taken_back(why, merchant)
     elif why.entry.kind == "confirm":

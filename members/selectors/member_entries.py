@@ -10,14 +10,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from babel.numbers import get_currency_precision
 from django.db.models import QuerySet
 
+from members.lib.bonus import Priced
 from members.lib.points import EarningTerms, earning_terms, kept, points_for, share
 from members.models import (
     Merchant,
     Order,
+    OrderBonus,
     OrderLine,
     OrderRevision,
     PointsAllocation,
@@ -65,7 +68,8 @@ class Part:
 class Why:
     """The numbers behind an entry: enough to do the sum again by hand.
 
-    Of an order's entry: `exact` is amount x rate x multiplier before the floor; `before` and `after` are what the
+    Of an order's entry: `exact` is amount x rate x multiplier before the floor; `priced` what campaigns and caps made
+    of it, None where there were none; `before` and `after` are what the
     order had and has posted by rule; `taken` what the clawback policy let it take; `refunded` the lines that its
     refund names. `parts` are the lots that a debit took from, a cancellation gave back to, or a credit repaid a
     deficit from. `lot` is the lot that the entry made, or that expired.
@@ -87,6 +91,8 @@ class Why:
     refunded: frozenset[int] = frozenset()
     amount_before_minor: int | None = None  # of the order before it was sent again
     status: str = ""
+    revision: int = 1
+    priced: Priced | None = None
     parts: list[Part] = field(default_factory=list)
     lot: PointsLot | None = None
 
@@ -113,7 +119,7 @@ def why(*, merchant: Merchant, member_id: int, sequence: int) -> Why | None:
 
 
 def whys(*, merchant: Merchant, member_id: int, rows: Sequence[PointsEntry]) -> list[Why]:
-    """The arithmetic of some entries of one member, in their order. Seven queries at most."""
+    """The arithmetic of some entries of one member, in their order. Eight queries at most."""
     behind = _Behind(merchant, member_id, rows)
     return [behind.why(entry) for entry in rows]
 
@@ -129,6 +135,7 @@ class _Behind:
         self.refunds: dict[int, list[Refund]] = defaultdict(list)
         self.lines: dict[int, list[Line]] = defaultdict(list)
         self.tiers: dict[int, Tier] = {}
+        self.bonuses: dict[int, dict[str, Any]] = {}
         self.versions: dict[int, RulesVersion] = {}
         if orders:
             for revision in OrderRevision.objects.of(of).filter(order_id__in=orders).order_by("revision"):
@@ -139,6 +146,8 @@ class _Behind:
             for order_id, *line in stored.values_list("order_id", "sku", "quantity", "amount_minor"):
                 self.lines[order_id].append((line[0], line[1], line[2]))
             self.tiers = {tier.pk: tier for tier in Tier.objects.of(of)}
+            bonuses = OrderBonus.objects.of(of).filter(order_id__in=orders)
+            self.bonuses = dict(bonuses.values_list("order_id", "kept"))
         self._rules(rows)
         self._lots(member_id, rows)
 
@@ -201,8 +210,12 @@ class _Behind:
         answer.amount_minor = sum(line[2] for line in lines)
         major = Decimal(answer.amount_minor).scaleb(-self.digits)
         answer.exact = (major * terms.per_major * terms.multiplier).normalize()
-        answer.whole = points_for(answer.amount_minor, terms)
-        stored = share(answer.whole, [line[2] for line in lines])
+        answer.priced = self._priced(answer, order)
+        if answer.priced is None:
+            answer.whole = points_for(answer.amount_minor, terms)
+            stored = share(answer.whole, [line[2] for line in lines])
+        else:
+            answer.whole, stored = answer.priced.points, answer.priced.lines
         before = _refunded(len(lines), [row for row in refunds if _is_before(row, entry)])
         done = list(before)
         if answer.refund is not None:
@@ -227,6 +240,12 @@ class _Behind:
             for number, (line, points, back) in enumerate(zip(lines, stored, done, strict=True), start=1)
         ]
 
+    def _priced(self, answer: Why, order: Order) -> Priced | None:
+        """How the order's revision of then was priced, where campaigns or caps concern it."""
+        found = self.bonuses.get(order.pk, {}).get("priced", {})
+        spec = found.get(str(answer.revision))
+        return None if spec is None else Priced.read(spec)
+
     def _lines_then(self, answer: Why, order: Order) -> Sequence[Line]:
         """The order's lines at the entry; sets its status then, and its amount and points before it was sent again."""
         entry, revisions = answer.entry, self.revisions[order.pk]
@@ -236,6 +255,7 @@ class _Behind:
             answer.amount_before_minor = sum(line[2] for line in replaced[-1].lines)
             answer.before = replaced[-1].posted
         replaced_later = revisions[len(replaced)] if len(replaced) < len(revisions) else None
+        answer.revision = replaced_later.revision if replaced_later else order.revision
         if replaced_later is None:
             answer.status = order.status
             return self.lines[order.pk]

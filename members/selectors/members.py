@@ -212,3 +212,8 @@ def has_any(*, merchant_id: int) -> bool:
 def count(*, merchant_id: int) -> int:
     """How many members the merchant has. One query."""
     return Member.objects.of(merchant_id).count()
+
+
+def birthday_text(member: Member) -> str | None:
+    """05-17; None when nobody knows it. Runs no query."""
+    return f"{member.birth_month:02}-{member.birth_day:02}" if member.birth_month else None

@@ -14,12 +14,16 @@ from members.lib.periods import merchant_day
 from members.models import Merchant, Tier
 
 DAYS = 30
-# Every factor is a numeric, whose products are exact; one floor at the end, as an order is priced.
+# Every factor is a numeric, whose products are exact; one floor at the end, as an order is priced. What campaigns or
+# caps concern was priced by more than a rate, and is counted only.
 TRIAL = """
-with o as (
-    select id, tier_id, total_minor from members_order
-    where merchant_id = %(merchant)s and paid_on > %(first)s and paid_on <= %(today)s and status = 'paid'
+with all_of_them as (
+    select o.id, o.tier_id, o.total_minor, coalesce(b.kept ? 'terms', false) as is_more from members_order o
+    left join members_orderbonus b on b.merchant_id = o.merchant_id and b.order_id = o.id
+    where o.merchant_id = %(merchant)s and paid_on > %(first)s and paid_on <= %(today)s and status = 'paid'
         and member_id is not null and per_major is not null
+), o as (
+    select * from all_of_them where not is_more
 ), earned as (
     select order_id, sum(points) as points from members_orderline
     where merchant_id = %(merchant)s and order_id in (select id from o) group by 1
@@ -31,7 +35,10 @@ from o
 left join unnest(%(tiers)s::bigint[], %(rates)s::numeric[]) r (tier_id, rate) on r.tier_id = o.tier_id
 left join earned e on e.order_id = o.id
 group by 1
+union all
+select 0, count(*), 0, 0 from all_of_them where is_more
 """
+LEFT_OUT = 0  # in the place of a tier
 
 
 @dataclass(slots=True)
@@ -51,11 +58,14 @@ class Row:
 
 @dataclass(slots=True)
 class Trial:
-    """A row a tier of the ladder, lowest first, and their sum; before refunds."""
+    """A row a tier of the ladder, lowest first, and their sum; before refunds. `left_out` orders were priced by
+    campaigns or caps too.
+    """
 
     first: dt.date
     last: dt.date
     rows: list[Row] = field(default_factory=list)
+    left_out: int = 0
 
     @property
     def total(self) -> Row:
@@ -78,7 +88,7 @@ def trial(
 ) -> Trial:
     """The orders paid in the 30 days that end today, priced at a rate with multipliers by tier code. One query.
 
-    Orders that earned by no rule, because the program was not open, are left out.
+    Orders that earned by no rule, because the program was not open, are left out, and those under campaigns or caps.
     """
     today = merchant_day(at, merchant.zone)
     answer = Trial(today - dt.timedelta(days=DAYS - 1), today, [Row(tier) for tier in tiers])
@@ -98,6 +108,9 @@ def trial(
         )
         found = cursor.fetchall()
     for tier_id, orders, would_earn, earned in found:
+        if tier_id == LEFT_OUT:
+            answer.left_out = orders
+            continue
         row = by_tier.get(tier_id)
         if row is None:
             row = Row(None)

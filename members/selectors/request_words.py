@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from members.models import PointsEntry, PointsRequest, PointsVerb
+from members.selectors import award_words
 from members.templatetags.fmt import points as points_text
 
 
@@ -45,6 +46,8 @@ def describe(entry: PointsEntry, request: PointsRequest) -> str:
         "transfer_out": _("Moved to another member: %(what)s"),
         "transfer_in": _("Came from another member: %(what)s"),
     }
+    if request.verb == PointsVerb.AWARD and (event := award_words.described(request)):
+        return event
     if entry.kind in sentences:
         return sentences[entry.kind] % {"what": what}
     if entry.kind == "adjust" and request.actor_label:
@@ -98,6 +101,11 @@ def explain(entry: PointsEntry, request: PointsRequest) -> list[str]:
         "at": moment_text(request.at),
         "until": moment_text(request.ends_at),
     }
+    if request.verb == PointsVerb.AWARD:
+        return [
+            *award_words.explained(request),
+            *([_reversed(request)] if "reversed_by" in request.details else []),
+        ]
     told = _told(entry, request)
     sentences = [told % values] if told else []
     if request.reason:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from babel.numbers import get_currency_precision
 
+from members.lib.earning import Earning
 from members.lib.expiry import Expiry
 from members.lib.points import Clawback, PointRules
 from members.lib.posting import Rules
@@ -60,6 +61,7 @@ def point_rules(version: RulesVersion) -> PointRules:
         clawback=cast(Clawback, version.clawback),
         pending_days=version.pending_days,
         expiry=Expiry.read(version.expiry),
+        earning=Earning.read(version.earning),
     )
 
 

@@ -17,7 +17,15 @@ from members.lib.periods import merchant_day
 from members.lib.posting import Changes, Recalculation, fold
 from members.models import Merchant, ProgramStatus
 from members.selectors import rules as rules_selector
-from members.services import expiry_notices, points_daily, posting, programs, statements, webhook_events
+from members.services import (
+    earning_daily,
+    expiry_notices,
+    points_daily,
+    posting,
+    programs,
+    statements,
+    webhook_events,
+)
 
 CHUNK = 5_000
 
@@ -41,12 +49,11 @@ class Recalculated:
 
 def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
     """The daily job of a zone's merchants: close the books of a month that is over, confirm waiting points, recalculate
-    tiers, expire points, tiers again, tell of points that expire soon.
+    tiers, expire points, tiers again; then what birthdays and referrals bring, and notices of points that expire soon.
 
     Works as platform to find who is due, then as each merchant. A killed job is simply run again: what was done is
-    no longer due. domain.md 5 and 6, play.md. Returns counts: examined, upgraded, downgraded, unchanged, the
-    lots and points confirmed and expired, the months closed,
-    and the notices of expiry given.
+    no longer due. domain.md 5 and 6, play.md. Returns counts: examined, upgraded, downgraded, unchanged, the lots and
+    points confirmed and expired, birthdays with their points, referrals, the months closed, and the notices given.
     """
     closed = statements.close_due(zone=zone, at=at)
     confirmed = points_daily.confirm_due(zone=zone, at=at)
@@ -54,8 +61,13 @@ def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
     expired = points_daily.expire_due(zone=zone, at=at)
     if expired.lots:
         total.add(recalculate_due(zone=zone, at=at))
+    birthdays = earning_daily.birthdays_due(zone=zone, at=at)
+    referrals = earning_daily.referrals_due(zone=zone, at=at)
     told = expiry_notices.tell_due(zone=zone, at=at)
     return asdict(total) | {
+        "birthdays": birthdays.members,
+        "birthday_points": birthdays.points,
+        "referrals": referrals,
         "confirmed_lots": confirmed.lots,
         "confirmed_points": confirmed.points,
         "expired_lots": expired.lots,

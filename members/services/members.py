@@ -8,11 +8,12 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from members.lib import crypto
+from members.lib.earning_events import Birthday, birthday_of
 from members.lib.periods import merchant_day
 from members.lib.phones import e164, region_of
 from members.lib.refusals import Invalid, NotFound, Refusal
 from members.models import AuditRow, Identity, JoinSource, Member, MemberStatus, Merchant
-from members.services import audit, consumers, past_orders, posting, programs, webhook_events
+from members.services import audit, consumers, earning, past_orders, posting, programs, webhook_events
 from members.services.audit import Actor
 from members.services.member_lists import (
     LONGEST_NAME,
@@ -59,10 +60,12 @@ def join(
     source: str = "page",
     consent_source: str = "",
     phone_verified: bool = False,
+    birthday: str = "",
 ) -> Member:
     """Make the person behind an identity a member, once (domain.md 1).
 
-    Joining again by the same identity gives the same member and fills in a phone or name that was missing. An
+    Joining again by the same identity gives the same member and fills in a phone, name or birthday (05-17) that was
+    missing. A new member gets what joining brings, unless a declared list says that they joined elsewhere. An
     identity whose orders came earlier becomes the member's, and so do those orders (`past_orders`). Only a phone
     verified by code or authorised by the channel makes one member of two identities. Raises ProgramNotOpen,
     ProgramCleared, Invalid.
@@ -75,13 +78,14 @@ def join(
     check_identity(channel, external_id)
     _check_join(source=source, name=name, joined_at=joined_at, at=at)
     number = e164(phone, region_of(merchant.currency)) if phone else ""
+    born = birthday_of(birthday)
     identity = _lock_identity(merchant_id, channel, external_id, at)
     if identity.member_id is not None:
         member = Member.objects.of(merchant_id).get(pk=identity.member_id)
-        _fill_in(member, number, name, at, actor)
+        _fill_in(member, number, name, born, at, actor)
         past_orders.link(merchant=merchant, program=program, at=at, joined={identity.pk: member.pk})
         return member
-    member = _by_verified_phone(merchant_id, number) if phone_verified else None
+    member, is_new = (_by_verified_phone(merchant_id, number) if phone_verified else None), False
     if member is None:
         member = Member(
             merchant_id=merchant_id,
@@ -94,9 +98,11 @@ def join(
         )
         _set_phone(member, number, verified=phone_verified)
         _set_name(member, name)
+        member.birth_month, member.birth_day = born
         made, member = member, _insert(member, number)
         if made is member:  # and nobody was faster
             webhook_events.member_joined(merchant_id=merchant_id, program=program, at=at, ids=[member.pk])
+            is_new = source != JoinSource.LIST  # who stands in a declared list joined before, elsewhere
         consumers.leave(member=member, at=at)
     identity.member = member
     identity.linked_at = at
@@ -110,6 +116,8 @@ def join(
         subject=("member", member.public_id),
         after={"channel": channel, "source": source, "consent_source": consent_source[:200]},
     )
+    if is_new:
+        earning.joined(merchant=merchant, program=program, at=at, actor=actor, member_ids=[member.pk])
     return member
 
 
@@ -173,8 +181,8 @@ def _set_name(member: Member, name: str) -> None:
     member.name_token, member.name_first_token, member.name_rest_token = tokens
 
 
-def _fill_in(member: Member, number: str, name: str, at: dt.datetime, actor: Actor) -> None:
-    """Write a phone or name that was missing; what is there stays."""
+def _fill_in(member: Member, number: str, name: str, born: Birthday, at: dt.datetime, actor: Actor) -> None:
+    """Write a phone, name or birthday that was missing; what is there stays."""
     filled = []
     if number and member.phone_index is None:
         _set_phone(member, number, verified=False)
@@ -182,6 +190,9 @@ def _fill_in(member: Member, number: str, name: str, at: dt.datetime, actor: Act
     if name and member.name_token is None:
         _set_name(member, name)
         filled.append("name")
+    if born[0] and member.birth_month is None:
+        member.birth_month, member.birth_day = born
+        filled.append("birthday")
     if filled:
         member.save()
         audit.record(
@@ -203,8 +214,9 @@ def change(
     public_id: str,
     phone: str | None = None,
     name: str | None = None,
+    birthday: str | None = None,
 ) -> Member:
-    """Change a member's phone or name; None leaves it, "" takes it away, a new phone is not verified.
+    """Change a member's phone, name or birthday (05-17); None leaves it, "" takes it away, a new phone is not verified.
 
     What changes nothing writes nothing; the log names the fields, never the values (domain.md 11).
     Raises NotFound, Invalid, ProgramNotOpen, ProgramCleared.
@@ -225,6 +237,9 @@ def change(
         if name.strip() != member.name:
             _set_name(member, name.strip())
             changed.append("name")
+    if birthday is not None and (born := birthday_of(birthday)) != (member.birth_month, member.birth_day):
+        member.birth_month, member.birth_day = born
+        changed.append("birthday")
     if changed:
         member.save()
         audit.record(

@@ -25,7 +25,7 @@ class OrderIn:
     """An order as a channel sends it. What is left out (OMITTED) is filled in as `OrderPut` says.
 
     Who bought: `member_id`, or `member_key`, the buyer's external id on the channel, whose member it becomes if the
-    buyer has joined. `store` is a store's code on the channel.
+    buyer has joined. `store` is a store's code on the channel; `scene` where it was bought, such as takeaway.
     """
 
     external_id: str
@@ -37,6 +37,7 @@ class OrderIn:
     status: str | Omitted = OMITTED
     paid_at: dt.datetime | Omitted | None = OMITTED
     completed_at: dt.datetime | Omitted | None = OMITTED
+    scene: str = ""
 
     @property
     def key(self) -> OrderKey:

@@ -11,6 +11,7 @@ from babel.numbers import get_currency_precision
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from members.lib.earning import Earning
 from members.lib.expiry import Expiry
 from members.lib.periods import merchant_day
 from members.lib.points import MOST_COST, MOST_GIVE_BACK_DAYS
@@ -36,13 +37,15 @@ def configure(
     pending_days: int = 0,
     expiry: Mapping[str, Any] | None = None,
     clawback: str = "allow_deficit",
+    earning: Earning | None = None,
     **more: Any,
 ) -> RulesVersion:
     """Replace the point part of the rules from `at` on; orders already stored keep their terms.
 
-    `per_major` is points per major currency unit (at most 6 decimals), multipliers are by tier code; `more` are
-    `adjust_limit`, `give_back_days` and `point_cost` (minor units). Raises Invalid for a tier that does not exist
-    and, on its field, for a number out of its range.
+    `per_major` is points per major currency unit (at most 6 decimals), multipliers are by tier code; `earning` None
+    leaves campaigns, caps and events as they are; `more` are `adjust_limit`, `give_back_days`, `notice_days` and
+    `point_cost` (minor units). Raises Invalid for a tier that does not exist and, on its field, for a number out of its
+    range.
     """
     multipliers = dict(tier_multipliers or {})
     known = dict(Tier.objects.of(merchant_id).filter(code__in=multipliers).values_list("code", "id"))
@@ -69,6 +72,7 @@ def configure(
             "pending_days": pending_days,
             "expiry": rule.stored(),
             "clawback": clawback,
+            **({} if earning is None else {"earning": earning.stored()}),
             **more,
         },
     )

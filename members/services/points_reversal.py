@@ -42,7 +42,7 @@ def reverse(
         raise NotCancellable(_("Only adjustments and awards are reversed."))
     if request.status == PointsRequestStatus.CANCELLED:
         return request
-    if request.status != PointsRequestStatus.DONE:
+    if request.status != PointsRequestStatus.DONE or request.sequence is None:
         raise NotCancellable(_("No points were moved by this request, so there is nothing to reverse."))
     ledger = desk.ledger(rules_version=_version_within_limit(request, at, actor))
     if _negate(desk, ledger) is None:

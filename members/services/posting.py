@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection
 from django.utils.functional import cached_property
 
+from members.lib.bonus import DAY
 from members.lib.points import earning_terms
 from members.lib.posting import (
     Account,
@@ -26,6 +27,7 @@ from members.lib.posting import (
     Refund,
     Rules,
 )
+from members.lib.posting.bonuses import read as read_bonus
 from members.lib.tiers import TierStanding as PureStanding
 from members.models import Member, Merchant
 from members.services.posting_rows import Prepared, check_references_at_once, prepare, write, write_rows
@@ -67,7 +69,9 @@ def lock_merchant(*, merchant_id: int, alone: bool) -> None:
 
 
 def lock_order(*, merchant_id: int, key: OrderKey) -> None:
-    """Serialise two requests about one order, stored or not, until the transaction ends."""
+    """Serialise two requests about one order, or one of anything named so, stored or not, until the transaction
+    ends.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "select pg_advisory_xact_lock(hashtextextended(%s, %s))", ["\x1f".join(key), merchant_id]
@@ -191,7 +195,28 @@ class _Loader:
         self._accounts(states, wanted)
         self._lots(states, sorted(i for i in spending if i is not None), orders)
         self._days(states, wanted)
+        if codes := self._limits(orders):
+            self._uses(states, wanted, codes)
         return states
+
+    def _limits(self, orders: list[OrderState]) -> list[str]:
+        """The codes of limits that concern these orders or orders to come."""
+        earning = self.rules.points.earning
+        found = {campaign.code for campaign in earning.campaigns if campaign.is_limited}
+        if earning.day_most is not None:
+            found.add(DAY)
+        for order in orders:
+            if order.bonus is not None:
+                found.update(order.bonus.terms.limited)
+        return sorted(found)
+
+    def _uses(self, states: dict[int | None, MemberState], wanted: list[int], codes: list[str]) -> None:
+        for member_id, code, day, points in self.rows(
+            "select member_id, code, day, points from members_earninguse "
+            "where merchant_id = %s and member_id = any(%s) and code = any(%s)",
+            [self.merchant_id, wanted, codes],
+        ):
+            states[member_id].uses[code, day] = points
 
     def _accounts(self, states: dict[int | None, MemberState], wanted: list[int]) -> None:
         for member_id, *values in self.rows(
@@ -238,9 +263,10 @@ class _Loader:
             for row in self.rows(
                 "select o.id, o.channel, o.external_id, o.member_id, o.at, o.status, o.paid_at, o.paid_on, "
                 "o.completed_at, o.total_minor, o.refunded_minor, o.rules_version, o.tier_id, o.per_major, "
-                "o.multiplier, o.pending_days, o.posted, o.postings, o.revision, p.points, p.due_at, p.confirmed "
-                "from members_order o left join members_pendingpoints p "
+                "o.multiplier, o.pending_days, o.posted, o.postings, o.revision, p.points, p.due_at, p.confirmed, "
+                "b.scene, b.kept::text from members_order o left join members_pendingpoints p "
                 "on p.merchant_id = o.merchant_id and p.order_id = o.id "
+                "left join members_orderbonus b on b.merchant_id = o.merchant_id and b.order_id = o.id "
                 "join unnest(%s::text[], %s::text[]) as k (channel, external_id) "
                 "on o.channel = k.channel and o.external_id = k.external_id where o.merchant_id = %s",
                 [list(channels), list(external_ids), self.merchant_id],
@@ -282,6 +308,8 @@ class _Loader:
             pending=row[19] or 0,
             due_at=row[20],
             confirmed=row[21] or 0,
+            scene=row[22] or "",
+            bonus=read_bonus(json.loads(row[23])) if row[23] else None,
         )
 
     def _lines(self, orders: list[OrderState]) -> None:

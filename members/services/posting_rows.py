@@ -14,7 +14,9 @@ from members.lib.posting import Changes, OrderKey
 from members.lib.posting import changes as rows
 from members.models import (
     DailyTotal,
+    EarningUse,
     Order,
+    OrderBonus,
     OrderLine,
     OrderRevision,
     PendingPoints,
@@ -54,6 +56,8 @@ class Prepared:
     standings: list[Row]
     validities: list[Row]
     moves: list[Row]
+    bonuses: list[Row]
+    uses: list[Row]
 
 
 def prepare(changes: Changes, buyers: Buyers) -> Prepared:
@@ -79,6 +83,8 @@ def prepare(changes: Changes, buyers: Buyers) -> Prepared:
         standings=list(changes.standing_rows()),
         validities=list(changes.validity_rows()),
         moves=list(changes.move_rows()),
+        bonuses=list(changes.bonus_rows()),
+        uses=list(changes.use_rows()),
     )
 
 
@@ -106,6 +112,9 @@ def write_rows(*, merchant_id: int, ready: Prepared) -> None:
     _upsert(TierStanding, merchant_id, rows.STANDING_COLUMNS, ready.standings, ["member_id"])
     _upsert(TierValidity, merchant_id, rows.VALIDITY_COLUMNS, ready.validities, ["member_id", "tier_id"])
     bulk.insert(TierMove, merchant_id, rows.MOVE_COLUMNS, ready.moves)
+    if ready.bonuses or ready.uses:
+        _upsert(OrderBonus, merchant_id, rows.BONUS_COLUMNS, ready.bonuses, ["order_id"])
+        bulk.add(EarningUse, merchant_id, ["member_id", "code", "day"], rows.USE_COLUMNS[3:], ready.uses)
 
 
 def check_references_at_once() -> None:

@@ -62,6 +62,8 @@ ARGUMENTS = [
     # A month of the books is every shop's own.
     Argument("month", word("2026-06"), "/program/books/", is_object=False),
     Argument("kind", word("coupon"), "/benefits/new/", is_object=False),
+    # A campaign is known by its code among those of one's own rules.
+    Argument("code", word("theirs"), "/program/earning/", is_object=False),
     Argument("benefit_id", of("benefits.Benefit"), "/api/"),
     # An order is known by its channel's number: another shop's number is an order of one's own that is not there.
     Argument("channel", word("web"), "/api/", is_object=False),
@@ -200,6 +202,7 @@ BODIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
     "EndBenefit": lambda shop: {"reason": "walk"},
     "Redeem": lambda shop: {"points": 1},
     "Hold": lambda shop: {"points": 1},
+    "ReportActivity": lambda shop: {"kind": "referral", "referred": shop.ids["members.Member"]},
     "Adjust": lambda shop: {"points": 1, "reason": "walk"},
 }
 QUERIES: dict[str, Callable[[Shop], dict[str, Any]]] = {

@@ -27,10 +27,11 @@ from members.models import (
     PointsRequest,
     PointsRequestStatus,
     PointsVerb,
+    Referral,
     Role,
     User,
 )
-from members.services import api_keys, points, webhooks
+from members.services import api_keys, members, points, webhooks
 from members.services import shop as shop_service
 from members.services import staff as staff_service
 from tests.conftest import ScopedClient
@@ -171,6 +172,8 @@ def _points(merchant: Merchant, label: str, number: int, at: dt.datetime) -> Non
     member = Member.objects.of(merchant).order_by("pk").first()
     assert member is not None
     points.redeem(member_id=member.pk, points=1, key=label, **who)
+    friend = members.join(channel="other", external_id=f"{label} friend", **who)
+    Referral.objects.create(merchant=merchant, referrer=member, referred=friend, at=at)
 
 
 def _collect(shop: Shop) -> None:

@@ -48,6 +48,8 @@ ACCOUNT_COLUMNS = (
     "sequence",
 )  # fmt: skip
 STANDING_COLUMNS = ("member_id", "tier_id", "since", "valid_until")
+BONUS_COLUMNS = ("order_id", "scene", "kept")
+USE_COLUMNS = ("member_id", "code", "day", "points")
 VALIDITY_COLUMNS = ("member_id", "tier_id", "valid_until")
 MOVE_COLUMNS = ("member_id", "at", "from_tier_id", "to_tier_id", "cause", "rules_version", *Metrics._fields)
 
@@ -102,6 +104,8 @@ class Changes:
     standings: dict[int, MemberState] = field(default_factory=dict)
     validities: dict[tuple[int, int], date] = field(default_factory=dict)
     moves: list[TierMove] = field(default_factory=list)
+    bonuses: dict[OrderKey, OrderState] = field(default_factory=dict)
+    uses: dict[tuple[int, str, date], int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
@@ -215,6 +219,17 @@ class Changes:
         for member_id, state in self.standings.items():
             standing = state.standing
             yield (member_id, standing.tier_id, standing.since, standing.valid_until)
+
+    def bonus_rows(self) -> Iterator[Row]:
+        """BONUS_COLUMNS of orders with a scene, campaigns or caps: to insert or replace."""
+        for order in self.bonuses.values():
+            yield (order.id, order.scene, {} if order.bonus is None else order.bonus.stored())
+
+    def use_rows(self) -> Iterator[Row]:
+        """USE_COLUMNS: differences to add to the stored row, or to 0 where there is none."""
+        for key, points in self.uses.items():
+            if points:
+                yield (*key, points)
 
     def validity_rows(self) -> Iterator[Row]:
         """VALIDITY_COLUMNS, to insert or replace."""

@@ -40,7 +40,8 @@ class OrderPut:
 
     Left out, `status` is paid, `paid_at` and `completed_at` are `at` when the order is new; else they keep
     their stored value, except that an order not completed is completed by omission. Only the sender's null
-    leaves an order not completed. The member is the one whose state is folded.
+    leaves an order not completed. The member is the one whose state is folded. `scene`, where it was bought, is taken
+    from the first put that says it and that stores or changes the order.
     """
 
     at: datetime
@@ -49,6 +50,7 @@ class OrderPut:
     status: Status | Omitted = OMITTED
     paid_at: datetime | Omitted | None = OMITTED
     completed_at: datetime | Omitted | None = OMITTED
+    scene: str = ""
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ from datetime import date, datetime
 
 from members.lib import tiers
 from members.lib.periods import merchant_day
-from members.lib.posting import orders
+from members.lib.posting import bonuses, orders
 from members.lib.posting.changes import Changes, OrderRevision, TierMove
 from members.lib.posting.events import (
     PAID,
@@ -113,11 +113,16 @@ def _put(state: MemberState, put: OrderPut, rules: Rules, changes: Changes) -> N
         orders.rewrite(order, content, rules)
         order.member_id = state.member_id
     changes.orders[put.key] = order
+    if put.scene and not order.scene:
+        order.scene = put.scene
+        changes.bonuses[put.key] = order
     if state.member_id is None:
         return
     if rules.is_open and order.terms is None:
         order.terms = rules.terms(state.standing.tier_id)
-    orders.price(order)
+        if rules.points.earning.prices_orders:
+            bonuses.stamp(state, order, rules, put.at)
+    _price(state, order, changes)
     orders.date_pending(order, rules)
     if order.pending:
         changes.pendings[order.key] = order
@@ -127,6 +132,14 @@ def _put(state: MemberState, put: OrderPut, rules: Rules, changes: Changes) -> N
     has_moved = _post_days(state, order, before, changes)
     if has_moved and rules.is_open and order.counts:
         _land(state, rules, changes, put.at)
+
+
+def _price(state: MemberState, order: OrderState, changes: Changes) -> None:
+    """Store each line's points, under campaigns and caps where the order has any."""
+    if order.bonus is None:
+        orders.price(order)
+    else:
+        bonuses.price(state, order, changes)
 
 
 def _land(state: MemberState, rules: Rules, changes: Changes, at: datetime) -> None:
@@ -153,7 +166,9 @@ def _link(state: MemberState, event: OrdersLinked, rules: Rules, changes: Change
         order.revision += 1
         if rules.is_open:
             order.terms = rules.terms(tier_id) if order.status == UNPAID else rules.no_points(tier_id)
-        orders.price(order)
+            if order.status == UNPAID and rules.points.earning.prices_orders:
+                bonuses.stamp(state, order, rules, event.at)
+        _price(state, order, changes)
         has_landed |= _post_days(state, order, _NOTHING, changes) and order.counts
     if has_landed and rules.is_open:
         _land(state, rules, changes, event.at)
@@ -177,6 +192,8 @@ def _refund(state: MemberState, event: OrderRefund, rules: Rules, changes: Chang
     changes.refunds.append(refund)
     if state.member_id is None:
         return
+    if order.bonus is not None:
+        bonuses.release_if_void(state, order, changes)
     orders.date_pending(order, rules)
     _settle(state, order, rules, changes, at=event.at, refund=event.refund)
     _post_days(state, order, before, changes)

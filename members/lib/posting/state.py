@@ -4,6 +4,7 @@ Loading (the caller's side of the contract), all under the member's lock:
 - `orders`: every stored order that an event names, with its refunds. Others are not needed.
 - `daily`: at least every row of the window that the rules in force look at, from the day of the first event.
 - `window`: the rolling sums if they are kept, else None (they are then summed from `daily` once).
+- `uses`: every row of the codes that limits of the rules in force or of those orders name; else none.
 - `account.lots`: what an event may spend: for an earn nothing (a member in deficit has no lots); for a refund
   or a change, every lot with a remainder.
 """
@@ -12,8 +13,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
+from members.lib.bonus import BonusTerms
 from members.lib.points import EarningTerms
 from members.lib.posting.events import Line, OrderKey, Status
 from members.lib.tiers import Metrics, TierRules, TierStanding
@@ -159,14 +161,34 @@ class Refund:
 
 
 @dataclass(slots=True)
+class OrderBonus:
+    """Campaigns and caps that an order keeps; `claims` is what it takes of limits now, by code; `priced` how each of
+    its revisions was priced, in the stored form.
+    """
+
+    terms: BonusTerms
+    claims: dict[str, int] = field(default_factory=dict)
+    priced: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def stored(self) -> dict[str, Any]:
+        """The form that is stored."""
+        return {
+            "terms": self.terms.stored(),
+            "claims": self.claims,
+            "priced": {str(revision): each for revision, each in self.priced.items()},
+        }
+
+
+@dataclass(slots=True)
 class OrderState:
     """An order with what the rule derived from it.
 
     `points` are the lines' stored points, shared from the whole; `refunded` is per line in minor units, None
     while nothing was refunded; `paid_on` is the merchant day of `paid_at`, the order's own day. `posted` is
     what it comes to by rule, `postings` the number of its entries. `pending` is what of them still waits, due for
-    confirmation at `due_at` (None while the order is not completed), `confirmed` how often it was confirmed. `id`
-    belongs to the caller.
+    confirmation at `due_at` (None while the order is not completed), `confirmed` how often it was confirmed. `scene` is
+    where it was bought (takeaway, in-store); `bonus` None: no campaign and no cap concerns it. `id` belongs to the
+    caller.
     """
 
     key: OrderKey
@@ -190,6 +212,8 @@ class OrderState:
     refunds: dict[str, Refund] = field(default_factory=dict)
     revision: int = 1
     id: int | None = None
+    scene: str = ""
+    bonus: OrderBonus | None = None
 
     @property
     def net_minor(self) -> int:
@@ -216,6 +240,7 @@ class MemberState:
     daily: dict[date, DayTotals] = field(default_factory=dict)
     window: WindowTotals | None = None
     orders: dict[OrderKey, OrderState] = field(default_factory=dict)
+    uses: dict[tuple[str, date], int] = field(default_factory=dict)  # of limits, by code and merchant day
 
     @classmethod
     def joined(cls, *, member_id: int, at: datetime, rules: TierRules) -> MemberState:

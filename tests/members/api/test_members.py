@@ -27,6 +27,7 @@ def test_a_person_joins_once(system):
         "phone": "138****8000",
         "phone_verified": False,
         "name": "王*",
+        "birthday": None,
         "identities": [{"channel": "taobao", "external_id": "tb-1"}],
     }
 

@@ -8,11 +8,14 @@ from urllib.parse import quote
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from members.lib import tenant as tenancy
+from members.lib.earning import Earning
 from members.models import Order, PointsEntry, Refund
 from members.services import point_rules
 from tests.api import JOB, OPENED, close, join
+from tests.factories.ledger import configure
 from tests.members.api.test_door import problem
 
 LINES = [{"sku": "A", "amount_minor": 3333}, {"sku": "B", "quantity": 2, "amount_minor": 6667}]
@@ -294,3 +297,17 @@ def test_a_batch_of_many_takes_as_many_queries_as_one_of_few(system):
     system.get("/program")
     few = count(range(5))
     assert count(range(5, 60)) < few + 10  # what is many is copied by way of a staging table
+
+
+def test_an_order_says_its_scene_and_learns_its_campaigns(system):
+    ann = join(system.shop, "ann")
+    campaign = {"code": "lunch", "extra": 5, "when": {"scenes": ["takeaway"]}}
+    configure(system.shop, timezone.now(), earning=Earning.read({"campaigns": [campaign]}))
+
+    takeaway = system.put(
+        "/orders/web/o-1", {"member": ann.public_id, "lines": LINES, "scene": "takeaway"}
+    ).json()
+    other = system.put("/orders/web/o-2", {"member": ann.public_id, "lines": LINES}).json()
+
+    assert (takeaway["points"], takeaway["earning"]["campaigns"]) == (105, ["lunch"])
+    assert (other["points"], other["earning"]["campaigns"]) == (100, [])

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from members.lib import tenant as tenancy
+from members.lib.earning import Earning
 from members.lib.points import earning_terms, points_for
 from members.models import Order, Tier
 from members.selectors import point_trial
@@ -109,3 +110,15 @@ def test_it_is_one_query(shop):
             point_trial.trial(merchant=shop, at=LATE, tiers=tiers, per_major=Decimal(1), multipliers={})
 
     assert len(captured) == 1
+
+
+def test_orders_under_campaigns_are_left_out_and_counted(shop):
+    member = ledger.join(shop, LATE - 90 * DAY)
+    ledger.buy(shop, member, "plain", LATE - 20 * DAY, 100_00)
+    double = Earning.read({"campaigns": [{"code": "double", "multiplier": "2"}]})
+    ledger.configure(shop, LATE - 10 * DAY, earning=double)
+    ledger.buy(shop, member, "doubled", LATE - 5 * DAY, 100_00)
+
+    found = trial(shop, "1")
+
+    assert (found.total.orders, found.total.earned, found.left_out) == (1, 100, 1)

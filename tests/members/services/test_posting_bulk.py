@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from django.db import connection, transaction
 
 from members.lib import tenant as tenancy
+from members.lib.earning import Earning
 from members.lib.refusals import Refusal
 from members.models import Order
 from members.services import members as joining
@@ -43,6 +45,10 @@ FACTS = {
     "join members_identity i on i.member_id = d.member_id where spend_minor <> 0 or orders <> 0 order by 1, 2",
     "standings": f"select {WHO}, t.code, since, valid_until from members_tierstanding s "
     "join members_identity i on i.member_id = s.member_id join members_tier t on t.id = s.tier_id order by 1",
+    "bonuses": "select o.external_id, scene, kept::text from members_orderbonus b "
+    "join members_order o on o.id = b.order_id order by 1",
+    "uses": f"select {WHO}, code, day, u.points from members_earninguse u "
+    "join members_identity i on i.member_id = u.member_id where u.points <> 0 order by 1, 2, 3",
     "moves": f"select {WHO}, m.at, t.code, cause, spend_minor, orders from members_tiermove m "
     "join members_identity i on i.member_id = m.member_id join members_tier t on t.id = m.to_tier_id order by 1, 2, 3",
 }
@@ -58,7 +64,20 @@ def facts(merchant_id: int) -> dict[str, list[Any]]:
     return found
 
 
-def open_shop(name: str) -> tuple[int, list[int]]:
+CAMPAIGNS = Earning.read(
+    {
+        "order_most": 260,
+        "day_most": 300,
+        "campaigns": [
+            {"code": "double", "multiplier": "2", "when": {"skus": ["s0", "s2*"]}, "day_most": 90},
+            {"code": "evening", "extra": 7, "when": {"scenes": ["evening"]}, "member_most": 40},
+            {"code": "half", "multiplier": "1.5", "order_most": 30, "when": {"weekdays": [1, 2, 6, 7]}},
+        ],
+    }
+)
+
+
+def open_shop(name: str, earning: Earning | None = None) -> tuple[int, list[int]]:
     with tenancy.platform():
         shop = merchants.create_merchant(name=name, owner=None, at=NOON, actor=JOB)
     with tenancy.tenant(shop.pk):
@@ -78,6 +97,7 @@ def open_shop(name: str) -> tuple[int, list[int]]:
             actor=JOB,
             per_major=Decimal("1.37"),
             tier_multipliers={"silver": Decimal("1.2"), "gold": Decimal("1.5")},
+            earning=earning,
         )
         programs.open_program(merchant_id=shop.pk, at=NOON, actor=JOB)
         people = [
@@ -109,14 +129,17 @@ def history(seed: int, people: list[int]) -> list[orders.Item]:
         more: dict[str, Any] = (
             {"status": dice.choice(["unpaid", "cancelled", "paid"])} if dice.random() < 0.2 else {}
         )
+        more["scene"] = dice.choice(["", "evening"])
         items.append((at, orders.OrderIn(name, lines, member_id=member, **more)))
     return items
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_bulk_posting_equals_single_posting(db, seed):
-    single, its_people = open_shop("single")
-    bulk, other_people = open_shop("bulk")
+@pytest.mark.parametrize(
+    ("seed", "earning"), [*((seed, None) for seed in range(12)), *((seed, CAMPAIGNS) for seed in range(6))]
+)
+def test_bulk_posting_equals_single_posting(db, seed, earning):
+    single, its_people = open_shop("single", earning)
+    bulk, other_people = open_shop("bulk", earning)
 
     refused_singly = []
     for at, item in history(seed, its_people):
@@ -138,6 +161,22 @@ def test_bulk_posting_equals_single_posting(db, seed):
     ]
     assert refused_in_bulk == refused_singly
     assert facts(bulk) == facts(single)
+    assert earning is None or limits_hold(single)
+
+
+def limits_hold(merchant_id: int) -> bool:
+    """What members had is what their orders hold of it, and within the limits."""
+    found = facts(merchant_id)
+    held: dict[str, int] = {}
+    for _order, _scene, kept in found["bonuses"]:
+        for code, points in json.loads(kept)["claims"].items() if kept != "{}" else ():
+            held[code] = held.get(code, 0) + points
+    used: dict[str, int] = {}
+    most = {"": 300, "double": 90, "evening": 40}
+    for _who, code, _day, points in found["uses"]:
+        used[code] = used.get(code, 0) + points
+        assert points <= most[code]
+    return used == held and bool(used)
 
 
 def post(merchant_id: int, at: dt.datetime, item: orders.OrderIn | orders.RefundIn) -> None:

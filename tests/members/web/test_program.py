@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from members.lib import tenant as tenancy
+from members.lib.earning import Earning
 from members.models import Program, Role, RulesVersion, Staff, Tier, TierStanding
 from members.selectors import rules as rules_of
 from members.selectors import setup_guide
@@ -328,14 +329,14 @@ def test_an_edit_lifts_members_at_once(owner, cast):
 
 def test_the_rule_is_saved_and_what_the_page_does_not_show_stays(owner, cast):
     owner.post("/program/tiers", ladder_form(BASE, ("silver", "Silver", "1000", "")))
-    campaign = [{"kind": "joining", "points": 10}]
-    ledger.configure(cast.shop, timezone.now(), earning=campaign)
+    earning = Earning.read({"events": {"joining": {"points": 10}}})
+    ledger.configure(cast.shop, timezone.now(), earning=earning)
 
     response = owner.post("/program/points", points_form(per_major="１.5", times_silver="1.20"))
 
     version = version_of(cast.shop)
     assert response.status_code == 302
-    assert (version.per_major, version.earning) == (Decimal("1.5"), campaign)
+    assert (version.per_major, version.earning) == (Decimal("1.5"), earning.stored())
     assert list(version.tier_multipliers.values()) == ["1.2"]
 
 

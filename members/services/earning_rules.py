@@ -1,0 +1,111 @@
+"""Editing the rules of earning beside the rate: what events bring, caps, and campaigns one by one (domain.md 6).
+
+Each edit is a new version of the program's rules; orders already stored keep their terms.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from members.lib.earning import Campaign, Combine, Earning, campaign_of, stored_campaign
+from members.lib.earning_events import Events
+from members.lib.refusals import Invalid, NotFound
+from members.models import Channel, RulesVersion, Tier
+from members.selectors import rules as rules_selector
+from members.services import programs, rules
+from members.services.audit import Actor
+
+KEPT = dt.timedelta(days=90)  # campaigns that ended stay in the rules so long, for orders that arrive late
+
+
+@transaction.atomic
+def set_events(*, merchant_id: int, at: dt.datetime, actor: Actor, events: Events) -> RulesVersion:
+    """Replace what events bring. Raises Invalid."""
+    return _edit(merchant_id, at, actor, lambda now: replace(now, events=Events.read(events.stored())))
+
+
+@transaction.atomic
+def set_caps(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    order_most: int | None,
+    day_most: int | None,
+    combine: Combine,
+) -> RulesVersion:
+    """Replace the caps of an order and of a day, and how campaigns combine. Raises Invalid."""
+    return _edit(
+        merchant_id,
+        at,
+        actor,
+        lambda now: replace(now, order_most=order_most, day_most=day_most, combine=combine),
+    )
+
+
+@transaction.atomic
+def put_campaign(
+    *, merchant_id: int, at: dt.datetime, actor: Actor, campaign: Campaign, is_new: bool
+) -> RulesVersion:
+    """Add a campaign, or change the one of its code, which keeps its place. Raises Invalid, NotFound."""
+    campaign = campaign_of(stored_campaign(campaign))
+    known = set(Tier.objects.of(merchant_id).values_list("id", flat=True))
+    if campaign.when.tiers - known:
+        raise Invalid.on("tiers", _("There is no such tier."))
+    if unknown := sorted(campaign.when.channels - set(Channel.values)):
+        raise Invalid.on("channels", _("There is no channel “%(channel)s”.") % {"channel": unknown[0]})
+
+    def put(now: Earning) -> Earning:
+        found = [each.code for each in now.campaigns]
+        if is_new == (campaign.code in found):
+            if is_new:
+                raise Invalid.on("code", _("There is a campaign of this code already."))
+            raise NotFound(_("There is no such campaign."))
+        if is_new:
+            return now.with_campaigns([*now.campaigns, campaign])
+        return now.with_campaigns(campaign if each.code == campaign.code else each for each in now.campaigns)
+
+    return _edit(merchant_id, at, actor, put)
+
+
+@transaction.atomic
+def end_campaign(*, merchant_id: int, at: dt.datetime, actor: Actor, code: str) -> RulesVersion:
+    """End a campaign now: orders paid before still have it. One that has not begun is taken away; again is a no-op.
+
+    Raises NotFound.
+    """
+
+    def end(now: Earning) -> Earning:
+        if code not in [each.code for each in now.campaigns]:
+            raise NotFound(_("There is no such campaign."))
+        left = []
+        for each in now.campaigns:
+            if each.code != code or (each.when.to_at is not None and each.when.to_at <= at):
+                left.append(each)
+            elif each.when.from_at is None or each.when.from_at < at:
+                left.append(replace(each, when=replace(each.when, to_at=at)))
+        return now.with_campaigns(left)
+
+    return _edit(merchant_id, at, actor, end)
+
+
+def _edit(
+    merchant_id: int, at: dt.datetime, actor: Actor, change: Callable[[Earning], Earning]
+) -> RulesVersion:
+    """The rules in force, changed, as a new version; edits come one after the other."""
+    programs.lock_for_close(merchant_id=merchant_id)
+    version = rules_selector.version_at(merchant_id=merchant_id, at=at)
+    now = Earning.read(version.earning if version else {})
+    changed = change(now)
+    kept = [each for each in changed.campaigns if each.when.to_at is None or each.when.to_at > at - KEPT]
+    return rules.new_version(
+        merchant_id=merchant_id,
+        at=at,
+        actor=actor,
+        values={"earning": changed.with_campaigns(kept).stored()},
+    )
