@@ -24,7 +24,7 @@ CHUNK = 10_000
 CHANNELS = frozenset(Channel.values)
 LONGEST_EXTERNAL_ID, LONGEST_NAME = 128, 80
 PUBLIC_ID_LENGTH = 16
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")  # a line break in a quoted cell does no harm
 _TO_ALPHABET = bytes(ord(ALPHABET[i % len(ALPHABET)]) for i in range(256))
 
 Key = tuple[str, str]

@@ -255,7 +255,7 @@ def test_an_order_named_twice_in_a_batch_answers_each_time_as_if_sent_alone(syst
 
 @pytest.mark.parametrize(
     "change",
-    [{"buyer": "b\n"}, {"store": "\x01"}, {"lines": [{"sku": "a\x1fb", "amount_minor": 1}]}],
+    [{"buyer": "b\t"}, {"store": "\x01"}, {"lines": [{"sku": "a\x1fb", "amount_minor": 1}]}],
 )
 def test_a_key_with_a_control_character_is_refused_and_stores_nothing(system, change):
     answer = system.put("/orders/web/o-1", {"lines": LINES} | change)
