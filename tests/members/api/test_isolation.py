@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from benefits.models import Benefit
 from benefits.services import benefits
 from members.api.schema import Operations
 from members.lib import tenant as tenancy
+from members.lib.earning import Earning
 from members.models import AuditRow, Member, Order, PointsAccount, PointsEntry, PointsRequest
 from tests.api import JOB, OPENED, give, join
+from tests.factories.ledger import configure
 
 BODIES = {
     "ChangeMember": {"name": "Stolen"},
@@ -18,6 +21,7 @@ BODIES = {
     "Redeem": {"points": 5},
     "Hold": {"points": 5},
     "Adjust": {"points": 5, "reason": "Stolen"},
+    "ReportActivity": {"kind": "check_in"},
 }
 FOUND = [(method, path, view.cls.__name__) for path, _, method, view in Operations().get_api_endpoints()]
 NAMING = [(method, path, name) for method, path, name in FOUND if "{" in path and name != "PutOrder"]
@@ -39,6 +43,8 @@ def theirs(neighbour):
             settings={"off_minor": 500},
             name="Theirs",
         )
+    earning = Earning.read({"events": {"check_in": {"points": 2}}})
+    configure(neighbour.shop, timezone.now(), earning=earning)
     give(neighbour, member, 100)
     points = f"/members/{member.public_id}/points"
     redeemed = neighbour.post(f"{points}/redemptions", {"points": 10}, key="theirs-1").json()
