@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
+from members.lib.bulk import array_literal
 from members.lib.posting import (
     Changes,
     Event,
@@ -213,7 +214,7 @@ def _owners(merchant_id: int, keys: set[OrderKey]) -> set[int]:
             "select distinct o.member_id from unnest(%s::text[], %s::text[]) as k (channel, external_id) "
             "join members_order o on o.channel = k.channel and o.external_id = k.external_id "
             "where o.merchant_id = %s and o.member_id is not null",
-            [list(channels), list(external_ids), merchant_id],
+            [array_literal(channels), array_literal(external_ids), merchant_id],
         )
         return {row[0] for row in cursor.fetchall()}
 
@@ -223,17 +224,22 @@ def _check(item: OrderIn | RefundIn) -> None:
     check_channel(item.channel)
     if not item.external_id or len(item.external_id) > LONGEST_ORDER_ID:
         raise Invalid.on("external_id", _("An order number has 1 to 128 characters."))
-    check_printable("external_id", item.external_id)
     if isinstance(item, RefundIn):
         if not item.refund or len(item.refund) > LONGEST_ORDER_ID:
             raise Invalid.on("refund_id", _("A refund's number has 1 to 128 characters."))
+        check_printable("external_id", item.external_id)
         check_printable("refund_id", item.refund)
         return
-    check_printable("buyer", item.member_key)
-    check_printable("store", item.store)
+    if not f"{item.external_id}{item.member_key}{item.store}{item.scene}".isprintable():
+        for name, text in (
+            ("external_id", item.external_id),
+            ("buyer", item.member_key),
+            ("store", item.store),
+            ("scene", item.scene),
+        ):
+            check_printable(name, text)
     if len(item.scene) > LONGEST_SCENE:
         raise Invalid.on("scene", _("A scene has at most %(most)s characters.") % {"most": LONGEST_SCENE})
-    check_printable("scene", item.scene)
     for number, (sku, quantity, amount_minor) in enumerate(item.lines, start=1):
         if not sku or len(sku) > LONGEST_ORDER_ID:
             problem = _("Line %(line)s: a SKU has 1 to 128 characters.") % {"line": number}

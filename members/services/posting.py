@@ -16,6 +16,7 @@ from django.db import connection
 from django.utils.functional import cached_property
 
 from members.lib.bonus import DAY
+from members.lib.bulk import array_literal
 from members.lib.points import earning_terms
 from members.lib.posting import (
     Account,
@@ -269,7 +270,7 @@ class _Loader:
                 "left join members_orderbonus b on b.merchant_id = o.merchant_id and b.order_id = o.id "
                 "join unnest(%s::text[], %s::text[]) as k (channel, external_id) "
                 "on o.channel = k.channel and o.external_id = k.external_id where o.merchant_id = %s",
-                [list(channels), list(external_ids), self.merchant_id],
+                [array_literal(channels), array_literal(external_ids), self.merchant_id],
             )
         ]
         if found:
