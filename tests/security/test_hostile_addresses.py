@@ -67,7 +67,7 @@ def filters_of(world: World, visitor: str, path: str) -> set[str]:
 
 
 def hostile(names: set[str], filters: set[str]) -> Iterator[str]:
-    """Query strings: each value under every name at once; under `make soak` under each of a page's filters alone too."""
+    """Query strings: each value under every name at once; in a soak under each of a page's own filters alone too."""
     for value in HOSTILE:
         yield urlencode(dict.fromkeys(sorted(names | filters), value))
         if SOAK:
