@@ -15,6 +15,7 @@ from django.db import connections
 
 from config.logs import formatter
 from members.lib import request_id
+from members.web.request_id import forget
 
 Lines = Callable[[], list[dict[str, Any]]]
 LOGGERS = ("", "django", "django_structlog", "celery.app.trace")
@@ -23,6 +24,7 @@ LOGGERS = ("", "django", "django_structlog", "celery.app.trace")
 @pytest.fixture
 def lines() -> Iterator[Lines]:
     """What is written from now on, in the form of production."""
+    forget()  # a file that a test asked for and never read to its end leaves its request open
     out = io.StringIO()
     handler = logging.StreamHandler(out)
     handler.setFormatter(formatter(json=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,11 +39,16 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def server(django_db_setup, django_db_blocker) -> Iterator[Callable[[], set[tuple[str, int]]]]:
-    """The databases of the server: name and identity of each."""
+    """The databases of the server: name and identity of each, without those that plays of other processes stand in."""
 
     def databases() -> set[tuple[str, int]]:
         with owner_connection() as connection:
-            return set(connection.execute("select datname, oid::int from pg_database").fetchall())
+            found = connection.execute("select datname, oid::int from pg_database").fetchall()
+        return {(name, oid) for name, oid in found if not is_anothers(name)}
+
+    def is_anothers(name: str) -> bool:
+        told = re.fullmatch(r"(?:liushui_play|test_\w+)_(\d+)(?:_\w+)?", name)
+        return told is not None and int(told[1]) != os.getpid()
 
     with django_db_blocker.unblock():
         ensure_template()
