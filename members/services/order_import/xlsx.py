@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from pathlib import Path, PurePosixPath
 from xml.parsers import expat
 
@@ -26,6 +26,7 @@ from members.services.order_import.xlsx_bounds import broken, check_parts, local
 from members.services.order_import.xlsx_cells import Row, SheetReader, TextsReader
 
 DATE_FORMATS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}  # 27 to 58: East Asian Excels
+_KEPT = Context(prec=15, rounding=ROUND_HALF_UP)
 _WHOLE = re.compile(r"-?\d+")
 HALF_SECOND = dt.timedelta(milliseconds=500)
 
@@ -139,7 +140,7 @@ class Book:
         if style in self.dates:
             epoch = MAC_EPOCH if self.is_1904 else WINDOWS_EPOCH
             try:
-                moment = from_excel(float(text), epoch)
+                moment = from_excel(float(text), epoch)  # days since the epoch, as openpyxl takes them
             except (ValueError, OverflowError):
                 return digits(text)
             if not isinstance(moment, dt.datetime):
@@ -152,11 +153,15 @@ class Book:
 def digits(text: str) -> str:
     """A number's digits, the 15 that Excel keeps and shows: 33.33 is stored as 33.329999999999998.
 
-    Nothing is computed. A number beyond 15 digits lost some when it was typed; it stays in the form that says so.
+    A number beyond 15 digits lost some when it was typed; it stays in the form that says so. Raises ValueError.
     """
     if _WHOLE.fullmatch(text):
         return text
-    short = f"{float(text):.15g}"
-    if "e" not in short:
-        return short
-    return f"{Decimal(short):f}" if abs(float(short)) < 1 else short.replace("e", "E")
+    try:
+        number = _KEPT.plus(Decimal(text))
+    except InvalidOperation:
+        raise ValueError(text) from None
+    if not number.is_finite():
+        raise ValueError(text)
+    number = number.normalize(_KEPT)
+    return f"{number:f}" if number.adjusted() < _KEPT.prec else str(number)
