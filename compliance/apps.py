@@ -10,10 +10,10 @@ class ComplianceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Put the app's pages into the menu; programs open by the service that knows of clearances."""
+        """Put the app's pages into the menu; programs open and close by the service that knows of clearances."""
         from compliance.services import life
         from compliance.web import pages
         from members.services import program_settings
 
         pages.register()
-        program_settings.use_opener(life.open_program)
+        program_settings.use_life(opener=life.open_program, closer=life.close_program)

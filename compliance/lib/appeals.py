@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from benefits.lib.spans import utc
+from compliance.lib.calendar import platform_date
 from compliance.lib.policy import Policy
+
+APPEAL_DAYS = 20  # how old a decision or warning may be when it is appealed
+DECIDED_WITHIN = 5  # working days from filing to the decision
+_SATURDAY = 5
+
+
+def may_be_appealed(what_at: datetime, at: datetime) -> bool:
+    """Whether a decision or warning of an instant is young enough to be appealed at another: 20 times 24 hours."""
+    return utc(what_at) <= utc(at) <= utc(what_at) + timedelta(days=APPEAL_DAYS)
+
+
+def decision_due_on(filed_at: datetime) -> date:
+    """The platform day by which an appeal is to be decided: the fifth working day (Monday to Friday) after it."""
+    day, left = platform_date(filed_at), DECIDED_WITHIN
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() < _SATURDAY
+    return day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

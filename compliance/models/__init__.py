@@ -1,5 +1,6 @@
 """The tables of the compliance app, one file a topic."""
 
+from compliance.models.appeals import Appeal, AppealState
 from compliance.models.decisions import Decision
 from compliance.models.notices import Notice, Receipt, ReceiptChannel, ReceiptEvent
 from compliance.models.policies import Policy
@@ -8,6 +9,8 @@ from compliance.models.runs import Failure, Preview, PreviewState, Purpose, Run,
 from compliance.models.standing import Standing
 
 __all__ = [
+    "Appeal",
+    "AppealState",
     "Decision",
     "Exemption",
     "Failure",

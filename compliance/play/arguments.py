@@ -24,6 +24,7 @@ class Handles:
     merchants: dict[str, int] = field(default_factory=dict)
     members: dict[tuple[str, str], int] = field(default_factory=dict)
     benefits: dict[tuple[str, str], int] = field(default_factory=dict)
+    appeals: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def merchant(self, name: Any) -> int:
         """The id of a merchant. Raises BadLine for one never made."""
@@ -44,6 +45,14 @@ class Handles:
         if (merchant, name) not in self.benefits:
             raise NotFound(f"benefit {name!r} was never made")
         return self.benefits[(merchant, name)]
+
+    def appeal(self, merchant: str, name: Any) -> int:
+        """The id of an appeal. Raises NotFound (a refusal) for one never made."""
+        if not isinstance(name, str):
+            raise BadLine("appeal: a name")
+        if (merchant, name) not in self.appeals:
+            raise NotFound(f"appeal {name!r} was never made")
+        return self.appeals[(merchant, name)]
 
 
 class Arguments:
@@ -71,6 +80,13 @@ class Arguments:
         value = self.take(name, default)
         if value is not default and (not isinstance(value, int) or isinstance(value, bool)):
             raise BadLine(f"{name}: a whole number")
+        return value
+
+    def flag(self, name: str, default: Any = MISSING) -> bool:
+        """True or false."""
+        value = self.take(name, default)
+        if not isinstance(value, bool):
+            raise BadLine(f"{name}: true or false")
         return value
 
     def decimal(self, name: str, default: Any = MISSING) -> Decimal:

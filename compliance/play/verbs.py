@@ -9,12 +9,13 @@ from typing import Any
 from benefits.services import benefits
 from compliance.play.arguments import Arguments, BadLine, Handles
 from compliance.play.options import point_options, tier_options
+from compliance.play.platform_verbs import PLATFORM_VERBS
 from compliance.play.points_verbs import POINTS_VERBS
 from compliance.services import life, policies
 from members.lib import tenant as tenancy
 from members.lib.refusals import Invalid, Refusal
 from members.services import members as joining
-from members.services import merchants, orders, point_rules, programs, tier_rules
+from members.services import merchants, orders, point_rules, tier_rules
 from members.services.audit import Actor
 
 SCRIPT = Actor.job("play")
@@ -85,7 +86,7 @@ def program_close(handles: Handles, at: dt.datetime, arguments: Arguments) -> No
     merchant_id = handles.merchant(arguments.take("merchant"))
     arguments.done()
     with tenancy.tenant(merchant_id):
-        programs.close_program(merchant_id=merchant_id, at=at, actor=SCRIPT)
+        life.close_program(merchant_id=merchant_id, at=at, actor=SCRIPT)
 
 
 def _benefit_arguments(at: dt.datetime, arguments: Arguments, *, publishing: bool) -> dict[str, Any]:
@@ -264,9 +265,5 @@ VERBS: dict[str, Verb] = {
     "order.refund": order_refund,
     "clock.advance": clock_advance,
     **POINTS_VERBS,
-}
-NOT_YET = {
-    "appeal.file",
-    "appeal.decide",
-    "program.exempt",
+    **PLATFORM_VERBS,
 }

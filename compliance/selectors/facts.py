@@ -17,10 +17,12 @@ from benefits.models import BenefitRevision
 from benefits.models import Coverage as CoverageRow
 from benefits.selectors.coverage import as_coverage, as_rule
 from compliance.lib import danger, warnings
+from compliance.lib.appeals import Appeal, holding_appeal
 from compliance.lib.calendar import platform_date
 from compliance.lib.policy import Policy, PolicyHistory
 from compliance.lib.runs import Run
-from compliance.models import Exemption, Notice, Protection, ProtectionCause
+from compliance.models import Appeal as AppealRow
+from compliance.models import AppealState, Exemption, Notice, Protection, ProtectionCause
 from compliance.models import Run as RunRow
 from members.models import Program, ProgramStatus
 
@@ -62,6 +64,18 @@ class Facts:
     exempt_until: dt.datetime | None = None
     notices: list[Notice] = field(default_factory=list)
     unseen_at: dt.datetime | None = None
+    appeals: list[Appeal] = field(default_factory=list)
+
+    @property
+    def has_pending_appeal(self) -> bool:
+        """Any pending one, also one that holds the program out of no run."""
+        return any(each.ended_at is None for each in self.appeals)
+
+    @property
+    def appeal_filed_at(self) -> dt.datetime | None:
+        """When the appeal was filed that holds the program out of a run at this instant."""
+        found = holding_appeal(self.appeals, self.at, self.policy)
+        return None if found is None else found.filed_at
 
     @property
     def policy(self) -> Policy:
@@ -145,6 +159,7 @@ def load(
     coverages, unseen = _coverages(ids, before)
     protections = _protections(ids, before, unseen)
     exemptions = _exemptions(ids, at, before, unseen)
+    appeals = _appeals(ids, at, before, unseen)
     notices = _by_merchant(
         Notice.objects.filter(merchant_id__in=ids).order_by("sent_at", "-days_before", "id")
     )
@@ -162,6 +177,7 @@ def load(
             exempt_until=exemptions.get(program.pk),
             notices=notices.get(program.pk, []),
             unseen_at=unseen.get(program.pk),
+            appeals=appeals.get(program.pk, []),
         )
         for program in programs.order_by("merchant_id")
         if program.opened_at is not None and program.first_opened_at is not None
@@ -190,6 +206,37 @@ def _protections(
         else:
             _see_later(unseen, row.merchant_id, row.from_at)
     return found
+
+
+def _appeals(
+    ids: Collection[int], at: dt.datetime, before: dt.datetime | None, unseen: dict[int, dt.datetime]
+) -> dict[int, list[Appeal]]:
+    """The appeals filed so far, as they stand: one that ends later is pending."""
+    found: dict[int, list[Appeal]] = {}
+    for row in AppealRow.objects.filter(merchant_id__in=list(ids)).order_by("filed_at", "id"):
+        if not _is_known(row.filed_at, at, before):
+            _see_later(unseen, row.merchant_id, row.filed_at)
+            continue
+        has_ended = row.ended_at is not None and _is_known(row.ended_at, at, before)
+        if row.ended_at is not None and not has_ended:
+            _see_later(unseen, row.merchant_id, row.ended_at)
+        found.setdefault(row.merchant_id, []).append(appeal_as_rule(row) if has_ended else as_pending(row))
+    return found
+
+
+def as_pending(row: AppealRow) -> Appeal:
+    """An appeal that is not decided yet, as the pure rules read it."""
+    return Appeal(filed_at=row.filed_at, number=row.pk)
+
+
+def appeal_as_rule(row: AppealRow) -> Appeal:
+    """An appeal as the pure rules read it."""
+    return Appeal(
+        filed_at=row.filed_at,
+        ended_at=row.ended_at,
+        upheld=row.state == AppealState.UPHELD,
+        number=row.pk,
+    )
 
 
 def _exemptions(

@@ -13,10 +13,12 @@ from django.db import connection
 
 from benefits.models import Benefit, BenefitStatus
 from benefits.selectors import coverage
+from compliance.lib.appeals import Appeal as AppealRule
 from compliance.lib.policy import Policy, PolicyHistory
 from compliance.lib.runs import Run
 from compliance.lib.state import State
-from compliance.models import Decision, Notice, Protection
+from compliance.models import Appeal as AppealRow
+from compliance.models import AppealState, Decision, Notice, Protection
 from compliance.models import Policy as PolicyRow
 from compliance.models import Run as RunRow
 from compliance.selectors import standing
@@ -24,7 +26,7 @@ from compliance.selectors.facts import Facts, Ground
 from members.models import Program, ProgramStatus
 from members.selectors import setup_guide
 
-# Protections, the exemption of the instant, and notices with what this person did about each.
+# Protections, the exemption of the instant, pending appeals, and notices with what this person did about each.
 MORE = """
 select 'protection', from_at, until_at, null::date, null::int, cause, null::text[]
 from compliance_protection where merchant_id = %(merchant)s
@@ -32,6 +34,9 @@ union all
 select 'exemption', from_at, until_at, null, null, reason, null
 from compliance_exemption where merchant_id = %(merchant)s and from_at <= %(at)s and until_at > %(at)s
     and (ended_at is null or ended_at > %(at)s)
+union all
+select 'appeal', filed_at, null, due_on, null, public_id, null
+from compliance_appeal where merchant_id = %(merchant)s and state = 'open'
 union all
 select 'notice', sent_at, danger_at, for_run_on, days_before, public_id, array(
     select channel || ' ' || event from compliance_receipt r
@@ -111,12 +116,14 @@ class Glance:
 
 
 def look(*, program: Program, user_id: int | None, at: dt.datetime) -> Glance:
-    """A program at an instant. Three queries; one for a cleared program, four for a draft's guide."""
+    """A program at an instant. Three queries; two for a cleared program, four for a draft's guide."""
     if program.status == ProgramStatus.DRAFT:
         guide = setup_guide.tasks(program=program, at=at, has_benefit=has_benefit(merchant_id=program.pk))
         return Glance(at=at, program=program, state=State.DRAFT, steps_left=setup_guide.left(guide))
     if program.status == ProgramStatus.CLEARED:
-        return Glance(at=at, program=program, state=State.CLEARED, decision=clearing(program=program))
+        appeal = pending_appeal(merchant_id=program.pk)
+        state = State.CLEARED if appeal is None else State.APPEALING
+        return Glance(at=at, program=program, state=state, decision=clearing(program=program), appeal=appeal)
     known = ground()
     if known is None:
         return Glance(at=at, program=program, state=State(program.status))
@@ -128,6 +135,12 @@ def look(*, program: Program, user_id: int | None, at: dt.datetime) -> Glance:
 def has_benefit(*, merchant_id: int) -> bool:
     """Whether a benefit was ever published."""
     return Benefit.objects.of(merchant_id).exclude(status=BenefitStatus.DRAFT).exists()
+
+
+def pending_appeal(*, merchant_id: int) -> Appeal | None:
+    """The oldest appeal that is being reviewed. One query."""
+    row = AppealRow.objects.of(merchant_id).filter(state=AppealState.OPEN).order_by("filed_at", "id").first()
+    return None if row is None else Appeal(reference=row.public_id, decision_by=row.due_on)
 
 
 def clearing(*, program: Program) -> Decision | None:
@@ -168,6 +181,9 @@ def _facts(program: Program, user_id: int | None, at: dt.datetime, known: Ground
             if what == "protection":
                 row = Protection(merchant_id=program.pk, from_at=first, until_at=second, cause=word)
                 facts.protections.append(row)
+            elif what == "appeal":
+                facts.appeals.append(AppealRule(filed_at=first))
+                found.appeal = found.appeal or Appeal(reference=word, decision_by=day)
             elif what == "exemption":
                 facts.exempt_until = max(second, facts.exempt_until or second)
                 found.exemption = word

@@ -30,6 +30,7 @@ def as_rule(found: Facts) -> states.Standing:
     run = found.threat if is_open else None
     return states.Standing(
         status=Status(found.status),
+        has_pending_appeal=found.has_pending_appeal,
         restored_until=found.restored_until,
         run_on=None if run is None else run.on,
         in_force=found.assessment.in_force,
@@ -90,7 +91,10 @@ STATES = """
 select case
     when p.status = 'draft' then 'draft'
     when p.status = 'closed' then 'closed'
-    when s.appeal_filed_at is not null then 'appealing'
+    when exists (
+        select from compliance_appeal a where a.merchant_id = p.merchant_id and a.filed_at <= %(at)s
+            and (a.ended_at is null or a.ended_at > %(at)s)
+    ) then 'appealing'
     when p.status = 'cleared' then 'cleared'
     when %(at)s < s.restored_until then 'restored'
     when s.run_on - %(today)s::date <= %(final)s then 'final_notice'

@@ -1,4 +1,4 @@
-"""Opening a program from any state, a reopening after a clearance included (domain.md 2)."""
+"""Opening a program from any state, a reopening after a clearance included; and closing it (domain.md 2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from compliance.lib.calendar import PLATFORM_ZONE
 from compliance.selectors import policies
-from compliance.services import standing
+from compliance.services import appeals, standing
 from members.lib.refusals import ReopenTooEarly
 from members.models import Program, ProgramStatus
 from members.services import programs, rules
@@ -50,6 +50,7 @@ def _reopen(program: Program, at: dt.datetime, actor: Actor) -> Program:
             _("A program closed by a clearance can be reopened after a wait: from %(when)s on.")
             % {"when": allowed_at.astimezone(PLATFORM_ZONE).strftime("%Y-%m-%d %H:%M")}
         )
+    appeals.withdraw_all(merchant_id=program.pk, at=at, actor=actor)
     programs.end_closure(merchant_id=program.pk, at=at, ended_by="reopened")
     program.status = ProgramStatus.OPEN
     program.opened_at = at
@@ -58,4 +59,16 @@ def _reopen(program: Program, at: dt.datetime, actor: Actor) -> Program:
     programs.record(
         program, at, actor, "program.reopened", before={"status": "cleared"}, after={"status": "open"}
     )
+    return program
+
+
+@transaction.atomic
+def close_program(*, merchant_id: int, at: dt.datetime, actor: Actor) -> Program:
+    """Close an open program for its merchant; appeals that are pending are withdrawn with it.
+
+    Raises ProgramNotOpen, ProgramCleared.
+    """
+    program = programs.close_program(merchant_id=merchant_id, at=at, actor=actor)
+    if appeals.withdraw_all(merchant_id=merchant_id, at=at, actor=actor):
+        standing.mark_due(merchant_id=merchant_id, at=at)
     return program

@@ -137,7 +137,7 @@ def _values(each: Facts) -> dict[str, Any]:
         "protected_until": each.protected_until,
         "restored_until": each.restored_until,
         "exempt_until": each.exempt_until,
-        "appeal_filed_at": None,
+        "appeal_filed_at": each.appeal_filed_at,
         "refreshed_at": each.at,
         "due_at": each.due_at,
         "first_opened_on": each.first_opened_on,

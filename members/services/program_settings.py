@@ -56,14 +56,20 @@ def three_tiers(currency: str) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-Opener = Callable[..., Program]
-_opener: Opener = programs.open_program
+Mover = Callable[..., Program]
+_opener: Mover = programs.open_program
+_closer: Mover = programs.close_program
 
 
-def use_opener(opener: Opener) -> None:
-    """Open programs by an upper app's service from now on: it knows when a cleared one may be reopened."""
-    global _opener
-    _opener = opener
+def use_life(*, opener: Mover, closer: Mover) -> None:
+    """Open and close programs by an upper app's services from now on: it knows what else ends or begins then."""
+    global _opener, _closer
+    _opener, _closer = opener, closer
+
+
+def close(*, merchant_id: int, at: dt.datetime, actor: Actor) -> Program:
+    """Close the open program for its merchant. Raises ProgramNotOpen, ProgramCleared."""
+    return _closer(merchant_id=merchant_id, at=at, actor=actor)
 
 
 @transaction.atomic

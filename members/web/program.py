@@ -20,7 +20,7 @@ from members.selectors import members as members_of
 from members.selectors import rules as rules_of
 from members.selectors import setup_guide
 from members.selectors.entry_words import decimal_text
-from members.services import program_settings, programs
+from members.services import program_settings
 from members.services.audit import Actor
 from members.web import gates
 from members.web.forms import add_refusal, answer
@@ -160,7 +160,7 @@ def program_open(request: StaffRequest) -> HttpResponse:
 def program_close(request: StaffRequest) -> HttpResponse:
     """Close an open program; everything stays and freezes."""
     try:
-        programs.close_program(
+        program_settings.close(
             merchant_id=request.merchant.pk, at=timezone.now(), actor=Actor.person(request.user)
         )
     except Refusal as refusal:

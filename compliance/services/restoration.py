@@ -1,0 +1,40 @@
+"""Restoring a program that was cleared (domain.md 2 and 3): by an appeal that is upheld, or by the run's undo."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import transaction
+
+from compliance.models import Protection, ProtectionCause
+from compliance.selectors import policies
+from members.models import Program, ProgramStatus
+from members.services import programs, rules
+from members.services.audit import Actor
+
+
+@transaction.atomic
+def restore(*, program: Program, at: dt.datetime, actor: Actor) -> Program:
+    """Open a cleared program again as if it had not been cleared: the same life, protected from now. Works as platform.
+
+    What was frozen goes on from where it stood; expiries and validities move by the length of the closure. The caller
+    holds the program's lock (`lock_for_close`) and marks its standing due. domain.md 2 and 3.
+    """
+    assert program.status == ProgramStatus.CLEARED and program.closed_at is not None
+    closed_at = program.closed_at
+    programs.end_closure(merchant_id=program.pk, at=at, ended_by="restored")
+    program.status = ProgramStatus.OPEN
+    program.closed_at = None
+    program.save(update_fields=["status", "closed_at"])
+    days = policies.current(at=at).policy.protection_days
+    Protection.objects.create(
+        merchant_id=program.pk,
+        from_at=at,
+        until_at=at + dt.timedelta(days=days),
+        cause=ProtectionCause.RESTORED,
+    )
+    programs.record(
+        program, at, actor, "program.restored", before={"status": "cleared"}, after={"status": "open"}
+    )
+    rules.lift_after_closure(merchant_id=program.pk, since=closed_at, at=at)
+    return program
