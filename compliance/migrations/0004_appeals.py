@@ -1,8 +1,9 @@
 import django.db.models.deletion
-import members.lib.fields
-from members.lib.schema import TenantTables
 from django.conf import settings
 from django.db import migrations, models
+
+import members.lib.fields
+from members.lib.schema import TenantTables
 
 
 class Migration(migrations.Migration):

@@ -54,12 +54,6 @@ def test_instants_do_not_go_back(tell):
         tell(line("2024-01-02", "clock.advance"), line("2024-01-01", "clock.advance"))
 
 
-@pytest.mark.parametrize("verb", ["appeal.decide", "appeal.file", "program.exempt"])
-def test_a_verb_of_a_later_issue_is_named_as_not_yet_built(tell, verb):
-    with pytest.raises(Malformed, match=r"line 1: .*not yet built"):
-        tell(line("2024-01-01", verb))
-
-
 def test_a_merchant_never_made_is_malformed(tell):
     with pytest.raises(Malformed, match="never made"):
         tell(line("2024-01-01", "program.open"))

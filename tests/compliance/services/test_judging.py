@@ -31,6 +31,7 @@ def evidence(row: Decision) -> tuple:
         row.danger_at,
         row.safe_again_at,
         row.exempt_until is not None,
+        row.appeal_filed_at,
         row.protected_until,
         row.notice_at,
         row.last_warned_at,
@@ -47,6 +48,7 @@ def wanted(decision) -> tuple:
         found.danger_at,
         found.safe_again_at,
         found.is_exempt,
+        found.appeal_filed_at,
         found.protected_until,
         found.notice_at,
         found.last_warned_at,
@@ -93,7 +95,16 @@ def test_random_histories_reach_every_reason(db):
                 reasons.update(None if each is None else each.reason.value for each in decisions)
                 raise Undo
 
-    wanted = {"too_young", "covered", "exempt", "protected", "notice_too_short", "uncovered", None}
+    wanted = {
+        "too_young",
+        "covered",
+        "exempt",
+        "appeal_pending",
+        "protected",
+        "notice_too_short",
+        "uncovered",
+        None,
+    }
     assert wanted - set(reasons) == set()
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from benefits.lib import coverage as rule
 from benefits.models import Benefit, BenefitRevision, Coverage, CoverageDue
+from compliance.lib.appeals import Appeal
 from compliance.lib.calendar import platform_date
 from compliance.lib.danger import danger_gap
 from compliance.lib.decide import Decision, Facts, decide
@@ -17,6 +18,7 @@ from compliance.lib.policy import CountingBasis, Policy, PolicyHistory, PolicyVe
 from compliance.lib.runs import Run
 from compliance.lib.state import Status
 from compliance.lib.warnings import SentWarning
+from compliance.models import Appeal as AppealRow
 from compliance.models import Exemption, Notice, Protection
 from compliance.models import Policy as PolicyRow
 from compliance.models.policies import columns_of
@@ -54,6 +56,7 @@ class Shop:
     protections: list[tuple[dt.datetime, dt.datetime]]
     exemption: tuple[dt.datetime, dt.datetime, dt.datetime | None] | None
     warnings: list[SentWarning]
+    appeals: list[Appeal]
 
     def status(self, at: dt.datetime) -> Status:
         closed = any(start < at and (end is None or end >= at) for start, end in self.closures)
@@ -78,6 +81,7 @@ class Shop:
             is_exempt=exempt,
             protected_until=max((end for _, end in protections), default=None),
             warnings=self.warnings,
+            appeals=[each for each in self.appeals if each.filed_at < run.at],
         )
         return decide(facts, run)
 
@@ -146,6 +150,7 @@ class World:
             if dice.random() < 0.15
             else None,
             warnings=[self._warning() for _ in range(dice.choice([0, 1, 1, 2, 3]))],
+            appeals=self._appeals(),
         )
         _store(shop)
         return shop
@@ -153,6 +158,18 @@ class World:
     def _stretch(self) -> tuple[dt.datetime, dt.datetime]:
         start = self.moment(30, self.days)
         return start, start + self.dice.randint(1, 60) * DAY / 2
+
+    def _appeals(self) -> list[Appeal]:
+        """Some shops appeal, some again and again; one at most is pending for good."""
+        dice = self.dice
+        found = []
+        for number in range(dice.choice([0, 0, 0, 1, 1, 2, 3])):
+            filed = self.moment(60, self.days)
+            ended = filed + dice.randint(0, 60) * DAY / 4
+            found.append(Appeal(filed_at=filed, ended_at=ended, upheld=dice.random() < 0.3, number=number))
+        if found and dice.random() < 0.5:
+            found[-1] = Appeal(filed_at=found[-1].filed_at, number=found[-1].number)
+        return found
 
     def _warning(self) -> SentWarning:
         return SentWarning(
@@ -211,7 +228,7 @@ def _store(shop: Shop) -> None:
         )
     wanted = {(w.for_run_on, w.days_before): w for w in shop.warnings}
     shop.warnings = list(wanted.values())
-    Notice.objects.bulk_create(
+    notices = Notice.objects.bulk_create(
         Notice(
             merchant_id=shop.merchant_id,
             sent_at=w.sent_at,
@@ -222,6 +239,17 @@ def _store(shop: Shop) -> None:
         )
         for w in shop.warnings
     )
+    if not notices:
+        shop.appeals = []
+    for each in shop.appeals:
+        AppealRow.objects.create(
+            merchant_id=shop.merchant_id,
+            notice=notices[0],
+            filed_at=each.filed_at,
+            due_on=platform_date(each.filed_at),
+            ended_at=each.ended_at,
+            state="open" if each.ended_at is None else "upheld" if each.upheld else "refused",
+        )
 
 
 def store_benefit(merchant_id: int, told: list[rule.Revision]) -> None:
