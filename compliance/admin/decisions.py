@@ -98,27 +98,32 @@ class DecisionAdmin(ByMerchant, FactsAdmin):
         return Page(
             title=_("Decision of %(period)s on %(merchant)s")
             % {"period": obj.run.period, "merchant": obj.merchant.name},
-            facts=[
-                (_("Outcome"), outcome_chip(obj)),
-                (_("Reason"), obj.get_reason_display()),
-                (_("Run"), object_link(obj.run)),
-                (_("Judged at"), when(obj.run.at)),
-                (_("Policy"), object_link(obj.policy)),
-                (_("Program"), link(address(Program, obj.merchant_id), obj.merchant.name)),
-                (_("First opened"), day(obj.first_opened_on)),
-                (_("Old enough from"), day(obj.old_enough_on)),
-                (_("This life began"), when(obj.opened_at)),
-                (_("At-risk episode counts from"), when(obj.episode_began_at)),
-                (_("Danger date"), when(obj.danger_at)),
-                (_("Nothing qualified since"), when(obj.uncovered_since)),
-                (_("Covered again from"), when(obj.safe_again_at)),
-                (_("Notice given"), when(obj.notice_at)),
-                (_("Last warned"), when(obj.last_warned_at)),
-                (_("Exempt until"), when(obj.exempt_until)),
-                (_("Protected until"), when(obj.protected_until)),
-                (_("Appeal filed"), when(obj.appeal_filed_at)),
-                (_("Closed by its merchant at the run"), _("yes") if obj.was_closed else NOTHING),
-            ],
+            facts=decision_facts(obj),
             sentences_title=_("The rule that judged it"),
             sentences=rule_in_words(obj.policy.rule),
         )
+
+
+def decision_facts(obj: Decision) -> list[tuple[Any, Any]]:
+    """Outcome, reason and every piece of evidence of a decision."""
+    return [
+        (_("Outcome"), outcome_chip(obj)),
+        (_("Reason"), obj.get_reason_display()),
+        (_("Run"), object_link(obj.run)),
+        (_("Judged at"), when(obj.run.at)),
+        (_("Policy"), object_link(obj.policy)),
+        (_("Program"), link(address(Program, obj.merchant_id), obj.merchant.name)),
+        (_("First opened"), day(obj.first_opened_on)),
+        (_("Old enough from"), day(obj.old_enough_on)),
+        (_("This life began"), when(obj.opened_at)),
+        (_("At-risk episode counts from"), when(obj.episode_began_at)),
+        (_("Danger date"), when(obj.danger_at)),
+        (_("Nothing qualified since"), when(obj.uncovered_since)),
+        (_("Covered again from"), when(obj.safe_again_at)),
+        (_("Notice given"), when(obj.notice_at)),
+        (_("Last warned"), when(obj.last_warned_at)),
+        (_("Exempt until"), when(obj.exempt_until)),
+        (_("Protected until"), when(obj.protected_until)),
+        (_("Appeal filed"), when(obj.appeal_filed_at)),
+        (_("Closed by its merchant at the run"), _("yes") if obj.was_closed else NOTHING),
+    ]

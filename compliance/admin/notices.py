@@ -124,16 +124,21 @@ class NoticeAdmin(ByMerchant, FactsAdmin):
         return Page(
             title=_("Notice to %(merchant)s of %(at)s")
             % {"merchant": obj.merchant.name, "at": when(obj.sent_at)},
-            facts=[
-                (_("Program"), link(address(Program, obj.merchant_id), obj.merchant.name)),
-                (_("Placed in the inbox"), when(obj.sent_at)),
-                (_("For the run of"), day(obj.for_run_on)),
-                (_("Days before"), obj.days_before),
-                (_("Danger date at sending"), when(obj.danger_at)),
-                (_("Policy"), object_link(obj.policy)),
-            ],
+            facts=notice_facts(obj),
             tables=[Table(_("Receipts"), [_("Way"), _("What happened"), _("Who"), _("When")], rows)],
         )
+
+
+def notice_facts(obj: Notice) -> list[tuple[Any, Any]]:
+    """What a warning said, and when."""
+    return [
+        (_("Program"), link(address(Program, obj.merchant_id), obj.merchant.name)),
+        (_("Placed in the inbox"), when(obj.sent_at)),
+        (_("For the run of"), day(obj.for_run_on)),
+        (_("Days before"), obj.days_before),
+        (_("Danger date at sending"), when(obj.danger_at)),
+        (_("Policy"), object_link(obj.policy)),
+    ]
 
 
 def _first(row: Any, wanted: Any) -> str:

@@ -7,27 +7,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from benefits.lib.kinds import label_of
+from compliance.admin.exemptions import ExemptForm, exempt
 from compliance.admin.words import EVIDENCE, outcome_chip, state_chip
 from compliance.lib.calendar import platform_date
 from compliance.lib.state import State
 from compliance.lib.words import rule_in_words
-from compliance.models import Decision, Exemption, Notice, Policy, Protection, Standing
+from compliance.models import Appeal, Decision, Exemption, Notice, Policy, Protection, Standing
 from compliance.selectors import decisions, notices, policies, standing, status
 from compliance.selectors.workbench import threatened_between
+from compliance.services import exemptions
 from members.admin.base import (
     NOTHING,
     ByMerchant,
     FactsAdmin,
     Page,
     Table,
+    actor,
     address,
     day,
     link,
@@ -91,6 +96,15 @@ class ProgramAdmin(ByMerchant, FactsAdmin):
     ordering = ("-merchant_id",)
     object_template = "admin/platform/program.html"
 
+    def get_urls(self) -> list[URLPattern]:
+        """Exempting and lifting beside Django's own addresses."""
+        view = self.admin_site.admin_view
+        return [
+            path("<int:program_id>/exempt/", view(self.exempt), name="compliance_program_exempt"),
+            path("<int:program_id>/lift/", view(self.lift), name="compliance_program_lift"),
+            *super().get_urls(),
+        ]
+
     def complete(self, rows: list[Any]) -> None:
         """State and stored standing of the rows of a page."""
         ids = [row.pk for row in rows]
@@ -151,7 +165,7 @@ class ProgramAdmin(ByMerchant, FactsAdmin):
             sentences_title=_("The rule"),
             sentences=rule_in_words(shown.version.policy),
             tables=[
-                _evidence(found),
+                evidence_table(found),
                 _qualifying(found),
                 _notices(obj.pk),
                 _decisions(obj.pk),
@@ -159,9 +173,46 @@ class ProgramAdmin(ByMerchant, FactsAdmin):
             ],
             links=[
                 (_("All notices"), listing(Notice, q=obj.merchant.slug)),
+                (_("Appeals"), listing(Appeal, q=obj.merchant.slug, state="all")),
                 (_("Audit log"), listing(AuditRow, q=obj.merchant.slug)),
             ],
         )
+
+    def render(
+        self, request: HttpRequest, template: str, page: Page, obj: Any = None, extra: Any = None
+    ) -> Any:
+        """The form that exempts, or the button that lifts an exemption."""
+        if obj is not None and self.may(request, "change"):
+            is_exempt = exemptions.is_exempt(merchant_id=obj.pk, at=timezone.now())
+            extra = {"may_exempt": True, "is_exempt": is_exempt, "form": ExemptForm(), **(extra or {})}
+        return super().render(request, template, page, obj, extra)
+
+    def exempt(self, request: HttpRequest, program_id: int) -> HttpResponse:
+        """Keep a program out of clearance until a day; the page again where the form lacks something."""
+        obj, form = self._acted_on(request, program_id), ExemptForm(request.POST)
+        if exempt(request, form, merchant_id=obj.pk, at=timezone.now()):
+            messages.success(request, _("The program is exempt from clearance."))
+            return HttpResponseRedirect(address(Program, obj.pk))
+        response: HttpResponse = self.render(
+            request, self.object_template, self.page_of(request, obj), obj, {"form": form}
+        )
+        response.status_code = 422
+        return response
+
+    def lift(self, request: HttpRequest, program_id: int) -> HttpResponse:
+        """End a program's exemption now."""
+        obj = self._acted_on(request, program_id)
+        exemptions.lift(merchant_id=obj.pk, at=timezone.now(), actor=actor(request))
+        messages.success(request, _("The program is no longer exempt from clearance."))
+        return HttpResponseRedirect(address(Program, obj.pk))
+
+    def _acted_on(self, request: HttpRequest, program_id: int) -> Any:
+        if request.method != "POST" or not self.may(request, "change"):
+            raise PermissionDenied
+        obj = self.get_object(request, str(program_id)) if program_id < 2**63 else None
+        if obj is None:
+            raise Http404
+        return obj
 
 
 def _days(shown: status.Banner) -> str:
@@ -178,7 +229,8 @@ def _span(first: dt.date, after: dt.date | None) -> str:
     return start if last == first else _("%(start)s to %(last)s") % {"start": start, "last": last.isoformat()}
 
 
-def _evidence(found: status.Page) -> Table:
+def evidence_table(found: status.Page) -> Table:
+    """Every benefit of the window: whether it counts, why not, for how long."""
     return Table(
         _("Evidence: benefits of the window"),
         [_("Benefit"), _("Kind"), _("Counts?"), _("Days counted"), _("In force"), _("Configured")],
@@ -252,10 +304,10 @@ def _decisions(merchant_id: int) -> Table:
 def _kept_out(merchant_id: int) -> list[Table]:
     """Protections and exemptions, where there are any."""
     protections = Protection.objects.of(merchant_id).order_by("-from_at")
-    exemptions = Exemption.objects.of(merchant_id).order_by("-from_at").select_related("by")
+    exempted = Exemption.objects.of(merchant_id).order_by("-from_at").select_related("by")
     rows = [(row.get_cause_display(), when(row.from_at), when(row.until_at), NOTHING) for row in protections]
     rows += [
-        (_("Exempt"), when(row.from_at), when(row.ended_at or row.until_at), row.reason) for row in exemptions
+        (_("Exempt"), when(row.from_at), when(row.ended_at or row.until_at), row.reason) for row in exempted
     ]
     heads = [_("What"), _("From"), _("Until"), _("Reason")]
     return [Table(_("Kept out of clearance"), heads, rows)] if rows else []

@@ -25,7 +25,13 @@ MENU: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     (
         "clearance",
         _("Clearance"),
-        ("compliance.policy", "compliance.run", "compliance.preview", "compliance.decision"),
+        (
+            "compliance.policy",
+            "compliance.run",
+            "compliance.preview",
+            "compliance.decision",
+            "compliance.appeal",
+        ),
     ),
     ("notices", _("Notices"), ("compliance.notice", "members.outboxrow")),
     (

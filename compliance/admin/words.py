@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from compliance.lib.state import State
-from compliance.models import Decision, Preview, PreviewState, Run, RunState
+from compliance.models import Appeal, AppealState, Decision, Preview, PreviewState, Run, RunState
 from members.admin.base import chip
 
 STATES: dict[State, tuple[str, Any]] = {
@@ -29,6 +29,12 @@ RUN_STATES = {
     RunState.RUNNING: "info",
     RunState.PAUSED: "warning",
     RunState.DONE: "success",
+}
+APPEAL_STATES = {
+    AppealState.OPEN: "info",
+    AppealState.UPHELD: "success",
+    AppealState.REFUSED: "critical",
+    AppealState.WITHDRAWN: "neutral",
 }
 PREVIEW_STATES = {
     PreviewState.QUEUED: "neutral",
@@ -77,3 +83,8 @@ def run_chip(row: Run) -> SafeString:
 def preview_chip(row: Preview) -> SafeString:
     """A preview's state."""
     return chip(PREVIEW_STATES.get(PreviewState(row.state), "neutral"), row.get_state_display())
+
+
+def appeal_chip(row: Appeal) -> SafeString:
+    """An appeal's state."""
+    return chip(APPEAL_STATES.get(AppealState(row.state), "neutral"), row.get_state_display())

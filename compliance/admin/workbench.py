@@ -17,7 +17,7 @@ from compliance.admin.progress import bar
 from compliance.admin.words import COUNTED, preview_chip, run_chip
 from compliance.lib.calendar import PLATFORM_ZONE, platform_date
 from compliance.lib.runs import Run
-from compliance.models import Decision, Notice, Policy, Purpose
+from compliance.models import Appeal, Decision, Notice, Policy, Purpose
 from compliance.models import Run as RunRow
 from compliance.selectors import run_reports, workbench
 from compliance.selectors.workbench import Workbench
@@ -87,6 +87,13 @@ def _queues(found: Workbench) -> list[dict[str, Any]]:
             listing(Program, state="final_notice"),
             "critical",
         ),
+        _tile(
+            _("Appeals to decide"),
+            found.appeals,
+            listing(Appeal),
+            "critical" if found.overdue != 0 else "info",
+            _overdue(found),
+        ),
         _tile(_("Deferred by the last run"), deferred, to_deferred or listing(Decision), "info"),
         _tile(
             _("Warnings not e-mailed yet"), found.undelivered, listing(OutboxRow), "warning", _failed(found)
@@ -94,6 +101,15 @@ def _queues(found: Workbench) -> list[dict[str, Any]]:
         _tile(_("Jobs not done"), found.ticks, listing(JobTick, state="open"), "warning"),
         _tile(_("Runs that wait or are under way"), len(found.waiting), listing(RunRow), "critical"),
     ]
+
+
+def _overdue(found: Workbench) -> str:
+    if found.overdue == 0:
+        return ""
+    many = _("over %(n)s") % {"n": number(workbench.COUNTED)}
+    n = workbench.COUNTED if found.overdue is None else found.overdue
+    shown = many if found.overdue is None else number(found.overdue)
+    return ngettext("%(n)s overdue", "%(n)s overdue", n) % {"n": shown}
 
 
 def _failed(found: Workbench) -> str:

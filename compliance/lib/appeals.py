@@ -15,9 +15,14 @@ DECIDED_WITHIN = 5  # working days from filing to the decision
 _SATURDAY = 5
 
 
+def appealable_until(what_at: datetime) -> datetime:
+    """Until when a decision or warning of an instant may be appealed: 20 times 24 hours."""
+    return what_at + timedelta(days=APPEAL_DAYS)
+
+
 def may_be_appealed(what_at: datetime, at: datetime) -> bool:
-    """Whether a decision or warning of an instant is young enough to be appealed at another: 20 times 24 hours."""
-    return utc(what_at) <= utc(at) <= utc(what_at) + timedelta(days=APPEAL_DAYS)
+    """Whether a decision or warning of an instant is young enough to be appealed at another."""
+    return utc(what_at) <= utc(at) <= utc(appealable_until(what_at))
 
 
 def decision_due_on(filed_at: datetime) -> date:

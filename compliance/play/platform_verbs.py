@@ -39,7 +39,14 @@ def appeal_decide(handles: Handles, at: dt.datetime, arguments: Arguments) -> No
     arguments.done()
     appeal_id = handles.appeal(merchant, name)
     with tenancy.platform():
-        appeals.decide(merchant_id=merchant_id, appeal_id=appeal_id, upheld=upheld, at=at, actor=SCRIPT)
+        appeals.decide(
+            merchant_id=merchant_id,
+            appeal_id=appeal_id,
+            upheld=upheld,
+            at=at,
+            actor=SCRIPT,
+            answer="decided in a script",
+        )
 
 
 def program_exempt(handles: Handles, at: dt.datetime, arguments: Arguments) -> None:

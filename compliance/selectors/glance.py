@@ -91,6 +91,11 @@ class Glance:
         return None if self.facts is None else self.facts.policy
 
     @property
+    def is_cleared(self) -> bool:
+        """Closed by a clearance, whether it is appealed or not."""
+        return self.program.status == ProgramStatus.CLEARED
+
+    @property
     def run(self) -> Run | None:
         """The run that threatens the program."""
         return None if self.facts is None else self.facts.threat

@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 from benefits.lib.spans import Span, clip
 from benefits.models import Benefit
 from compliance.lib import danger, runs
+from compliance.lib.appeals import appealable_until
 from compliance.lib.calendar import platform_date
 from compliance.lib.policy import PolicyVersion
 from compliance.lib.runs import Run
@@ -25,7 +26,6 @@ from compliance.selectors.facts import Facts
 
 DAY = dt.timedelta(days=1)
 REASONS = {slug: slug for slug in ("kind", "stock", "audience", "worth", "short")} | {"scheduled": "later"}
-APPEAL_DAYS = 20  # a decision can be appealed while it is at most so old (domain.md 3, Appeal)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def _after_clearance(found: Facts) -> dict[str, Any]:
     return {
         "cleared": told[-1],
         "reopens_at": found.closed_at + dt.timedelta(days=found.policy.reopen_wait_days),
-        "appeal_until": told[-1][0].at + dt.timedelta(days=APPEAL_DAYS),
+        "appeal_until": appealable_until(told[-1][0].at),
     }
 
 

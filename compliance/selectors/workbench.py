@@ -14,7 +14,7 @@ from compliance.lib import runs as rule
 from compliance.lib.calendar import platform_date
 from compliance.lib.policy import PolicyHistory
 from compliance.lib.runs import Run
-from compliance.models import Preview, Purpose, RunState, Standing
+from compliance.models import Appeal, AppealState, Preview, Purpose, RunState, Standing
 from compliance.models import Run as RunRow
 from compliance.selectors import judging, policies
 from members.models import JobTick, OutboxRow, PlatformAuditRow, ProgramStatus
@@ -37,6 +37,8 @@ class Workbench:
     undelivered: int | None
     failed: int | None
     ticks: int | None
+    appeals: int | None
+    overdue: int | None
     runs: list[Run]
     threatened: int | None
     acts: list[PlatformAuditRow] = field(default_factory=list)
@@ -61,6 +63,7 @@ def find(*, at: dt.datetime, next_runs: int = 4, acts: int = 8) -> Workbench:
     final = today + dt.timedelta(days=version.policy.final_notice_days)
     risk = today + dt.timedelta(days=version.policy.at_risk_days)
     emails = OutboxRow.objects.filter(done_at=None, topic="email", key__startswith=WARNINGS)
+    appeals = Appeal.objects.filter(state=AppealState.OPEN)
     return Workbench(
         at=at,
         version=version,
@@ -71,6 +74,8 @@ def find(*, at: dt.datetime, next_runs: int = 4, acts: int = 8) -> Workbench:
         undelivered=_count(emails),
         failed=_count(emails.filter(attempts__gt=0)),
         ticks=_count(JobTick.objects.filter(done_at=None, due_at__lte=at)),
+        appeals=_count(appeals),
+        overdue=_count(appeals.filter(due_on__lt=today)),
         runs=runs,
         threatened=_count(threatened_between(runs[0].on, runs[0].on)) if runs else 0,
         acts=list(PlatformAuditRow.objects.order_by("-at", "-id")[:acts]),

@@ -12,11 +12,14 @@ import datetime as dt
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from compliance.lib.appeals import APPEAL_DAYS, decision_due_on, may_be_appealed
-from compliance.models import Appeal, AppealState, Decision, Notice, Protection, ProtectionCause
+from compliance.lib.appeals import APPEAL_DAYS, decision_due_on
+from compliance.models import Appeal, AppealState, Protection, ProtectionCause
 from compliance.models.appeals import LONGEST_APPEAL
-from compliance.selectors import glance, policies
+from compliance.selectors import appeals as selectors
+from compliance.selectors import policies
+from compliance.selectors.appeals import Appealable
 from compliance.services import restoration, standing
+from members.lib.fields import opaque_id
 from members.lib.refusals import AppealNotAllowed, Invalid, NotFound
 from members.models import Program, ProgramStatus
 from members.services import audit, programs
@@ -24,13 +27,14 @@ from members.services.audit import Actor
 
 
 @transaction.atomic
-def file(*, merchant_id: int, at: dt.datetime, actor: Actor, text: str = "") -> Appeal:
+def file(*, merchant_id: int, at: dt.datetime, actor: Actor, text: str = "", public_id: str = "") -> Appeal:
     """Appeal against the decision that cleared the program, or against the last warning of its present life.
 
-    Raises AppealNotAllowed when there is neither, when it is over 20 days old, or when an appeal against it is being
-    reviewed; Invalid when the text is too long. domain.md 3.
+    `public_id` makes a repeated request harmless: the appeal filed before comes back. Raises AppealNotAllowed when
+    there is neither, when it is over 20 days old, or when an appeal against it is being reviewed; Invalid when the text
+    is too long. domain.md 3.
     """
-    text = text.strip()
+    text = text.replace("\r\n", "\n").strip()  # a browser sends a line's end as two characters
     if len(text) > LONGEST_APPEAL:
         problem = _("An appeal has at most %(most)s characters; this one has %(count)s.") % {
             "most": f"{LONGEST_APPEAL:,}",
@@ -38,47 +42,44 @@ def file(*, merchant_id: int, at: dt.datetime, actor: Actor, text: str = "") -> 
         }
         raise Invalid(problem, errors={"text": problem})
     program = programs.lock_for_close(merchant_id=merchant_id)
-    decision, notice = _appealable(program, at)
-    against = {"run_id": decision.run_id} if decision else {"notice": notice}
-    if Appeal.objects.of(merchant_id).filter(state=AppealState.OPEN, **against).exists():
-        raise AppealNotAllowed(_("An appeal against this is being reviewed already."))
+    if public_id and (known := selectors.by_public_id(merchant_id=merchant_id, public_id=public_id)):
+        return known
+    found = _appealable(program, at)
     made = Appeal.objects.create(
         merchant_id=merchant_id,
+        public_id=public_id or opaque_id(),
         filed_at=at,
         filed_by_id=actor.user_id,
         text=text,
         due_on=decision_due_on(at),
-        **against,
+        **found.against,
     )
     _record(made, at, actor, "appeal.filed")
     standing.mark_due(merchant_id=merchant_id, at=at)
     return made
 
 
-def _appealable(program: Program, at: dt.datetime) -> tuple[Decision | None, Notice | None]:
-    """The clearing decision, or the last warning of this life. Raises AppealNotAllowed."""
-    decision, notice = None, None
-    what_at: dt.datetime | None = None
-    if program.status == ProgramStatus.CLEARED:
-        decision = glance.clearing(program=program)
-        what_at = decision.run.at if decision else None
-    elif program.status == ProgramStatus.OPEN:
-        sent = Notice.objects.of(program.pk).filter(sent_at__gte=program.opened_at, sent_at__lte=at)
-        notice = sent.order_by("-sent_at", "-id").first()
-        what_at = notice.sent_at if notice else None
-    if what_at is None:
+def _appealable(program: Program, at: dt.datetime) -> Appealable:
+    """What may be appealed now. Raises AppealNotAllowed."""
+    found = selectors.appealable(program=program, at=at)
+    if found is None:
         raise AppealNotAllowed(_("There is no clearance and no warning to appeal against."))
-    if not may_be_appealed(what_at, at):
+    if found.is_late(at):
         problem = _("What is appealed against is at most %(days)s days old.") % {"days": APPEAL_DAYS}
         raise AppealNotAllowed(problem)
-    return decision, notice
+    if found.pending is not None:
+        raise AppealNotAllowed(_("An appeal against this is being reviewed already."))
+    return found
 
 
 @transaction.atomic
 def withdraw(*, merchant_id: int, appeal_id: int, at: dt.datetime, actor: Actor) -> Appeal:
-    """Take an appeal back. Raises NotFound, AppealNotAllowed when it was decided or withdrawn."""
+    """Take an appeal back; again changes nothing. Raises NotFound, AppealNotAllowed when it was decided."""
     programs.lock_for_close(merchant_id=merchant_id)
-    appeal = _open_appeal(merchant_id, appeal_id)
+    appeal = _appeal(merchant_id, appeal_id)
+    if appeal.state == AppealState.WITHDRAWN:
+        return appeal
+    _require_open(appeal)
     _end(appeal, AppealState.WITHDRAWN, at, actor, "appeal.withdrawn")
     standing.mark_due(merchant_id=merchant_id, at=at)
     return appeal
@@ -91,15 +92,26 @@ def decide(
     """Uphold an appeal or refuse it, with reasons. Works as platform.
 
     Upheld, it restores a cleared program: open, with the `opened_at` it had; an open program is protected and begins a
-    new episode. Raises NotFound, AppealNotAllowed when it was decided or withdrawn, Invalid for an answer too long.
+    new episode. The same decision by the same person again changes nothing. Raises NotFound, AppealNotAllowed when it
+    was decided or withdrawn, Invalid for a refusal without reasons or an answer too long.
     """
+    answer = answer.replace("\r\n", "\n").strip()
+    if not upheld and not answer:
+        reason = _("Say why the appeal is refused: the merchant reads it.")
+        raise Invalid(reason, errors={"answer": reason})
     if len(answer) > LONGEST_APPEAL:
-        problem = _("An answer has at most %(most)s characters.") % {"most": f"{LONGEST_APPEAL:,}"}
+        problem = _("An answer has at most %(most)s characters; this one has %(count)s.") % {
+            "most": f"{LONGEST_APPEAL:,}",
+            "count": f"{len(answer):,}",
+        }
         raise Invalid(problem, errors={"answer": problem})
     program = programs.lock_for_close(merchant_id=merchant_id)
-    appeal = _open_appeal(merchant_id, appeal_id)
+    appeal, state = _appeal(merchant_id, appeal_id), AppealState.UPHELD if upheld else AppealState.REFUSED
+    if (appeal.state, appeal.answer, appeal.ended_by_id) == (state, answer, actor.user_id):
+        return appeal
+    _require_open(appeal)
     appeal.answer = answer
-    _end(appeal, AppealState.UPHELD if upheld else AppealState.REFUSED, at, actor, "appeal.decided")
+    _end(appeal, state, at, actor, "appeal.decided")
     if upheld and program.status == ProgramStatus.CLEARED:
         restoration.restore(program=program, at=at, actor=actor)
     elif upheld:
@@ -118,13 +130,16 @@ def _protect(merchant_id: int, at: dt.datetime) -> None:
     )
 
 
-def _open_appeal(merchant_id: int, appeal_id: int) -> Appeal:
+def _appeal(merchant_id: int, appeal_id: int) -> Appeal:
     appeal = Appeal.objects.of(merchant_id).select_for_update().filter(pk=appeal_id).first()
     if appeal is None:
         raise NotFound(_("There is no such appeal."))
+    return appeal
+
+
+def _require_open(appeal: Appeal) -> None:
     if not appeal.is_open:
         raise AppealNotAllowed(_("This appeal was decided or withdrawn already."))
-    return appeal
 
 
 def _end(appeal: Appeal, state: AppealState, at: dt.datetime, actor: Actor, action: str) -> None:

@@ -7,6 +7,7 @@ import datetime as dt
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from compliance.lib.calendar import PLATFORM_ZONE
 from compliance.models import Exemption
 from compliance.services import standing
 from members.lib.refusals import Conflict, Invalid
@@ -39,7 +40,7 @@ def exempt(
     made = Exemption.objects.create(
         merchant_id=merchant_id, from_at=at, until_at=until_at, reason=reason[:500], by_id=actor.user_id
     )
-    _record(made, at, actor, "program.exempted", {"until_at": until_at.isoformat()})
+    _record(made, at, actor, "program.exempted", {"until_at": _day_and_time(until_at)})
     standing.mark_due(merchant_id=merchant_id, at=at)
     return made
 
@@ -63,6 +64,10 @@ def is_exempt(*, merchant_id: int, at: dt.datetime) -> bool:
     """Whether a program is exempt at an instant."""
     found = Exemption.objects.of(merchant_id).filter(ended_at=None).first()
     return found is not None and found.until_at > at
+
+
+def _day_and_time(at: dt.datetime) -> str:
+    return at.astimezone(PLATFORM_ZONE).isoformat(sep=" ", timespec="minutes")
 
 
 def _standing_one(merchant_id: int) -> Exemption | None:

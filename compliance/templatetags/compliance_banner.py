@@ -7,11 +7,9 @@ from typing import Any
 from django import template
 from django.utils.translation import gettext as _
 
-from compliance.lib.state import State
 from compliance.services import life
 from compliance.web import banner, receipts
 from compliance.web.banner import glance_of
-from members.models import ProgramStatus
 from members.web import gates
 
 register = template.Library()
@@ -39,14 +37,17 @@ def closed_program(context: template.Context) -> dict[str, Any]:
     """What a page that a clearance locked says: until when to appeal (a date or None), and the ways on."""
     request = context.get("request")
     found = glance_of(request) if request is not None else None
-    if request is None or found is None or found.state is not State.CLEARED:
-        return {"until": None, "reopens_at": None, "can_reopen": False}
+    if request is None or found is None or not found.is_cleared:
+        return {"until": None, "reopens_at": None, "can_reopen": False, "appeal": None, "can_appeal": False}
     reopens_at = life.reopens_at(found.program, at=found.at)
     waited = reopens_at is not None and reopens_at <= found.at
     return {
         "lead": _("This part of the console is locked: the program was closed by a clearance."),
-        "until": banner.appeal_until(found),
+        "until": None if found.appeal else banner.appeal_until(found),
+        "appeal": found.appeal,
+        "can_appeal": request.staff.role in gates.MANAGERS,
+        "may_read": request.staff.role in gates.READERS,
         "reopens_at": reopens_at,
         "can_reopen": waited and request.staff.role in gates.MANAGERS,
-        "is_cleared": found.program.status == ProgramStatus.CLEARED,
+        "is_cleared": True,
     }

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from benefits.services import cures
+from compliance.lib.appeals import appealable_until, may_be_appealed
 from compliance.lib.calendar import platform_date
 from compliance.lib.danger import is_young
 from compliance.lib.state import State, uncovered_days
@@ -260,10 +261,9 @@ def _cleared(found: Glance) -> tuple[str, str, str]:
 def appeal_until(found: Glance) -> dt.date | None:
     """The last platform day on which the clearing decision can be appealed; None when it is past."""
     closed_at = found.program.closed_at
-    if closed_at is None:
+    if closed_at is None or not found.is_cleared:
         return None
-    until = platform_date(closed_at) + dt.timedelta(days=words.APPEAL_DAYS)
-    return until if platform_date(found.at) <= until else None
+    return platform_date(appealable_until(closed_at)) if may_be_appealed(closed_at, found.at) else None
 
 
 def _restored(found: Glance) -> tuple[str, str, str]:
@@ -308,6 +308,8 @@ def actions(found: Glance, *, role: str, here: str = "") -> list[dict[str, Any]]
     shown = []
     if here != "compliance:status" and found.state is not State.DRAFT:
         shown.append({"label": _("See why"), "url": status, "primary": False})
+    if here != "compliance:appeals":
+        shown += _to_appeals(found, role)
     if found.state in CURABLE and can_cure(found, role):
         url = "#cure" if here in ("compliance:home", "compliance:status") else f"{status}#cure"
         shown.append({"label": _("Publish now"), "url": url, "primary": True})
@@ -323,6 +325,16 @@ def actions(found: Glance, *, role: str, here: str = "") -> list[dict[str, Any]]
             }
         )
     return shown
+
+
+def _to_appeals(found: Glance, role: str) -> list[dict[str, Any]]:
+    """To the form while a clearance can be appealed, to the appeal while it is reviewed."""
+    url = reverse("compliance:appeals")
+    if found.state is State.APPEALING and role in gates.READERS:
+        return [{"label": _("See the appeal"), "url": url, "primary": False}]
+    if found.state is State.CLEARED and appeal_until(found) is not None and role in gates.MANAGERS:
+        return [{"label": _("Appeal"), "url": url, "primary": True}]
+    return []
 
 
 def context_of(request: StaffRequest) -> dict[str, Any]:

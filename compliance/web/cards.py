@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from benefits.lib.kinds import label_of
 from benefits.lib.spans import Span
 from compliance.lib import strip as strips
+from compliance.lib.appeals import appealable_until
 from compliance.lib.calendar import PLATFORM_ZONE, platform_date
 from compliance.lib.state import State, uncovered_days
 from compliance.lib.strip import ONE_DAY
@@ -100,6 +101,7 @@ def state_card(found: Glance) -> dict[str, Any]:
     """The card of Home: chip, date, strip, facts."""
     card: dict[str, Any] = {
         "chip": words.chip(found.state),
+        "is_cleared": found.is_cleared,
         "sentence": "",
         "coverage": None,
         "facts": [],
@@ -147,7 +149,7 @@ def _figure(found: Glance) -> dict[str, Any]:
         }
     if closed_at is not None:
         local = closed_at.astimezone(PLATFORM_ZONE)
-        note = _("closed by the run of that day") if found.state is State.CLEARED else _("closed by the shop")
+        note = _("closed by the run of that day") if found.is_cleared else _("closed by the shop")
         return {"big": near(local.date(), found.at), "unit": local.strftime("%H:%M"), "note": note}
     if run is None:
         exempt = found.facts is not None and found.facts.exempt_until is not None
@@ -198,7 +200,7 @@ def _facts(found: Glance, facts: Facts, live: int) -> list[dict[str, str]]:
 def next_warning(found: Glance) -> tuple[dt.date, int] | None:
     """The next warning of an open program: its platform day, and how many days before the run it is."""
     run, policy = found.run, found.policy
-    if run is None or policy is None or found.state in (State.CLOSED, State.CLEARED):
+    if run is None or policy is None or found.is_cleared or found.state is State.CLOSED:
         return None
     return notices.next_warning(policy=policy, run_on=run.on, at=found.at)
 
@@ -208,7 +210,7 @@ def next_warning(found: Glance) -> tuple[dt.date, int] | None:
 
 def countdown(found: Glance) -> dict[str, Any]:
     """The large figure with its way: today, when the rule fails, the run; or what follows a closing."""
-    if found.state is State.CLEARED:
+    if found.is_cleared:
         return _after_clearing(found)
     facts, run, at = found.facts, found.run, found.at
     if facts is None:
@@ -271,7 +273,7 @@ def _after_clearing(found: Glance) -> dict[str, Any]:
     assert closed_at is not None
     reopens_at = life.reopens_at(found.program, at=at)
     day = platform_date(closed_at)
-    appeal = day + words.APPEAL_DAYS * ONE_DAY
+    appeal = platform_date(appealable_until(closed_at))
     steps: list[dict[str, Any]] = [
         {
             "date": f"{near(day, at)} 23:00",

@@ -44,7 +44,7 @@ def home(request: StaffRequest) -> HttpResponse:
             benefit_url=reverse("benefits:benefits_new"),
         )
         context["may_open"] = request.staff.role in gates.MANAGERS
-    elif request.staff.role in gates.READERS and found.state is not State.CLEARED:
+    elif request.staff.role in gates.READERS and not found.is_cleared:
         shown = kpis.kpis(merchant=request.merchant, at=found.at)
         context |= {"figures": figure_cards(shown), "share": share_points(shown), "goal": kpis.GMV_GOAL}
     context |= steps(request.staff.role, found, context["card"]["lines"], user_id=request.user.pk)

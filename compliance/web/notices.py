@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
-from compliance.models import Receipt, ReceiptChannel, ReceiptEvent
+from compliance.models import Notice, Receipt, ReceiptChannel, ReceiptEvent
 from compliance.selectors import notices as selectors
 from compliance.selectors.glance import Glance
 from compliance.selectors.notices import ChannelReceipts, NoticeReport
@@ -73,11 +73,16 @@ def note_opened(request: StaffRequest, found: Glance) -> None:
 
 def title(report: NoticeReport) -> str:
     """What the notice said: which run, how long before."""
-    days = report.notice.days_before
+    return title_of(report.notice)
+
+
+def title_of(notice: Notice) -> str:
+    """The same of the notice itself."""
+    days = notice.days_before
     text = ngettext(
         "Warning {n} day before the run of {date}", "Warning {n} days before the run of {date}", days
     )
-    return text.format(n=days, date=report.notice.for_run_on.isoformat())
+    return text.format(n=days, date=notice.for_run_on.isoformat())
 
 
 def channel_rows(report: NoticeReport) -> list[dict[str, Any]]:

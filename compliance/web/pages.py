@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from compliance.models import AppealState
 from members.web import audit_words, gates
 from members.web.menu import register as add
 
@@ -13,11 +14,20 @@ def register() -> None:
     add("home", label=_("Home"), route="compliance:home", order=10, roles=gates.EVERYONE)
     add("compliance", label=_("Status"), route="compliance:status", order=10, roles=gates.EVERYONE)
     add("compliance", label=_("Evidence"), route="compliance:evidence", order=20, roles=gates.READERS)
+    add("compliance", label=_("Appeals"), route="compliance:appeals", order=30, roles=gates.READERS)
     add("compliance", label=_("Notices"), route="compliance:notices", order=40, roles=gates.READERS)
     audit_words.register(
         actions={
             "program.cleared": _("Program closed by a clearance"),
             "program.reopened": _("Program opened again after a clearance"),
+            "program.restored": _("Program restored"),
+            "program.exempted": _("Program exempted from clearance"),
+            "program.exemption_lifted": _("Exemption from clearance lifted"),
+            "appeal.filed": _("Appeal handed in"),
+            "appeal.withdrawn": _("Appeal withdrawn"),
+            "appeal.decided": _("Appeal decided"),
         },
-        fields={"period": _("Period"), "policy": _("Policy")},
+        topics={"appeal": _("Appeals")},
+        fields={"period": _("Period"), "policy": _("Policy"), "until_at": _("Exempt until")},
+        values={"appeal.state": dict(AppealState.choices)},
     )

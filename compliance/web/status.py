@@ -62,7 +62,7 @@ def body(request: StaffRequest, found: Glance) -> dict[str, Any]:
         "may_export": request.staff.role in gates.READERS,
     }
     if facts is not None:
-        until = cards.horizon(facts, at) if found.state is not State.CLEARED else cards.platform_date(at)
+        until = cards.horizon(facts, at) if not found.is_cleared else cards.platform_date(at)
         lines = evidence.lines(facts=facts, at=at, until=until)
         recent = [line for line in lines if not line.is_old] or lines[-OLD:]
         shown |= {
@@ -80,7 +80,7 @@ def body(request: StaffRequest, found: Glance) -> dict[str, Any]:
 def facts_shown(found: Glance) -> tuple[Facts | None, Any]:
     """The facts that the page explains and their instant: a cleared program's as they were at the run."""
     closed_at = found.program.closed_at
-    if found.state is State.CLEARED and closed_at is not None:
+    if found.is_cleared and closed_at is not None:
         return standings.find(merchant_id=found.program.pk, at=closed_at), closed_at
     return found.facts, found.at
 
@@ -134,13 +134,16 @@ def _receipts(found: Glance) -> dict[str, Any]:
 
 def _closed(request: StaffRequest, found: Glance) -> dict[str, Any]:
     """What a closed or cleared program can still do."""
-    if found.program.status != ProgramStatus.CLEARED:
+    if not found.is_cleared:
         return {"cleared": None}
     reopens_at = life.reopens_at(found.program, at=found.at)
     waited = reopens_at is not None and reopens_at <= found.at
     return {
         "cleared": {
-            "until": appeal_until(found),
+            "until": None if found.appeal else appeal_until(found),
+            "appeal": found.appeal,
+            "can_appeal": request.staff.role in gates.MANAGERS,
+            "may_read": request.staff.role in gates.READERS,
             "reopens_at": reopens_at,
             "can_reopen": waited and request.staff.role in gates.MANAGERS,
             "keeps": [

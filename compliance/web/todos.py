@@ -13,7 +13,6 @@ from django.utils.translation import ngettext
 from compliance.lib.calendar import platform_date
 from compliance.lib.danger import stretches_in_force
 from compliance.lib.runs import coming_runs
-from compliance.lib.state import State
 from compliance.selectors.evidence import Line
 from compliance.selectors.glance import Glance
 from compliance.services import life
@@ -35,8 +34,8 @@ def steps(role: str, found: Glance, lines: Sequence[Line], *, user_id: int) -> d
 
 def todos(role: str, found: Glance, lines: Sequence[Line], *, user_id: int) -> list[Todo]:
     """The next steps that this person may take; `lines` is the evidence of the program."""
-    if found.state is State.CLEARED:
-        return [*_reopening(role, found), _closing()]
+    if found.is_cleared:
+        return [*_appealing(role, found), *_reopening(role, found), _closing()]
     if found.facts is None or found.program.status != ProgramStatus.OPEN or role not in gates.WRITERS:
         return []
     return [*_cover(found), *_paper(lines), *_members(found), *_proposals(role, found, user_id)]
@@ -51,6 +50,19 @@ def _reopening(role: str, found: Glance) -> Iterator[Todo]:
     if reopens_at is not None and reopens_at <= found.at and role in gates.MANAGERS:
         note = _("The wait is over; a new life begins.")
         yield _todo(_("Open the program again"), note, reverse("compliance:status"), _("Go there"), "now")
+
+
+def _appealing(role: str, found: Glance) -> Iterator[Todo]:
+    """To appeal while that can still be done, or what is being reviewed."""
+    until, url = banner.appeal_until(found), reverse("compliance:appeals")
+    if found.appeal is not None and role in gates.READERS:
+        text = _("Decision by {date}.").format(date=cards.near(found.appeal.decision_by, found.at))
+        yield _todo(_("Your appeal is being reviewed"), text, url, _("See the appeal"))
+    elif until is not None and role in gates.MANAGERS:
+        text = _("Until {date}; the platform decides within five working days.").format(
+            date=cards.near(until, found.at)
+        )
+        yield _todo(_("Appeal against the clearance"), text, url, _("Appeal"), "now")
 
 
 def _closing() -> Todo:

@@ -19,7 +19,6 @@ from compliance.lib.state import State
 from compliance.selectors.evidence import Line
 
 HOURS_FROM = dt.timedelta(hours=72)
-APPEAL_DAYS = 20  # how old a decision may be when it is appealed (domain.md 3)
 
 STATES = {
     State.DRAFT: (gettext_lazy("Not open yet"), "neutral"),

@@ -49,6 +49,9 @@ ARGUMENTS = [
     Argument("staff_id", of("members.Staff")),
     Argument("invitation_id", of("members.Invitation")),
     Argument("token", lambda shop: shop.token_hash, "/invitations/"),  # what is stored, not what was sent
+    Argument("appeal_id", lambda shop: shop.first_key(apps.get_model("compliance.Appeal")), "/platform/"),
+    Argument("appeal_id", of("compliance.Appeal")),
+    Argument("program_id", lambda shop: str(shop.merchant.pk), "/platform/"),
     Argument("key_id", of("members.ApiKey")),
     Argument("import_id", of("members.ImportJob")),
     Argument("webhook_id", of("members.WebhookEndpoint")),
@@ -170,6 +173,10 @@ def form_of(shop: Shop) -> Mapping[str, str]:
         "reason": "curiosity",
         "role": "owner",
         "confirm": "1",
+        "text": "curiosity",
+        "decide": "uphold",
+        "answer": "curiosity",
+        "until_on": "2031-12-31",
         "go": "//evil.example/",
         "next": "//evil.example/",
     }

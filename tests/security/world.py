@@ -15,6 +15,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 
 from benefits.models import Benefit, PriceUpload
+from compliance.models import Appeal, AppealState, Notice
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
 from members.lib.webhooks import WebhookEvent
@@ -147,6 +148,16 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         created_at=at,
         by=owner,
         by_label=label,
+    )
+    Appeal.objects.create(  # taken back, so that the shop stands as its life told it
+        merchant=merchant,
+        filed_at=at,
+        filed_by=owner,
+        notice=Notice.objects.of(merchant).order_by("id").first(),
+        text=label,
+        due_on=at.date(),
+        state=AppealState.WITHDRAWN,
+        ended_at=at,
     )
     ColumnName.objects.create(merchant=merchant, header=f"{label} header", field="amount")
     PointsRequest.objects.create(
