@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
@@ -31,7 +32,6 @@ from members.admin.base import (
     ByMerchant,
     FactsAdmin,
     Page,
-    Table,
     actor,
     address,
     chip,
@@ -61,6 +61,14 @@ class DecideForm(forms.Form):
         ),
         widget=forms.Textarea(attrs={"rows": 6, "class": "vLargeTextField"}),
     )
+
+
+@dataclass
+class AppealPage(Page):
+    """The page of an appeal: the facts of what it is against stand below its own."""
+
+    told_title: Any = ""
+    told: list[tuple[Any, Any]] = field(default_factory=list)
 
 
 class InState(admin.SimpleListFilter):
@@ -151,17 +159,19 @@ class AppealAdmin(ByMerchant, FactsAdmin):
         """The state."""
         return appeal_chip(row)
 
-    def page_of(self, request: HttpRequest, obj: Any) -> Page:
+    def page_of(self, request: HttpRequest, obj: Any) -> AppealPage:
         """What the merchant says, and the evidence it speaks of, as it was then."""
         decision, notice = selectors.subject(appeal=obj)
         if decision is not None:
             what_at, policy = decision.run.at, decision.policy
-            told = Table(_("The decision"), [], decision_facts(decision))
+            told_title, told = _("The decision"), decision_facts(decision)
         else:
             assert notice is not None  # a constraint of the table: one of the two
             what_at, policy = notice.sent_at, notice.policy
-            told = Table(_("The warning"), [], notice_facts(notice))
-        return Page(
+            told_title, told = _("The warning"), notice_facts(notice)
+        return AppealPage(
+            told_title=told_title,
+            told=told,
             title=_("Appeal %(ref)s of %(merchant)s") % {"ref": obj.public_id, "merchant": obj.merchant.name},
             facts=[
                 (_("State"), appeal_chip(obj)),
@@ -172,7 +182,6 @@ class AppealAdmin(ByMerchant, FactsAdmin):
                 (_("Ended"), _by(obj.ended_at, obj.ended_by)),
             ],
             tables=[
-                told,
                 evidence_table(status.page(merchant_id=obj.merchant_id, at=what_at)),
             ],
             sentences_title=_("The rule that judged it"),

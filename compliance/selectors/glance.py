@@ -14,6 +14,7 @@ from django.db import connection
 from benefits.models import Benefit, BenefitStatus
 from benefits.selectors import coverage
 from compliance.lib.appeals import Appeal as AppealRule
+from compliance.lib.appeals import holding_appeal
 from compliance.lib.policy import Policy, PolicyHistory
 from compliance.lib.runs import Run
 from compliance.lib.state import State
@@ -26,17 +27,17 @@ from compliance.selectors.facts import Facts, Ground
 from members.models import Program, ProgramStatus
 from members.selectors import setup_guide
 
-# Protections, the exemption of the instant, pending appeals, and notices with what this person did about each.
+# Protections, the exemption of the instant, appeals with their state, and notices with what this person did about each.
 MORE = """
-select 'protection', from_at, until_at, null::date, null::int, cause, null::text[]
+select 'protection', from_at, until_at, null::date, null::bigint, cause, null::text[]
 from compliance_protection where merchant_id = %(merchant)s
 union all
 select 'exemption', from_at, until_at, null, null, reason, null
 from compliance_exemption where merchant_id = %(merchant)s and from_at <= %(at)s and until_at > %(at)s
     and (ended_at is null or ended_at > %(at)s)
 union all
-select 'appeal', filed_at, null, due_on, null, public_id, null
-from compliance_appeal where merchant_id = %(merchant)s and state = 'open'
+select 'appeal', filed_at, case when ended_at <= %(at)s then ended_at end, due_on, id, public_id, array[state]
+from compliance_appeal where merchant_id = %(merchant)s and filed_at <= %(at)s
 union all
 select 'notice', sent_at, danger_at, for_run_on, days_before, public_id, array(
     select channel || ' ' || event from compliance_receipt r
@@ -94,6 +95,14 @@ class Glance:
     def is_cleared(self) -> bool:
         """Closed by a clearance, whether it is appealed or not."""
         return self.program.status == ProgramStatus.CLEARED
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the pending appeal holds the program out of the run that threatens it; also when none does."""
+        run, facts = self.run, self.facts
+        if run is None or facts is None:
+            return True
+        return holding_appeal(facts.appeals, run.at, run.version.policy) is not None
 
     @property
     def run(self) -> Run | None:
@@ -187,8 +196,10 @@ def _facts(program: Program, user_id: int | None, at: dt.datetime, known: Ground
                 row = Protection(merchant_id=program.pk, from_at=first, until_at=second, cause=word)
                 facts.protections.append(row)
             elif what == "appeal":
-                facts.appeals.append(AppealRule(filed_at=first))
-                found.appeal = found.appeal or Appeal(reference=word, decision_by=day)
+                upheld = second is not None and done == [AppealState.UPHELD]
+                facts.appeals.append(AppealRule(filed_at=first, ended_at=second, upheld=upheld, number=days))
+                if second is None:
+                    found.appeal = found.appeal or Appeal(reference=word, decision_by=day)
             elif what == "exemption":
                 facts.exempt_until = max(second, facts.exempt_until or second)
                 found.exemption = word

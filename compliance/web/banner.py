@@ -281,7 +281,13 @@ def _appealing(found: Glance) -> tuple[str, str, str]:
         text = _("Appeal {ref} accepted; decision by {date2}.")
         return "critical", _("The program is still closed."), text.format(ref=ref, date2=date2)
     lead = _("Appeal {ref} accepted; decision by {date2}.").format(ref=ref, date2=date2)
-    return "info", lead, _("No clearance meanwhile.")
+    if found.is_held or found.run is None:
+        return "info", lead, _("No clearance meanwhile.")
+    text = _(
+        "It holds no run, since another appeal was filed in the half year before. Publish one qualifying benefit "
+        "before {date}, or the program closes in that day's run."
+    )
+    return "warning", lead, format_html(text, date=strong(found.run.on.isoformat()))
 
 
 BANNERS: dict[State, Callable[[Glance], tuple[str, str, str]]] = {
@@ -310,7 +316,8 @@ def actions(found: Glance, *, role: str, here: str = "") -> list[dict[str, Any]]
         shown.append({"label": _("See why"), "url": status, "primary": False})
     if here != "compliance:appeals":
         shown += _to_appeals(found, role)
-    if found.state in CURABLE and can_cure(found, role):
+    is_exposed = found.state in CURABLE or (found.state is State.APPEALING and not found.is_held)
+    if is_exposed and can_cure(found, role):
         url = "#cure" if here in ("compliance:home", "compliance:status") else f"{status}#cure"
         shown.append({"label": _("Publish now"), "url": url, "primary": True})
     if found.state is State.DRAFT and role in gates.MANAGERS:

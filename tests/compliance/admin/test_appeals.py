@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from compliance.models import Appeal, AppealState, Exemption
-from compliance.services import appeals, exemptions
+from compliance.services import appeals, clearance, exemptions
 from members.lib import tenant as tenancy
 from members.models import AuditRow, Program, ProgramStatus
 from tests.compliance.admin.conftest import JOB
@@ -20,13 +20,16 @@ WORDS = "The member price was live all along."
 
 
 @pytest.fixture
-def cleared(platform, shops):
+def cleared(shops):
     """`bare` and `empty`, cleared five days ago."""
-    platform.run((timezone.now() - dt.timedelta(days=5)).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M"))
+    at = timezone.now() - dt.timedelta(days=5)
+    with tenancy.platform():
+        run = clearance.run_now(at=at, actor=JOB)
+        clearance.drain(run_id=run.pk, at=at)
     return shops
 
 
-def file(shop, *, days_ago: float = 0) -> Appeal:
+def file(shop, *, days_ago: int = 4) -> Appeal:
     with tenancy.tenant(shop.pk), transaction.atomic():
         at = timezone.now() - dt.timedelta(days=days_ago)
         return appeals.file(merchant_id=shop.pk, at=at, actor=JOB, text=WORDS)

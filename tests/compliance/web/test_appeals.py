@@ -97,6 +97,20 @@ def test_a_warning_can_be_appealed(owner, shop, clock):
     assert "No clearance meanwhile." in text(owner, "/")
 
 
+def test_an_appeal_that_holds_no_run_says_so_and_offers_the_cure(owner, shop, clock):
+    in_state(shop, clock, "at_risk")
+    shop.assess("2026-05-31")
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        first = appeals.file(merchant_id=shop.pk, at=when("2026-06-02"), actor=JOB, text=WORDS)
+        appeals.withdraw(merchant_id=shop.pk, appeal_id=first.pk, at=when("2026-06-03"), actor=JOB)
+        appeals.file(merchant_id=shop.pk, at=when("2026-06-04"), actor=JOB, text=WORDS)
+
+    shown = text(owner, "/")
+
+    assert "It holds no run" in shown and "No clearance meanwhile." not in shown
+    assert "Publish now" in shown
+
+
 def test_pressing_twice_files_one_appeal(owner, cleared):
     for _press in range(2):
         assert owner.post(PAGE, {"text": WORDS, "once": ONCE}).status_code == 302
