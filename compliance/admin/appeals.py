@@ -110,8 +110,8 @@ class InState(admin.SimpleListFilter):
 class AppealAdmin(ByMerchant, FactsAdmin):
     """Appeals: those under review by the day they are due, others the latest first."""
 
-    list_display = ("public_id", "shop", "against", "filed_at", "due", "state_shown", "ended_at")
-    list_display_links = ("public_id",)
+    list_display = ("reference", "shop", "against", "filed_at", "due", "state_shown", "ended_at")
+    list_display_links = ("reference",)
     list_filter = (InState,)
     list_select_related = ("merchant", "run", "notice")
     search_help_text = gettext_lazy("Name or short name of a merchant, or a reference")
@@ -138,6 +138,11 @@ class AppealAdmin(ByMerchant, FactsAdmin):
             named = queryset.filter(public_id=words)
             return (named | queryset.filter(merchant_id__in=ids)) if ids else named, False
         return super().get_search_results(request, queryset, search_term)
+
+    @admin.display(description=gettext_lazy("reference"))
+    def reference(self, row: Appeal) -> str:
+        """By what the merchant and the platform call it."""
+        return row.public_id
 
     @admin.display(description=gettext_lazy("merchant"))
     def shop(self, row: Appeal) -> str:

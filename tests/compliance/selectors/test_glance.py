@@ -34,4 +34,5 @@ def test_a_glance_sees_what_the_full_look_sees(db, seed):
         assert found.facts.assessment == full.assessment
         assert found.facts.exempt_until == full.exempt_until
         assert found.facts.protected_until == full.protected_until
+        assert found.facts.appeal_filed_at == full.appeal_filed_at
         assert found.facts.episode == full.episode
