@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 from django.db import transaction
 
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 PART = 5_000  # items folded while the part before is written
+FIRST_PART = 1_250
 
 
 @transaction.atomic
@@ -111,6 +113,12 @@ def _work(merchant_id: int, items: Sequence[Item]) -> Batch:
     return batch
 
 
+def _parts(live: list[Live]) -> list[list[Live]]:
+    """Items in parts of some `PART`, the first a quarter of it: while it is folded the database has nothing to do."""
+    begins = [0, *range(FIRST_PART, len(live), PART)]
+    return [live[begin:end] for begin, end in pairwise([*begins, len(live)])]
+
+
 def _in_parts(merchant_id: int, desk: Desk, heard: webhook_events.Heard) -> None:
     """Fold part by part, each while the database writes the one before; the parts follow each other in order.
 
@@ -118,7 +126,7 @@ def _in_parts(merchant_id: int, desk: Desk, heard: webhook_events.Heard) -> None
     sees none of what comes after it.
     """
     live = desk.live()
-    parts = [live[begin : begin + PART] for begin in range(0, len(live), PART)]
+    parts = _parts(live)
     ids = iter(bulk.next_ids(Order, sum(isinstance(item, OrderIn) for _place, _at, item in live)))
 
     last = Changes()  # what is a whole new value is written once, at the end
