@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('members', '0041_statements_in_the_proof'),
+        ("members", "0041_statements_in_the_proof"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='program',
-            name='points_digest_on',
+            model_name="program",
+            name="points_digest_on",
             field=models.DateField(null=True),
         ),
         migrations.AddField(
-            model_name='program',
-            name='points_expiring',
+            model_name="program",
+            name="points_expiring",
             field=models.JSONField(db_default={}, default=dict),
         ),
     ]
