@@ -126,8 +126,8 @@ def _row(campaign: Campaign, at: dt.datetime, tiers: dict[int, str]) -> dict[str
     }
 
 
-def _for(campaign: Campaign, tiers: dict[int, str]) -> list[tuple[Any, str]]:
-    """Which orders and lines a campaign is for: what is asked, with its values."""
+def _for(campaign: Campaign, tiers: dict[int, str]) -> list[str]:
+    """Which orders and lines a campaign is for, a line for each thing that is asked."""
     when = campaign.when
     channels, weekdays = dict(Channel.choices), dict(WEEKDAYS)
     asked = [
@@ -138,7 +138,8 @@ def _for(campaign: Campaign, tiers: dict[int, str]) -> list[tuple[Any, str]]:
         (_("Product categories"), when.categories),
         (_("SKUs"), when.skus),
     ]
-    return [(label, _few([str(name) for name in names])) for label, names in asked if names]
+    told = _("%(label)s: %(names)s")
+    return [told % {"label": label, "names": _few(list(map(str, names)))} for label, names in asked if names]
 
 
 def _few(names: list[str]) -> str:
