@@ -51,7 +51,11 @@ def note(*, program: Program, notice_days: list[int], today: dt.date, at: dt.dat
 
 def _counted(merchant_id: int, today: dt.date, days: int) -> dict[str, Any]:
     """{} when nothing expires within so many days."""
-    values = {"merchant": merchant_id, "today": today, "last": today + dt.timedelta(days=days)}
+    values: dict[str, Any] = {
+        "merchant": merchant_id,
+        "today": today,
+        "last": today + dt.timedelta(days=days),
+    }
     with connection.cursor() as cursor:
         cursor.execute(COUNTED, values)
         rows = cursor.fetchall()

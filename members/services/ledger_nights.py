@@ -74,8 +74,8 @@ def _prove_chunk(row: LedgerProof) -> bool:
         row.mismatches += found.mismatches
         row.statements += found.statements
         room = max(0, ledger_proof.LISTED - len(row.listed))
-        listed = [*found.listed, *found.wrong_statements]
-        row.listed = [*row.listed, *(asdict(each) for each in listed[:room])]
+        listed = [*map(asdict, found.listed), *map(asdict, found.wrong_statements)]
+        row.listed = [*row.listed, *listed[:room]]
         row.save()
     return not is_last
 

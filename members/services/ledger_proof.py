@@ -17,7 +17,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from members.lib import tenant as tenancy
-from members.services import statements
+from members.services.statements import Wrong, check_shops
 
 LISTED = 100  # mismatches that a report names
 
@@ -164,7 +164,7 @@ class Proof:
     mismatches: int = 0
     listed: list[Mismatch] = field(default_factory=list)
     statements: int = 0
-    wrong_statements: list[statements.Wrong] = field(default_factory=list)
+    wrong_statements: list[Wrong] = field(default_factory=list)
 
     @property
     def is_sound(self) -> bool:
@@ -202,7 +202,7 @@ def prove_shops(*, first: int, last: int) -> Proof:
         for merchant in sorted(set().union(*(parts[name].keys() for name in PARTS))):
             if not _adds_up(parts, merchant):
                 _name_members(cursor, merchant, found)
-    wrong = statements.check_shops(first=first, last=last)
+    wrong = check_shops(first=first, last=last)
     found.statements, found.wrong_statements = len(wrong), wrong[:LISTED]
     return found
 

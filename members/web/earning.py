@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -130,7 +131,7 @@ def _for(campaign: Campaign, tiers: dict[int, str]) -> list[str]:
     """Which orders and lines a campaign is for, a line for each thing that is asked."""
     when = campaign.when
     channels, weekdays = dict(Channel.choices), dict(WEEKDAYS)
-    asked = [
+    asked: list[tuple[Any, Sequence[Any]]] = [
         (_("Tiers"), [tiers.get(tier, "--") for tier in sorted(when.tiers)]),
         (_("Channels"), [channels.get(name, name) for name in sorted(when.channels)]),
         (_("Days of the week"), [weekdays[day] for day in sorted(when.weekdays)]),
