@@ -176,10 +176,10 @@ class MemberPriceForm(BenefitForm):
     file = forms.FileField(
         label=_("Price list"),
         help_text=_(
-            "CSV (UTF-8 or GBK) or XLSX with the columns sku, name, list_price, member_price and, where prices "
-            "differ by tier, tier."
+            "CSV (UTF-8 or GBK), XLSX or Parquet with the columns sku, name, list_price, member_price and, where "
+            "prices differ by tier, tier."
         ),
-        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx"}),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx,.parquet"}),
     )
     field_order = ("name", "file", "from_at", "to_at", "audience", "tiers")
 
@@ -288,7 +288,7 @@ class PriceListForm(forms.Form):
     file = forms.FileField(
         label=_("Price list"),
         help_text=MemberPriceForm.base_fields["file"].help_text,
-        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx"}),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx,.parquet"}),
     )
 
 

@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from benefits.lib.kinds import KINDS
-from benefits.lib.prices import MOST_BYTES, read_price_list
+from benefits.lib.prices import MOST_BYTES
 from benefits.lib.standing import Standing, standing_of
 from benefits.models import Benefit, BenefitStatus
 from benefits.selectors import audiences
 from benefits.selectors import benefits as selectors
 from benefits.services import benefits as services
+from benefits.services.price_files import read_price_file
 from benefits.services.price_uploads import as_json
 from benefits.services.prices import keep_upload
 from benefits.web import words
@@ -137,7 +138,7 @@ def _show_list(
             form,
         )
     upload = keep_upload(
-        price_list=read_price_list(
+        price_list=read_price_file(
             content,
             currency=request.merchant.currency,
             tiers=tier_words(request, rest["at"]),

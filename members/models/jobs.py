@@ -64,7 +64,8 @@ class LedgerProof(models.Model):
     """A night's proof of the points ledger of every merchant, worked shop by shop (domain.md 6). Platform's alone.
 
     `through` is the last merchant proved: a proof that was cut off goes on behind it. `listed` names the first members
-    that do not add up: [{"merchant_id", "member_id", "what"}].
+    that do not add up, [{"merchant_id", "member_id", "what"}], and the closed months whose statement no longer agrees
+    with it, [{"merchant_id", "month"}]; `statements` counts those.
     """
 
     night = models.DateField(_("night"), unique=True)
@@ -75,6 +76,7 @@ class LedgerProof(models.Model):
     members = models.BigIntegerField(_("members"), default=0)
     entries = models.BigIntegerField(_("entries"), default=0)
     mismatches = models.BigIntegerField(_("differences"), default=0)
+    statements = models.BigIntegerField(_("statements that do not agree"), default=0)
     listed = models.JSONField(default=list)
 
     class Meta:

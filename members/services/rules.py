@@ -112,7 +112,20 @@ def _plain(version: RulesVersion, tiers: Mapping[int, str]) -> dict[str, Any]:
     plain["tier_multipliers"] = {
         tiers.get(int(tier_id), tier_id): rate for tier_id, rate in version.tier_multipliers.items()
     }
+    plain["earning"] = _with_names(version.earning, tiers)
     return plain
+
+
+def _with_names(earning: Any, tiers: Mapping[int, str]) -> Any:
+    """The rules of earning with the names of the tiers that campaigns are for."""
+    if not isinstance(earning, dict) or not earning.get("campaigns"):
+        return earning
+    campaigns = []
+    for each in earning["campaigns"]:
+        when = each.get("when", {})
+        named = {"tiers": [tiers.get(tier, tier) for tier in when["tiers"]]} if when.get("tiers") else {}
+        campaigns.append({**each, "when": {**when, **named}} if named else each)
+    return {**earning, "campaigns": campaigns}
 
 
 def tier_ids(

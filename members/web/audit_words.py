@@ -7,12 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.scopes import Scope
 from members.lib.webhooks import WebhookEvent
 from members.models import Channel, JoinSource, PointsRequestStatus, ProgramStatus, Role
+from members.web.earning_forms import COMBINE_WORDS, REFERRAL_WORDS, WEEKDAYS
 from members.web.point_forms import CLAWBACKS, EXPIRIES
 from members.web.tier_forms import DOWNGRADES
 
@@ -109,6 +110,33 @@ FIELDS: dict[str, Word] = {
     "expiry": _("Expiry of points"),
     "clawback": _("What a refund takes back"),
     "earning": _("Other rules of earning"),
+    "campaigns": _("Campaigns"),
+    "categories": _("Product categories"),
+    "combine": _("Several campaigns on one line"),
+    "order_most": _("Most points of one order"),
+    "day_most": _("Points a day at most"),
+    "member_most": _("Most it gives a member in all"),
+    "multiplier": _("Multiplier"),
+    "extra": _("Extra points for each order"),
+    "when": _("For which orders"),
+    "from_at": _("From"),
+    "to_at": _("Until"),
+    "weekdays": _("Days of the week"),
+    "tiers": _("Tiers"),
+    "channels": _("Channels"),
+    "scenes": _("Scenes"),
+    "skus": _("SKUs"),
+    "joining": _("Joining"),
+    "birthday": pgettext_lazy("points", "Birthday"),
+    "check_in": _("Daily check-in"),
+    "review": _("Reviews"),
+    "survey": _("Surveys"),
+    "active": _("On"),
+    "on": _("When both get them"),
+    "streak_days": _("Days in a row for more"),
+    "streak_points": _("Points for a full row"),
+    "referred_points": _("Points for the friend"),
+    "month_most": _("Friends a month at most"),
     "point_cost": _("Cost per point in minor units"),
     "adjust_limit": _("Most points one person adjusts alone"),
     "give_back_days": _("Days in which expired points can be given back"),
@@ -151,6 +179,10 @@ VALUES: dict[str, dict[str, Word]] = {
     "clawback": dict(CLAWBACKS),
     "downgrade": dict(DOWNGRADES),
     "expiry.kind": dict(EXPIRIES),
+    "combine": dict(COMBINE_WORDS),
+    "channels": dict(Channel.choices),
+    "referral.on": dict(REFERRAL_WORDS),
+    "weekdays": {str(day): word for day, word in WEEKDAYS},
     "window.kind": {
         "rolling": _("The last days, today included"),
         "calendar_year": _("The calendar year"),

@@ -11,14 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.utils.translation import gettext as _
 
+from members.services.order_desk import LONGEST_SCENE
 from members.services.order_import import values
 from members.services.order_import.reading import Sheet
 from members.services.order_import.values import MISSING, Parsed
 
 Ints = npt.NDArray[np.int64]
 LONGEST = {"order_id": 128, "sku": 128, "member_key": 128, "store": 64, "refund_id": 128, "name": 80,
-           "phone": 32, "consent_source": 200}  # fmt: skip
-OF_THE_ORDER = ("ordered_at", "member_key", "store", "status", "paid_at", "completed_at")
+           "phone": 32, "consent_source": 200, "scene": LONGEST_SCENE}  # fmt: skip
+OF_THE_ORDER = ("ordered_at", "member_key", "store", "status", "paid_at", "completed_at", "scene")
 
 
 @dataclass(slots=True)
@@ -85,6 +86,7 @@ class Checker:
             "consent_source",
             "phone",
             "name",
+            "scene",
         ):
             if name in columns:
                 self.texts[name] = values.names(columns[name])
@@ -128,7 +130,7 @@ class Checker:
             self.bad(int(row), reason)
 
     def _printable(self) -> None:
-        for name in ("order_id", "sku", "member_key", "store", "refund_id"):
+        for name in ("order_id", "sku", "member_key", "store", "refund_id", "scene"):
             if name not in self.texts or values.is_plain(self.texts[name]):
                 continue
             control = pc.match_substring_regex(self.texts[name], r"[\x00-\x09\x0b-\x1f\x7f]")

@@ -15,9 +15,9 @@ from members.models import ImportKind
 REQUIRED = ("order_id", "ordered_at", "member_key", "sku", "quantity", "amount")
 # Stored, or what the import acts on.
 USED = ("status", "paid_at", "completed_at", "store", "channel", "refund_id", "refund_amount", "joined_at",
-        "consent_source", "phone", "name")  # fmt: skip
+        "consent_source", "phone", "name", "scene")  # fmt: skip
 # Known by name, so that nobody wonders; nothing is derived from them yet.
-KNOWN_ONLY = ("freight", "platform_subsidy", "list_price", "discount", "scene")
+KNOWN_ONLY = ("freight", "platform_subsidy", "list_price", "discount")
 FIELDS = (*REQUIRED, *USED, *KNOWN_ONLY)
 
 # Other names of fields, the better name first.

@@ -62,8 +62,10 @@ def _rows(checked: Checked, begin: int, end: int, channel: str) -> Iterator[tupl
         times(checked.completed_at), times(checked.joined_at), own("consent_source"), own("phone"), own("name"),
         strict=True,
     )  # fmt: skip
+    scenes = own("scene")
     for at, head in enumerate(columns):
         part = slice(bounds[at], bounds[at + 1])
         has_refund = refunds is not None and any(refunds[part])
         yield (*head, lines[part], skus[part], quantities[part], amounts[part],
-               refunds[part] if has_refund and refunds else None, refunded[part] if has_refund else None)  # fmt: skip
+               refunds[part] if has_refund and refunds else None, refunded[part] if has_refund else None,
+               scenes[at])  # fmt: skip

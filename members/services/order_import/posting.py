@@ -25,7 +25,8 @@ CHUNK = 20_000  # orders
 THOUSAND = 1000
 _QUERY = (
     "select place, channel, external_id, member_key, store, status, paid_at, completed_at, joined_at, "
-    "consent_source, phone, name, rows, skus, quantities, amounts, refunds, refund_amounts "
+    "consent_source, phone, name, rows, skus, quantities, amounts, refunds, refund_amounts, "
+    "scene "
     "from members_stagedorder where import_id = %s and place >= %s order by place limit %s"
 )
 
@@ -65,7 +66,7 @@ def read_chunk(job: ImportJob, position: int, limit: int = CHUNK) -> list[Staged
         declared_source=job.declared_source,
         knows_completion="completed_at" in job.columns,
     )
-    return [reader.staged((*row[:12], *_unpacked(*row[12:]))) for row in rows]
+    return [reader.staged((*row[:12], *_unpacked(*row[12:18]), row[18])) for row in rows]
 
 
 def _unpacked(
@@ -110,13 +111,15 @@ class Reader:
     def staged(self, row: tuple[Any, ...]) -> Staged:
         """One row."""
         (_place, channel, external_id, member_key, store, status, paid_at, completed_at, joined_at, consent, phone,
-         name, rows, skus, quantities, amounts, refunds, refund_amounts) = row  # fmt: skip
+         name, rows, skus, quantities, amounts, refunds, refund_amounts, scene) = row  # fmt: skip
         given: dict[str, Any] = {}
         if status is not None:
             given["status"] = status
         arrives_at = self.at or paid_at
         if self.knows_completion:
             given["completed_at"] = completed_at
+        if scene:
+            given["scene"] = scene
         order = orders.OrderIn(
             external_id,
             tuple(zip(skus, self._quantities(quantities), amounts, strict=True)),  # type: ignore[arg-type]

@@ -36,12 +36,18 @@ def stage(checked: Checked, *, import_id: int, merchant_id: int, channel: str) -
     with connection.cursor() as cursor:
         clear(import_id)
         raw = cursor.cursor if hasattr(cursor, "cursor") else cursor
-        statement = f"copy members_stagedorder ({', '.join(COLUMNS)}) from stdin (format binary)"
+        names = ", ".join(columns_of(checked))
+        statement = f"copy members_stagedorder ({names}) from stdin (format binary)"
         with raw.copy(statement) as copy:
             copy.write(SIGNATURE)
             for part in binary(checked, import_id=import_id, merchant_id=merchant_id, channel=channel):
                 copy.write(part)
             copy.write(TRAILER)
+
+
+def columns_of(checked: Checked) -> tuple[str, ...]:
+    """The columns that are written: a file without scenes writes none, so that it costs nothing."""
+    return (*COLUMNS, "scene") if "scene" in checked.texts else COLUMNS
 
 
 def clear(import_id: int) -> None:
@@ -97,7 +103,7 @@ def _fields(
     head = np.zeros(
         count, dtype=[("n", ">i2"), ("a", ">i4"), ("import", ">i8"), ("b", ">i4"), ("place", ">i4")]
     )
-    head["n"], head["a"], head["b"], head["import"] = len(COLUMNS), 8, 4, import_id
+    head["n"], head["a"], head["b"], head["import"] = len(columns_of(checked)), 8, 4, import_id
     head["place"] = np.arange(begin, end)
 
     def own(name: str) -> pa.Array:
@@ -130,6 +136,7 @@ def _fields(
         _numbers(checked.quantity[rows], bounds, "<i8"),
         _numbers(checked.amount[rows], bounds, "<i8"),
         *refunds,
+        *([own("scene")] if "scene" in checked.texts else []),
     ]
 
 

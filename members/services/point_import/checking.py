@@ -24,6 +24,9 @@ LONGEST = {"member_key": 128, "row_id": 64, "reason": 120}
 NEVER = {
     "never",
     "none",
+    "9999-12-31",  # what other systems write for it
+    "9999/12/31",
+    "99991231",
     "永久",
     "永久有效",
     "长期",

@@ -87,10 +87,17 @@ def sort_out(job: ImportJob, wanted: Sequence[Credit], done: Posted) -> list[tup
         elif before == (member_id, credit.points, body_of(credit)):
             done.unchanged += 1
         else:
-            done.reasons[credit.line] = _(
-                "The row id %(id)s was imported before and said something else then."
-            ) % {"id": credit.row_id}
+            done.reasons[credit.line] = _other(credit)
     return fresh
+
+
+def _other(credit: Credit) -> str:
+    """Why a row that was imported before is not taken as the same."""
+    if not credit.row_id:
+        return _(
+            "This line of the same file was imported before, and meant another member or something else."
+        )
+    return _("The row id %(id)s was imported before and said something else then.") % {"id": credit.row_id}
 
 
 def post_chunk(

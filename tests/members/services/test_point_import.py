@@ -12,10 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from members.lib import crypto
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid, ProgramNotOpen, Refusal
 from members.models import (
     AuditRow,
+    Identity,
     ImportJob,
     ImportKind,
     ImportState,
@@ -48,7 +50,9 @@ def text(*rows: str, head: str = HEAD) -> bytes:
     return ("\n".join([head, *rows]) + "\n").encode()
 
 
-def hand_in(till: Till, content: bytes, *, when=DAY, actor=JOB, starts=True, **more) -> ImportJob:
+def hand_in(
+    till: Till, content: bytes, *, when=DAY, actor=JOB, starts=True, channel="web", **more
+) -> ImportJob:
     with tenancy.tenant(till.id):
         job, _made = jobs.create(
             merchant_id=till.id,
@@ -56,7 +60,7 @@ def hand_in(till: Till, content: bytes, *, when=DAY, actor=JOB, starts=True, **m
             actor=actor,
             content=io.BytesIO(content),
             file_name="points.csv",
-            channel="web",
+            channel=channel,
             kind=ImportKind.POINTS,
             starts_itself=starts,
             **more,
@@ -216,6 +220,7 @@ class TestLeftOut:
             (",5,", "The row names no member."),
             ("m,5,2024-05-14", "Their last usable day, 2024-05-14, is over."),
             ("m,5,2024-05-15", ""),
+            ("m,5,9999-12-31", ""),
             ("m,5,soon", "“soon” is not a day; write it like 2024-06-27."),
             (
                 "1.5E+17,5,",
@@ -243,6 +248,22 @@ class TestLeftOut:
             5: "The row says the same as line 4. If both are meant, give each a row id of its own.",
         }
         assert till.balance()[0] == 12
+
+    def test_the_same_file_for_another_channel_says_why_its_rows_are_left_out(self, till):
+        till.join("m2")
+        content = text("m,5", head="member_key,points")
+        take(till, content)
+
+        with tenancy.tenant(till.id):
+            Identity.objects.of(till.id).filter(member_id=till.members["m2"]).update(
+                external_index=crypto.identity_index(till.id, "pos", "m")
+            )
+        job = take(till, content, channel="pos")
+
+        assert reasons(till, job) == {
+            2: "This line of the same file was imported before, and meant another member or something else."
+        }
+        till.prove()
 
     def test_another_shops_member_is_nobody_here(self, till, db):
         other = Till("other")
