@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0040_scenes_of_staged_orders"),
+        ("members", "0020_scenes_of_staged_orders"),
     ]
 
     operations = [

@@ -7,6 +7,6 @@ DROP = "alter table members_stagedorder drop column scene"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("members", "0018_earning_rules")]
+    dependencies = [("members", "0019_references_in_one_walk")]
 
     operations = [migrations.RunSQL(ADD, DROP)]

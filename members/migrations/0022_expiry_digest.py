@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0041_statements_in_the_proof"),
+        ("members", "0021_statements_in_the_proof"),
     ]
 
     operations = [
