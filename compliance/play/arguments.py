@@ -73,6 +73,13 @@ class Arguments:
             raise BadLine(f"{name}: a whole number")
         return value
 
+    def flag(self, name: str, default: Any = MISSING) -> bool:
+        """True or false."""
+        value = self.take(name, default)
+        if not isinstance(value, bool):
+            raise BadLine(f"{name}: true or false")
+        return value
+
     def decimal(self, name: str, default: Any = MISSING) -> Decimal:
         """An exact number, written as text or as a whole number."""
         return exact(name, self.take(name, default))

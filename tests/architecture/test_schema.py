@@ -42,6 +42,7 @@ SET_REFERENCED = {
     )
 }
 APPEND_ONLY = {
+    "benefits_priceversion",
     "benefits_benefitrevision",
     "compliance_decision",
     "compliance_notice",
