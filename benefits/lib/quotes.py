@@ -59,19 +59,10 @@ class SkuPrices:
     fans: Cut | None = None
 
     def __post_init__(self) -> None:
-        for name, price, least in (
-            ("list price", self.list_minor, 1),
-            ("sale price", self.sale_minor, 1),
-            ("floor", self.floor_minor, 1),
-        ):
-            if price is not None and not least <= price <= MOST_MINOR:
+        for price in (self.list_minor, self.sale_minor, self.floor_minor):
+            if price is not None and not 1 <= price <= MOST_MINOR:
                 raise Invalid(
-                    _(
-                        "%(sku)s: the %(name)s is at least 1 minor unit, not %(price)s.",
-                        sku=self.sku,
-                        name=name,
-                        price=price,
-                    )
+                    _("%(sku)s: a price is at least 1 minor unit, not %(price)s.", sku=self.sku, price=price)
                 )
 
     @property

@@ -23,6 +23,7 @@ def register() -> None:
         add("benefits", label=label, route=route, order=order, roles=gates.READERS)
     audit_words.register(
         actions={
+            "prices.changed": _("Prices changed"),
             "benefit.published": _("Benefit published"),
             "benefit.changed": _("Benefit changed"),
             "benefit.paused": _("Benefit paused"),
