@@ -97,10 +97,10 @@ class Progress:
 
 
 def window_metrics(
-    *, merchant: Merchant, member_id: int, rules: TierRules, today: dt.date
+    *, merchant: Merchant, member_id: int, rules: TierRules, today: dt.date, joined_on: dt.date
 ) -> tuple[Metrics, dt.date]:
     """A member's numbers over the window that ends today, and the window's first day. One query."""
-    start = rules.window.start(today)
+    start = rules.window.start(today, joined_on)
     totals = (
         DailyTotal.objects.of(merchant.pk)
         .filter(member_id=member_id, day__gte=start, day__lte=today)
@@ -132,7 +132,9 @@ def progress(*, merchant: Merchant, member: Member, at: dt.datetime) -> Progress
     validity = dict(
         TierValidity.objects.of(merchant.pk).filter(member_id=member.pk).values_list("tier_id", "valid_until")
     )
-    metrics, start = window_metrics(merchant=merchant, member_id=member.pk, rules=rules, today=today)
+    metrics, start = window_metrics(
+        merchant=merchant, member_id=member.pk, rules=rules, today=today, joined_on=member.joined_on
+    )
     place = rules.rank.get(tier_id, 0)
     qualified = rules.rank[rules.qualified(metrics).id]
     result = Progress(

@@ -154,6 +154,7 @@ VALUES: dict[str, dict[str, Word]] = {
     "window.kind": {
         "rolling": _("The last days, today included"),
         "calendar_year": _("The calendar year"),
+        "membership_year": _("The year of membership"),
         "lifetime": _("The whole membership"),
     },
     "needs": {"all": _("all of these"), "any": _("any of these")},

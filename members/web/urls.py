@@ -25,6 +25,7 @@ from members.web import (
     shop,
     staff,
     switcher,
+    tier_simulation,
     tiers,
     webhooks,
 )
@@ -115,6 +116,7 @@ urlpatterns = [
     path("program/open", program.program_open, name="program_open"),
     path("program/close", program.program_close, name="program_close"),
     path("program/tiers", tiers.tiers_edit, name="tiers_edit"),
+    path("program/tiers/simulation.csv", tier_simulation.tiers_simulation, name="tiers_simulation"),
     path("program/points", points.points_edit, name="points_edit"),
     path("program/earning", earning.earning_edit, name="earning_edit"),
     path("program/earning/campaigns", earning.campaign_edit, name="campaign_create"),
