@@ -27,7 +27,7 @@ class Forecast:
     tier_id: int
     on: date | None = None
     until: date | None = None
-    metrics: Metrics = Metrics()
+    metrics: Metrics = Metrics()  # noqa: RUF009 - immutable
 
 
 def forecast(state: MemberState, rules: TierRules, *, at: datetime, first: date) -> Forecast:

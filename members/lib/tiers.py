@@ -90,7 +90,11 @@ class Tier:
                 raise Invalid(_("A requirement of tier %(tier)s must be at least 1.", tier=self.code))
         if not 0 <= self.welcome <= MOST_WELCOME:
             raise Invalid(
-                _("The welcome to tier %(tier)s is from 0 to %(most)s points.", tier=self.code, most=MOST_WELCOME)
+                _(
+                    "The welcome to tier %(tier)s is from 0 to %(most)s points.",
+                    tier=self.code,
+                    most=MOST_WELCOME,
+                )
             )
         object.__setattr__(self, "_checks", tuple((METRICS.index(m), n) for m, n in self.requirements))
 
@@ -315,7 +319,9 @@ def set_by_hand(
 def _give_up_above(standing: TierStanding, rules: TierRules, place: int, today: date) -> list[int]:
     """Validities of tiers above a place end yesterday."""
     yesterday = today - timedelta(days=1)
-    given_up = [t for t, until in standing.validity.items() if rules.rank.get(t, 0) > place and until >= today]
+    given_up = [
+        t for t, until in standing.validity.items() if rules.rank.get(t, 0) > place and until >= today
+    ]
     for tier_id in given_up:
         standing.validity[tier_id] = yesterday
     return given_up

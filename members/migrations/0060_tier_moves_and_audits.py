@@ -6,37 +6,41 @@ from members.lib.schema import PlatformOnly
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('members', '0018_earning_rules'),
+        ("members", "0018_earning_rules"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='TierAudit',
+            name="TierAudit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('night', models.DateField(unique=True, verbose_name='night')),
-                ('started_at', models.DateTimeField(verbose_name='started')),
-                ('done_at', models.DateTimeField(null=True, verbose_name='done')),
-                ('through', models.BigIntegerField(default=0)),
-                ('members', models.BigIntegerField(default=0, verbose_name='members')),
-                ('mismatches', models.BigIntegerField(default=0, verbose_name='differences')),
-                ('listed', models.JSONField(default=list)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("night", models.DateField(unique=True, verbose_name="night")),
+                ("started_at", models.DateTimeField(verbose_name="started")),
+                ("done_at", models.DateTimeField(null=True, verbose_name="done")),
+                ("through", models.BigIntegerField(default=0)),
+                ("members", models.BigIntegerField(default=0, verbose_name="members")),
+                ("mismatches", models.BigIntegerField(default=0, verbose_name="differences")),
+                ("listed", models.JSONField(default=list)),
             ],
             options={
-                'verbose_name': 'audit of the tiers',
-                'verbose_name_plural': 'audits of the tiers',
+                "verbose_name": "audit of the tiers",
+                "verbose_name_plural": "audits of the tiers",
             },
         ),
         migrations.AddField(
-            model_name='tiermove',
-            name='reason',
-            field=models.CharField(blank=True, db_default='', default='', max_length=200),
+            model_name="tiermove",
+            name="reason",
+            field=models.CharField(blank=True, db_default="", default="", max_length=200),
         ),
         migrations.AddIndex(
-            model_name='tiermove',
-            index=models.Index(fields=['merchant', 'at', 'id'], name='tier_move_by_time'),
+            model_name="tiermove",
+            index=models.Index(fields=["merchant", "at", "id"], name="tier_move_by_time"),
         ),
         PlatformOnly(["TierAudit"], hidden=True),
     ]

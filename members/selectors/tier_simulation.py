@@ -178,9 +178,7 @@ def listed(*, merchant: Merchant, at: dt.datetime, proposal: Proposal) -> Iterat
         yield public_id, kind, why, held, tiers[to].id, day
 
 
-def points_a_year(
-    flow: Flow, multipliers: Mapping[int, Decimal]
-) -> int:
+def points_a_year(flow: Flow, multipliers: Mapping[int, Decimal]) -> int:
     """How many more points (negative: fewer) a flow's members would have earned with the last 365 days' orders."""
     was, becomes = multipliers.get(flow.from_id, Decimal(1)), multipliers.get(flow.to_id, Decimal(1))
     if not was:
@@ -203,7 +201,11 @@ def _rows(
 def _query(proposal: Proposal, today: dt.date) -> tuple[str, dict[str, Any]]:
     """The statement of all outcomes and its parameters."""
     present, proposed = proposal.present, proposal.proposed
-    fall_to = "f.place - 1" if proposed.downgrade == "one_step" else "greatest(f.fall_qualified, coalesce(b.place, 0))"
+    fall_to = (
+        "f.place - 1"
+        if proposed.downgrade == "one_step"
+        else "greatest(f.fall_qualified, coalesce(b.place, 0))"
+    )
     query = OUTCOMES.format(
         ladder=_ladder(proposal),
         now_sums=_now_sums(proposal),
@@ -234,7 +236,9 @@ def _ladder(proposal: Proposal) -> str:
     for tier_id in sorted({*old, *new}):
         target = proposal.targets.get(tier_id, proposal.proposed.base.id) if tier_id not in new else None
         cells = (old.get(tier_id, 0), new.get(tier_id), target)
-        rows.append(f"({int(tier_id)}, {', '.join('null::int' if c is None else str(int(c)) for c in cells)})")
+        rows.append(
+            f"({int(tier_id)}, {', '.join('null::int' if c is None else str(int(c)) for c in cells)})"
+        )
     return ", ".join(rows)
 
 

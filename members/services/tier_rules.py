@@ -40,10 +40,10 @@ def configure(
 ) -> RulesVersion:
     """Replace the tier part of the rules from `at` on. Members rise at once, nobody falls (cause "rules").
 
-    `ladder` is lowest first: {"code", "name", "all" or "any": {metric: at least}, "welcome": points}. `growth` are the weights of the
-    merchant's own score, by metric. `targets` says, by code, where members of a deleted tier go. Raises Invalid for a
-    ladder out of order or that asks for growth without weights, a weight out of range, a deleted tier without target,
-    or a window (days), validity (months) or grace (days) that is too long.
+    `ladder` is lowest first: {"code", "name", "all" or "any": {metric: at least}, "welcome": points}. `growth` are the
+    weights of the merchant's own score, by metric. `targets` says, by code, where members of a deleted tier go; the
+    lowest is never deleted. Raises Invalid for a ladder out of order or that asks for growth without weights, a weight
+    out of range, a deleted tier without target, or a window (days), validity (months) or grace (days) that is too long.
     """
     values = _values(ladder, window, validity_months, grace_days, downgrade, growth)
     names = {rung["code"]: rung["name"] for rung in ladder if rung.get("name")}

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -54,7 +55,9 @@ def show(request: StaffRequest, draft: Draft, at: dt.datetime) -> HttpResponse:
         "result": result,
         "summary": {kind: result.count(kind) for kind in ("rise", "moved", "fall", "kept", "stay")},
         "by_change": result.count("fall", "change"),
-        "first_fall": min((f.first_on for f in result.flows if f.kind == "fall" and f.first_on), default=None),
+        "first_fall": min(
+            (f.first_on for f in result.flows if f.kind == "fall" and f.first_on), default=None
+        ),
         "rows": [_row(flow, draft) for flow in result.moving],
         "months": _months(result),
         "month_names": [str(WHYS[why]) for why in WHYS],
@@ -105,7 +108,7 @@ def _sankey(result: Simulation, draft: Draft) -> dict[str, Any]:
 
 
 def _cost(request: StaffRequest, result: Simulation, draft: Draft, at: dt.datetime) -> dict[str, Any]:
-    """Points a year by the multipliers of the point rules, and what welcomes bring; in money where a point has a cost."""
+    """Points a year by the multipliers of the point rules, and what welcomes bring; in money where that is set."""
     version = rules_of.version_at(merchant_id=request.merchant.pk, at=at)
     multipliers = rules_of.point_rules(version).tier_multipliers if version else {}
     cost = version.point_cost if version else None
@@ -131,7 +134,11 @@ def _benefits(
     request: StaffRequest, result: Simulation, draft: Draft, at: dt.datetime
 ) -> list[dict[str, Any]]:
     """How many members more or fewer each benefit of certain tiers would have, at once and by later falls."""
-    codes = {tier.id: tier.code for rules in (draft.proposal.present, draft.proposal.proposed) for tier in rules.ladder}
+    codes = {
+        tier.id: tier.code
+        for rules in (draft.proposal.present, draft.proposal.proposed)
+        for tier in rules.ladder
+    }
     found = []
     for source in BENEFITS:
         for name, url, tiers in source(request.merchant.pk, at):
@@ -155,7 +162,7 @@ def _sample(request: StaffRequest, result: Simulation, draft: Draft) -> list[dic
 
 @gates.staff(read=gates.READERS, write=gates.MANAGERS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def tiers_simulation(request: StaffRequest) -> HttpResponse:
+def tiers_simulation(request: StaffRequest) -> HttpResponseBase:
     """Everyone who would move by the rules of a form, as CSV; what is wrong with the form is said by its own page."""
     at = timezone.now()
     draft = tier_drafts.of_form(request, at) if request.method == "POST" else None
@@ -170,9 +177,19 @@ def _lines(request: StaffRequest, draft: Draft, rows: Any) -> Any:
     kinds, whys = {k: str(v) for k, v in KINDS.items()}, {k: str(v) for k, v in WHYS.items()}
     for public_id, kind, why, held, to, day in rows:
         url = request.build_absolute_uri(reverse("members:members_page", args=[public_id]))
-        yield public_id, url, kinds[kind], whys.get(why, ""), draft.names[held], draft.names[to], day.isoformat()
+        yield (
+            public_id,
+            url,
+            kinds[kind],
+            whys.get(why, ""),
+            draft.names[held],
+            draft.names[to],
+            day.isoformat(),
+        )
 
 
 def told(result: Mapping[str, int]) -> str:
     """The message after saving."""
-    return _("The tiers are saved. %(n)s members have risen; nobody fell.") % {"n": points_text(result["rise"])}
+    return _("The tiers are saved. %(n)s members have risen; nobody fell.") % {
+        "n": points_text(result["rise"])
+    }

@@ -242,7 +242,16 @@ class Changes:
     def move_rows(self) -> Iterator[Row]:
         """MOVE_COLUMNS: the history of tiers."""
         for m in self.moves:
-            yield (m.member_id, m.at, m.from_tier_id, m.to_tier_id, m.cause, m.rules_version, *m.metrics, m.reason)
+            yield (
+                m.member_id,
+                m.at,
+                m.from_tier_id,
+                m.to_tier_id,
+                m.cause,
+                m.rules_version,
+                *m.metrics,
+                m.reason,
+            )
 
     def _order_id(self, key: OrderKey | int | None) -> int | None:
         return key if key is None or isinstance(key, int) else self.orders[key].id

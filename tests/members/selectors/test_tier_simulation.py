@@ -30,13 +30,19 @@ def rung(code: str, **needs: Any) -> dict[str, Any]:
     return {"code": code, "name": code.title(), **needs}
 
 
+HIGHER = [BASE, rung("silver", all={"spend_minor": 30_000}), rung("gold", all={"spend_minor": 90_000})]
+ANY = [
+    BASE,
+    rung("silver", any={"spend_minor": 40_000, "active_days": 2}),
+    rung("gold", any={"orders": 4, "points_earned": 900}),
+]
 LADDER = [BASE, rung("silver", all={"spend_minor": 20_000}), rung("gold", all={"spend_minor": 60_000})]
 PRESENT = {"ladder": LADDER, "validity_months": 3}
 CHANGES = {
-    "higher": {"ladder": [BASE, rung("silver", all={"spend_minor": 30_000}), rung("gold", all={"spend_minor": 90_000})], "validity_months": 3},
-    "lower": {"ladder": [BASE, rung("silver", all={"orders": 1}), rung("gold", all={"orders": 3})], "validity_months": 3},
-    "any, grace": {"ladder": [BASE, rung("silver", any={"spend_minor": 40_000, "active_days": 2}), rung("gold", any={"orders": 4, "points_earned": 900})], "grace_days": 20},
-    "one step": {"ladder": [BASE, rung("silver", all={"spend_minor": 30_000}), rung("gold", all={"spend_minor": 90_000})], "downgrade": "one_step"},
+    "higher": {"ladder": HIGHER, "validity_months": 3},
+    "lower": {"ladder": [BASE, rung("silver", all={"orders": 1}), rung("gold", all={"orders": 3})]},
+    "any, grace": {"ladder": ANY, "grace_days": 20},
+    "one step": {"ladder": HIGHER, "downgrade": "one_step"},
     "calendar year": {"ladder": LADDER, "window": {"kind": "calendar_year"}},
     "membership year": {"ladder": LADDER, "window": {"kind": "membership_year"}, "validity_months": 12},
     "lifetime": {"ladder": LADDER, "window": {"kind": "lifetime"}},
