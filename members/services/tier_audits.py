@@ -127,7 +127,14 @@ def audit_shops(
     *, first: int, last: int, part: int, at: dt.datetime, share: int = SHARE
 ) -> tuple[int, int, list[dict[str, Any]]]:
     """Members looked at, how many differ, and the first of them, of the merchants with ids from `first` to `last`."""
-    known = {"first": first, "last": last, "part": part, "share": share, "at": at, "listed": LISTED}
+    known: dict[str, Any] = {
+        "first": first,
+        "last": last,
+        "part": part,
+        "share": share,
+        "at": at,
+        "listed": LISTED,
+    }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(SAMPLE, known)
         rows = cursor.fetchall()

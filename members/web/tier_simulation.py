@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +22,6 @@ from members.selectors import rules as rules_of
 from members.selectors import tier_simulation as selector
 from members.selectors.tier_simulation import Flow, Simulation
 from members.services.tier_rules import Draft
-from members.templatetags.fmt import points as points_text
 from members.web import csv_files, gates, tier_drafts
 from members.web.request import StaffRequest
 
@@ -41,6 +40,12 @@ ACTS = frozenset({"csrfmiddlewaretoken", "simulate", "save", "edit", "add", "rem
 # What upper apps know of benefits by tier: (merchant id, instant) -> [(name, address, tier codes)].
 BenefitsByTier = Callable[[int, dt.datetime], Sequence[tuple[str, str, Sequence[str]]]]
 BENEFITS: list[BenefitsByTier] = []
+
+
+def register(source: BenefitsByTier) -> None:
+    """Have the simulator ask an upper app for benefits by tier."""
+    if source not in BENEFITS:
+        BENEFITS.append(source)
 
 
 def word(flow: Flow) -> tuple[str, str]:
@@ -186,10 +191,3 @@ def _lines(request: StaffRequest, draft: Draft, rows: Any) -> Any:
             draft.names[to],
             day.isoformat(),
         )
-
-
-def told(result: Mapping[str, int]) -> str:
-    """The message after saving."""
-    return _("The tiers are saved. %(n)s members have risen; nobody fell.") % {
-        "n": points_text(result["rise"])
-    }

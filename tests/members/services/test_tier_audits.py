@@ -46,7 +46,8 @@ def owner(statement: str, shop) -> None:
     [
         ("days", "update members_dailytotal set spend_minor = spend_minor + 1 where merchant_id = %s and orders = 1"),
         ("days", "delete from members_dailytotal where merchant_id = %s"),
-        ("tier", "update members_tierstanding set tier_id = tier_id - 1, valid_until = null where merchant_id = %s"),
+        ("tier", "update members_tierstanding s set valid_until = null, tier_id = (select min(id) from members_tier t "
+                 "where t.merchant_id = s.merchant_id) where merchant_id = %s"),
         ("validity", "update members_tierstanding set valid_until = valid_until + 1 where merchant_id = %s"),
         ("overdue", "update members_tierstanding set valid_until = '2024-01-01' where merchant_id = %s;"
                     "update members_tiervalidity set valid_until = '2024-01-01'"),
