@@ -27,7 +27,7 @@ def test_a_live_tier_is_changed_knowing_who_moves_in_at_most_six_acts(arrive: Ar
     visitor.press(page.get_by_role("link", name="Tiers and points", exact=True).first)
     visitor.press(page.get_by_role("link", name="Tiers", exact=True).first)
     visitor.press(page.locator("[name=t1-spend_minor]"))
-    page.locator("[name=t1-spend_minor]").fill("999")
+    page.locator("[name=t1-spend_minor]").fill("150")
     visitor.press(visitor.button("Simulate change"))
     expect(page.get_by_role("heading", name="What this change would do")).to_be_visible()
     expect(page.locator("#flows svg").first).to_be_visible()
@@ -51,7 +51,7 @@ def test_the_pages_of_tiers_fit_and_are_open_to_everybody(arrive: Arrive, width:
         visitor.go(address)
         wrong += _look(visitor, address, width, language)
     visitor.go("/program/tiers")
-    page.locator("[name=t1-spend_minor]").fill("999")
+    page.locator("[name=t1-spend_minor]").fill("150")
     page.locator("button[name=simulate].btn-primary").click()
     wrong += _look(visitor, "simulation", width, language)
 
