@@ -14,10 +14,10 @@ from members.lib.tiers import METRICS, Metric, TierRules, Window
 
 # What each plain metric is of a member's daily rows, and of none.
 SUMS = {  # `d` is the row
-    "spend_minor": "coalesce(sum(d.spend_minor){only}, 0)::numeric",
-    "orders": "coalesce(sum(d.orders){only}, 0)::numeric",
-    "active_days": "count(*) filter (where d.orders > 0{and_only})::numeric",
-    "points_earned": "coalesce(sum(d.points){only}, 0)::numeric",
+    "spend_minor": "coalesce(sum(d.spend_minor){only}, 0)::bigint",
+    "orders": "coalesce(sum(d.orders){only}, 0)::bigint",
+    "active_days": "count(*) filter (where d.orders > 0{and_only})::bigint",
+    "points_earned": "coalesce(sum(d.points){only}, 0)::bigint",
 }
 
 

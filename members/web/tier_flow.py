@@ -76,6 +76,8 @@ def _asked(request: StaffRequest) -> Asked:
     last = data.get("date_to") or merchant_day(timezone.now(), zone)
     first = data.get("date_from") or last - dt.timedelta(days=DAYS - 1)
     first = min(first, last)
+    if not form.is_bound:
+        form = FlowFilters(initial={"date_from": first, "date_to": last})
     start, end = midnight(first, zone), midnight(last, zone, after=True)
     assert start is not None and end is not None
     return Asked(form, Span(start, end), first, last, data.get("cause", ""), data.get("way", ""))

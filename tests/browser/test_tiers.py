@@ -13,7 +13,6 @@ from tests.browser.stories import a_shop
 from tests.browser.test_pages import violations
 
 SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
-ADDRESSES = ("/program/tiers", "/members/tier-flow")
 
 
 @SCRIPTS
@@ -46,22 +45,26 @@ def test_the_pages_of_tiers_fit_and_are_open_to_everybody(arrive: Arrive, width:
     visitor = arrive(story.owner, width=width, language=language, dark=width == 390)
     page = visitor.page
     member = story.rows(Member)[0]
-    wrong = []
-    for address in (*ADDRESSES, f"/members/{member.public_id}/tier", f"/members/{member.public_id}"):
-        visitor.go(address)
-        wrong += _look(visitor, address, width, language)
     visitor.go("/program/tiers")
+    wrong = _look(visitor, "ladder", width, language)
     page.locator("[name=t1-spend_minor]").fill("150")
     page.locator("button[name=simulate].btn-primary").click()
     wrong += _look(visitor, "simulation", width, language)
+    page.locator("button[name=save].btn-primary").click()
+    for name, address in (
+        ("flow", "/members/tier-flow"),
+        ("hand", f"/members/{member.public_id}/tier"),
+        ("member", f"/members/{member.public_id}"),
+    ):
+        visitor.go(address)
+        wrong += _look(visitor, name, width, language)
 
     assert not wrong, "\n".join(map(str, wrong))
 
 
 def _look(visitor: Visitor, name: str, width: int, language: str) -> list[str]:
     if folder := os.environ.get("SCREENSHOTS"):
-        label = name.strip("/").replace("/", "-")[:24]
-        visitor.page.screenshot(path=f"{folder}/{label}-{width}-{language}.png", full_page=True)
+        visitor.page.screenshot(path=f"{folder}/{name}-{width}-{language}.png", full_page=True)
     found = [f"{name}: {each}" for each in violations(visitor)]
     if visitor.has_sideways_scroll():
         found.append(f"{name}: sideways scroll at {width}")
