@@ -15,7 +15,7 @@ from members.lib.periods import daily_job_instant, merchant_day
 from members.lib.posting import DayTotals, MemberState, Rules
 from members.lib.posting.windows import metrics_on
 from members.lib.tier_forecast import Forecast, forecast
-from members.lib.tiers import METRICS, Metrics, Tier, TierStanding, Window
+from members.lib.tiers import METRICS, Metric, Metrics, Tier, TierStanding, Window
 from members.models import DailyTotal, Member, Merchant, TierMove, TierValidity
 from members.models import Tier as TierRow
 from members.models import TierStanding as StandingRow
@@ -89,7 +89,7 @@ class _Words:
 
     def way(self, coming: Tier, metrics: Metrics) -> str:
         """How far it is to the next tier."""
-        progress = [self._progress(m, metrics[METRICS.index(m)], n) for m, n in coming.requirements]
+        progress = [self._progress(m, metrics[METRICS.index(m)], n) for m, n in _in_order(coming)]
         values = {
             "tier": self.names[coming.id],
             "progress": _list(progress, "standard"),
@@ -145,7 +145,7 @@ class _Words:
             return _("The orders so far are enough: on %(day)s %(tier)s is renewed until %(until)s.") % values
         missing = [
             self._missing(metric, at_least - coming.metrics[METRICS.index(metric)])
-            for metric, at_least in held.requirements
+            for metric, at_least in _in_order(held)
             if at_least > coming.metrics[METRICS.index(metric)]
         ]
         values["missing"] = _list(missing, "or" if held.needs == "any" else "standard")
@@ -175,6 +175,11 @@ class _Words:
             "growth": _("growth rises by %(n)s"),
         }[metric]
         return told % {"n": points_text(missing)}
+
+
+def _in_order(tier: Tier) -> list[tuple[Metric, int]]:
+    """What a tier asks for: money first."""
+    return sorted(tier.requirements, key=lambda asked: METRICS.index(asked[0]))
 
 
 def _list(parts: Sequence[str], style: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from playwright.sync_api import expect
 
@@ -63,8 +61,6 @@ def test_the_pages_of_tiers_fit_and_are_open_to_everybody(arrive: Arrive, width:
 
 
 def _look(visitor: Visitor, name: str, width: int, language: str) -> list[str]:
-    if folder := os.environ.get("SCREENSHOTS"):
-        visitor.page.screenshot(path=f"{folder}/{name}-{width}-{language}.png", full_page=True)
     found = [f"{name}: {each}" for each in violations(visitor)]
     if visitor.has_sideways_scroll():
         found.append(f"{name}: sideways scroll at {width}")
