@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -122,6 +123,7 @@ def _values(
     codes = [rung["code"] for rung in ladder]
     if len(set(codes)) < len(codes):
         raise Invalid(_("Every tier of the ladder needs a code of its own."))
+    _check_equal(ladder)
     return {
         "window": window,
         "validity_months": validity_months,
@@ -129,6 +131,16 @@ def _values(
         "downgrade": downgrade,
         "growth": _weights(growth or {}, ladder),
     }
+
+
+def _check_equal(ladder: Sequence[Mapping[str, Any]]) -> None:
+    """A tier that asks for what the one below asks for leaves that one to nobody. Raises Invalid."""
+    for lower, tier in itertools.pairwise(ladder[1:]):
+        asked = [(rung.get("all") or {}, rung.get("any") or {}) for rung in (lower, tier)]
+        if asked[0] == asked[1]:
+            problem = _("%(tier)s asks for exactly what %(lower)s asks for, so nobody would hold %(lower)s.")
+            names = [rung.get("name") or rung["code"] for rung in (lower, tier)]
+            raise Invalid(problem % {"tier": names[1], "lower": names[0]})
 
 
 def _steps(ladder: Sequence[Mapping[str, Any]], ids: Mapping[str, int]) -> list[dict[str, Any]]:

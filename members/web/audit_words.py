@@ -124,6 +124,8 @@ FIELDS: dict[str, Word] = {
     "downgrade": _("How members fall"),
     "ladder": _("Tiers"),
     "tier": _("Tier"),
+    "valid_until": _("Valid until"),
+    "welcome": _("Welcome points"),
     "needs": _("Needs"),
     "requirements": _("Requirements"),
     "spend_minor": _("Spend in minor units"),

@@ -202,6 +202,7 @@ def test_a_tier_given_by_hand_brings_no_welcome(shop):
 @pytest.mark.parametrize(
     "ladder",
     [
+        [*LADDER[:2], {**GOLD, "all": {"spend_minor": 100_000}}],  # equal
         [LADDER[0], GOLD, {**LADDER[1], "all": {"spend_minor": 100_000}}],  # out of order
         [LADDER[0], {**LADDER[1], "all": {"spend_minor": -1}}],
         [LADDER[0], {**LADDER[1], "all": {"spend_minor": 0}}],
