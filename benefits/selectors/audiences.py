@@ -67,6 +67,16 @@ def named(*, merchant_id: int) -> list[Benefit]:
     return list(rows.order_by("id"))
 
 
+def by_tier(merchant_id: int, at: dt.datetime) -> list[tuple[str, str, list[str]]]:
+    """(name, public id, tier codes) of the benefits of certain tiers that are published and not over. One query."""
+    rows = Benefit.objects.of(merchant_id).filter(status=BenefitStatus.PUBLISHED).exclude(audience=EVERYONE)
+    return [
+        (row.name, row.public_id, tiers_of(row.audience) or [])
+        for row in rows.order_by("id")
+        if row.to_at is None or row.to_at > at
+    ]
+
+
 def turned_at(
     *, merchant_id: int, codes: list[str], since: dt.datetime, became_empty: bool
 ) -> dt.datetime | None:

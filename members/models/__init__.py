@@ -5,7 +5,7 @@ from members.models.base import TenantModel, TenantQuerySet
 from members.models.consumers import Consumer, ConsumerLink
 from members.models.earning import EarningUse, OrderBonus, Referral
 from members.models.imports import ColumnName, ImportJob, ImportKind, ImportState
-from members.models.jobs import IdempotencyRow, JobTick, LedgerProof, OutboxRow
+from members.models.jobs import IdempotencyRow, JobTick, LedgerProof, OutboxRow, TierAudit
 from members.models.members import Identity, JoinSource, Member, MemberStatus
 from members.models.merchants import Channel, Installation, Merchant, Store
 from members.models.orders import DailyTotal, Order, OrderLine, OrderRevision, OrderStatus, Refund
@@ -81,6 +81,7 @@ __all__ = [
     "TenantModel",
     "TenantQuerySet",
     "Tier",
+    "TierAudit",
     "TierMove",
     "TierStanding",
     "TierValidity",

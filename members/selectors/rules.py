@@ -36,6 +36,7 @@ def ladder(version: RulesVersion, codes: dict[int, str]) -> tuple[Tier, ...]:
             code=codes[rung["tier"]],
             needs=rung.get("needs", "all"),
             requirements=tuple(sorted(rung.get("requirements", {}).items())),
+            welcome=rung.get("welcome", 0),
         )
         for rung in version.ladder
     )

@@ -16,7 +16,7 @@ from members.lib.refusals import Invalid
 from members.lib.tiers import TierRules
 from members.models import Merchant, RulesVersion, Tier
 from members.selectors import rules as selector
-from members.services import audit, posting, programs, webhook_events
+from members.services import audit, posting, programs, tier_welcomes, webhook_events
 from members.services.audit import Actor
 
 CHUNK = 20_000
@@ -156,6 +156,7 @@ def lift_members(*, merchant_id: int, at: dt.datetime, targets: Mapping[int, int
             fold(state, [RulesEdit(at=at, rules=rules, targets=targets)], rules, changes=changes)
         posting.write(merchant_id=merchant_id, changes=changes)
         webhook_events.told(changes, program=program, at=at)
+        tier_welcomes.give(merchant=merchant, program=program, rules=rules, at=at, moves=changes.moves)
         moved += len(changes.moves)
     return moved
 

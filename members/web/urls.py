@@ -14,6 +14,7 @@ from members.web import (
     ledger,
     member_activities,
     member_points,
+    member_tier,
     members,
     order_imports,
     point_imports,
@@ -25,6 +26,8 @@ from members.web import (
     shop,
     staff,
     switcher,
+    tier_flow,
+    tier_simulation,
     tiers,
     webhooks,
 )
@@ -104,10 +107,13 @@ urlpatterns = [
     path("settings/audit-log", audit.audit_list, name="audit_list"),
     # Members
     path("members/", members.members_list, name="members_list"),
+    path("members/tier-flow", tier_flow.tierflow_page, name="tierflow_page"),
+    path("members/tier-flow.csv", tier_flow.tierflow_csv, name="tierflow_csv"),
     path("members/<str:member_id>", members.members_page, name="members_page"),
     path("members/<str:member_id>/phone", members.members_phone, name="members_phone"),
     path("members/<str:member_id>/adjust", member_points.members_adjust, name="members_adjust"),
     path("members/<str:member_id>/activity", member_activities.members_activity, name="members_activity"),
+    path("members/<str:member_id>/tier", member_tier.members_tier, name="members_tier"),
     path("members/<str:member_id>/reverse", member_points.members_reverse, name="members_reverse"),
     path("members/<str:member_id>/give-back", member_points.members_giveback, name="members_giveback"),
     # Program
@@ -115,6 +121,7 @@ urlpatterns = [
     path("program/open", program.program_open, name="program_open"),
     path("program/close", program.program_close, name="program_close"),
     path("program/tiers", tiers.tiers_edit, name="tiers_edit"),
+    path("program/tiers/simulation.csv", tier_simulation.tiers_simulation, name="tiers_simulation"),
     path("program/points", points.points_edit, name="points_edit"),
     path("program/earning", earning.earning_edit, name="earning_edit"),
     path("program/earning/campaigns", earning.campaign_edit, name="campaign_create"),
