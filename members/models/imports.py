@@ -69,7 +69,7 @@ class ImportJob(TenantModel):
     cancel_asked = models.BooleanField(default=False)
     failure = models.TextField(blank=True)
     notes = models.JSONField(default=list)  # what a person should know although it is no error
-    preview = models.JSONField(default=dict)  # what the check foresaw; see order_import.preview
+    preview = models.JSONField(default=dict)  # what the check foresaw; see services.imports.kinds
     rejects_as = models.CharField(max_length=200, blank=True)  # below UPLOADS_DIR
 
     rows = models.BigIntegerField(_("rows"), default=0)
@@ -89,7 +89,7 @@ class ImportJob(TenantModel):
     members_created = models.BigIntegerField(_("new members"), default=0)
     points = models.BigIntegerField(_("points"), default=0)
     requests = models.JSONField(default=dict)  # the first and the last id of its points requests
-    undo = models.JSONField(default=dict)  # see point_import.undo
+    undo = models.JSONField(default=dict)  # see services.imports.undo
 
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     by_label = models.CharField(max_length=120, blank=True)

@@ -59,21 +59,12 @@ def level(state: str) -> str:
 
 
 def tabs(current: str) -> list[dict[str, Any]]:
-    """Orders, points, the names of columns."""
+    """A list a kind, then the names of columns."""
+    lists = [
+        (ImportKind.ORDERS, _("Import orders"), "members:order_imports_list"),
+        (ImportKind.POINTS, _("Import points"), "members:order_imports_points"),
+        ("columns", _("Names of columns"), "members:order_imports_names"),
+    ]
     return [
-        {
-            "label": _("Import orders"),
-            "url": reverse("members:order_imports_list"),
-            "current": current == "orders",
-        },
-        {
-            "label": _("Import points"),
-            "url": reverse("members:order_imports_points"),
-            "current": current == "points",
-        },
-        {
-            "label": _("Names of columns"),
-            "url": reverse("members:order_imports_names"),
-            "current": current == "columns",
-        },
+        {"label": label, "url": reverse(route), "current": current == name} for name, label, route in lists
     ]

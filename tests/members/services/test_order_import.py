@@ -16,7 +16,7 @@ from members.lib.refusals import Conflict, Invalid, ProgramNotOpen
 from members.models import Identity, ImportJob, ImportState, Member, Order, OrderLine, PointsAccount, Refund
 from members.services import merchants, point_rules, programs, tier_rules
 from members.services.audit import Actor
-from members.services.order_import import jobs, rejects, storage, work
+from members.services.imports import jobs, rejects, storage, work
 from tests.conftest import NOON
 
 JOB = Actor.job("test")
