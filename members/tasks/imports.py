@@ -27,3 +27,9 @@ def import_orders(*, merchant_id: int, import_id: int, **_: Any) -> dict[str, An
 def import_points(*, merchant_id: int, import_id: int, **_: Any) -> dict[str, Any]:
     """An import of points."""
     return _work(merchant_id, import_id)
+
+
+@task(kinds.of(ImportKind.MEMBERS).task, role="tenant")
+def import_members(*, merchant_id: int, import_id: int, **_: Any) -> dict[str, Any]:
+    """An import of members."""
+    return _work(merchant_id, import_id)

@@ -82,6 +82,35 @@ class PointsForm(UploadForm):
     )
 
 
+class MembersForm(UploadForm):
+    """A file of members, whose ids it names, and what makes its people members."""
+
+    file_label = _("File of members")
+    file_help = _(
+        "XLSX, Parquet, or CSV in UTF-8 or GBK; one row a member, with the column member_key; phone, name, joined_at, "
+        "tier, tier_valid_until, birthday, consent_source and channel if there are any. Other names of columns are "
+        "recognised or can be chosen next."
+    )
+    channel = forms.ChoiceField(
+        label=_("Whose ids are the member keys?"),
+        choices=Channel.choices,
+        initial=Channel.POS,
+        help_text=_(
+            "The channel that knows the members by these ids; for cards of your shops choose Point of sale. Member ids "
+            "of this console are always understood."
+        ),
+    )
+    declared_source = forms.CharField(
+        label=_("Where does their consent come from?"),
+        max_length=200,
+        help_text=_(
+            "For example: paper forms of the store, 2019 to 2023. Kept with every member. Buying alone makes nobody a "
+            "member."
+        ),
+        error_messages={"required": _("Say where the consent of these people comes from.")},
+    )
+
+
 class ColumnsForm(forms.Form):
     """Which column of the file is which field."""
 

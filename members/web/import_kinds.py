@@ -8,11 +8,14 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from members.models import ImportJob, ImportKind
+from members.models import ImportJob, ImportKind, ImportState
+from members.selectors import imports as selectors
 from members.services.imports.points.preview import NEVER
 from members.web import import_forms
 
 MONTHS_SHOWN = 36
+REMARKS_SHOWN = 20
+KEPT_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,27 @@ def _months(job: ImportJob) -> dict[str, Any]:
     }
 
 
+def _rows(job: ImportJob) -> dict[str, Any]:
+    """Rows with a remark, foreseen or done, and whom an undoing kept."""
+    return {
+        "tiers": job.preview.get("tiers", []),
+        "remarks": job.preview.get("first", [])
+        if job.state == ImportState.CHECKED
+        else selectors.remarks(job=job, count=REMARKS_SHOWN),
+        "kept": [
+            (line, member, KEPT_WORDS.get(why, KEPT_WORDS["events"]))
+            for line, member, why in selectors.kept(job=job, count=KEPT_SHOWN)
+        ],
+    }
+
+
+KEPT_WORDS = {
+    "orders": _("Has orders"),
+    "points": _("Has points"),
+    "known": _("Known by more than this list"),
+    "tier": _("Their tier moved since"),
+    "events": _("Did something since"),
+}
 PAGES = {
     page.kind: page
     for page in (
@@ -52,6 +76,13 @@ PAGES = {
             "members:order_imports_points",
             import_forms.PointsForm,
             _months,
+        ),
+        KindPages(
+            ImportKind.MEMBERS,
+            _("Import members"),
+            "members:order_imports_members",
+            import_forms.MembersForm,
+            _rows,
         ),
     )
 }

@@ -12,15 +12,16 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as say
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from members.lib.refusals import NotFound, Refusal
-from members.models import ImportJob, ImportKind, ImportState
+from members.models import ImportedMember, ImportJob, ImportKind, ImportState
 from members.selectors import imports as selectors
 from members.services.audit import Actor
 from members.services.imports import jobs, leftovers, reading, rejects, undo
-from members.web import gates, import_rows
+from members.web import csv_files, gates, import_rows
 from members.web.forms import add_refusal, answer
 from members.web.htmx import wants_piece
 from members.web.import_forms import ColumnsForm
@@ -206,3 +207,32 @@ def imports_rejects(request: StaffRequest, import_id: str) -> HttpResponseBase:
 def imports_undo(request: StaffRequest, import_id: str) -> HttpResponse:
     """Take the whole import back."""
     return _act(request, import_id, undo.start)
+
+
+@gates.staff(read=gates.MANAGERS)
+@never_cache
+@require_GET
+def imports_rows(request: StaffRequest, import_id: str) -> HttpResponseBase:
+    """What became of each row of a file of members, as CSV: ids, no names."""
+    job = _find(request, import_id)
+    if job.kind != ImportKind.MEMBERS:
+        raise Http404
+    head = [say("line"), say("member"), say("outcome"), say("filled in"), say("remarks"), say("undone")]
+    rows = (
+        (
+            row.line,
+            row.member.public_id,
+            _outcome(row),
+            ", ".join(row.filled),
+            "; ".join(row.remarks),
+            row.undone,
+        )
+        for row in selectors.rows_of(job=job)
+    )
+    return csv_files.answer_long(f"rows-{job.public_id}.csv", head, rows)
+
+
+def _outcome(row: ImportedMember) -> str:
+    if row.made:
+        return say("new member")
+    return say("filled in") if row.filled else say("unchanged")

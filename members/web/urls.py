@@ -80,6 +80,13 @@ urlpatterns = [
         {"kind": ImportKind.POINTS},
         name="order_imports_points",
     ),
+    path(
+        "settings/imports/members",
+        imports.imports_list,
+        {"kind": ImportKind.MEMBERS},
+        name="order_imports_members",
+    ),
+    path("settings/imports/<str:import_id>/rows", imports.imports_rows, name="order_imports_rows"),
     path("settings/imports/columns", import_columns.import_columns, name="order_imports_names"),
     path("settings/imports/<str:import_id>/undo", imports.imports_undo, name="order_imports_undo"),
     path("settings/imports/<str:import_id>", imports.imports_page, name="order_imports_page"),

@@ -265,6 +265,17 @@ def moment(text: str, zone: ZoneInfo) -> int:
     return (at - EPOCH) // dt.timedelta(microseconds=1)
 
 
+def day(text: str, zone: ZoneInfo) -> int:
+    """A day of the merchant's as days since 1970. Raises ValueError with a sentence."""
+    try:
+        at = instant(moment(text, zone)).astimezone(zone)
+    except ValueError:
+        raise ValueError(
+            _("“%(text)s” is not a day; write it like 2024-06-27.") % {"text": text.strip()}
+        ) from None
+    return (at.date() - EPOCH.date()).days
+
+
 def _with_offset(wall: dt.datetime, offset: str) -> dt.datetime:
     if offset in "zZ":
         return wall.replace(tzinfo=dt.UTC)

@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from django.utils.translation import gettext as _
 
 from members.services.imports import values
 from members.services.imports.reading import Sheet
+from members.services.imports.row_checks import RowChecker
 from members.services.imports.rows import Checked
-from members.services.imports.values import MISSING, Parsed
+from members.services.imports.values import MISSING
 
 MOST_POINTS = 10**12  # as for one adjustment
 LONGEST = {"member_key": 128, "row_id": 64, "reason": 120}
@@ -84,13 +84,7 @@ def last_day(text: str, zone: ZoneInfo) -> int:
         return MISSING
     if unicodedata.normalize("NFKC", text).strip().casefold() in NEVER:
         return -1
-    try:
-        at = values.instant(values.moment(text, zone)).astimezone(zone)
-    except ValueError:
-        raise ValueError(
-            _("“%(text)s” is not a day; write it like 2024-06-27.") % {"text": text.strip()}
-        ) from None
-    return (at.date() - values.EPOCH.date()).days
+    return values.day(text, zone)
 
 
 def check(sheet: Sheet, *, zone: ZoneInfo, channel: str, at: dt.datetime) -> Checked[Credit]:
@@ -98,87 +92,25 @@ def check(sheet: Sheet, *, zone: ZoneInfo, channel: str, at: dt.datetime) -> Che
     return _Checker(sheet, zone, channel, at).check()
 
 
-class _Checker:
-    def __init__(self, sheet: Sheet, zone: ZoneInfo, channel: str, at: dt.datetime) -> None:
-        self.sheet, self.zone, self.channel, self.at = sheet, zone, channel, at
-        self.today = (at.astimezone(zone).date() - values.EPOCH.date()).days
-        self.bad: dict[int, str] = {}  # by row
+class _Checker(RowChecker):
+    longest, ids = LONGEST, ("member_key", "row_id")
 
     def check(self) -> Checked[Credit]:
         """Everything, in order; a row keeps its first reason."""
-        texts = {name: self._text(name) for name in ("member_key", "row_id", "reason")}
-        for row in np.flatnonzero(pc.equal(texts["member_key"], "").to_numpy(zero_copy_only=False)):
-            self._say(int(row), _("The row names no member."))
-        points = self._parsed("points", whole)
-        days = self._parsed("expires_on", partial(last_day, zone=self.zone))
-        granted = self._granted()
-        channels = self._channels()
+        texts = {"member_key": self.member_keys()} | {name: self.text(name) for name in ("row_id", "reason")}
+        points = self.parsed("points", whole)
+        days = self.parsed("expires_on", partial(last_day, zone=self.zone))
+        granted = self.past("granted_at")
+        channels = self.channels()
         over = np.flatnonzero((days != MISSING) & (days >= 0) & (days < self.today))
         for row in over:
             day = (values.EPOCH + dt.timedelta(days=int(days[row]))).date()
-            self._say(int(row), _("Their last usable day, %(day)s, is over.") % {"day": f"{day:%Y-%m-%d}"})
+            self.say(int(row), _("Their last usable day, %(day)s, is over.") % {"day": f"{day:%Y-%m-%d}"})
         found = self._credits(texts, channels, points, days, granted)
         self._without_twins(found)
         kept = [credit for row, credit in found if row not in self.bad]
         kept.sort(key=lambda credit: (credit.granted_at or self.at, credit.line))
-        lines = self.sheet.lines
-        reasons = {int(lines[row]): reason for row, reason in self.bad.items()}
-        reasons |= {broken.line: broken.reason for broken in self.sheet.broken}
-        return Checked(self.sheet.rows + len(self.sheet.broken), kept, dict(sorted(reasons.items())))
-
-    def _say(self, row: int, reason: str) -> None:
-        self.bad.setdefault(row, reason)
-
-    def _text(self, name: str) -> pa.StringArray:
-        if name not in self.sheet.columns:
-            return pa.array([""] * self.sheet.rows, pa.string())
-        column = values.names(self.sheet.columns[name])
-        most = LONGEST[name]
-        for row in np.flatnonzero(pc.greater(pc.utf8_length(column), most).to_numpy(zero_copy_only=False)):
-            self._say(
-                int(row), _("%(name)s has more than %(most)s characters.") % {"name": name, "most": most}
-            )
-        control = pc.match_substring_regex(column, r"[\x00-\x1f\x7f]").to_numpy(zero_copy_only=False)
-        for row in np.flatnonzero(control):
-            self._say(int(row), _("%(name)s holds a control character.") % {"name": name})
-        if name != "reason":
-            for place, text in enumerate(column.to_pylist()):
-                if values.was_shortened(text):
-                    said = _(
-                        "%(text)s was shortened by a spreadsheet. Format the column as text and export again."
-                    )
-                    self._say(place, said % {"text": text})
-        return column
-
-    def _parsed(self, name: str, read: values.Read) -> values.Ints:
-        if name not in self.sheet.columns:
-            return np.full(self.sheet.rows, MISSING, dtype=np.int64)
-        return self._numbers(values.parsed(self.sheet.columns[name], read))
-
-    def _numbers(self, parsed: Parsed) -> values.Ints:
-        for row in parsed.bad_rows():
-            self._say(int(row), parsed.reason(int(row)))
-        return parsed.values
-
-    def _granted(self) -> values.Ints:
-        if "granted_at" not in self.sheet.columns:
-            return np.full(self.sheet.rows, MISSING, dtype=np.int64)
-        found = self._numbers(values.moments(self.sheet.columns["granted_at"], self.zone, optional=True))
-        now = (self.at - values.EPOCH) // dt.timedelta(microseconds=1)
-        for row in np.flatnonzero(found > now):
-            self._say(int(row), _("granted_at lies in the future."))
-        return found
-
-    def _channels(self) -> list[str]:
-        if "channel" not in self.sheet.columns:
-            return [self.channel] * self.sheet.rows
-        found = values.channels(self.sheet.columns["channel"], self.channel)
-        words = [found.words[code] for code in found.codes]
-        for row, word in enumerate(words):
-            if word is None:
-                said = _("“%(text)s” is no %(name)s that is known here.")
-                self._say(row, said % {"text": found.texts[found.codes[row]], "name": "channel"})
-        return [word or "" for word in words]
+        return self.checked(kept)
 
     def _credits(
         self,
@@ -217,4 +149,4 @@ class _Checker:
                 said = _(
                     "The row says the same as line %(line)s. If both are meant, give each a row id of its own."
                 ) % {"line": first}
-            self._say(row, said)
+            self.say(row, said)
