@@ -46,6 +46,7 @@ ACTIONS: dict[str, Word] = {
     "member.phone_revealed": _("Phone number looked at"),
     "member.referred": _("Member brought by another"),
     "members.joined": _("Member list declared"),
+    "members.filled_in": _("Members completed by an import"),
     "points.adjusted": _("Points adjusted"),
     "points.adjustment_proposed": _("Adjustment of points proposed"),
     "points.adjustment_rejected": _("Adjustment of points rejected"),
