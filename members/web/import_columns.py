@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.translation import gettext as say
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.refusals import Refusal
@@ -92,7 +92,7 @@ def import_columns(request: StaffRequest) -> HttpResponse:
         except Refusal as refusal:
             add_refusal(form, refusal)
         else:
-            messages.success(request, say("The names of columns are saved."))
+            messages.success(request, gettext("The names of columns are saved."))
             return redirect("members:order_imports_names")
     context = {
         "kinds": [(each, each.label, one) for each, one in forms_of.items()],

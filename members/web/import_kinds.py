@@ -51,8 +51,7 @@ def _rows(job: ImportJob) -> dict[str, Any]:
         if job.state == ImportState.CHECKED
         else selectors.remarks(job=job, count=REMARKS_SHOWN),
         "kept": [
-            (line, member, KEPT_WORDS.get(why, KEPT_WORDS["events"]))
-            for line, member, why in selectors.kept(job=job, count=KEPT_SHOWN)
+            (line, member, kept_word(why)) for line, member, why in selectors.kept(job=job, count=KEPT_SHOWN)
         ],
     }
 
@@ -64,6 +63,13 @@ KEPT_WORDS = {
     "tier": _("Their tier moved since"),
     "events": _("Did something since"),
 }
+
+
+def kept_word(why: str) -> Any:
+    """Why a member was kept; an app's own reason is something the member did."""
+    return KEPT_WORDS.get(why, KEPT_WORDS["events"])
+
+
 PAGES = {
     page.kind: page
     for page in (

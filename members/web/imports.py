@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as say
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -25,7 +25,7 @@ from members.web import csv_files, gates, import_rows
 from members.web.forms import add_refusal, answer
 from members.web.htmx import wants_piece
 from members.web.import_forms import ColumnsForm
-from members.web.import_kinds import PAGES
+from members.web.import_kinds import PAGES, kept_word
 from members.web.import_words import FIELD_LABELS, field_label, level, tabs
 from members.web.request import StaffRequest
 
@@ -217,7 +217,7 @@ def imports_rows(request: StaffRequest, import_id: str) -> HttpResponseBase:
     job = _find(request, import_id)
     if job.kind != ImportKind.MEMBERS:
         raise Http404
-    head = [say("line"), say("member"), say("outcome"), say("filled in"), say("remarks"), say("undone")]
+    head = [_("line"), _("member"), _("outcome"), _("filled in"), _("remarks"), _("undone")]
     rows = (
         (
             row.line,
@@ -225,14 +225,21 @@ def imports_rows(request: StaffRequest, import_id: str) -> HttpResponseBase:
             _outcome(row),
             ", ".join(row.filled),
             "; ".join(row.remarks),
-            row.undone,
+            _undone(row),
         )
         for row in selectors.rows_of(job=job)
     )
     return csv_files.answer_long(f"rows-{job.public_id}.csv", head, rows)
 
 
+def _undone(row: ImportedMember) -> str:
+    """What an undoing did with the member, or why it was kept."""
+    if not row.undone:
+        return ""
+    return _("taken back") if row.undone == selectors.TAKEN else str(kept_word(row.undone))
+
+
 def _outcome(row: ImportedMember) -> str:
     if row.made:
-        return say("new member")
-    return say("filled in") if row.filled else say("unchanged")
+        return _("new member")
+    return _("filled in") if row.filled else _("unchanged")
