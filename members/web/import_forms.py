@@ -62,7 +62,21 @@ class OrdersForm(UploadForm):
         return values
 
 
-class PointsForm(UploadForm):
+class MemberKeysForm(UploadForm):
+    """A file whose rows name members."""
+
+    channel = forms.ChoiceField(
+        label=_("Whose ids are the member keys?"),
+        choices=Channel.choices,
+        initial=Channel.POS,
+        help_text=_(
+            "The channel that knows the members by these ids; for cards of your shops choose Point of sale. Member ids "
+            "of this console are always understood."
+        ),
+    )
+
+
+class PointsForm(MemberKeysForm):
     """A file of points and whose ids it names."""
 
     file_label = _("File of points")
@@ -71,18 +85,9 @@ class PointsForm(UploadForm):
         "expires_on, granted_at, channel, reason and row_id if there are any. Other names of columns are "
         "recognised or can be chosen next."
     )
-    channel = forms.ChoiceField(
-        label=_("Whose ids are the member keys?"),
-        choices=Channel.choices,
-        initial=Channel.POS,
-        help_text=_(
-            "The channel that knows the members by these ids; for cards of your shops choose Point of sale. Member ids "
-            "of this console are always understood."
-        ),
-    )
 
 
-class MembersForm(UploadForm):
+class MembersForm(MemberKeysForm):
     """A file of members, whose ids it names, and what makes its people members."""
 
     file_label = _("File of members")
@@ -90,15 +95,6 @@ class MembersForm(UploadForm):
         "XLSX, Parquet, or CSV in UTF-8 or GBK; one row a member, with the column member_key; phone, name, joined_at, "
         "tier, tier_valid_until, birthday, consent_source and channel if there are any. Other names of columns are "
         "recognised or can be chosen next."
-    )
-    channel = forms.ChoiceField(
-        label=_("Whose ids are the member keys?"),
-        choices=Channel.choices,
-        initial=Channel.POS,
-        help_text=_(
-            "The channel that knows the members by these ids; for cards of your shops choose Point of sale. Member ids "
-            "of this console are always understood."
-        ),
     )
     declared_source = forms.CharField(
         label=_("Where does their consent come from?"),
