@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 from benefits.lib.audience import Audience, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.models import Benefit, BenefitStatus
-from members.models import Member, Tier, TierMove, TierStanding
+from members.models import Member, MemberStatus, Tier, TierMove, TierStanding
 from members.selectors.rules import version_at
 
 
@@ -30,7 +30,8 @@ def is_empty(*, merchant_id: int, audience: Audience, at: dt.datetime) -> bool:
     if base_tier_id(merchant_id=merchant_id, at=at) not in ids:
         return True
     holds_another = standings.filter(member_id=OuterRef("pk"))
-    return not Member.objects.of(merchant_id).exclude(Exists(holds_another)).exists()
+    members = Member.objects.of(merchant_id).exclude(status=MemberStatus.ERASED)
+    return not members.exclude(Exists(holds_another)).exists()
 
 
 def tier_ids(*, merchant_id: int, codes: list[str]) -> list[int]:

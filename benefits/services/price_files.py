@@ -9,8 +9,8 @@ from pathlib import Path
 
 from benefits.lib.prices import PriceList, check_size, read_lines, text_lines, unreadable
 from members.lib.refusals import Invalid
-from members.services.order_import import parquet, reading, xlsx
-from members.services.order_import.xlsx_bounds import too_large
+from members.services.imports import parquet, reading, xlsx
+from members.services.imports.xlsx_bounds import too_large
 
 MOST_UNPACKED = (
     64 << 20

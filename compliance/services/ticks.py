@@ -21,7 +21,7 @@ from compliance.services.schedule import Job
 from members.lib import queue
 from members.models import Installation, JobTick
 from members.services import ledger_nights, outbox, points_daily, tier_audits, webhook_sending
-from members.services.order_import import jobs as imports
+from members.services.imports import jobs as imports
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
 from members.models.consumers import Consumer, ConsumerLink
 from members.models.earning import EarningUse, OrderBonus, Referral
-from members.models.imports import ColumnName, ImportJob, ImportKind, ImportState
+from members.models.imports import ColumnName, ImportedMember, ImportJob, ImportKind, ImportState
 from members.models.jobs import IdempotencyRow, JobTick, LedgerProof, OutboxRow, TierAudit
 from members.models.members import Identity, JoinSource, Member, MemberStatus
 from members.models.merchants import Channel, Installation, Merchant, Store
@@ -46,6 +46,7 @@ __all__ = [
     "ImportJob",
     "ImportKind",
     "ImportState",
+    "ImportedMember",
     "Installation",
     "Invitation",
     "JobTick",

@@ -48,6 +48,7 @@ ACTIONS: dict[str, Word] = {
     "member.referred": _("Member brought by another"),
     "members.joined": _("Member list declared"),
     "tier.set": _("Tier set by hand"),
+    "members.filled_in": _("Members completed by an import"),
     "points.adjusted": _("Points adjusted"),
     "points.adjustment_proposed": _("Adjustment of points proposed"),
     "points.adjustment_rejected": _("Adjustment of points rejected"),

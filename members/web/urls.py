@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from members.models import ImportKind
 from members.web import (
     api_keys,
     audit,
@@ -11,13 +12,12 @@ from members.web import (
     demo,
     earning,
     import_columns,
+    imports,
     ledger,
     member_activities,
     member_points,
     member_tier,
     members,
-    order_imports,
-    point_imports,
     points,
     preferences,
     profile,
@@ -76,31 +76,41 @@ urlpatterns = [
     path("settings/webhooks/<str:webhook_id>", webhooks.webhooks_page, name="webhooks_page"),
     path("settings/webhooks/<str:webhook_id>/delete", webhooks.webhooks_delete, name="webhooks_delete"),
     # Imports
-    path("settings/imports", order_imports.order_imports_list, name="order_imports_list"),
-    path("settings/imports/points", point_imports.point_imports_list, name="order_imports_points"),
-    path("settings/imports/columns", import_columns.import_columns, name="order_imports_names"),
+    path("settings/imports", imports.imports_list, {"kind": ImportKind.ORDERS}, name="order_imports_list"),
     path(
-        "settings/imports/<str:import_id>/undo", point_imports.point_imports_undo, name="order_imports_undo"
+        "settings/imports/points",
+        imports.imports_list,
+        {"kind": ImportKind.POINTS},
+        name="order_imports_points",
     ),
-    path("settings/imports/<str:import_id>", order_imports.order_imports_page, name="order_imports_page"),
+    path(
+        "settings/imports/members",
+        imports.imports_list,
+        {"kind": ImportKind.MEMBERS},
+        name="order_imports_members",
+    ),
+    path("settings/imports/<str:import_id>/rows", imports.imports_rows, name="order_imports_rows"),
+    path("settings/imports/columns", import_columns.import_columns, name="order_imports_names"),
+    path("settings/imports/<str:import_id>/undo", imports.imports_undo, name="order_imports_undo"),
+    path("settings/imports/<str:import_id>", imports.imports_page, name="order_imports_page"),
     path(
         "settings/imports/<str:import_id>/columns",
-        order_imports.order_imports_columns,
+        imports.imports_columns,
         name="order_imports_columns",
     ),
     path(
         "settings/imports/<str:import_id>/start",
-        order_imports.order_imports_start,
+        imports.imports_start,
         name="order_imports_start",
     ),
     path(
         "settings/imports/<str:import_id>/cancel",
-        order_imports.order_imports_cancel,
+        imports.imports_cancel,
         name="order_imports_cancel",
     ),
     path(
         "settings/imports/<str:import_id>/rejects",
-        order_imports.order_imports_rejects,
+        imports.imports_rejects,
         name="order_imports_rejects",
     ),
     # Audit log

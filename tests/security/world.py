@@ -20,6 +20,7 @@ from members.lib.scopes import Scope
 from members.lib.webhooks import WebhookEvent
 from members.models import (
     ColumnName,
+    ImportedMember,
     ImportJob,
     Invitation,
     Member,
@@ -135,7 +136,7 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         uploaded_at=at,
         uploaded_by=owner,
     )
-    ImportJob.objects.create(
+    job = ImportJob.objects.create(
         merchant=merchant,
         file_name=f"{label}.csv",
         stored_as=f"{merchant.pk}/{number}/{label}.csv",
@@ -147,6 +148,14 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         created_at=at,
         by=owner,
         by_label=label,
+    )
+    ImportedMember.objects.create(
+        merchant=merchant,
+        job=job,
+        member=Member.objects.of(merchant).order_by("id").first(),
+        line=2,
+        made=False,
+        remarks=[label],
     )
     ColumnName.objects.create(merchant=merchant, header=f"{label} header", field="amount")
     PointsRequest.objects.create(

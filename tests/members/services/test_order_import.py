@@ -28,7 +28,8 @@ from members.models import (
 )
 from members.services import merchants, point_rules, programs, tier_rules
 from members.services.audit import Actor
-from members.services.order_import import jobs, memory, reading, rejects, staging, storage, work
+from members.services.imports import jobs, reading, rejects, storage, work
+from members.services.imports.orders import memory, staging
 from tests.conftest import NOON
 
 JOB = Actor.job("test")

@@ -27,9 +27,10 @@ from members.models import (
     PointsRequest,
 )
 from members.services.audit import Actor
-from members.services.order_import import jobs, rejects
-from members.services.order_import import work as working
-from members.services.point_import import checking, undo, work
+from members.services.imports import jobs, rejects, undo
+from members.services.imports import work as working
+from members.services.imports.points import checking
+from members.services.imports.points.undo import Consequences
 from tests.members.services.till import JOB, Till, at
 
 HEAD = "member_key,points,expires_on,reason,row_id"
@@ -70,9 +71,7 @@ def hand_in(
 
 def worked(till: Till, job: ImportJob, *, when=DAY, chunk=3) -> ImportJob:
     with tenancy.tenant(till.id):
-        done = working.work(
-            merchant_id=till.id, import_id=job.pk, at=at(when), chunk=chunk, steps=work.POINTS
-        )
+        done = working.work(merchant_id=till.id, import_id=job.pk, at=at(when), chunk=chunk)
     assert done is not None
     return done
 
@@ -88,7 +87,7 @@ def undone(till: Till, job: ImportJob, *, when=DAY, chunk=2) -> ImportJob:
     return worked(till, job, when=when, chunk=chunk)
 
 
-def foreseen(till: Till, job: ImportJob) -> undo.Consequences | None:
+def foreseen(till: Till, job: ImportJob) -> Consequences | None:
     with tenancy.tenant(till.id):
         return undo.consequences(merchant_id=till.id, job=job)
 
@@ -193,9 +192,7 @@ class TestOnce:
                 raise KeyboardInterrupt
 
         with tenancy.tenant(till.id), pytest.raises(KeyboardInterrupt):
-            working.work(
-                merchant_id=till.id, import_id=job.pk, at=at(DAY), chunk=2, steps=work.POINTS, tell=tell
-            )
+            working.work(merchant_id=till.id, import_id=job.pk, at=at(DAY), chunk=2, tell=tell)
         assert till.balance()[0] == 1 + 2 + 3 + 4
 
         done = worked(till, job, when="2024-05-16")
@@ -394,7 +391,7 @@ class TestUndo:
 
         with tenancy.tenant(till.id):
             again = undo.start(merchant_id=till.id, public_id=job.public_id, at=at(DAY), actor=JOB)
-            assert working.work(merchant_id=till.id, import_id=job.pk, at=at(DAY), steps=work.POINTS) is None
+            assert working.work(merchant_id=till.id, import_id=job.pk, at=at(DAY)) is None
 
         assert again.state == ImportState.UNDONE and till.picture() == before
         assert foreseen(till, again) is None
@@ -425,9 +422,7 @@ class TestUndo:
                 raise KeyboardInterrupt
 
             with pytest.raises(KeyboardInterrupt):
-                working.work(
-                    merchant_id=till.id, import_id=job.pk, at=at(DAY), chunk=2, steps=work.POINTS, tell=tell
-                )
+                working.work(merchant_id=till.id, import_id=job.pk, at=at(DAY), chunk=2, tell=tell)
         assert till.balance()[0] == 3 + 4 + 5
 
         found = worked(till, job, when="2024-05-30")
@@ -453,9 +448,7 @@ class TestUndo:
                 jobs.cancel(merchant_id=till.id, public_id=job.public_id, at=at(DAY), actor=JOB)
 
         with tenancy.tenant(till.id):
-            found = working.work(
-                merchant_id=till.id, import_id=job.pk, at=at(DAY), chunk=2, steps=work.POINTS, tell=tell
-            )
+            found = working.work(merchant_id=till.id, import_id=job.pk, at=at(DAY), chunk=2, tell=tell)
         assert found.state == ImportState.CANCELLED and till.balance()[0] == 3
 
         assert undone(till, found).undo["taken"] == 3
