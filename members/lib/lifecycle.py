@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 Stage = Literal["introduction", "growth", "mature", "decline", "dormant", "lost"]
@@ -52,7 +53,7 @@ def own_rhythm(days: Collection[date]) -> Rhythm | None:
     if len(days) < OWN_DAYS:
         return None
     ordered = sorted(days)
-    gaps = sorted((after - before).days for before, after in zip(ordered, ordered[1:], strict=False))
+    gaps = sorted((after - before).days for before, after in pairwise(ordered))
     return Rhythm(place(gaps, 2), place(gaps, 3) - place(gaps, 1))
 
 

@@ -2,7 +2,7 @@
 
 Looked at are members with an order that counts in the last 365 days. A member's score is one more than the whole
 fifths of them that do worse: equal values always have equal scores, so that fifths are of unequal size where many are
-equal, and where all are equal everybody scores 1. Less days since the last purchase are better, more orders, more spend.
+equal, and where all are equal everybody scores 1. A later last purchase is better, more orders, more spend.
 """
 
 from __future__ import annotations

@@ -256,7 +256,8 @@ def matches(rule: Rule, person: Person, today: date) -> bool:
         if name in rule:
             held = [matches(part, person, today) for part in rule[name]]
             return {"all": all(held), "any": any(held), "none": not any(held)}[name]
-    op, value = rule["op"], rule.get("value")
+    op: str = rule["op"]
+    value: Any = rule.get("value")
     if FACTS[rule["fact"]].kind == "choice":
         return bool(set(value) & _words(rule, person, today)) is (op == "is_in")
     if rule["fact"] == "joined_on":
@@ -265,7 +266,7 @@ def matches(rule: Rule, person: Person, today: date) -> bool:
     number = _number_of(rule, person, today)
     if number is None or op == "never":
         return number is None and op == "never"
-    low, high = {"at_least": (value, None), "at_most": (None, value)}.get(op) or value
+    low, high = {"at_least": (value, None), "at_most": (None, value), "between": value}[op]
     return (low is None or number >= low) and (high is None or number <= high)
 
 

@@ -1,8 +1,8 @@
 """Statements over all members of a merchant, which the planner must not mistake for small ones.
 
 Row security hides how many rows a merchant has, and a shop that was just filled has no statistics: the planner then
-expects one row, chooses loops within loops, and a statement of half a second takes hours. Every other kind of join costs
-what the rows cost, at every size.
+expects one row, chooses loops within loops, and a statement of half a second takes hours. Every other kind of join
+costs what the rows cost, at every size.
 """
 
 from __future__ import annotations

@@ -82,7 +82,8 @@ class Query:
         return f"%({name})s"
 
     def _compared(self, number: str, rule: Rule) -> str:
-        op, value = rule["op"], rule.get("value")
+        op: str = rule["op"]
+        value: Any = rule.get("value")
         if op == "never":
             return f"{number} is null"
         if op == "between":
@@ -91,9 +92,11 @@ class Query:
 
     def _recency(self, rule: Rule) -> str:
         """Days since the last day of purchase; older ones than are asked for need not be looked at."""
-        most = {"at_most": rule.get("value"), "between": (rule.get("value") or [0, 0])}.get(rule["op"])
-        most = most[1] if isinstance(most, list) else most
-        self._from_day(None if most is None else self.scope.today - most * DAY)
+        first = None
+        if rule["op"] in ("at_most", "between"):
+            most: int = rule["value"][1] if rule["op"] == "between" else rule["value"]
+            first = self.scope.today - most * DAY
+        self._from_day(first)
         self.sums["last_day"] = "max(day) filter (where orders > 0)"
         return "(%(today)s - d.last_day)"
 

@@ -197,7 +197,11 @@ def in_order(*, merchant_id: int, ids: Sequence[int]) -> list[Member]:
 
 def users_of(*, segments: Iterable[Segment], public_id: str) -> list[Segment]:
     """The dynamic segments whose rule names another one. Runs no query."""
-    return [each for each in segments if public_id in named(each.rule, "segment")]
+    return [
+        each
+        for each in segments
+        if each.kind == SegmentKind.DYNAMIC and public_id in named(each.rule, "segment")
+    ]
 
 
 def _one(query: Query, statement: str) -> tuple[int, ...]:
