@@ -113,7 +113,7 @@ class Query:
         if fact == "points":
             self.joins.add("a")
             return "coalesce(a.available, 0)"
-        until = self.scope.today + days * DAY
+        until = self.scope.today + int(days or 0) * DAY
         self.joins.add("x")
         self.until = max(self.until, until)
         name = f"within_{days}"

@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from members.lib.refusals import Invalid
 from members.lib.segments import FACTS, GROUPS, LONGEST_TAG, MOST_DAYS, MOST_DEPTH, Rule
@@ -64,8 +65,8 @@ class Offers:
 class ConditionForm(forms.Form):
     """One condition. Which boxes it has follows from its fact and how that is compared."""
 
-    fact = forms.ChoiceField(label=_("What"))
-    op = forms.ChoiceField(label=_("How"))
+    fact = forms.ChoiceField(label=pgettext_lazy("segment", "Fact"))
+    op = forms.ChoiceField(label=pgettext_lazy("segment", "Comparison"))
 
     def __init__(self, *args: Any, typed: Mapping[str, Any], offers: Offers, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -100,7 +101,7 @@ class ConditionForm(forms.Form):
             if self.code == "tag":  # a tag that nobody has yet may be asked for
                 known += [(each, each) for each in gone if 0 < len(each) <= LONGEST_TAG]
             self.fields["chosen"] = forms.MultipleChoiceField(
-                label=_("Which"),
+                label=pgettext_lazy("segment", "Which"),
                 choices=known,
                 widget=forms.CheckboxSelectMultiple,
                 error_messages={
@@ -114,7 +115,7 @@ class ConditionForm(forms.Form):
                 label=_("Day"), widget=forms.DateInput, input_formats=["%Y-%m-%d"]
             )
             return
-        names = (("value", _("From")), ("high", _("To"))) if self.op_code == "between" else None
+        names = (("value", pgettext_lazy("segment", "Least")), ("high", pgettext_lazy("segment", "Most"))) if self.op_code == "between" else None
         for name, label in names or (("value", _("Value")),):
             if self.about.kind == "money":
                 self.fields[name] = MoneyField(label=label, currency=offers.shop.merchant.currency)

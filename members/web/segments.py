@@ -252,7 +252,7 @@ def _as_data(typed: Typed, path: str = "r") -> dict[str, Any]:
 class SnapshotForm(forms.Form):
     """What a snapshot is called."""
 
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=services.LONGEST_NAME)
+    name = forms.CharField(label=gettext_lazy("Name of the snapshot"), max_length=services.LONGEST_NAME)
     once = forms.CharField(required=False, max_length=16, widget=forms.HiddenInput)
 
 
