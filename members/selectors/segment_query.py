@@ -11,7 +11,7 @@ opposite is asked ("none", "not_in") `is not true` makes it definite.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,8 +143,9 @@ class Query:
         if fact == "tier":
             self.joins.add("s")
             ids = [self.scope.tier_ids[each] for each in values if each in self.scope.tier_ids]
-            base = self._put(self.scope.base_tier_id)
-            return f"coalesce(s.tier_id, {base}::bigint) = any({self._put(ids)}::bigint[])"
+            held = f"s.tier_id = any({self._put(ids)}::bigint[])"
+            # Who never moved has no standing, and holds the lowest tier.
+            return f"({held} or s.tier_id is null)" if self.scope.base_tier_id in ids else held
         if fact == "lifecycle":
             self.joins.add("c")
             return f"c.stage = any({self._put(values)}::text[])"
@@ -184,43 +185,55 @@ class Query:
 
     # ---- the statement ----
 
-    def select(self, what: str, where: str = "", tail: str = "", first: Rule | None = None) -> str:
-        """`select what from the members …`; `where` is a predicate made here, `first` the rule it was made of."""
-        cheap = self._cheap(first)
-        kept = f" and ({where})" if where else ""
+    def select(self, what: str) -> str:
+        """`select what from the members …`, for columns made of predicates."""
         return (
-            f"{self._with()}select {what} from members_member m{self._joined(cheap)} "
-            f"where m.merchant_id = %(merchant)s and m.status = 'active'{kept} {tail}"
+            f"{self._with([])}select {what} from members_member m{self._sources('')} "
+            "where m.merchant_id = %(merchant)s and m.status = 'active'"
         )
 
-    def _with(self) -> str:
-        if "c" not in self.joins:
-            return ""
-        self.values |= lifecycle.PARAMETERS
-        return f"with {lifecycle.OWN}, {lifecycle.STAGE} "
-
-    def _cheap(self, rule: Rule | None) -> str:
-        """The conditions that all matches fulfil and that need no sum."""
-        if rule is None or "all" not in rule or not self.joins & {"d", "x"}:
-            return ""
-        parts: Sequence[Rule] = [part for part in rule["all"] if part.get("fact") in CHEAP]
-        return " and ".join(f"({self.predicate(part)})" for part in parts)
-
-    def _joined(self, cheap: str) -> str:
-        who = ""
-        if cheap:
-            who = (
-                f" and member_id in (select m.id from members_member m{self._beside(True)} "
-                f"where m.merchant_id = %(merchant)s and m.status = 'active' and {cheap})"
+    def select_of(self, what: str, rule: Rule, tail: str = "") -> str:
+        """`select what from the members that a rule means …`: what is cheap to ask of everybody is asked first."""
+        cheap, rest = _split(rule)
+        where = self.predicate(rest) if rest else ""
+        if not cheap or not where or not self.joins & {"d", "x"}:
+            where = self.predicate(rule)
+            sources = self._sources("")
+            return (
+                f"{self._with([])}select {what} from members_member m{sources} "
+                f"where m.merchant_id = %(merchant)s and m.status = 'active' and ({where}) {tail}"
             )
-        return self._beside(False) + self._daily(who) + self._lots(who)
+        who = self._who(cheap)
+        sources = self._sources(" and member_id in (select id from who)")
+        return f"{self._with([who])}select {what} from who m{sources} where {where} {tail}"
 
-    def _beside(self, is_inner: bool) -> str:
+    def _who(self, cheap: Rule) -> str:
+        """The members that fulfil the cheap conditions, with all of their own row that other conditions may ask."""
+        inner = Query(self.scope)
+        inner.values = self.values
+        where = inner.predicate(cheap)
+        return (
+            "who as materialized (select m.id, m.joined_at, m.joined_on, m.channel, m.birth_month, m.birth_day "
+            f"from members_member m{inner._beside()} "
+            f"where m.merchant_id = %(merchant)s and m.status = 'active' and ({where}))"
+        )
+
+    def _with(self, parts: list[str]) -> str:
+        if "c" in self.joins:
+            self.values |= lifecycle.PARAMETERS
+            parts = [lifecycle.OWN, lifecycle.STAGE, *parts]
+        return f"with {', '.join(parts)} " if parts else ""
+
+    def _sources(self, who: str) -> str:
+        return self._beside() + self._daily(who) + self._lots(who)
+
+    def _beside(self) -> str:
+        """What has one row a member."""
         found = ""
         for name, table in (("s", "members_tierstanding"), ("a", "members_pointsaccount")):
             if name in self.joins:
                 found += f" left join {table} {name} on {name}.merchant_id = %(merchant)s and {name}.member_id = m.id"
-        if "c" in self.joins and not is_inner:
+        if "c" in self.joins:
             found += " left join lifecycle c on c.member_id = m.id"
         return found
 
@@ -247,3 +260,11 @@ class Query:
             "and (e.expired_through is null or l.expires_on > e.expired_through)"
             f"{who.replace('member_id in', 'l.member_id in')} group by l.member_id) x on x.member_id = m.id"
         )
+
+
+def _split(rule: Rule) -> tuple[Rule | None, Rule | None]:
+    """The conditions that all matches fulfil and that need no sum, and all the others."""
+    parts = rule.get("all", [])
+    cheap = [part for part in parts if part.get("fact") in CHEAP]
+    rest = [part for part in parts if part.get("fact") not in CHEAP]
+    return ({"all": cheap} if cheap else None), ({"all": rest} if rest else None)

@@ -111,8 +111,7 @@ def rule_of(segment: Segment) -> Rule:
 def count(*, shop: Shop, rule: Rule) -> int:
     """How many members a checked rule means now. One query."""
     query = Query(shop.scope)
-    where = query.predicate(rule)
-    return _one(query, query.select("count(*)", where, first=rule))[0]
+    return _one(query, query.select_of("count(*)", rule))[0]
 
 
 def everybody(*, merchant_id: int) -> int:
@@ -155,8 +154,7 @@ def overlap(*, shop: Shop, left: Rule, right: Rule) -> Overlap:
 def has_any(*, shop: Shop, rule: Rule) -> bool:
     """Whether a checked rule means anybody. One query."""
     query = Query(shop.scope)
-    where = query.predicate(rule)
-    return bool(fetch_all(query.select("1", where, "limit 1", first=rule), query.values))
+    return bool(fetch_all(query.select_of("1", rule, "limit 1"), query.values))
 
 
 class Found:
@@ -183,10 +181,9 @@ class Found:
 def member_ids(*, shop: Shop, rule: Rule, limit: int | None = None, offset: int = 0) -> list[int]:
     """The row ids of the members a checked rule means, the newest first. One query."""
     query = Query(shop.scope)
-    where = query.predicate(rule)
     query.values |= {"limit": limit, "offset": offset}
     tail = "order by m.joined_at desc, m.id desc limit %(limit)s offset %(offset)s"
-    return [row[0] for row in fetch_all(query.select("m.id", where, tail, first=rule), query.values)]
+    return [row[0] for row in fetch_all(query.select_of("m.id", rule, tail), query.values)]
 
 
 def in_order(*, merchant_id: int, ids: Sequence[int]) -> list[Member]:

@@ -145,9 +145,8 @@ def snapshot(
     )
     rule = selectors.rule_of(source)
     query = Query(shop.scope)
-    where = query.predicate(rule)
     query.values["segment"] = taken.pk
-    statement = TAKE + query.select("%(merchant)s, %(segment)s, m.id", where, first=rule)
+    statement = TAKE + query.select_of("%(merchant)s, %(segment)s, m.id", rule)
     count = set_based.execute(statement, query.values)
     if not count:
         raise Conflict(_("Nobody is in this segment now, so there is nothing to keep."))

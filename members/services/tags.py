@@ -59,11 +59,10 @@ def add_to_segment(*, merchant_id: int, at: dt.datetime, actor: Actor, public_id
         raise NotFound(_("There is no such segment."))
     rule = selectors.rule_of(segment)
     query = Query(shop.scope)
-    where = query.predicate(rule)
     query.values |= {"tag": name, "tagged_at": at}
     statement = (
         "insert into members_membertag (merchant_id, member_id, name, at) "
-        + query.select("%(merchant)s, m.id, %(tag)s, %(tagged_at)s", where, first=rule)
+        + query.select_of("%(merchant)s, m.id, %(tag)s, %(tagged_at)s", rule)
         + " on conflict do nothing"
     )
     count = set_based.execute(statement, query.values)

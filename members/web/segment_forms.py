@@ -115,7 +115,11 @@ class ConditionForm(forms.Form):
                 label=_("Day"), widget=forms.DateInput, input_formats=["%Y-%m-%d"]
             )
             return
-        names = (("value", pgettext_lazy("segment", "Least")), ("high", pgettext_lazy("segment", "Most"))) if self.op_code == "between" else None
+        names = (
+            (("value", pgettext_lazy("segment", "Least")), ("high", pgettext_lazy("segment", "Most")))
+            if self.op_code == "between"
+            else None
+        )
         for name, label in names or (("value", _("Value")),):
             if self.about.kind == "money":
                 self.fields[name] = MoneyField(label=label, currency=offers.shop.merchant.currency)
