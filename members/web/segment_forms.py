@@ -115,12 +115,9 @@ class ConditionForm(forms.Form):
                 label=_("Day"), widget=forms.DateInput, input_formats=["%Y-%m-%d"]
             )
             return
-        names = (
-            (("value", pgettext_lazy("segment", "Least")), ("high", pgettext_lazy("segment", "Most")))
-            if self.op_code == "between"
-            else None
-        )
-        for name, label in names or (("value", _("Value")),):
+        least, most = pgettext_lazy("segment", "Least"), pgettext_lazy("segment", "Most")
+        is_span = self.op_code == "between"
+        for name, label in (("value", least), ("high", most)) if is_span else (("value", _("Value")),):
             if self.about.kind == "money":
                 self.fields[name] = MoneyField(label=label, currency=offers.shop.merchant.currency)
             else:

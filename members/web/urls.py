@@ -14,6 +14,7 @@ from members.web import (
     ledger,
     member_activities,
     member_points,
+    member_tags,
     members,
     order_imports,
     point_imports,
@@ -120,6 +121,7 @@ urlpatterns = [
     path("members/<str:member_id>/phone", members.members_phone, name="members_phone"),
     path("members/<str:member_id>/adjust", member_points.members_adjust, name="members_adjust"),
     path("members/<str:member_id>/activity", member_activities.members_activity, name="members_activity"),
+    path("members/<str:member_id>/tags", member_tags.members_tags, name="members_tags"),
     path("members/<str:member_id>/reverse", member_points.members_reverse, name="members_reverse"),
     path("members/<str:member_id>/give-back", member_points.members_giveback, name="members_giveback"),
     # Program

@@ -162,6 +162,7 @@ def form_of(shop: Shop) -> Mapping[str, str]:
         "store": ids["members.Store"],
         "request": ids["members.PointsRequest"],
         "why": f"{ids['members.Member']}.1",
+        "tag": "walked",
         "entry": "1",
         "points": "7",
         "way": "add",

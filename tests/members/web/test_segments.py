@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from members.lib import tenant as tenancy
-from members.models import MemberTag, Segment
+from members.models import Member, MemberTag, Segment
 from members.services import segments
 from members.services.audit import Actor
 from tests.factories import ledger
@@ -198,6 +198,26 @@ def test_members_overlap_file_snapshot_and_tag(owner, cast):
     with tenancy.tenant(cast.shop.pk), transaction.atomic():
         assert MemberTag.objects.of(cast.shop).filter(name="buyer").count() == 2
     assert owner.post(f"{url}/tag", {"tag": ""}).status_code == 422
+
+
+def test_a_tag_is_put_on_a_member_and_taken_off_on_its_page(owner, client, cast):
+    (member, *_others) = ledger_members(cast.shop)
+    url = f"/members/{member.public_id}"
+
+    page = owner.post(f"{url}/tags", {"tag": " tea  lover "}, follow=True).content.decode()
+    assert "The tag “tea lover” is put on." in page and 'name="untag" value="tea lover"' in page
+    page = owner.post(f"{url}/tags", {"tag": "", "untag": "tea lover"}, follow=True).content.decode()
+    assert "is taken off" in page and 'name="untag"' not in page
+    assert "A tag has 1 to 40" in owner.post(f"{url}/tags", {"tag": ""}, follow=True).content.decode()
+
+    client.force_login(cast.clerk)
+    assert client.post(f"{url}/tags", {"tag": "x"}).status_code == 403
+    assert 'name="tag"' not in client.get(url).content.decode()
+
+
+def ledger_members(shop) -> list[Member]:
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        return list(Member.objects.of(shop).order_by("pk"))
 
 
 def test_a_rule_that_names_what_is_gone_says_so(owner, cast):
