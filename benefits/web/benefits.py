@@ -71,8 +71,10 @@ def described(
 
 
 def tier_names(request: StaffRequest, at: dt.datetime) -> dict[str, str]:
-    """The names of the merchant's tiers by code."""
-    return dict(audiences.tier_names(merchant_id=request.merchant.pk, at=at))
+    """The names of the merchant's tiers by code, and of its segments by id."""
+    merchant_id = request.merchant.pk
+    named = audiences.segment_names(merchant_id=merchant_id)
+    return dict([*named, *audiences.tier_names(merchant_id=merchant_id, at=at)])
 
 
 @reads
