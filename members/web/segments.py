@@ -9,22 +9,20 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpResponse, QueryDict
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from members.lib.fields import opaque_id
-from members.lib.refusals import Invalid, NotFound, Refusal
-from members.lib.segments import LONGEST_TAG, Rule, check
+from members.lib.refusals import Refusal
+from members.lib.segments import LONGEST_TAG, Rule
 from members.models import Segment, SegmentKind
 from members.selectors import members as members_of
 from members.selectors import segments as selectors
-from members.selectors import tags as tags_of
 from members.selectors.segments import Found, Shop
 from members.services import segments as services
 from members.services import tags as tag_services
@@ -33,19 +31,7 @@ from members.templatetags.fmt import masked_name, masked_phone
 from members.templatetags.fmt import points as points_text
 from members.web import csv_files, gates, segment_words
 from members.web.forms import add_refusal, asked, one_line
-from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
-from members.web.segment_forms import (
-    NameForm,
-    Node,
-    Offers,
-    Typed,
-    edited,
-    nodes,
-    place_errors,
-    typed_from,
-    typed_of,
-)
 
 PER_PAGE = 20
 CHUNK = 2_000
@@ -78,7 +64,7 @@ def tabs(current: str) -> list[dict[str, Any]]:
     ]
 
 
-def _segment(shop: Shop, segment_id: str) -> Segment:
+def segment_of(shop: Shop, segment_id: str) -> Segment:
     """The segment of an address. Raises Http404 for nobody's and for another merchant's."""
     segment = shop.segments.get(segment_id)
     if segment is None:
@@ -107,146 +93,6 @@ def segments_list(request: StaffRequest) -> HttpResponse:
 
 def _gone(shop: Shop, segment: Segment) -> list[str]:
     return shop.gone(segment.rule) if segment.kind == SegmentKind.DYNAMIC else []
-
-
-# ---- the builder ----------------------------------------------------------------------------------------------------
-
-
-@gates.staff(read=gates.WRITERS, write=gates.WRITERS, function="members")
-@require_http_methods(["GET", "HEAD", "POST"])
-def segments_new(request: StaffRequest) -> HttpResponse:
-    """A new segment, from nothing or from a ready-made rule."""
-    return _builder(request, shop_of(request, timezone.now()), None)
-
-
-@gates.staff(read=gates.WRITERS, write=gates.WRITERS, function="members")
-@require_http_methods(["GET", "HEAD", "POST"])
-def segments_edit(request: StaffRequest, segment_id: str) -> HttpResponse:
-    """Another rule or name of a segment."""
-    shop = shop_of(request, timezone.now())
-    return _builder(request, shop, _segment(shop, segment_id))
-
-
-def _builder(request: StaffRequest, shop: Shop, segment: Segment | None) -> HttpResponse:
-    """The form of a rule. Parts come and go by a submission, with a script or without; a script asks for the count."""
-    own_id = segment.public_id if segment else ""
-    offers = Offers(shop, tags_of.names(merchant_id=request.merchant.pk), own_id)
-    if request.method != "POST":
-        chosen = segment_words.template(asked(request, "template"))
-        start = segment.rule if segment else chosen.rule if chosen else {"all": []}
-        name = segment.name if segment else str(chosen.name) if chosen else ""
-        version = segment.version if segment else None
-        name_form = NameForm(initial={"name": name, "version": version})
-        typed = typed_of(start, request.merchant.currency)
-        if not typed.parts:
-            typed = edited(typed, _pressed("add_condition"))
-        return _show(request, shop, segment, name_form, nodes(typed, offers), typed, offers)
-    typed = edited(typed_from(request.POST), request.POST)
-    if "save" not in request.POST:
-        kept = {name: request.POST.get(name, "") for name in ("name", "once", "version")}
-        name_form = NameForm(initial=kept)
-        return _show(request, shop, segment, name_form, nodes(typed, offers), typed, offers)
-    name_form, root = NameForm(request.POST), nodes(typed, offers, request.POST)
-    made = _save(request, shop, segment, name_form, root)
-    if made is not None:
-        messages.success(request, _("“%(name)s” is saved.") % {"name": made.name})
-        return redirect("members:segments_page", segment_id=made.public_id)
-    return _show(request, shop, segment, name_form, root, typed, offers, status=422)
-
-
-def _pressed(name: str) -> QueryDict:
-    return QueryDict(f"{name}=r")
-
-
-def _save(
-    request: StaffRequest, shop: Shop, segment: Segment | None, name_form: NameForm, root: Node
-) -> Segment | None:
-    """Store what is filled in; None with the reasons in the forms."""
-    valid = [form.is_valid() for form in (name_form, *(node.form for node in root.walk()))]
-    if not all(valid):
-        return None
-    data = name_form.cleaned_data
-    about: dict[str, Any] = {
-        "merchant_id": request.merchant.pk,
-        "at": shop.at,
-        "actor": Actor.person(request.user),
-        "name": data["name"],
-        "rule": root.rule(),
-        "everybody": data["everybody"],
-    }
-    try:
-        if segment is None:
-            return services.create(**about, public_id=data["once"])
-        version = data["version"] or segment.version
-        return services.change(**about, public_id=segment.public_id, version=version)
-    except services.FitsEverybody as refusal:
-        name_form.asks_everybody = True
-        name_form.add_error("everybody", refusal.detail)
-    except NotFound as refusal:
-        raise Http404 from refusal
-    except Invalid as refusal:
-        place_errors(root, refusal, name_form)
-    except Refusal as refusal:
-        add_refusal(name_form, refusal)
-    return None
-
-
-def _show(
-    request: StaffRequest,
-    shop: Shop,
-    segment: Segment | None,
-    name_form: NameForm,
-    root: Node,
-    typed: Typed,
-    offers: Offers,
-    status: int = 200,
-) -> HttpResponse:
-    found = _count(request, shop, typed, offers)
-    context = {
-        "segment": segment,
-        "name_form": name_form,
-        "root": root,
-        "forms": [name_form, *(node.form for node in root.walk())],
-        **found,
-        "is_static": segment is not None and segment.kind == SegmentKind.STATIC,
-    }
-    if wants_piece(request):
-        piece = "_count" if request.htmx.target == "count" else "_builder"
-        return render(request, f"members/segments/{piece}.html", {**context, "is_piece": True})
-    return render(request, "members/segments/edit.html", context, status=status)
-
-
-def _count(request: StaffRequest, shop: Shop, typed: Typed, offers: Offers) -> dict[str, Any]:
-    """How many the rule means as it is typed; None while it is not complete."""
-    total = selectors.everybody(merchant_id=request.merchant.pk)
-    rule = _rule_typed(shop, typed, offers)
-    if rule is None:
-        return {"count": None, "total": total}
-    count = selectors.count(shop=shop, rule=rule)
-    return {"count": count, "total": total, "share": count * 1000 // total if total else 0}
-
-
-def _rule_typed(shop: Shop, typed: Typed, offers: Offers) -> Rule | None:
-    root = nodes(typed, offers, _as_data(typed))
-    if not all(node.form.is_valid() for node in root.walk()):
-        return None
-    try:
-        return check(root.rule(), shop.known, own_id=offers.own_id)
-    except Invalid:
-        return None
-
-
-def _as_data(typed: Typed, path: str = "r") -> dict[str, Any]:
-    """A tree as the submission that would describe it."""
-    found: MultiValueDict[str, Any] = MultiValueDict()
-    for name, value in typed.values.items():
-        found.setlist(f"{path}-{name}", value if isinstance(value, list) else [str(value)])
-    for place, part in enumerate(typed.parts or []):
-        found.update(_as_data(part, f"{path}.{place}"))
-    return found
-
-
-# ---- one segment ----------------------------------------------------------------------------------------------------
 
 
 class SnapshotForm(forms.Form):
@@ -279,7 +125,7 @@ def show_segment(
 ) -> HttpResponse:
     """The page of a segment, with the forms that somebody filled in."""
     shop = shop_of(request, timezone.now())
-    segment = _segment(shop, segment_id)
+    segment = segment_of(shop, segment_id)
     found: Any = Found(shop, selectors.rule_of(segment))
     page: Any = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     total = selectors.everybody(merchant_id=request.merchant.pk)
@@ -330,7 +176,7 @@ def _overlap(shop: Shop, segment: Segment, other_id: str) -> dict[str, Any]:
 @require_POST
 def segments_delete(request: StaffRequest, segment_id: str) -> HttpResponse:
     """Delete a segment that its page asked about by name."""
-    segment = _segment(shop_of(request, timezone.now()), segment_id)
+    segment = segment_of(shop_of(request, timezone.now()), segment_id)
     try:
         services.delete(
             merchant_id=request.merchant.pk,
@@ -349,7 +195,7 @@ def segments_delete(request: StaffRequest, segment_id: str) -> HttpResponse:
 @require_POST
 def segments_snapshot(request: StaffRequest, segment_id: str) -> HttpResponse:
     """Keep who is in a segment now."""
-    _segment(shop_of(request, timezone.now()), segment_id)
+    segment_of(shop_of(request, timezone.now()), segment_id)
     form = SnapshotForm(request.POST)
     if form.is_valid():
         once = form.cleaned_data["once"]
@@ -375,7 +221,7 @@ def segments_snapshot(request: StaffRequest, segment_id: str) -> HttpResponse:
 @require_POST
 def segments_tag(request: StaffRequest, segment_id: str) -> HttpResponse:
     """Put a tag on everybody who is in a segment now."""
-    _segment(shop_of(request, timezone.now()), segment_id)
+    segment_of(shop_of(request, timezone.now()), segment_id)
     form = TagForm(request.POST)
     if form.is_valid():
         try:
@@ -402,7 +248,7 @@ def segments_tag(request: StaffRequest, segment_id: str) -> HttpResponse:
 def segments_csv(request: StaffRequest, segment_id: str) -> HttpResponse | FileResponse:
     """The members of a segment as a file: names and phones masked, as on the page."""
     shop = shop_of(request, timezone.now())
-    segment = _segment(shop, segment_id)
+    segment = segment_of(shop, segment_id)
     rule = selectors.rule_of(segment)
     count = selectors.count(shop=shop, rule=rule)
     if count > MOST_LINES:

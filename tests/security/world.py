@@ -173,7 +173,7 @@ def _points(merchant: Merchant, label: str, number: int, at: dt.datetime) -> Non
     assert member is not None
     points.redeem(member_id=member.pk, points=1, key=label, **who)
     rule = {"all": [{"fact": "orders", "op": "at_least", "value": number}]}
-    segments.create(name=label, rule=rule, **who)
+    segments.create(name=label, rule=rule, everybody=True, **who)
     friend = members.join(channel="other", external_id=f"{label} friend", **who)
     Referral.objects.create(merchant=merchant, referrer=member, referred=friend, at=at)
 
