@@ -25,7 +25,7 @@ def members_tags(request: StaffRequest, member_id: str) -> HttpResponse:
     """Put the tag that was typed on a member, or take off the one whose button was pressed; that undoes it."""
     member = member_of(request, member_id)
     gone = one_line(request.POST.get("untag", ""), most=LONGEST_TAG)
-    name = gone or one_line(request.POST.get("tag", ""))
+    name = gone or " ".join(one_line(request.POST.get("tag", "")).split())
     work = tags.remove if gone else tags.add
     try:
         work(
