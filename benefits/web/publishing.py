@@ -46,8 +46,9 @@ def benefits_new(request: StaffRequest) -> HttpResponse:
 
 def _form(request: StaffRequest, kind: str, **kwargs: Any) -> BenefitForm:
     tiers = audiences.tier_names(merchant_id=request.merchant.pk, at=timezone.now())
+    segments = audiences.segment_names(merchant_id=request.merchant.pk)
     data = (request.POST, request.FILES) if request.method == "POST" else ()
-    return FORMS[kind](*data, merchant=request.merchant, tiers=tiers, **kwargs)
+    return FORMS[kind](*data, merchant=request.merchant, tiers=tiers, segments=segments, **kwargs)
 
 
 def _start(request: StaffRequest, kind: str) -> tuple[dict[str, Any], Benefit | None]:

@@ -185,9 +185,8 @@ end if;"""
 
 
 def set_reference_check_sql(model: Any, field: Any) -> str:
-    """The function that looks for the parents which new rows name.
-
-    All of a merchant are looked for in one walk of the parents' key: to descend to each anew takes four times as long.
+    """The function that looks for the parents which new rows name, in one walk of their key: to descend to each anew
+    takes four times as long.
     """
     name, column = set_reference_name(model, field.column), field.column
     child, parent = model._meta.db_table, field.remote_field.model._meta.db_table

@@ -23,6 +23,7 @@ from members.models.points import (
 )
 from members.models.programs import Closure, Program, ProgramStatus
 from members.models.rules import RulesVersion, Tier
+from members.models.segments import MemberTag, Segment, SegmentKind, SegmentMember
 from members.models.staff import ApiKey, Invitation, Role, Staff
 from members.models.statements import PointsStatement
 from members.models.tiers import TierMove, TierStanding, TierValidity
@@ -54,6 +55,7 @@ __all__ = [
     "LedgerProof",
     "Member",
     "MemberStatus",
+    "MemberTag",
     "Merchant",
     "Order",
     "OrderBonus",
@@ -77,6 +79,9 @@ __all__ = [
     "Refund",
     "Role",
     "RulesVersion",
+    "Segment",
+    "SegmentKind",
+    "SegmentMember",
     "Staff",
     "Store",
     "TenantModel",

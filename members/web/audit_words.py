@@ -71,6 +71,13 @@ ACTIONS: dict[str, Word] = {
     "import.undo_started": _("Undoing of an import started"),
     "import.undone": _("Import undone"),
     "columns.saved": _("Names of columns changed"),
+    "segment.created": _("Segment created"),
+    "segment.changed": _("Segment changed"),
+    "segment.deleted": _("Segment deleted"),
+    "segment.snapshot_taken": _("Snapshot of a segment taken"),
+    "segment.tagged": _("Members of a segment tagged"),
+    "member.tagged": _("Tag put on a member"),
+    "member.untagged": _("Tag taken off a member"),
 }
 TOPICS: dict[str, Word] = {
     "merchant": _("Shop"),
@@ -85,6 +92,7 @@ TOPICS: dict[str, Word] = {
     "points": _("Points"),
     "import": _("Imports"),
     "columns": _("Columns"),
+    "segment": _("Segments"),
 }
 FIELDS: dict[str, Word] = {
     "name": _("Name"),
@@ -168,6 +176,9 @@ FIELDS: dict[str, Word] = {
     "phone": _("Phone"),
     "members": _("Members"),
     "rows": _("Rows"),
+    "tag": _("Tag"),
+    "rule": _("Rule"),
+    "from": _("Taken from"),
 }
 # What codes mean, by the field that holds them: as it is named alone, or after what it is part of ("expiry.kind") or
 # what the action begins with ("program.status"). Labels are the models' own.

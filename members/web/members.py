@@ -22,6 +22,7 @@ from members.models import Channel, Member, Role, Tier
 from members.selectors import entry_words, member_entries, member_page, points_coming, tier_explained
 from members.selectors import members as selectors
 from members.selectors import rules as rules_of
+from members.selectors import tags as tags_of
 from members.selectors.members import PER_PAGE, SORTS, MemberFilter
 from members.services import members as services
 from members.services.audit import Actor
@@ -191,6 +192,8 @@ def show_member(
         "orders": member_page.orders_of(merchant=merchant, member_id=member.pk, at=at),
         "explained": tier_explained.explained(merchant=merchant, member=member, at=at),
         "may_set_tier": request.staff.role in gates.MANAGERS,
+        "tags": tags_of.of_member(merchant_id=merchant.pk, member_id=member.pk),
+        "may_tag": request.staff.role in gates.WRITERS,
         "moves": member_page.moves_of(merchant=merchant, member_id=member.pk),
         "may_reveal": request.staff.role in REVEALERS,
         "may_adjust": adjust_form is not None or entry_acts.may_move(request),

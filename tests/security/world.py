@@ -32,7 +32,7 @@ from members.models import (
     Role,
     User,
 )
-from members.services import api_keys, members, points, webhooks
+from members.services import api_keys, members, points, segments, webhooks
 from members.services import shop as shop_service
 from members.services import staff as staff_service
 from tests.conftest import ScopedClient
@@ -181,6 +181,8 @@ def _points(merchant: Merchant, label: str, number: int, at: dt.datetime) -> Non
     member = Member.objects.of(merchant).order_by("pk").first()
     assert member is not None
     points.redeem(member_id=member.pk, points=1, key=label, **who)
+    rule = {"all": [{"fact": "orders", "op": "at_least", "value": number}]}
+    segments.create(name=label, rule=rule, everybody=True, **who)
     friend = members.join(channel="other", external_id=f"{label} friend", **who)
     Referral.objects.create(merchant=merchant, referrer=member, referred=friend, at=at)
 
