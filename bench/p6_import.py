@@ -26,7 +26,10 @@ from members.lib import tenant as tenancy
 from members.lib.databases import owner_connection
 from members.models import ImportJob, Merchant
 from members.services.audit import Actor
-from members.services.order_import import columns, jobs, reading, staging, work
+from members.services.imports import columns, jobs, reading, work
+from members.services.imports.orders import staging
+from members.services.imports.orders.columns import FIELDS
+from members.services.imports.orders.kind import check_file
 
 SHARE = {"small": 10, "full": 1}  # one in so many orders
 ROUNDS = 5
@@ -109,9 +112,9 @@ def staging_of(merchant_id: int, path: Path) -> Callable[[], Any]:
 
     def stage() -> None:
         source = reading.open_file(path)
-        names = columns.recognise(source.headers).places
+        names = columns.recognise(source.headers, FIELDS).places
         wanted = {name: source.headers[place] for name, place in names.items()}
-        checked = work.check_file(source, merchant=merchant, channel="pos", columns=wanted, at=AT)
+        checked = check_file(source, merchant=merchant, channel="pos", columns=wanted, at=AT)
         with tenancy.tenant(merchant_id), transaction.atomic():
             staging.stage(checked, import_id=1, merchant_id=merchant_id, channel="pos")
 

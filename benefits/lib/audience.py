@@ -12,11 +12,11 @@ from members.lib.refusals import Invalid
 
 Audience = str | dict[str, Any]
 LONGEST = 32
-MOST_TIERS = 50
+MOST_TIERS = MOST_SEGMENTS = 50
 
 
 def normalise_audience(value: Any) -> Audience:
-    """The audience in its one stored form: "everyone" or {"tiers": [codes, sorted]}.
+    """The audience in its one stored form: "everyone", {"tiers": [codes, sorted]} or {"segments": [ids, sorted]}.
 
     A bare list is a list of tiers, another bare word a tier. Raises Invalid for anything else.
     """
@@ -28,15 +28,32 @@ def normalise_audience(value: Any) -> Audience:
         return {"tiers": _codes(value)}
     if isinstance(value, Mapping) and set(value) == {"tiers"} and isinstance(value["tiers"], list | tuple):
         return {"tiers": _codes(value["tiers"])}
-    text = _("Say whom the benefit is for: everyone, or a list of tiers.")
-    if isinstance(value, Mapping) and "segment" in value:
-        text = _("Benefits for a segment are not built yet. Say everyone, or a list of tiers.")
+    if (
+        isinstance(value, Mapping)
+        and set(value) == {"segments"}
+        and isinstance(value["segments"], list | tuple)
+    ):
+        return {"segments": _segments(value["segments"])}
+    text = _("Say whom the benefit is for: everyone, a list of tiers, or a list of segments.")
     raise Invalid(text, errors={"audience": text})
 
 
 def tiers_of(audience: Any) -> list[str] | None:
     """The tier codes that an audience names; None for everyone."""
     return list(audience["tiers"]) if isinstance(audience, Mapping) and "tiers" in audience else None
+
+
+def segments_of(audience: Any) -> list[str] | None:
+    """The public ids of the segments that an audience names; None for one without segments."""
+    return list(audience["segments"]) if isinstance(audience, Mapping) and "segments" in audience else None
+
+
+def _segments(values: list[Any] | tuple[Any, ...]) -> list[str]:
+    ids = sorted({value if isinstance(value, str) else "" for value in values})
+    if len(ids) > MOST_SEGMENTS or any(not 0 < len(each) <= LONGEST for each in ids):
+        text = _("A segment is named by its id.")
+        raise Invalid(text, errors={"audience": text})
+    return ids
 
 
 def _codes(values: list[Any] | tuple[Any, ...]) -> list[str]:

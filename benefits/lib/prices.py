@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import unicodedata
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -20,8 +19,6 @@ from typing import Any
 from babel.numbers import get_currency_precision
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from members.lib.refusals import Invalid
 
@@ -99,23 +96,28 @@ def list_facts(rows: Sequence[PriceRow]) -> dict[str, Any]:
     }
 
 
-def read_price_list(content: bytes, *, currency: str, tiers: Mapping[str, str] | None = None) -> PriceList:
-    """Read CSV (UTF-8 or GBK) or XLSX. tiers: name or code of a tier (casefolded) -> its code.
-
-    Raises Invalid for a file that is too large, of unknown encoding, empty, or without a needed column.
-    """
+def check_size(content: bytes) -> None:
+    """Raises Invalid for a file that is too large."""
     if len(content) > MOST_BYTES:
-        raise _unreadable(_("The file is larger than %(size)d MB. Split it.") % {"size": MOST_BYTES // 10**6})
-    is_book = content[:4] == b"PK\x03\x04"
-    lines = _book_lines(content) if is_book else _text_lines(content)
+        raise unreadable(_("The file is larger than %(size)d MB. Split it.") % {"size": MOST_BYTES // 10**6})
+
+
+def read_lines(
+    lines: Iterable[tuple[int, list[str]]], *, currency: str, tiers: Mapping[str, str] | None = None
+) -> PriceList:
+    """The prices of a table's lines, each with its number. tiers: name or code of a tier (casefolded) -> its code.
+
+    Raises Invalid for a table that is empty, too long, or without a needed column.
+    """
+    lines = iter(lines)
     header = next(lines, None)
     if header is None:
-        raise _unreadable(_("The file is empty."))
+        raise unreadable(_("The file is empty."))
     places = _places(header[1])
     reader = _Reader(places, len(header[1]), currency, tiers or {})
     for number, cells in lines:
         if len(reader.found.rows) + len(reader.found.rejects) >= MOST_ROWS:
-            raise _unreadable(_("The file has more than %(most)d rows. Split it.") % {"most": MOST_ROWS})
+            raise unreadable(_("The file has more than %(most)d rows. Split it.") % {"most": MOST_ROWS})
         reader.take(number, cells)
     return reader.found
 
@@ -232,7 +234,7 @@ def _places(header: list[str]) -> dict[str, int]:
     missing = [column for column in NEEDED if column not in places]
     if missing:
         wanted = {"sku": "sku", "list": "list_price", "price": "member_price"}
-        raise _unreadable(
+        raise unreadable(
             _("These columns are missing: %(missing)s. The file has: %(found)s.")
             % {
                 "missing": ", ".join(wanted[column] for column in missing),
@@ -242,7 +244,8 @@ def _places(header: list[str]) -> dict[str, int]:
     return places
 
 
-def _text_lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
+def text_lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The lines of CSV, each with its number. Raises Invalid."""
     text = _decoded(content)
     delimiter = max(",\t;", key=text.split("\n", 1)[0].count)
     # strict=False: a quote left open by a cut-off last line ends with the file.
@@ -252,7 +255,7 @@ def _text_lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
             if cells:
                 yield reader.line_num, [cell.strip() for cell in cells]
     except csv.Error as error:
-        raise _unreadable(
+        raise unreadable(
             _("Line %(line)d cannot be read: %(error)s.") % {"line": reader.line_num, "error": error}
         ) from None
 
@@ -265,31 +268,11 @@ def _decoded(content: bytes) -> str:
             continue
         if "\x00" not in text:
             return text
-    raise _unreadable(_("The file's encoding is unknown. Save it as CSV in UTF-8 or GBK, or as XLSX."))
+    raise unreadable(_("The file's encoding is unknown. Save it as CSV in UTF-8 or GBK, or as XLSX."))
 
 
-def _book_lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
-    try:
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
-            if any(cell is not None for cell in cells):
-                yield number, [_cell_text(cell) for cell in cells]
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, IndexError, OSError, ValueError):
-        raise _unreadable(_("The workbook cannot be read. Save it again as XLSX or as CSV.")) from None
-
-
-def _cell_text(value: Any) -> str:
-    """A cell as text. Spreadsheets keep numbers in binary; their shortest form is what was typed."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        exact = Decimal(repr(value))
-        return f"{exact.to_integral_value() if exact == exact.to_integral_value() else exact:f}"
-    return str(value).replace("\x00", "").strip()
-
-
-def _unreadable(text: str) -> Invalid:
+def unreadable(text: str) -> Invalid:
+    """The refusal of a whole file, at the field that it came in."""
     return Invalid(text, errors={"file": text})
 
 

@@ -3,6 +3,7 @@
 from benefits.models.benefits import Benefit, BenefitRevision, BenefitStatus, RevisionAction
 from benefits.models.coverage import Coverage, CoverageDue
 from benefits.models.prices import CatalogueSku, MemberPrice, PriceUpload
+from benefits.models.pricing import PriceVersion, SkuPrice
 
 __all__ = [
     "Benefit",
@@ -13,5 +14,7 @@ __all__ = [
     "CoverageDue",
     "MemberPrice",
     "PriceUpload",
+    "PriceVersion",
     "RevisionAction",
+    "SkuPrice",
 ]

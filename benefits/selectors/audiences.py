@@ -6,10 +6,11 @@ import datetime as dt
 
 from django.db.models import Exists, OuterRef
 
-from benefits.lib.audience import Audience, tiers_of
+from benefits.lib.audience import Audience, segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.models import Benefit, BenefitStatus
-from members.models import Member, Tier, TierMove, TierStanding
+from members.models import Member, MemberStatus, Merchant, Segment, Tier, TierMove, TierStanding
+from members.selectors import segments as segments_selector
 from members.selectors.rules import version_at
 
 
@@ -20,6 +21,8 @@ def is_empty(*, merchant_id: int, audience: Audience, at: dt.datetime) -> bool:
     """
     if audience == EVERYONE:
         return False
+    if named := segments_of(audience):
+        return not _any_in_segments(merchant_id, named, at)
     codes = tiers_of(audience)
     if not codes:
         return True
@@ -30,7 +33,20 @@ def is_empty(*, merchant_id: int, audience: Audience, at: dt.datetime) -> bool:
     if base_tier_id(merchant_id=merchant_id, at=at) not in ids:
         return True
     holds_another = standings.filter(member_id=OuterRef("pk"))
-    return not Member.objects.of(merchant_id).exclude(Exists(holds_another)).exists()
+    members = Member.objects.of(merchant_id).exclude(status=MemberStatus.ERASED)
+    return not members.exclude(Exists(holds_another)).exists()
+
+
+def _any_in_segments(merchant_id: int, public_ids: list[str], at: dt.datetime) -> bool:
+    """Whether anybody is in one of these segments now; a segment that is gone has nobody."""
+    shop = segments_selector.shop(merchant=Merchant.objects.get(pk=merchant_id), at=at)
+    rule = {"any": [{"fact": "segment", "op": "is_in", "value": public_ids}]}
+    return segments_selector.has_any(shop=shop, rule=rule)
+
+
+def segment_names(*, merchant_id: int) -> list[tuple[str, str]]:
+    """(public id, name) of a merchant's segments, by name. One query."""
+    return list(Segment.objects.of(merchant_id).order_by("name").values_list("public_id", "name"))
 
 
 def tier_ids(*, merchant_id: int, codes: list[str]) -> list[int]:
@@ -65,6 +81,16 @@ def named(*, merchant_id: int) -> list[Benefit]:
     """The running and paused benefits of a merchant that name an audience."""
     rows = Benefit.objects.of(merchant_id).filter(status__in=LIVE).exclude(audience=EVERYONE)
     return list(rows.order_by("id"))
+
+
+def by_tier(merchant_id: int, at: dt.datetime) -> list[tuple[str, str, list[str]]]:
+    """(name, public id, tier codes) of the benefits of certain tiers that are published and not over. One query."""
+    rows = Benefit.objects.of(merchant_id).filter(status=BenefitStatus.PUBLISHED).exclude(audience=EVERYONE)
+    return [
+        (row.name, row.public_id, tiers_of(row.audience) or [])
+        for row in rows.order_by("id")
+        if row.to_at is None or row.to_at > at
+    ]
 
 
 def turned_at(

@@ -9,12 +9,12 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.audience import Audience, normalise_audience, tiers_of
+from benefits.lib.audience import Audience, normalise_audience, segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import Kind, Settings, kind_of
 from benefits.lib.prices import PriceRow, list_facts
 from benefits.models import Benefit
-from benefits.selectors.audiences import is_empty, tier_names
+from benefits.selectors.audiences import is_empty, segment_names, tier_names
 from members.lib.refusals import Invalid
 from members.models import Merchant
 
@@ -97,10 +97,16 @@ def check(
 def _audience(
     merchant_id: int, value: Any, at: dt.datetime, stored: Arguments | None, free: bool
 ) -> Audience:
-    """Raises Invalid for an audience that is none, or one that names a tier that the ladder in force has not."""
+    """Raises Invalid for an audience that is none, or one that names a tier of no ladder or a segment of nobody."""
     if stored is not None and value is stored.audience:
         return stored.audience
     audience = normalise_audience(value)
+    ids = segments_of(audience) or []
+    if ids and (stored is None or audience != stored.audience):
+        known = dict(segment_names(merchant_id=merchant_id))
+        if gone := [each for each in ids if each not in known]:
+            text = _("There is no segment “%(segment)s”. Choose others.") % {"segment": gone[0]}
+            raise _invalid("audience", text)
     codes = tiers_of(audience)
     if codes and not free and (stored is None or audience != stored.audience):
         ladder = [code for code, _name in tier_names(merchant_id=merchant_id, at=at)]

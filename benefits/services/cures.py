@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from benefits.lib.audience import segments_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.prices import PriceRow
@@ -179,6 +180,8 @@ def cost_cap(settings: dict[str, Any], stock: int | None) -> int | None:
 def _audience_text(audience: Any) -> Promise | str:
     if audience == EVERYONE:
         return _("All members")
+    if segments_of(audience):
+        return _("Members of certain segments")
     return _("Members of tier %(tiers)s") % {"tiers": ", ".join(audience.get("tiers", []))}
 
 

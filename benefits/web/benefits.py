@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from benefits.lib.audience import segments_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.standing import Standing
@@ -70,9 +71,11 @@ def described(
     }
 
 
-def tier_names(request: StaffRequest, at: dt.datetime) -> dict[str, str]:
-    """The names of the merchant's tiers by code."""
-    return dict(audiences.tier_names(merchant_id=request.merchant.pk, at=at))
+def tier_names(request: StaffRequest, at: dt.datetime, *, has_segments: bool = True) -> dict[str, str]:
+    """The names of the merchant's tiers by code, and of its segments by id."""
+    merchant_id = request.merchant.pk
+    named = audiences.segment_names(merchant_id=merchant_id) if has_segments else []
+    return dict([*named, *audiences.tier_names(merchant_id=merchant_id, at=at)])
 
 
 @reads
@@ -112,7 +115,8 @@ def _list(
         request.GET.get("page")
     )
     needs_names = any(row.audience != EVERYONE for row in page.object_list)
-    names = tier_names(request, at) if needs_names else {}
+    has_segments = any(segments_of(row.audience) for row in page.object_list)
+    names = tier_names(request, at, has_segments=has_segments) if needs_names else {}
     counts = selectors.counts(merchant_id=merchant_id, wanted=wanted, at=at)
     is_narrow = bool(wanted.search or wanted.standing or kind)
     context = {

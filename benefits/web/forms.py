@@ -10,7 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.audience import tiers_of
+from benefits.lib.audience import segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.models import Benefit
 from benefits.services.arguments import Arguments
@@ -44,13 +44,21 @@ class BenefitForm(forms.Form):
         initial="everyone",
     )
     tiers = forms.MultipleChoiceField(label=_("Tiers"), required=False, widget=forms.CheckboxSelectMultiple)
+    segments = forms.MultipleChoiceField(
+        label=_("Segments"), required=False, widget=forms.CheckboxSelectMultiple
+    )
     stock = CountField(
         label=_("Stock"), required=False, help_text=_("How many times in all. Empty: no limit.")
     )
     once = OnceField()
 
     def __init__(
-        self, *args: Any, merchant: Merchant, tiers: Sequence[tuple[str, str]] = (), **kwargs: Any
+        self,
+        *args: Any,
+        merchant: Merchant,
+        tiers: Sequence[tuple[str, str]] = (),
+        segments: Sequence[tuple[str, str]] = (),
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.merchant = merchant
@@ -59,11 +67,24 @@ class BenefitForm(forms.Form):
                 field.zone = merchant.zone
             if isinstance(field, MoneyField):
                 field.currency = merchant.currency
+        self._offer_audiences(tiers, segments)
+
+    def _offer_audiences(self, tiers: Sequence[tuple[str, str]], segments: Sequence[tuple[str, str]]) -> None:
+        """With one tier there is nothing to choose by it: everyone is in it."""
         self.fields["tiers"].choices = list(tiers)  # type: ignore[attr-defined]
-        if len(tiers) < 2:
-            # With one tier there is nothing to choose: everyone is in it.
-            self.fields.pop("audience")
+        self.fields["segments"].choices = list(segments)  # type: ignore[attr-defined]
+        choices = [("everyone", _("All members"))]
+        if len(tiers) > 1:
+            choices.append(("tiers", _("Members of certain tiers")))
+        else:
             self.fields.pop("tiers")
+        if segments:
+            choices.append(("segments", _("Members of certain segments")))
+        else:
+            self.fields.pop("segments")
+        self.fields["audience"].choices = choices  # type: ignore[attr-defined]
+        if len(choices) == 1:
+            self.fields.pop("audience")
 
     def clean(self) -> dict[str, Any]:
         """The period is in order, and a named audience is named."""
@@ -73,6 +94,12 @@ class BenefitForm(forms.Form):
             self.add_error("to_at", _("The benefit ends before it starts. Choose an end after its start."))
         if values.get("audience") == "tiers" and not values.get("tiers") and "tiers" not in self.errors:
             self.add_error("tiers", _("Choose at least one tier, or all members."))
+        if (
+            values.get("audience") == "segments"
+            and not values.get("segments")
+            and "segments" not in self.errors
+        ):
+            self.add_error("segments", _("Choose at least one segment, or all members."))
         return values
 
     def check_not_over(self, at: dt.datetime) -> None:
@@ -88,7 +115,8 @@ class BenefitForm(forms.Form):
     def arguments(self) -> Arguments:
         """What the services take."""
         values = self.cleaned_data
-        chosen = {"tiers": values["tiers"]} if values.get("audience") == "tiers" else EVERYONE
+        named = values.get("audience")
+        chosen = {named: values[named]} if named in ("tiers", "segments") else EVERYONE
         return Arguments(
             kind=self.kind,
             name=values["name"],
@@ -102,13 +130,14 @@ class BenefitForm(forms.Form):
     @classmethod
     def initial_of(cls, benefit: Benefit) -> dict[str, Any]:
         """The entries that a benefit stands for."""
-        codes = tiers_of(benefit.audience)
+        codes, segments = tiers_of(benefit.audience), segments_of(benefit.audience)
         return {
             "name": benefit.name,
             "from_at": benefit.from_at,
             "to_at": benefit.to_at,
-            "audience": "everyone" if codes is None else "tiers",
+            "audience": "tiers" if codes is not None else "everyone" if segments is None else "segments",
             "tiers": codes or [],
+            "segments": segments or [],
             "stock": benefit.stock,
             **cls.initial_settings(benefit.settings),
         }
@@ -139,7 +168,7 @@ class CouponForm(BenefitForm):
     )
     field_order = (
         "name", "sort", "off_minor", "off_percent", "at_least_minor", "max_off_minor", "stock", "from_at", "to_at",
-        "audience", "tiers",
+        "audience", "tiers", "segments",
     )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
@@ -176,12 +205,12 @@ class MemberPriceForm(BenefitForm):
     file = forms.FileField(
         label=_("Price list"),
         help_text=_(
-            "CSV (UTF-8 or GBK) or XLSX with the columns sku, name, list_price, member_price and, where prices "
-            "differ by tier, tier."
+            "CSV (UTF-8 or GBK), XLSX or Parquet with the columns sku, name, list_price, member_price and, where "
+            "prices differ by tier, tier."
         ),
-        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx"}),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx,.parquet"}),
     )
-    field_order = ("name", "file", "from_at", "to_at", "audience", "tiers")
+    field_order = ("name", "file", "from_at", "to_at", "audience", "tiers", "segments")
 
     def __init__(self, *args: Any, with_file: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -200,7 +229,7 @@ class DrawForm(BenefitForm):
         help_text=_("Shown to members before they take part: who may enter, when winners are drawn, until when "
                     "and how a prize is claimed."),
     )  # fmt: skip
-    field_order: tuple[str, ...] = ("name", "from_at", "to_at", "terms", "audience", "tiers")
+    field_order: tuple[str, ...] = ("name", "from_at", "to_at", "terms", "audience", "tiers", "segments")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -267,7 +296,7 @@ class DrawPurchaseForm(DrawForm):
 
     kind = "draw_purchase"
     price_minor = MoneyField(label=_("Price that winners pay"))
-    field_order = ("name", "price_minor", "from_at", "to_at", "terms", "audience", "tiers")
+    field_order = ("name", "price_minor", "from_at", "to_at", "terms", "audience", "tiers", "segments")
 
     def settings(self) -> dict[str, Any]:
         return {**super().settings(), "price_minor": self.cleaned_data["price_minor"]}
@@ -288,7 +317,7 @@ class PriceListForm(forms.Form):
     file = forms.FileField(
         label=_("Price list"),
         help_text=MemberPriceForm.base_fields["file"].help_text,
-        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx"}),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx,.parquet"}),
     )
 
 

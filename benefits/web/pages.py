@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS
 from benefits.models import BenefitStatus
+from benefits.selectors import audiences
 from benefits.web import words
-from members.web import audit_words, gates
+from members.web import audit_words, gates, tier_simulation
 from members.web.menu import register as add
 
 
+def _by_tier(merchant_id: int, at: dt.datetime) -> list[tuple[str, str, list[str]]]:
+    """The benefits of certain tiers with their pages, for the simulator of tiers."""
+    found = audiences.by_tier(merchant_id, at)
+    return [(name, reverse("benefits:benefits_detail", args=[key]), codes) for name, key, codes in found]
+
+
 def register() -> None:
-    """Add the pages to their group and name what the audit log shows."""
+    """Add the pages to their group, name what the audit log shows, and tell the simulator of tiers of benefits."""
+    tier_simulation.register(_by_tier)
     for order, label, route in (
         (10, _("All benefits"), "benefits:benefits_list"),
         (30, _("Member prices"), "benefits:prices_list"),
@@ -23,6 +34,7 @@ def register() -> None:
         add("benefits", label=label, route=route, order=order, roles=gates.READERS)
     audit_words.register(
         actions={
+            "prices.changed": _("Prices changed"),
             "benefit.published": _("Benefit published"),
             "benefit.changed": _("Benefit changed"),
             "benefit.paused": _("Benefit paused"),

@@ -15,11 +15,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from benefits.lib.prices import MOST_BYTES, list_facts, read_price_list, rows_from_json
+from benefits.lib.prices import MOST_BYTES, list_facts, rows_from_json
 from benefits.models import Benefit, BenefitStatus, PriceUpload
 from benefits.selectors import benefits as selectors
 from benefits.selectors import prices
 from benefits.services import price_uploads
+from benefits.services.price_files import read_price_file
 from benefits.services.prices import keep_upload
 from benefits.web.benefits import PAGE, described, found_or_404, may_write, reads, tier_names, writes
 from benefits.web.forms import PriceListForm, uploaded
@@ -76,7 +77,7 @@ def prices_change(request: StaffRequest, public_id: str) -> HttpResponse:
                     merchant_id=request.merchant.pk,
                     at=at,
                     actor=Actor.person(request.user),
-                    price_list=read_price_list(
+                    price_list=read_price_file(
                         content, currency=request.merchant.currency, tiers=tier_words(request, at)
                     ),
                     file_name=form.cleaned_data["file"].name,

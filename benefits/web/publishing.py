@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from benefits.lib.kinds import KINDS
-from benefits.lib.prices import MOST_BYTES, read_price_list
+from benefits.lib.prices import MOST_BYTES
 from benefits.lib.standing import Standing, standing_of
 from benefits.models import Benefit, BenefitStatus
 from benefits.selectors import audiences
 from benefits.selectors import benefits as selectors
 from benefits.services import benefits as services
+from benefits.services.price_files import read_price_file
 from benefits.services.price_uploads import as_json
 from benefits.services.prices import keep_upload
 from benefits.web import words
@@ -45,8 +46,9 @@ def benefits_new(request: StaffRequest) -> HttpResponse:
 
 def _form(request: StaffRequest, kind: str, **kwargs: Any) -> BenefitForm:
     tiers = audiences.tier_names(merchant_id=request.merchant.pk, at=timezone.now())
+    segments = audiences.segment_names(merchant_id=request.merchant.pk)
     data = (request.POST, request.FILES) if request.method == "POST" else ()
-    return FORMS[kind](*data, merchant=request.merchant, tiers=tiers, **kwargs)
+    return FORMS[kind](*data, merchant=request.merchant, tiers=tiers, segments=segments, **kwargs)
 
 
 def _start(request: StaffRequest, kind: str) -> tuple[dict[str, Any], Benefit | None]:
@@ -137,7 +139,7 @@ def _show_list(
             form,
         )
     upload = keep_upload(
-        price_list=read_price_list(
+        price_list=read_price_file(
             content,
             currency=request.merchant.currency,
             tiers=tier_words(request, rest["at"]),

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from benefits.lib.audience import tiers_of
+from benefits.lib.audience import segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.standing import Standing, standing_of
@@ -125,12 +125,13 @@ def _decimal(value: Any) -> Decimal:
 
 
 def audience_text(audience: Any, names: Mapping[str, str] | None = None) -> str:
-    """For whom; `names` gives the tiers' names by code."""
+    """For whom; `names` gives the tiers' names by code and the segments' by id."""
     if audience == EVERYONE:
         return _("All members")
     codes = tiers_of(audience)
     if codes is None:
-        return _("Segment %(name)s") % {"name": audience.get("segment", "")}
+        named = [(names or {}).get(each, each) for each in segments_of(audience) or []]
+        return _("Segment %(name)s") % {"name": ", ".join(named)}
     return ", ".join((names or {}).get(code, code) for code in codes)
 
 

@@ -41,6 +41,7 @@ MENU: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
             "members.user",
             "members.jobtick",
             "members.ledgerproof",
+            "members.tieraudit",
             "members.platformauditrow",
             "members.auditrow",
         ),

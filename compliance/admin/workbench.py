@@ -22,7 +22,7 @@ from compliance.models import Run as RunRow
 from compliance.selectors import run_reports, workbench
 from compliance.selectors.workbench import Workbench
 from compliance.services import previews
-from members.admin import ledger_proofs
+from members.admin import ledger_proofs, tier_audits
 from members.admin.base import actor, address, chip, link, listing, number, when
 from members.lib.refusals import Conflict
 from members.models import JobTick, OutboxRow, PlatformAuditRow, Program
@@ -52,6 +52,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         return {"not_installed": refusal.detail}
     return {
         **ledger_proofs.alarm(),
+        **tier_audits.alarm(),
         "bench": found,
         "queues": _queues(found),
         "next_run": _next(found),

@@ -9,7 +9,7 @@ from members.lib.schema import TenantTables
 class Migration(migrations.Migration):
     dependencies = [
         ("compliance", "0003_previews_in_parts"),
-        ("members", "0018_earning_rules"),
+        ("members", "0025_segments"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from compliance.play.arguments import BadLine, exact
-from members.lib.tiers import METRICS
+from members.lib.tiers import METRICS, WINDOWS
 
 
 def point_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def tier_options(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _window(window: Any) -> dict[str, Any]:
-    if not isinstance(window, dict) or window.get("kind") not in ("rolling", "calendar_year", "lifetime"):
+    if not isinstance(window, dict) or window.get("kind") not in WINDOWS:
         raise BadLine('window: {"kind": "rolling", "days": 365}')
     known = {"kind", "days"} if window["kind"] == "rolling" else {"kind"}
     if unknown := sorted(set(window) - known):

@@ -6,11 +6,12 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from benefits.services import benefits
+from benefits.services import benefits, pricing
 from compliance.play.arguments import Arguments, BadLine, Handles
 from compliance.play.options import point_options, tier_options
 from compliance.play.platform_verbs import PLATFORM_VERBS
 from compliance.play.points_verbs import POINTS_VERBS
+from compliance.play.price_options import price_options
 from compliance.services import life, policies
 from members.lib import tenant as tenancy
 from members.lib.refusals import Invalid, Refusal
@@ -53,8 +54,7 @@ def program_configure(handles: Handles, at: dt.datetime, arguments: Arguments) -
     """program.configure: replaces the named part from this instant."""
     merchant_id = handles.merchant(arguments.take("merchant"))
     points, tiers = arguments.take("points", None), arguments.take("tiers", None)
-    if arguments.take("prices", None) is not None:
-        raise BadLine("prices: not yet built")
+    prices = arguments.take("prices", None)
     arguments.done()
     with tenancy.tenant(merchant_id):
         if tiers is not None:
@@ -64,6 +64,10 @@ def program_configure(handles: Handles, at: dt.datetime, arguments: Arguments) -
         if points is not None:
             point_rules.configure(
                 merchant_id=merchant_id, at=at, actor=SCRIPT, **point_options(_object("points", points))
+            )
+        if prices is not None:
+            pricing.configure(
+                merchant_id=merchant_id, at=at, actor=SCRIPT, **price_options(_object("prices", prices))
             )
 
 

@@ -10,7 +10,7 @@ import datetime as dt
 from benefits.services import price_uploads
 from compliance.services import reviews
 from members.services import idempotency, outbox, sessions
-from members.services.order_import import leftovers
+from members.services.imports import leftovers
 
 
 def tidy(*, at: dt.datetime) -> dict[str, int]:

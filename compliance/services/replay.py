@@ -26,8 +26,8 @@ from members.lib.refusals import Invalid
 from members.models import Merchant
 from members.selectors import rules as rules_selector
 from members.services.audit import Actor
-from members.services.order_import import memory, posting
-from members.services.order_import.checking import Checked
+from members.services.imports.orders import memory, posting
+from members.services.imports.orders.checking import Checked
 
 ACTOR = Actor.job("replay")
 TOGETHER = 20_000  # orders posted in one transaction at most

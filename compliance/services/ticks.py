@@ -20,8 +20,8 @@ from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
 from members.models import Installation, JobTick
-from members.services import ledger_nights, outbox, points_daily, webhook_sending
-from members.services.order_import import jobs as imports
+from members.services import ledger_nights, outbox, points_daily, tier_audits, webhook_sending
+from members.services.imports import jobs as imports
 
 log = structlog.get_logger(__name__)
 
@@ -110,6 +110,8 @@ def _job(job: Job, at: dt.datetime) -> dict[str, Any]:
         return housekeeping.tidy(at=job.at)
     if job.name == schedule.PROOF:
         return ledger_nights.prove_night(night=platform_date(job.at), at=max(at, job.at))
+    if job.name == schedule.TIER_AUDIT:
+        return tier_audits.audit_night(night=platform_date(job.at), at=max(at, job.at))
     return schedule.work(job)
 
 

@@ -23,6 +23,7 @@ from members.templatetags.fmt import points as points_text
 from members.web import gates
 
 RENEW_WITHIN = dt.timedelta(days=30)  # how long before cover ends Home proposes a successor
+FRESH = dt.timedelta(days=2)  # how old a daily job's figure may be; older, and there was none
 PAPER = ("stock", "audience", "worth")
 Todo = dict[str, str]
 
@@ -38,7 +39,13 @@ def todos(role: str, found: Glance, lines: Sequence[Line], *, user_id: int) -> l
         return [*_appealing(role, found), *_reopening(role, found), _closing()]
     if found.facts is None or found.program.status != ProgramStatus.OPEN or role not in gates.WRITERS:
         return []
-    return [*_cover(found), *_paper(lines), *_members(found), *_proposals(role, found, user_id)]
+    return [
+        *_cover(found),
+        *_paper(lines),
+        *_members(found),
+        *_expiring(found),
+        *_proposals(role, found, user_id),
+    ]
 
 
 def _todo(title: str, text: str, url: str, label: str, level: str = "") -> Todo:
@@ -103,6 +110,26 @@ def _members(found: Glance) -> Iterator[Todo]:
     if not members.has_any(merchant_id=found.program.pk):
         url = reverse("members:members_list")
         yield _todo(_("Bring in the first member"), _("Nobody has joined yet."), url, _("See how"))
+
+
+def _expiring(found: Glance) -> Iterator[Todo]:
+    """Points that expire soon, as counted in the last daily job."""
+    soon = found.program.points_expiring
+    if not soon or dt.date.fromisoformat(soon["on"]) < platform_date(found.at) - FRESH:
+        return
+    values = {
+        "points": points_text(soon["points"]),
+        "n": points_text(soon["members"]),
+        "date": cards.near(dt.date.fromisoformat(soon["until"]), found.at),
+    }
+    title = ngettext(
+        "{points} points of {n} member expire by {date}",
+        "{points} points of {n} members expire by {date}",
+        soon["members"],
+    )
+    day = cards.near(dt.date.fromisoformat(soon["on"]), found.at)
+    text = _("As of {date}. Their pages say so; a reason to use them brings people back.").format(date=day)
+    yield _todo(title.format(**values), text, reverse("members:books_page"), _("See when"))
 
 
 def _proposals(role: str, found: Glance, user_id: int) -> Iterator[Todo]:

@@ -32,6 +32,7 @@ JOBS = {
     "clearance": _("Clearance run"),
     "housekeeping": _("Daily housekeeping"),
     "proof": _("Nightly proof of the points ledger"),
+    "tier_audit": _("Nightly audit of tiers"),
 }
 
 
@@ -40,6 +41,7 @@ TOPICS = {
     "invitation": _("Invitation"),
     "webhook": _("Webhook"),
     "ledger_alarm": _("Alarm about the points ledger"),
+    "tier_alarm": _("Alarm about tiers"),
 }
 
 

@@ -22,6 +22,7 @@ WHAT = {
     "pending": _("Pending points are not those of the entries"),
     "lots": _("The lots have not left what is available"),
     "single lots": _("A lot has not left what was taken of it"),
+    "sums": _("The sums of entries, lots and balances differ, and no member's do"),
 }
 
 
@@ -31,8 +32,8 @@ class Result(Choices):
     title = _("result")
     parameter_name = "result"
     options = {
-        "differs": (_("Does not add up"), Q(mismatches__gt=0)),
-        "sound": (_("Adds up"), Q(mismatches=0, done_at__isnull=False)),
+        "differs": (_("Does not add up"), Q(mismatches__gt=0) | Q(statements__gt=0)),
+        "sound": (_("Adds up"), Q(mismatches=0, statements=0, done_at__isnull=False)),
         "open": (_("Not finished"), Q(done_at=None)),
     }
 
@@ -42,7 +43,7 @@ class LedgerProofAdmin(FactsAdmin):
     """One row a night; a proof only reads."""
 
     heading = _("Proofs of the points ledger")
-    list_display = ("on", "state", "shops", "people", "lines", "differences", "done")
+    list_display = ("on", "state", "shops", "people", "lines", "differences", "months", "done")
     list_filter = (Result,)
     ordering = ("-night",)
 
@@ -54,7 +55,7 @@ class LedgerProofAdmin(FactsAdmin):
     @admin.display(description=_("result"))
     def state(self, row: LedgerProof) -> str:
         """Whether everything added up."""
-        if row.mismatches:
+        if row.mismatches or row.statements:
             return chip("critical", _("Does not add up"))
         if row.done_at is None:
             return chip("warning", _("Not finished"))
@@ -80,28 +81,21 @@ class LedgerProofAdmin(FactsAdmin):
         """Members who did not add up."""
         return number(row.mismatches)
 
+    @admin.display(description=_("statements that do not agree"))
+    def months(self, row: LedgerProof) -> str:
+        """Closed months whose statement is not what the ledger says."""
+        return number(row.statements)
+
     @admin.display(description=_("done"))
     def done(self, row: LedgerProof) -> str:
         """When it was finished."""
         return when(row.done_at)
 
     def page_of(self, request: HttpRequest, obj: Any) -> Page:
-        """What was replayed, and the first members who did not add up, with their merchant."""
-        wanted = {each["merchant_id"] for each in obj.listed}
-        shops = Merchant.objects.in_bulk(wanted)
-        codes = dict(
-            Member.objects.filter(
-                merchant_id__in=wanted, pk__in=[each["member_id"] for each in obj.listed]
-            ).values_list("pk", "public_id")
-        )
-        rows = [
-            [
-                object_link(shops.get(each["merchant_id"])),
-                codes.get(each["member_id"], each["member_id"]),
-                WHAT.get(each["what"], each["what"]),
-            ]
-            for each in obj.listed
-        ]
+        """What was replayed, the first members who did not add up and the months that no longer agree."""
+        shops = Merchant.objects.in_bulk({each["merchant_id"] for each in obj.listed})
+        people = [each for each in obj.listed if "month" not in each]
+        months = [each for each in obj.listed if "month" in each]
         return Page(
             title=_("Proof of the points ledger, %(night)s") % {"night": day(obj.night)},
             facts=[
@@ -110,6 +104,7 @@ class LedgerProofAdmin(FactsAdmin):
                 (_("Members compared"), number(obj.members)),
                 (_("Entries replayed"), number(obj.entries)),
                 (_("Members who do not add up"), number(obj.mismatches)),
+                (_("Statements that do not agree"), number(obj.statements)),
                 (_("Started"), when(obj.started_at)),
                 (_("Done"), when(obj.done_at)),
             ],
@@ -117,12 +112,36 @@ class LedgerProofAdmin(FactsAdmin):
                 Table(
                     title=_("Who does not add up"),
                     heads=(_("Merchant"), _("Member"), _("What differs")),
-                    rows=rows,
+                    rows=_people(people, shops),
                     empty=_("Every member's entries, lots and balance say the same."),
-                    note=_("The first hundred are listed.") if obj.mismatches > len(rows) else "",
-                )
+                    note=_("The first hundred are listed.") if obj.mismatches > len(people) else "",
+                ),
+                Table(
+                    title=_("Closed months that no longer agree"),
+                    heads=(_("Merchant"), _("Month")),
+                    rows=[[object_link(shops.get(each["merchant_id"])), each["month"]] for each in months],
+                    empty=_("Every statement of a closed month says what its entries say."),
+                    note=_("The first hundred are listed.") if obj.statements > len(months) else "",
+                ),
             ],
         )
+
+
+def _people(listed: list[dict[str, Any]], shops: dict[int, Merchant]) -> list[list[Any]]:
+    """Members who do not add up, by the code their merchant knows them by."""
+    codes = dict(
+        Member.objects.filter(
+            merchant_id__in=set(shops), pk__in=[each["member_id"] for each in listed]
+        ).values_list("pk", "public_id")
+    )
+    return [
+        [
+            object_link(shops.get(each["merchant_id"])),
+            codes.get(each["member_id"], each["member_id"] or "--"),
+            WHAT.get(each["what"], each["what"]),
+        ]
+        for each in listed
+    ]
 
 
 def alarm() -> dict[str, Any]:
@@ -130,12 +149,21 @@ def alarm() -> dict[str, Any]:
     row = ledger_nights.alarming()
     if row is None:
         return {}
-    text = ngettext(
+    told = []
+    people = ngettext(
         "The points ledger does not add up for %(n)s member (night of %(night)s).",
         "The points ledger does not add up for %(n)s members (night of %(night)s).",
         row.mismatches,
     )
+    months = ngettext(
+        "The statement of %(n)s closed month no longer agrees with the points ledger (night of %(night)s).",
+        "The statements of %(n)s closed months no longer agree with the points ledger (night of %(night)s).",
+        row.statements,
+    )
+    for text, count in ((people, row.mismatches), (months, row.statements)):
+        if count:
+            told.append(text % {"n": number(count), "night": day(row.night)})
     return {
-        "ledger_alarm": text % {"n": number(row.mismatches), "night": day(row.night)},
+        "ledger_alarm": " ".join(told),
         "ledger_alarm_url": address(LedgerProof, row.pk),
     }

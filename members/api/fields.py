@@ -175,18 +175,31 @@ def _is_storable(value: Any) -> bool:
                 "required": ["tiers"],
                 "additionalProperties": False,
             },
+            {
+                "type": "object",
+                "properties": {"segments": {"type": "array", "items": {"type": "string"}}},
+                "required": ["segments"],
+                "additionalProperties": False,
+            },
         ]
     }
 )
 class Audience(Free):
-    """Whom a benefit is for: "everyone" or {"tiers": ["gold"]}."""
+    """Whom a benefit is for: "everyone", {"tiers": ["gold"]} or {"segments": ["id"]}."""
 
     def to_internal_value(self, data: Any) -> Any:
         self.check(data)
         if data == "everyone":
             return data
-        tiers = data.get("tiers") if isinstance(data, dict) and len(data) == 1 else None
-        if not isinstance(tiers, list) or not all(isinstance(code, str) for code in tiers):
-            text = _("Write “everyone”, or an object whose “tiers” is a list of the tiers' codes.")
+        named = next(iter(data.items())) if isinstance(data, dict) and len(data) == 1 else ("", None)
+        if (
+            named[0] not in ("tiers", "segments")
+            or not isinstance(named[1], list)
+            or not all(isinstance(each, str) for each in named[1])
+        ):
+            text = _(
+                "Write “everyone”, or an object whose “tiers” is a list of the tiers' codes "
+                "or whose “segments” is a list of the segments' ids."
+            )
             raise serializers.ValidationError(text, "audience")
         return data

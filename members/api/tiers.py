@@ -9,7 +9,7 @@ from rest_framework import serializers
 from members.api.members import found
 from members.api.operations import Answer, Call, Operation
 from members.lib.scopes import Scope
-from members.selectors import member_page
+from members.selectors import member_page, tier_explained
 from members.selectors import tiers as tiers_selector
 
 
@@ -71,6 +71,11 @@ class TierOut(serializers.Serializer):
     metrics = MetricsOut()
     next = NextOut(allow_null=True, help_text="Null at the top.")
     validities = ValidityOut(many=True)
+    explained = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="The way to the next tier, until when this one stays and what happens then, in sentences, in the "
+        "language of `Accept-Language`.",
+    )
     history = MoveOut(many=True, help_text="The earliest first.")
 
 
@@ -96,6 +101,7 @@ class ReadTier(Operation):
             {
                 "member": member.public_id,
                 **standing,
+                "explained": tier_explained.explained(merchant=call.merchant, member=member, at=call.at),
                 "next": {
                     "tier": coming.code,
                     "needs": progress.needs,

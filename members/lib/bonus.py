@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_DOWN, Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from math import ceil, floor, lcm
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from members.lib.earning import Campaign, Combine, Earning, campaign_of, is_one_of, stored_campaign
-from members.lib.points import EarningTerms, share
+from members.lib.points import MOST_ORDER_POINTS, EarningTerms, share
 
 DAY = ""
 """The code under which the cap of a whole day counts; no campaign has it."""
@@ -28,7 +28,7 @@ Uses = Mapping[tuple[str, date], int]
 Lines = Sequence[tuple[Any, Any, int]]
 """(sku, quantity, amount_minor)."""
 
-_SHOWN = Decimal("0.0001")
+_WIDE = Context(prec=400)  # as many digits as campaigns can multiply up to; nothing is rounded
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def price(lines: Lines, terms: EarningTerms, bonus: BonusTerms, uses: Uses, own:
             claims[campaign.code] = ceil(wanted * keeps)
     exact = [a + b for a, b in zip(worth, extras, strict=True)]
     whole = floor(sum(exact, Fraction(0)))
-    capped = whole if bonus.order_most is None else min(whole, bonus.order_most)
+    capped = min(whole, MOST_ORDER_POINTS if bonus.order_most is None else bonus.order_most)
     left = capped
     if bonus.day_most is not None:
         left = min(capped, max(bonus.day_most - uses.get((DAY, bonus.day), 0) + own.get(DAY, 0), 0))
@@ -244,5 +244,5 @@ def _room(campaign: Campaign, day: date, uses: Uses, own: Mapping[str, int]) -> 
 
 def _shown(value: Fraction) -> Decimal:
     """To be read by people: cut after four decimals."""
-    number = Decimal(value.numerator * 10_000 // value.denominator).scaleb(-4)
-    return number.quantize(_SHOWN, ROUND_DOWN).normalize() if number else Decimal(0)
+    number = Decimal(value.numerator * 10_000 // value.denominator)
+    return _WIDE.scaleb(number, -4).normalize(_WIDE) if number else Decimal(0)

@@ -53,6 +53,8 @@ class Expiry:
     @classmethod
     def read(cls, spec: Mapping[str, Any]) -> Expiry:
         """The rule from its stored form, such as {"kind": "rolling", "months": 12}. Raises `Invalid`."""
+        if not isinstance(spec, Mapping):
+            raise Invalid(_("An expiry is an object of names and values."), errors={"expiry": "kind"})
         kind = spec.get("kind", "never")
         wanted = _KEYS.get(kind, ()) if isinstance(kind, str) else ()
         if unknown := sorted(set(spec) - {"kind", *wanted}):

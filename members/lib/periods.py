@@ -42,6 +42,16 @@ def add_months(day: date, months: int) -> date:
     return date(year, month0 + 1, min(day.day, monthrange(year, month0 + 1)[1]))
 
 
+def anniversary(day: date, today: date) -> date:
+    """The latest yearly return of `day` that is not later than `today`; `day` itself before the first.
+
+    29 February returns on the last of February.
+    """
+    years = max(today.year - day.year, 0)
+    returned = add_months(day, 12 * years)
+    return returned if returned <= today or not years else add_months(day, 12 * (years - 1))
+
+
 def merchant_day(at: datetime, zone: ZoneInfo) -> date:
     """The day that it is at the merchant's when `at` happens."""
     if at.tzinfo is None:

@@ -25,6 +25,9 @@ Clawback = Literal["allow_deficit", "within_balance", "only_pending"]
 CLAWBACKS: tuple[Clawback, ...] = ("allow_deficit", "within_balance", "only_pending")
 ONE = Decimal(1)
 MOST_PENDING_DAYS = 3650
+# No order earns more, whatever its rules multiply: that is more points than anybody can have, and a column holds it.
+MOST_ORDER_POINTS = 10**12
+MOST_RATE = 999_999  # points per major unit, or a multiplier: what their columns hold
 MOST_GIVE_BACK_DAYS = 3650
 MOST_COST = 9_999  # currency units that a point may cost
 
@@ -92,7 +95,7 @@ class PointRules:
                 raise Invalid(_("A rate must be a number that is not negative, not %(rate)s.", rate=rate))
         if self.clawback not in CLAWBACKS:
             raise Invalid(_("%(policy)s is not a clawback policy.", policy=self.clawback))
-        if not 0 <= self.pending_days <= MOST_PENDING_DAYS:
+        if type(self.pending_days) is not int or not 0 <= self.pending_days <= MOST_PENDING_DAYS:
             raise Invalid(
                 _(
                     "Points wait 0 to %(most)s days, not %(days)s.",
@@ -118,8 +121,8 @@ class PointRules:
 
 
 def points_for(amount_minor: int, terms: EarningTerms) -> int:
-    """Points of an order of `amount_minor`: exact, one floor at the end."""
-    return amount_minor * terms.numerator // terms.denominator
+    """Points of an order of `amount_minor`: exact, one floor at the end; at most MOST_ORDER_POINTS."""
+    return min(amount_minor * terms.numerator // terms.denominator, MOST_ORDER_POINTS)
 
 
 def share(whole: int, weights: Sequence[int]) -> tuple[int, ...]:

@@ -7,11 +7,15 @@ redemption, that costs the server as much as the work itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import connection, models
+from django.db.models.expressions import Expression
 from psycopg.types.numeric import Int8
+
+_Model = TypeVar("_Model", bound=models.Model)
+_PLAIN = Expression()  # a column as it stands, to converters that ask what it is
 
 
 def fetch_one(statement: str, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -21,6 +25,25 @@ def fetch_one(statement: str, parameters: Mapping[str, Any]) -> tuple[Any, ...] 
     with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
         cursor.execute(statement, {name: _typed(value) for name, value in parameters.items()})
         return cursor.fetchone()
+
+
+def fetch_object(model: type[_Model], tail: str, parameters: Mapping[str, Any]) -> _Model | None:
+    """The first object of a model that `tail` (where …, order by …) leaves, or None."""
+    fields = model._meta.concrete_fields
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    row = fetch_one(
+        f"select {columns} from {connection.ops.quote_name(model._meta.db_table)} {tail}", parameters
+    )
+    if row is None:
+        return None
+    values = [_read(field, value) for field, value in zip(fields, row, strict=True)]
+    return model.from_db(connection.alias, [field.attname for field in fields], values)
+
+
+def _read(field: models.Field[Any, Any], value: Any) -> Any:
+    for convert in field.get_db_converters(connection):
+        value = convert(value, _PLAIN, connection)
+    return value
 
 
 def _typed(value: Any) -> Any:

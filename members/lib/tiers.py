@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from members.lib.periods import add_months
+from members.lib.periods import add_months, anniversary
 from members.lib.refusals import Invalid
 from members.lib.words import sentence as _
 
@@ -37,39 +37,49 @@ class Metrics(NamedTuple):
 
 
 METRICS = Metrics._fields
+MOST_WELCOME = 1_000_000  # points
+WINDOWS = ("rolling", "calendar_year", "membership_year", "lifetime")
 MOST_WINDOW_DAYS, MOST_VALIDITY_MONTHS, MOST_GRACE_DAYS = 3_650, 120, 365  # that a merchant may choose
 
 
 @dataclass(frozen=True)
 class Window:
-    """The days that count: `rolling` (the last `days`, today included), `calendar_year` or `lifetime`."""
+    """The days that count: `rolling` (the last `days`, today included), `calendar_year`, `membership_year` (from the
+    anniversary of the day of joining; 29 February returns on the last of February) or `lifetime`.
+    """
 
-    kind: Literal["rolling", "calendar_year", "lifetime"] = "rolling"
+    kind: Literal["rolling", "calendar_year", "membership_year", "lifetime"] = "rolling"
     days: int = 365
 
     def __post_init__(self) -> None:
-        if self.kind not in ("rolling", "calendar_year", "lifetime"):
+        if self.kind not in WINDOWS:
             raise Invalid(_("%(kind)s is not a kind of window.", kind=self.kind))
         if self.days < 1:
             raise Invalid(_("A window needs at least one day."))
 
-    def start(self, today: date) -> date:
-        """The first day that counts when it is `today`, the last one."""
+    def start(self, today: date, joined_on: date | None = None) -> date:
+        """The first day that counts when it is `today`, the last one, for who joined on `joined_on`.
+
+        For a year of membership without a day of joining: the earliest that any member's could be.
+        """
         if self.kind == "rolling":
             return today - timedelta(days=self.days - 1)
+        if self.kind == "membership_year":
+            return add_months(today, -12) if joined_on is None else anniversary(joined_on, today)
         return date(today.year, 1, 1) if self.kind == "calendar_year" else date.min
 
 
 @dataclass(frozen=True)
 class Tier:
     """A step of the ladder. `requirements` are (metric, at least); `needs` says whether all of them or
-    any.
+    any; `welcome` the points that reaching it brings.
     """
 
     id: int
     code: str
     needs: Literal["all", "any"] = "all"
     requirements: tuple[tuple[Metric, int], ...] = ()
+    welcome: int = 0  # points for reaching it
     _checks: tuple[tuple[int, int], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -78,6 +88,14 @@ class Tier:
                 raise Invalid(_("%(metric)s is not a metric.", metric=metric))
             if at_least < 1:
                 raise Invalid(_("A requirement of tier %(tier)s must be at least 1.", tier=self.code))
+        if not 0 <= self.welcome <= MOST_WELCOME:
+            raise Invalid(
+                _(
+                    "The welcome to tier %(tier)s is from 0 to %(most)s points.",
+                    tier=self.code,
+                    most=MOST_WELCOME,
+                )
+            )
         object.__setattr__(self, "_checks", tuple((METRICS.index(m), n) for m, n in self.requirements))
 
     def holds(self, metrics: Metrics) -> bool:
@@ -278,6 +296,50 @@ def after_recalculation(
     standing.since = at
     full = to and (rules.downgrade == "one_step" or to == qualified)
     return [standing.tier_id] if full and _renew(standing, standing.tier_id, rules, today) else []
+
+
+def set_by_hand(
+    standing: TierStanding, tier_id: int, rules: TierRules, *, until: date | None, at: datetime, today: date
+) -> list[int]:
+    """Staff give a tier until a day, its last: what was held above it is given up, what is below stays.
+
+    It is a validity like any other: an order may lift above it, it is never shortened, and after it the member falls
+    or is renewed as the rules say. The lowest tier has no `until`. Returns the ids of the tiers whose validity moved.
+    """
+    place = rules.rank[tier_id]
+    moved = _give_up_above(standing, rules, place, today)
+    if tier_id != standing.tier_id:
+        standing.tier_id, standing.since = tier_id, at
+    if place and until is not None and standing.validity.get(tier_id, date.min) < until:
+        standing.validity[tier_id] = until
+        moved.append(tier_id)
+    return moved
+
+
+def _give_up_above(standing: TierStanding, rules: TierRules, place: int, today: date) -> list[int]:
+    """Validities of tiers above a place end yesterday."""
+    yesterday = today - timedelta(days=1)
+    given_up = [
+        t for t, until in standing.validity.items() if rules.rank.get(t, 0) > place and until >= today
+    ]
+    for tier_id in given_up:
+        standing.validity[tier_id] = yesterday
+    return given_up
+
+
+def grant_floor(
+    standing: TierStanding, tier_id: int, rules: TierRules, *, until: date, at: datetime, today: date
+) -> list[int]:
+    """A plan grants at least this tier until a day, its last: who holds a higher one keeps it.
+
+    Returns the ids of the tiers whose validity moved.
+    """
+    if rules.rank[tier_id] > rules.rank[standing.tier_id]:
+        standing.tier_id, standing.since = tier_id, at
+    if not rules.rank[tier_id] or standing.validity.get(tier_id, date.min) >= until:
+        return []
+    standing.validity[tier_id] = until
+    return [tier_id]
 
 
 def _still_held(standing: TierStanding, rules: TierRules, place: int, qualified: int, today: date) -> int:

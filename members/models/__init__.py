@@ -4,8 +4,8 @@ from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
 from members.models.consumers import Consumer, ConsumerLink
 from members.models.earning import EarningUse, OrderBonus, Referral
-from members.models.imports import ColumnName, ImportJob, ImportKind, ImportState
-from members.models.jobs import IdempotencyRow, JobTick, LedgerProof, OutboxRow
+from members.models.imports import ColumnName, ImportedMember, ImportJob, ImportKind, ImportState
+from members.models.jobs import IdempotencyRow, JobTick, LedgerProof, OutboxRow, TierAudit
 from members.models.members import Identity, JoinSource, Member, MemberStatus
 from members.models.merchants import Channel, Installation, Merchant, Store
 from members.models.orders import DailyTotal, Order, OrderLine, OrderRevision, OrderStatus, Refund
@@ -23,6 +23,7 @@ from members.models.points import (
 )
 from members.models.programs import Closure, Program, ProgramStatus
 from members.models.rules import RulesVersion, Tier
+from members.models.segments import MemberTag, Segment, SegmentKind, SegmentMember
 from members.models.staff import ApiKey, Invitation, Role, Staff
 from members.models.statements import PointsStatement
 from members.models.tiers import TierMove, TierStanding, TierValidity
@@ -46,6 +47,7 @@ __all__ = [
     "ImportJob",
     "ImportKind",
     "ImportState",
+    "ImportedMember",
     "Installation",
     "Invitation",
     "JobTick",
@@ -53,6 +55,7 @@ __all__ = [
     "LedgerProof",
     "Member",
     "MemberStatus",
+    "MemberTag",
     "Merchant",
     "Order",
     "OrderBonus",
@@ -76,11 +79,15 @@ __all__ = [
     "Refund",
     "Role",
     "RulesVersion",
+    "Segment",
+    "SegmentKind",
+    "SegmentMember",
     "Staff",
     "Store",
     "TenantModel",
     "TenantQuerySet",
     "Tier",
+    "TierAudit",
     "TierMove",
     "TierStanding",
     "TierValidity",

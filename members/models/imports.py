@@ -1,4 +1,5 @@
-"""Files on their way in, of orders or of points: the job a person or a command began, and the columns it taught us.
+"""Files on their way in, of orders, points or members: the job a person or a command began, what it taught us of
+columns, and what became of the rows that are members.
 
 The lines of orders themselves pass through `members_stagedorder`, an unlogged table without merchant or policy that the
 migration makes by hand: COPY refuses tables with row security, and the file can always be read again.
@@ -10,8 +11,9 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from members.lib.fields import PublicIdField
+from members.lib.fields import PublicIdField, TenantForeignKey
 from members.models.base import TenantModel
+from members.models.members import Member
 from members.models.merchants import Channel
 
 
@@ -20,12 +22,13 @@ class ImportKind(models.TextChoices):
 
     ORDERS = "orders", _("Orders")
     POINTS = "points", _("Points")
+    MEMBERS = "members", _("Members")
 
 
 class ImportState(models.TextChoices):
     """queued -> checking -> checked -> running -> done; failed and cancelled keep what was posted.
 
-    Points that were posted can be taken back: undoing -> undone.
+    Points and members that were posted can be taken back: undoing -> undone.
     """
 
     QUEUED = "queued", _("Waiting to be checked")
@@ -44,11 +47,12 @@ WORKED_STATES = (ImportState.QUEUED, ImportState.CHECKING, ImportState.RUNNING, 
 
 
 class ImportJob(TenantModel):
-    """One file of orders or points. `position` is how many of its orders, in order of arrival, are posted.
+    """One file. `position` is how many of its orders, in order of arrival, are posted.
 
     `at` is when all of its orders arrive: the instant the run began, kept through every resume. Counters of rows are
     of the whole file; those of orders move with `position`, in the transaction that posts. Of points each row is an
-    "order" of its own: `created` counts the credits, `points` their sum, `undo` how far they were taken back.
+    "order" of its own: `created` counts the credits, `points` their sum, `undo` how far they were taken back. Of
+    members likewise: `created` are new, `changed` filled in, `remarks` counts rows taken that have something to say.
     """
 
     public_id = PublicIdField()
@@ -69,7 +73,7 @@ class ImportJob(TenantModel):
     cancel_asked = models.BooleanField(default=False)
     failure = models.TextField(blank=True)
     notes = models.JSONField(default=list)  # what a person should know although it is no error
-    preview = models.JSONField(default=dict)  # what the check foresaw; see order_import.preview
+    preview = models.JSONField(default=dict)  # what the check foresaw; see services.imports.kinds
     rejects_as = models.CharField(max_length=200, blank=True)  # below UPLOADS_DIR
 
     rows = models.BigIntegerField(_("rows"), default=0)
@@ -88,8 +92,9 @@ class ImportJob(TenantModel):
     refunds = models.BigIntegerField(_("refunds"), default=0)
     members_created = models.BigIntegerField(_("new members"), default=0)
     points = models.BigIntegerField(_("points"), default=0)
+    remarks = models.BigIntegerField(_("rows with a remark"), default=0)
     requests = models.JSONField(default=dict)  # the first and the last id of its points requests
-    undo = models.JSONField(default=dict)  # see point_import.undo
+    undo = models.JSONField(default=dict)  # see services.imports.undo
 
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     by_label = models.CharField(max_length=120, blank=True)
@@ -151,3 +156,23 @@ class ColumnName(TenantModel):
             models.UniqueConstraint(fields=["merchant", "kind", "header"], name="column_name_once"),
             models.CheckConstraint(condition=models.Q(kind__in=ImportKind.values), name="column_kind_known"),
         ]
+
+
+class ImportedMember(TenantModel):
+    """What became of one row of a file of members that was taken, and, after an undoing, of the member it made."""
+
+    job = TenantForeignKey(ImportJob, related_name="+")
+    member = TenantForeignKey(Member, related_name="+")
+    line = models.BigIntegerField()
+    made = models.BooleanField()  # else the member was here
+    filled = models.JSONField(default=list)  # fields that were missing
+    remarks = models.JSONField(default=list)  # sentences: what the file says otherwise; never what is stored
+    undone = models.CharField(
+        max_length=10, blank=True
+    )  # taken, or why the member was kept; see imports.members.undo
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "job", "line"], name="imported_member_line_once")
+        ]
+        indexes = [models.Index(fields=["merchant", "member"], name="imported_member_by_member")]

@@ -60,11 +60,35 @@ class IdempotencyRow(TenantModel):
         constraints = [models.UniqueConstraint(fields=["merchant", "key"], name="idempotency_key_once")]
 
 
+class TierAudit(models.Model):
+    """A night's audit of the tiers of a sample of every merchant's members (domain.md 5). Platform's alone.
+
+    `through` is the last member of the sample that was audited: an audit that was cut off goes on behind it. `listed`
+    names the first members that differ: [{"merchant_id", "member_id", "what"}].
+    """
+
+    night = models.DateField(_("night"), unique=True)
+    started_at = models.DateTimeField(_("started"))
+    done_at = models.DateTimeField(_("done"), null=True)
+    through = models.BigIntegerField(default=0)
+    members = models.BigIntegerField(_("members"), default=0)
+    mismatches = models.BigIntegerField(_("differences"), default=0)
+    listed = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name = _("audit of the tiers")
+        verbose_name_plural = _("audits of the tiers")
+
+    def __str__(self) -> str:
+        return self.night.isoformat()
+
+
 class LedgerProof(models.Model):
     """A night's proof of the points ledger of every merchant, worked shop by shop (domain.md 6). Platform's alone.
 
     `through` is the last merchant proved: a proof that was cut off goes on behind it. `listed` names the first members
-    that do not add up: [{"merchant_id", "member_id", "what"}].
+    that do not add up, [{"merchant_id", "member_id", "what"}], and the closed months whose statement no longer agrees
+    with it, [{"merchant_id", "month"}]; `statements` counts those.
     """
 
     night = models.DateField(_("night"), unique=True)
@@ -75,6 +99,7 @@ class LedgerProof(models.Model):
     members = models.BigIntegerField(_("members"), default=0)
     entries = models.BigIntegerField(_("entries"), default=0)
     mismatches = models.BigIntegerField(_("differences"), default=0)
+    statements = models.BigIntegerField(_("statements that do not agree"), default=0)
     listed = models.JSONField(default=list)
 
     class Meta:

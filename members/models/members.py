@@ -120,6 +120,12 @@ class Member(TenantModel):
                 name="member_by_birthday",
             ),
             models.Index(fields=["id"], name="member_by_id"),
+            # Counts of members are counts of all, less these few.
+            models.Index(
+                fields=["merchant", "joined_on"],
+                condition=models.Q(status=MemberStatus.ERASED),
+                name="member_erased",
+            ),
         ]
 
     def __str__(self) -> str:

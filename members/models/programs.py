@@ -35,6 +35,9 @@ class Program(models.Model):
     created_at = models.DateTimeField(_("created"))
     points_expired_through = models.DateField(null=True)  # the last day whose lots were all expired
     points_noticed_through = models.DateField(null=True)  # the last day whose notices of expiry were given
+    # This morning's sum of points that expire soon (`members.services.expiry_digest`), and when staff were last told.
+    points_expiring = models.JSONField(default=dict, db_default={})
+    points_digest_on = models.DateField(null=True)
     # How often the expiry of all lots was moved at once (a closure's end, a switch of the rule).
     lots_moved = models.IntegerField(default=0, db_default=0)
     # The events that some endpoint of the merchant wants, beside the row that every posting reads; null: none.

@@ -59,6 +59,7 @@ class TierMove(TenantModel):
     active_days = models.BigIntegerField()
     points_earned = models.BigIntegerField()
     growth = models.BigIntegerField()
+    reason = models.CharField(max_length=200, blank=True, default="", db_default="")  # of a move by hand
 
     class Meta:
         constraints = [
@@ -67,4 +68,7 @@ class TierMove(TenantModel):
                 name="tier_move_cause_known",
             )
         ]
-        indexes = [models.Index(fields=["merchant", "member", "at", "id"], name="tier_move_by_member")]
+        indexes = [
+            models.Index(fields=["merchant", "member", "at", "id"], name="tier_move_by_member"),
+            models.Index(fields=["merchant", "at", "id"], name="tier_move_by_time"),
+        ]

@@ -16,6 +16,7 @@ EVENTS = {
     "referred": gettext_lazy("Was brought by a friend"),
     "review": gettext_lazy("Wrote a review"),
     "survey": gettext_lazy("Answered a survey"),
+    "tier_welcome": gettext_lazy("Welcome to a tier"),
 }
 TRIMS = {
     "day": gettext_lazy("The cap per day trimmed it: %(wanted)s points were due, %(points)s were left."),

@@ -26,18 +26,35 @@ from members.selectors import rules
 MIDNIGHT = dt.time()
 ALL_ARRIVED = 2**62  # a position above every entry's id
 
+FINGERPRINT = """sum(hashtextextended(concat_ws('|', e.member_id, e.sequence, extract(epoch from e.at), e.kind,
+    e.points, e.pending, e.balance_after), 0)::numeric)"""
 # Entries of a span that count as come: {beyond} leaves out those that the statement before covers.
 MOVED = """
 select greatest(date_trunc('month', e.at at time zone %(zone)s)::date, %(first)s::date) as month, e.kind,
     coalesce(r.verb, '') as verb, sum(e.points), sum(e.pending),
     coalesce(sum(r.points) filter (where e.kind = 'capture'), 0), count(*),
     count(*) filter (where e.at < %(since)s::timestamptz),
-    sum(hashtextextended(concat_ws('|', e.member_id, e.sequence, extract(epoch from e.at), e.kind, e.points,
-        e.pending, e.balance_after), 0)::numeric)
+    {fingerprint}
 from members_pointsentry e
 left join members_pointsrequest r on r.merchant_id = e.merchant_id and r.id = e.request_id
 where e.merchant_id = %(merchant)s and e.at < %(until)s and e.id <= %(position)s {beyond}
 group by 1, 2, 3
+"""
+# The entries that each statement of some shops covers, in one pass: the first statement whose bounds hold them both. As
+# an entry's place is found by counting bounds that lie behind it, entries that no statement covers have the last place.
+COVERED = """
+with closed as materialized (
+    select merchant_id, array_agg(until order by month) as untils, array_agg(position order by month) as positions,
+        max(until) as until, max(position) as position
+    from members_pointsstatement where merchant_id between %(first)s and %(last)s group by 1
+)
+select e.merchant_id, greatest(width_bucket(e.at, s.untils), width_bucket(e.id - 1, s.positions)) as place, e.kind,
+    coalesce(r.verb, '') as verb, sum(e.points), sum(e.pending),
+    coalesce(sum(r.points) filter (where e.kind = 'capture'), 0), count(*), {fingerprint}
+from closed s join members_pointsentry e on e.merchant_id = s.merchant_id and e.at < s.until and e.id <= s.position
+left join members_pointsrequest r on r.merchant_id = e.merchant_id and r.id = e.request_id
+where e.merchant_id between %(first)s and %(last)s
+group by 1, 2, 3, 4
 """
 BEYOND = "and (e.at >= %(since)s or e.id > %(mark)s)"
 # Lots as they are, less what entries since have brought, plus what they have taken. One statement, one moment.
@@ -156,7 +173,7 @@ def flows(
         "first": after and add_months(after.month, 1),
     }
     with connection.cursor() as cursor:
-        cursor.execute(MOVED.format(beyond=BEYOND if after else ""), parameters)
+        cursor.execute(MOVED.format(beyond=BEYOND if after else "", fingerprint=FINGERPRINT), parameters)
         for month, kind, verb, points, pending, asked, entries, late, fingerprint in cursor.fetchall():
             flow = found.setdefault(month, Flow())
             flow.note(kind, verb, points=int(points), pending=int(pending), asked=int(asked))
@@ -164,6 +181,22 @@ def flows(
             flow.late += late
             flow.fingerprint += int(fingerprint)
     return dict(sorted(found.items()))
+
+
+def flows_of_statements(*, first: int, last: int) -> dict[tuple[int, int], Flow]:
+    """What the entries moved that each statement covers, by merchant and the statement's place among its own.
+
+    Of the merchants with ids from `first` to `last`, in one query. Works as platform.
+    """
+    found: dict[tuple[int, int], Flow] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(COVERED.format(fingerprint=FINGERPRINT), {"first": first, "last": last})
+        for merchant, place, kind, verb, points, pending, asked, entries, fingerprint in cursor.fetchall():
+            flow = found.setdefault((merchant, place), Flow())
+            flow.note(kind, verb, points=int(points), pending=int(pending), asked=int(asked))
+            flow.entries += entries
+            flow.fingerprint += int(fingerprint)
+    return found
 
 
 def outstanding(
@@ -223,6 +256,12 @@ def moved_of(statement: PointsStatement) -> Movements:
 def statements(*, merchant_id: int) -> list[PointsStatement]:
     """Every closed month, the oldest first. One query."""
     return list(PointsStatement.objects.of(merchant_id).order_by("month"))
+
+
+def statements_of_shops(*, first: int, last: int) -> list[PointsStatement]:
+    """Every closed month of the merchants with ids from `first` to `last`, by merchant, the oldest first."""
+    rows = PointsStatement.objects.filter(merchant_id__gte=first, merchant_id__lte=last)
+    return list(rows.order_by("merchant_id", "month"))
 
 
 def statement_of(*, merchant_id: int, month: dt.date) -> PointsStatement | None:

@@ -13,7 +13,8 @@ from django.db import connection
 from django.db.models import Count
 
 from members.lib.periods import merchant_day
-from members.models import Member, Merchant
+from members.models import Member, MemberStatus, Merchant
+from members.selectors import members
 
 RECRUITS_GOAL = 100  # tenths of a member a day
 GMV_GOAL = 50  # per mille
@@ -100,11 +101,12 @@ def _days(today: dt.date, count: int) -> list[dt.date]:
 def _joined_by_day(merchant: Merchant, today: dt.date) -> dict[dt.date, int]:
     first = today - (SERIES + RECRUIT_DAYS) * _ONE
     rows = Member.objects.of(merchant.pk).filter(joined_on__gt=first, joined_on__lte=today)
+    rows = rows.exclude(status=MemberStatus.ERASED)
     return dict(rows.values_list("joined_on").annotate(n=Count("pk")).order_by())
 
 
 def _members(merchant: Merchant, today: dt.date, joined: dict[dt.date, int]) -> MembersFigure:
-    total = Member.objects.of(merchant.pk).filter(joined_on__lte=today).count()
+    total = members.joined_until(merchant_id=merchant.pk, day=today)
     series, left = [], total
     for day in reversed(_days(today, SERIES)):
         series.append(left)

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django.db.models import Count, Max, Q, Sum
 
-from members.lib.periods import add_months, merchant_day
+from members.lib.periods import merchant_day
 from members.lib.tiers import METRICS, Metrics, TierRules
 from members.models import (
     DailyTotal,
@@ -92,15 +92,13 @@ class Progress:
     rungs: list[Rung] = field(default_factory=list)
     window: dict = field(default_factory=dict)
     leaving: Leaving | None = None
-    renewed_until: dt.date | None = None  # what an order today would set the present tier's validity to
-    is_qualified: bool = True
 
 
 def window_metrics(
-    *, merchant: Merchant, member_id: int, rules: TierRules, today: dt.date
+    *, merchant: Merchant, member_id: int, rules: TierRules, today: dt.date, joined_on: dt.date
 ) -> tuple[Metrics, dt.date]:
     """A member's numbers over the window that ends today, and the window's first day. One query."""
-    start = rules.window.start(today)
+    start = rules.window.start(today, joined_on)
     totals = (
         DailyTotal.objects.of(merchant.pk)
         .filter(member_id=member_id, day__gte=start, day__lte=today)
@@ -132,9 +130,10 @@ def progress(*, merchant: Merchant, member: Member, at: dt.datetime) -> Progress
     validity = dict(
         TierValidity.objects.of(merchant.pk).filter(member_id=member.pk).values_list("tier_id", "valid_until")
     )
-    metrics, start = window_metrics(merchant=merchant, member_id=member.pk, rules=rules, today=today)
+    metrics, start = window_metrics(
+        merchant=merchant, member_id=member.pk, rules=rules, today=today, joined_on=member.joined_on
+    )
     place = rules.rank.get(tier_id, 0)
-    qualified = rules.rank[rules.qualified(metrics).id]
     result = Progress(
         tier=tiers.get(tier_id),
         since=standing.since if standing else member.joined_at,
@@ -142,8 +141,6 @@ def progress(*, merchant: Merchant, member: Member, at: dt.datetime) -> Progress
         metrics=metrics,
         rungs=_rungs(version, rules, tiers, validity, tier_id),
         window=version.window,
-        renewed_until=add_months(today, rules.validity_months) if place else None,
-        is_qualified=qualified >= place,
     )
     if place + 1 < len(rules.ladder):
         coming = rules.ladder[place + 1]

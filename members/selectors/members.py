@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 
 from members.lib import crypto, prepared
 from members.lib.phones import e164_or_none, national, region_of
-from members.models import Channel, Identity, Member, Merchant, PointsAccount, TierStanding
+from members.models import Channel, Identity, Member, MemberStatus, Merchant, PointsAccount, TierStanding
 
 PER_PAGE = 50
 SORTS = ("newest", "oldest", "points")
@@ -36,7 +38,7 @@ def listed(*, merchant: Merchant, wanted: MemberFilter, base_tier_id: int | None
 
     A member without a standing holds the lowest tier, `base_tier_id`. By points they are paged by `ByPoints`.
     """
-    rows: QuerySet[Member] = Member.objects.of(merchant.pk)
+    rows: QuerySet[Member] = Member.objects.of(merchant.pk).exclude(status=MemberStatus.ERASED)
     if wanted.channel in Channel.values:
         rows = rows.filter(channel=wanted.channel)
     if wanted.tier_id is not None:
@@ -77,7 +79,7 @@ class ByPoints:
         start, stop = part.start or 0, part.stop
         ids = list(self.ids[start:stop])
         known = {member.pk: member for member in self.rows.order_by().filter(pk__in=ids)}
-        page = [known[pk] for pk in ids]
+        page = [known[pk] for pk in ids if pk in known]  # an account may be an erased member's
         if len(page) < stop - start:
             before = max(start - self.ids.count(), 0)
             page += list(self.without[before : before + stop - start - len(page)])
@@ -188,7 +190,7 @@ def find(
     *, merchant: Merchant, phone: str = "", channel: str = "", external_id: str = ""
 ) -> QuerySet[Member]:
     """Members by whole phone or by identity, oldest first, for look-ups by other systems. Runs no query."""
-    rows: QuerySet[Member] = Member.objects.of(merchant.pk)
+    rows: QuerySet[Member] = Member.objects.of(merchant.pk).exclude(status=MemberStatus.ERASED)
     if phone:
         number = e164_or_none(phone, region_of(merchant.currency))
         rows = rows.filter(phone_index=crypto.blind_index(merchant.pk, number)) if number else rows.none()
@@ -206,12 +208,24 @@ def find(
 
 def has_any(*, merchant_id: int) -> bool:
     """Whether anybody has joined. One query, of one row."""
-    return Member.objects.of(merchant_id).exists()
+    return Member.objects.of(merchant_id).exclude(status=MemberStatus.ERASED).exists()
 
 
 def count(*, merchant_id: int) -> int:
-    """How many members the merchant has. One query."""
-    return Member.objects.of(merchant_id).count()
+    """How many members the merchant has, the erased not counted. One query, of indexes alone."""
+    return joined_until(merchant_id=merchant_id, day=dt.date.max)
+
+
+def joined_until(*, merchant_id: int, day: dt.date) -> int:
+    """How many of them joined until a day, inclusive: all, less the few erased, so that no row is read. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select (select count(*) from members_member where merchant_id = %(merchant)s and joined_on <= %(day)s) - "
+            "(select count(*) from members_member where merchant_id = %(merchant)s and joined_on <= %(day)s "
+            "and status = 'erased')",
+            {"merchant": merchant_id, "day": day},
+        )
+        return int(cursor.fetchone()[0])
 
 
 def birthday_text(member: Member) -> str | None:

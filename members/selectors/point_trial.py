@@ -29,7 +29,7 @@ with all_of_them as (
     where merchant_id = %(merchant)s and order_id in (select id from o) group by 1
 )
 select o.tier_id, count(*),
-    sum(floor(o.total_minor * coalesce(r.rate, %(rate)s::numeric) * %(unit)s::numeric))::bigint,
+    sum(floor(o.total_minor * coalesce(r.rate, %(rate)s::numeric) * %(unit)s::numeric)),
     coalesce(sum(e.points), 0)::bigint
 from o
 left join unnest(%(tiers)s::bigint[], %(rates)s::numeric[]) r (tier_id, rate) on r.tier_id = o.tier_id

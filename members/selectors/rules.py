@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from babel.numbers import get_currency_precision
 
+from members.lib import prepared
 from members.lib.earning import Earning
 from members.lib.expiry import Expiry
 from members.lib.points import Clawback, PointRules
@@ -20,7 +21,11 @@ from members.models import Tier as TierRow
 
 def version_at(*, merchant_id: int, at: dt.datetime) -> RulesVersion | None:
     """The version in force at an instant; None before the first. One query."""
-    return RulesVersion.objects.of(merchant_id).filter(at__lte=at).order_by("-at", "-number").first()
+    return prepared.fetch_object(
+        RulesVersion,
+        "where merchant_id = %(merchant)s and at <= %(at)s order by at desc, number desc limit 1",
+        {"merchant": merchant_id, "at": at},
+    )
 
 
 def ladder(version: RulesVersion, codes: dict[int, str]) -> tuple[Tier, ...]:
@@ -31,6 +36,7 @@ def ladder(version: RulesVersion, codes: dict[int, str]) -> tuple[Tier, ...]:
             code=codes[rung["tier"]],
             needs=rung.get("needs", "all"),
             requirements=tuple(sorted(rung.get("requirements", {}).items())),
+            welcome=rung.get("welcome", 0),
         )
         for rung in version.ladder
     )

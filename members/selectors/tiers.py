@@ -13,10 +13,11 @@ from members.selectors import rules as rules_selector
 
 
 def metrics(*, merchant_id: int, member_id: int, rules: Any, at: dt.datetime) -> Metrics:
-    """The member's metrics over the window that ends on the merchant day of `at`. One query."""
+    """The member's metrics over the window that ends on the merchant day of `at`. Two queries at most."""
     today = at.astimezone(rules.zone).date()
+    joined_on = _joined_on(merchant_id, member_id) if rules.tiers.window.kind == "membership_year" else None
     days = DailyTotal.objects.of(merchant_id).filter(
-        member_id=member_id, day__gte=rules.tiers.window.start(today), day__lte=today
+        member_id=member_id, day__gte=rules.tiers.window.start(today, joined_on), day__lte=today
     )
     sums = days.aggregate(
         spend=Sum("spend_minor", default=0),
@@ -25,6 +26,10 @@ def metrics(*, merchant_id: int, member_id: int, rules: Any, at: dt.datetime) ->
         earned=Sum("points", default=0),
     )
     return rules.tiers.metrics(int(sums["spend"]), int(sums["count"]), sums["active"], int(sums["earned"]))
+
+
+def _joined_on(merchant_id: int, member_id: int) -> dt.date:
+    return Member.objects.of(merchant_id).values_list("joined_on", flat=True).get(pk=member_id)
 
 
 def standing(*, merchant_id: int, member_id: int, at: dt.datetime) -> dict[str, Any]:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from members.models import AuditRow, PlatformAuditRow, User
+from members.lib import prepared
+from members.models import PlatformAuditRow, User
+
+# Nearly every act of a till or a shop system leaves a row.
+RECORD = """
+insert into members_auditrow (merchant_id, at, actor_kind, actor_id, actor_label, action, subject_kind, subject_id,
+    subject_label, before, after, reason, request_id)
+values (%(merchant_id)s, %(at)s, %(actor_kind)s, %(actor_id)s, %(actor_label)s, %(action)s, %(subject_kind)s,
+    %(subject_id)s, %(subject_label)s, %(before)s::jsonb, %(after)s::jsonb, %(reason)s, %(request_id)s)
+returning id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +65,22 @@ def record(
     reason: str = "",
 ) -> None:
     """Write one audit row. `subject` is (kind, id); `action` like "benefit.published"; values are JSON-ready."""
-    AuditRow.objects.create(
-        merchant_id=merchant_id,
-        at=at,
-        actor_kind=actor.kind,
-        actor_id=actor.user_id,
-        actor_label=actor.label[:120],
-        action=action,
-        subject_kind=subject[0],
-        subject_id=str(subject[1]),
-        subject_label=label[:160],
-        before=before,
-        after=after,
-        reason=reason[:500],
-        request_id=str(structlog.contextvars.get_contextvars().get("request_id", ""))[:48],
-    )
+    row = {
+        "merchant_id": merchant_id,
+        "at": at,
+        "actor_kind": actor.kind,
+        "actor_id": actor.user_id,
+        "actor_label": actor.label[:120],
+        "action": action,
+        "subject_kind": subject[0],
+        "subject_id": str(subject[1]),
+        "subject_label": label[:160],
+        "before": None if before is None else json.dumps(before),
+        "after": None if after is None else json.dumps(after),
+        "reason": reason[:500],
+        "request_id": str(structlog.contextvars.get_contextvars().get("request_id", ""))[:48],
+    }
+    prepared.fetch_one(RECORD, row)
 
 
 def record_for_platform(

@@ -12,7 +12,7 @@ from members.lib.refusals import Invalid
 from members.models import ColumnName, ImportKind
 from members.services import audit
 from members.services.audit import Actor
-from members.services.order_import.columns import FIELDS_OF
+from members.services.imports import kinds
 
 LONGEST = 100
 MOST = 500
@@ -26,12 +26,13 @@ def save(
 
     Raises Invalid for a field that does not exist, an empty or too long header, or too many names.
     """
+    known = kinds.of(kind).fields.known
     wanted = {header.strip(): field for header, field in names.items()}
     for header, field in wanted.items():
-        if field not in FIELDS_OF[kind].known:
+        if field not in known:
             raise Invalid(
                 _("There is no field “%(name)s”. Fields: %(known)s.")
-                % {"name": field, "known": ", ".join(FIELDS_OF[kind].known)}
+                % {"name": field, "known": ", ".join(known)}
             )
         if not header or len(header) > LONGEST:
             raise Invalid.on("new_header", _("A column's name has 1 to 100 characters."))

@@ -28,6 +28,30 @@ from members.services import (
 )
 
 CHUNK = 5_000
+# A day that no order is of any more comes to nothing.
+REBUILD = """
+with sums as (
+    select member_id, paid_on as day, coalesce(sum(net_minor) filter (where status = 'paid'), 0) as spend,
+        count(*) filter (where counts) as orders, sum(posted) as points
+    from members_order where merchant_id = %(merchant)s and member_id = any(%(members)s) and paid_on is not null
+    group by 1, 2
+),
+kept as (
+    select member_id, day, spend_minor as spend, orders, points from members_dailytotal
+    where merchant_id = %(merchant)s and member_id = any(%(members)s)
+),
+wrong as (
+    select member_id, day, coalesce(a.spend, 0) as spend, coalesce(a.orders, 0) as orders,
+        coalesce(a.points, 0) as points
+    from sums a full join kept b using (member_id, day)
+    where (coalesce(a.spend, 0), coalesce(a.orders, 0), coalesce(a.points, 0))
+        <> (coalesce(b.spend, 0), coalesce(b.orders, 0), coalesce(b.points, 0))
+)
+insert into members_dailytotal (merchant_id, member_id, day, spend_minor, orders, points)
+select %(merchant)s, member_id, day, spend, orders, points from wrong
+on conflict (merchant_id, member_id, day) do update
+set spend_minor = excluded.spend_minor, orders = excluded.orders, points = excluded.points
+"""
 
 
 @dataclass(slots=True)
@@ -38,6 +62,7 @@ class Recalculated:
     upgraded: int = 0
     downgraded: int = 0
     unchanged: int = 0
+    repaired: int = 0  # days of members whose totals were not what the orders come to; only with --full
 
     def add(self, other: Recalculated) -> None:
         """Count another part in."""
@@ -45,6 +70,7 @@ class Recalculated:
         self.upgraded += other.upgraded
         self.downgraded += other.downgraded
         self.unchanged += other.unchanged
+        self.repaired += other.repaired
 
 
 def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
@@ -132,10 +158,21 @@ def recalculate(*, merchant_id: int, member_ids: list[int], at: dt.datetime) -> 
 
 
 def recalculate_all(*, merchant_id: int, at: dt.datetime) -> Recalculated:
-    """Recalculate every member of a merchant (`--full`): after the daily job it must change nothing."""
+    """Recompute every member of a merchant (`--full`): daily totals from the orders, then the tier. After the daily job
+    it must change nothing.
+    """
     total = Recalculated()
     with tenancy.tenant(merchant_id), transaction.atomic():
         chunks = list(posting.member_chunks(merchant_id=merchant_id, size=CHUNK))
     for ids in chunks:
+        total.repaired += rebuild_days(merchant_id=merchant_id, member_ids=ids)
         total.add(recalculate(merchant_id=merchant_id, member_ids=ids, at=at))
     return total
+
+
+def rebuild_days(*, merchant_id: int, member_ids: list[int]) -> int:
+    """Put the daily totals of some members right where they are not what the orders come to. How many days."""
+    with tenancy.tenant(merchant_id), transaction.atomic(), connection.cursor() as cursor:
+        posting.lock_merchant(merchant_id=merchant_id, alone=True)
+        cursor.execute(REBUILD, {"merchant": merchant_id, "members": member_ids})
+        return cursor.rowcount

@@ -104,16 +104,22 @@ def referrals_due(*, zone: str, at: dt.datetime) -> int:
     """Reward the referrals of a zone's merchants whose friend has an order that counts; how many."""
     done = 0
     for merchant_id, ids in _found(REFERRALS, [zone, at]).items():
-        for referral_id in ids:
-            done += _reward(merchant_id, referral_id, at)
+        with tenancy.tenant(merchant_id), transaction.atomic():
+            is_on = _referral_rule(_desk(merchant_id, at)) is not None
+        if is_on:  # else they wait, and a night costs a look at the shop
+            done += sum(_reward(merchant_id, referral_id, at) for referral_id in ids)
     return done
+
+
+def _referral_rule(desk: Desk | None) -> Any:
+    return None if desk is None else desk.rules.points.earning.events.active("referral")
 
 
 def _reward(merchant_id: int, referral_id: int, at: dt.datetime) -> bool:
     """One referral in a transaction of its own; False when the rule is off, or it was rewarded meanwhile."""
     with tenancy.tenant(merchant_id), transaction.atomic():
         desk = _desk(merchant_id, at)
-        rule = desk.rules.points.earning.events.active("referral") if desk else None
+        rule = _referral_rule(desk)
         if desk is None or rule is None:
             return False
         referral = Referral.objects.of(merchant_id).get(pk=referral_id)

@@ -6,13 +6,13 @@ Each edit is a new version of the program's rules; orders already stored keep th
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from members.lib.earning import Campaign, Combine, Earning, campaign_of, stored_campaign
+from members.lib.earning import MOST_CATEGORIES, Campaign, Combine, Earning, campaign_of, stored_campaign
 from members.lib.earning_events import Events
 from members.lib.refusals import Invalid, NotFound
 from members.models import Channel, RulesVersion, Tier
@@ -46,6 +46,56 @@ def set_caps(
         actor,
         lambda now: replace(now, order_most=order_most, day_most=day_most, combine=combine),
     )
+
+
+@transaction.atomic
+def set_categories(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    shown: Collection[str],
+    categories: Mapping[str, Sequence[str]],
+    renamed: Mapping[str, str] | None = None,
+) -> RulesVersion:
+    """Put `categories`, named sets of SKUs that campaigns may be for, in the place of those `shown`; others stay.
+
+    A category that is `renamed` (old -> new name) goes with its campaigns. Orders already stored keep the SKUs of
+    their time. Raises Invalid, also when a category that a campaign is for is taken away.
+    """
+
+    def edit(now: Earning) -> Earning:
+        names = renamed or {}
+        others = {name: skus for name, skus in now.categories.items() if name not in shown}
+        if taken := sorted(others.keys() & categories.keys()):
+            raise Invalid.on("categories", _("There is a category “%(name)s” already.") % {"name": taken[0]})
+        found = {**others, **categories}
+        if len(found) > MOST_CATEGORIES:
+            raise Invalid.on(
+                "categories", _("A program has at most %(most)s categories.") % {"most": MOST_CATEGORIES}
+            )
+        campaigns = [
+            replace(
+                each,
+                when=replace(each.when, categories=tuple(names.get(n, n) for n in each.when.categories)),
+            )
+            for each in now.campaigns
+        ]
+        for each in campaigns:
+            for name in each.when.categories:
+                if name not in found:
+                    raise Invalid.on(
+                        "categories",
+                        _(
+                            "The campaign “%(campaign)s” is for the category “%(name)s”: take it out there first."
+                        )
+                        % {"campaign": each.name or each.code, "name": name},
+                    )
+        changed = replace(now, categories={}, campaigns=())
+        spec = {**changed.stored(), "categories": {name: list(skus) for name, skus in found.items()}}
+        return Earning.read(spec).with_campaigns(campaigns)
+
+    return _edit(merchant_id, at, actor, edit)
 
 
 @transaction.atomic

@@ -17,7 +17,7 @@ from members.lib.periods import merchant_day
 from members.lib.webhooks import WebhookEvent
 from members.models import Program, ProgramStatus
 from members.selectors import rules as rules_selector
-from members.services import programs, webhook_events
+from members.services import expiry_digest, programs, webhook_events
 
 A_DAY = dt.timedelta(days=1)
 # Shops of a zone with points that expire from today on and a day whose notices were not given yet.
@@ -100,7 +100,11 @@ def _tell_shop(merchant_id: int, today: dt.date, at: dt.datetime) -> int:
                 return told  # closed meanwhile: the day is not done
             told += found
         with transaction.atomic():
-            Program.objects.filter(pk=merchant_id).update(points_noticed_through=today)
+            program = programs.lock_for_write(merchant_id=merchant_id)
+            if program.status == ProgramStatus.OPEN:
+                Program.objects.filter(pk=merchant_id).update(points_noticed_through=today)
+                days = version.notice_days if version else []
+                expiry_digest.note(program=program, notice_days=days, today=today, at=at)
     return told
 
 

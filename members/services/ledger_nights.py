@@ -51,7 +51,9 @@ def prove_night(*, night: dt.date, at: dt.datetime) -> dict[str, Any]:
             pass
         if row.done_at is None:
             _finish(row, at)
-    return {name: getattr(row, name) for name in ("merchants", "members", "entries", "mismatches")}
+    return {
+        name: getattr(row, name) for name in ("merchants", "members", "entries", "mismatches", "statements")
+    }
 
 
 def _prove_chunk(row: LedgerProof) -> bool:
@@ -70,8 +72,10 @@ def _prove_chunk(row: LedgerProof) -> bool:
         row.members += found.members
         row.entries += found.entries
         row.mismatches += found.mismatches
-        room = ledger_proof.LISTED - len(row.listed)
-        row.listed = [*row.listed, *(asdict(each) for each in found.listed[: max(room, 0)])]
+        row.statements += found.statements
+        room = max(0, ledger_proof.LISTED - len(row.listed))
+        listed = [*map(asdict, found.listed), *map(asdict, found.wrong_statements)]
+        row.listed = [*row.listed, *listed[:room]]
         row.save()
     return not is_last
 
@@ -81,26 +85,32 @@ def _finish(row: LedgerProof, at: dt.datetime) -> None:
     """The night is proved; the alarm is raised in the same transaction."""
     row.done_at = at
     row.save(update_fields=["done_at"])
-    if not row.mismatches:
+    if not (row.mismatches or row.statements):
         log.info("ledger_proved", night=row.night.isoformat(), members=row.members, entries=row.entries)
         return
     log.error(
         "ledger_does_not_add_up",
         night=row.night.isoformat(),
         mismatches=row.mismatches,
+        statements=row.statements,
         members=row.members,
         listed=row.listed[:10],
     )
     if not row.listed:
         return
-    # The row of an outbox is some merchant's: that of the first member who does not add up. It names no address.
+    # The row of an outbox is some merchant's: that of the first who does not add up. It names no address.
     merchant_id = row.listed[0]["merchant_id"]
     for admin in User.objects.filter(is_staff=True, is_active=True).order_by("id"):
         outbox.leave(
             merchant_id=merchant_id,
             topic=TOPIC,
             key=f"{row.night.isoformat()} {admin.pk}",
-            payload={"admin": admin.pk, "night": row.night.isoformat(), "mismatches": row.mismatches},
+            payload={
+                "admin": admin.pk,
+                "night": row.night.isoformat(),
+                "mismatches": row.mismatches,
+                "statements": row.statements,
+            },
             at=at,
         )
 
@@ -114,6 +124,7 @@ def prepare_alarm(merchant_id: int, payload: dict[str, Any], at: dt.datetime) ->
     context = {
         "night": payload["night"],
         "mismatches": payload["mismatches"],
+        "statements": payload.get("statements", 0),
         "link": urljoin(settings.SITE_URL, "/platform/members/ledgerproof/"),
     }
     language = mail.language_for(email=admin.email)
@@ -130,4 +141,4 @@ def last_done() -> LedgerProof | None:
 def alarming() -> LedgerProof | None:
     """The latest finished proof when something did not add up in it, else None."""
     row = last_done()
-    return row if row is not None and row.mismatches else None
+    return row if row is not None and (row.mismatches or row.statements) else None

@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 from django.db import transaction
 
 from members.lib import bulk
 from members.lib.collection import no_collection
-from members.lib.posting import Changes
+from members.lib.posting import Changes, TierMove
 from members.models import Merchant, Order
 from members.selectors import rules as rules_selector
-from members.services import posting, programs, webhook_events
+from members.services import posting, programs, tier_welcomes, webhook_events
 from members.services.audit import Actor
 from members.services.order_desk import Desk
 from members.services.order_items import Batch, Item, LineIn, Live, OrderIn, Outcome, RefundIn
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 PART = 5_000  # items folded while the part before is written
+FIRST_PART = 1_250
 
 
 @transaction.atomic
@@ -100,33 +102,44 @@ def _work(merchant_id: int, items: Sequence[Item]) -> Batch:
     desk.resolve()
     desk.load(first)
     if len(items) > 2 * PART:
-        _in_parts(merchant_id, desk, heard)
+        moves = _in_parts(merchant_id, desk, heard)
     else:
         desk.fold(desk.live())
         posting.write(merchant_id=merchant_id, changes=desk.changes, buyers=desk.buyers)
         heard.take(desk.changes)
+        moves = desk.changes.moves
     heard.leave(merchant_id=merchant_id, at=items[-1][0])
+    tier_welcomes.give(merchant=merchant, program=program, rules=rules, at=items[-1][0], moves=moves)
     desk.fill_in_buyers()
     desk.report()
     return batch
 
 
-def _in_parts(merchant_id: int, desk: Desk, heard: webhook_events.Heard) -> None:
-    """Fold part by part, each while the database writes the one before; the parts follow each other in order.
+def _parts(live: list[Live]) -> list[list[Live]]:
+    """Items in parts of some `PART`, the first a quarter of it: while it is folded the database has nothing to do."""
+    begins = [0, *range(FIRST_PART, len(live), PART)]
+    return [live[begin:end] for begin, end in pairwise([*begins, len(live)])]
+
+
+def _in_parts(merchant_id: int, desk: Desk, heard: webhook_events.Heard) -> list[TierMove]:
+    """Fold part by part, each while the database writes the one before; the parts follow each other in order. Returns
+    the moves of all parts that bring a welcome.
 
     The folding thread touches no database and the rows of a part are made before the next is folded, so writing
     sees none of what comes after it.
     """
     live = desk.live()
-    parts = [live[begin : begin + PART] for begin in range(0, len(live), PART)]
+    parts = _parts(live)
     ids = iter(bulk.next_ids(Order, sum(isinstance(item, OrderIn) for _place, _at, item in live)))
 
+    moves: list[TierMove] = []
     last = Changes()  # what is a whole new value is written once, at the end
 
     def folded(part: list[Live]) -> posting.Prepared:
         changes = desk.changes = Changes()
         desk.fold(part)
         heard.take(changes)
+        moves.extend(tier_welcomes.welcomed(desk.rules.tiers, changes.moves))
         for order in changes.new_orders:
             order.id = next(ids)
         for name in ("accounts", "standings", "validities"):
@@ -145,3 +158,4 @@ def _in_parts(merchant_id: int, desk: Desk, heard: webhook_events.Heard) -> None
                 ahead.append(pool.submit(folded, following))
             posting.write_rows(merchant_id=merchant_id, ready=ready)
     posting.write_rows(merchant_id=merchant_id, ready=posting.prepare(last, {}))
+    return moves

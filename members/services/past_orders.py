@@ -20,7 +20,7 @@ from django.db import connection
 from members.lib.posting import Changes, OrderKey, OrdersLinked, fold
 from members.models import Merchant, Program
 from members.selectors import rules as rules_selector
-from members.services import posting, webhook_events
+from members.services import posting, tier_welcomes, webhook_events
 
 ORDERS_AT_ONCE = 10_000
 
@@ -80,3 +80,4 @@ def _link(merchant: Merchant, program: Program, at: dt.datetime, keys: Mapping[i
         fold(state, [OrdersLinked(at, own)], rules, changes=changes)
     posting.write(merchant_id=merchant.pk, changes=changes)
     webhook_events.told(changes, program=program, at=at)
+    tier_welcomes.give(merchant=merchant, program=program, rules=rules, at=at, moves=changes.moves)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from members.lib.earning import Earning
 from members.lib.expiry import Expiry
 from members.lib.periods import merchant_day
-from members.lib.points import MOST_COST, MOST_GIVE_BACK_DAYS
+from members.lib.points import MOST_COST, MOST_GIVE_BACK_DAYS, MOST_RATE
 from members.lib.refusals import Invalid
 from members.models import Merchant, PointsLot, RulesVersion, Tier
 from members.services import programs, rules
@@ -52,8 +52,12 @@ def configure(
     if missing := sorted(set(multipliers) - set(known)):
         raise Invalid(_("There is no tier “%(tier)s”.") % {"tier": missing[0]})
     for name, rate in [("per_major", per_major), *multipliers.items()]:
-        if not rate.is_finite() or rate < 0 or rate > 1_000_000:
-            raise Invalid.on(name, _("A rate lies between 0 and 1,000,000, not %(rate)s.") % {"rate": rate})
+        if not rate.is_finite() or not 0 <= rate <= MOST_RATE:
+            raise Invalid.on(
+                name,
+                _("A rate lies between 0 and %(most)s, not %(rate)s.")
+                % {"most": f"{MOST_RATE:,}", "rate": rate},
+            )
         if -int(rate.normalize().as_tuple().exponent) > 6:
             raise Invalid.on(name, _("A rate has at most 6 decimals, not %(rate)s.") % {"rate": rate})
     _check_ranges(merchant_id, more)
@@ -94,7 +98,7 @@ def _check_ranges(merchant_id: int, values: Mapping[str, Any]) -> None:
         if not isinstance(cost, Decimal | int) or not Decimal(cost).is_finite() or not 0 <= cost <= most:
             raise Invalid.on(
                 "point_cost",
-                _("“%(text)s” does not lie between 0 and %(most)s.") % {"text": cost, "most": f"{most:,}"},
+                _("“%(text)s” does not lie between 0 and %(most)s.") % {"text": cost, "most": f"{most:,f}"},
             )
         if -int(Decimal(cost).normalize().as_tuple().exponent) > 6:
             raise Invalid.on("point_cost", _("A rate has at most 6 decimals, not %(rate)s.") % {"rate": cost})

@@ -120,10 +120,12 @@ EXPIRED = (
 )
 # Lots are not touched: a lot is dead when its last usable day is at or before the account's `expired_through`.
 # Accounts are not locked beforehand either: one that moved on since the statement began is left out, and comes in the
-# next round. The account's day is over then: what comes later (`living_day`) ends later.
+# next round; so they are found again by where they stood (ctid), which is four times as quick as by their key.
+# The account's day is over then: what comes later (`living_day`) ends later.
 EXPIRE = """
 with lapsed as materialized (
-    select l.member_id, l.number, l.remaining, l.available_at, a.sequence, a.available - a.deficit as balance
+    select l.member_id, l.number, l.remaining, l.available_at, a.ctid as place, a.sequence,
+        a.available - a.deficit as balance
     from members_pointslot l
     join members_pointsaccount a on a.merchant_id = l.merchant_id and a.member_id = l.member_id
     where l.merchant_id = %(merchant)s and l.expires_on = %(day)s and l.remaining > 0
@@ -131,13 +133,13 @@ with lapsed as materialized (
         and a.merchant_id = %(merchant)s and a.member_id > %(after)s and a.member_id <= %(until)s
         and (a.expired_through is null or a.expired_through < %(day)s)
 ), totals as (
-    select member_id, sequence, count(*) as how_many, sum(remaining)::bigint as points
-    from lapsed group by member_id, sequence
+    select place, sequence, count(*) as how_many, sum(remaining)::bigint as points
+    from lapsed group by place, sequence
 ), moved as (
     update members_pointsaccount a set sequence = a.sequence + t.how_many, available = a.available - t.points,
         expired = a.expired + t.points, expired_through = %(day)s
     from totals t
-    where a.merchant_id = %(merchant)s and a.member_id = t.member_id and a.sequence = t.sequence
+    where a.ctid = t.place and a.merchant_id = %(merchant)s and a.sequence = t.sequence
     returning a.member_id, t.how_many, t.points, a.sequence as last
 ), entries as (
     insert into members_pointsentry (merchant_id, member_id, sequence, at, kind, points, pending, balance_after,

@@ -158,7 +158,7 @@ class _Loader:
     @cached_property
     def first_day(self) -> dt.date:
         """The first day of the window at the first event."""
-        return self.rules.tiers.window.start(self.at.astimezone(self.rules.zone).date())
+        return self.rules.tiers.window.start(self.at.astimezone(self.rules.zone).date())  # of any member
 
     def rows(self, query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -175,7 +175,7 @@ class _Loader:
         held = {
             row[0]: row[1:]
             for row in self.rows(
-                "select m.id, s.tier_id, coalesce(s.since, m.joined_at) from members_member m left join "
+                "select m.id, s.tier_id, coalesce(s.since, m.joined_at), m.joined_on from members_member m left join "
                 "members_tierstanding s on s.merchant_id = m.merchant_id and s.member_id = m.id "
                 "where m.merchant_id = %s and m.id = any(%s)",
                 [self.merchant_id, wanted],
@@ -183,9 +183,11 @@ class _Loader:
         }
         states: dict[int | None, MemberState] = {
             member_id: MemberState(
-                member_id=member_id, standing=PureStanding(tier_id=tier or base, since=since)
+                member_id=member_id,
+                standing=PureStanding(tier_id=tier or base, since=since),
+                joined_on=joined_on,
             )
-            for member_id, (tier, since) in held.items()
+            for member_id, (tier, since, joined_on) in held.items()
         }
         for member_id, tier_id, until in self.rows(
             "select member_id, tier_id, valid_until from members_tiervalidity "

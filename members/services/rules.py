@@ -16,7 +16,7 @@ from members.lib.refusals import Invalid
 from members.lib.tiers import TierRules
 from members.models import Merchant, RulesVersion, Tier
 from members.selectors import rules as selector
-from members.services import audit, posting, programs, webhook_events
+from members.services import audit, posting, programs, tier_welcomes, webhook_events
 from members.services.audit import Actor
 
 CHUNK = 20_000
@@ -112,7 +112,20 @@ def _plain(version: RulesVersion, tiers: Mapping[int, str]) -> dict[str, Any]:
     plain["tier_multipliers"] = {
         tiers.get(int(tier_id), tier_id): rate for tier_id, rate in version.tier_multipliers.items()
     }
+    plain["earning"] = _with_names(version.earning, tiers)
     return plain
+
+
+def _with_names(earning: Any, tiers: Mapping[int, str]) -> Any:
+    """The rules of earning with the names of the tiers that campaigns are for."""
+    if not isinstance(earning, dict) or not earning.get("campaigns"):
+        return earning
+    campaigns = []
+    for each in earning["campaigns"]:
+        when = each.get("when", {})
+        named = {"tiers": [tiers.get(tier, tier) for tier in when["tiers"]]} if when.get("tiers") else {}
+        campaigns.append({**each, "when": {**when, **named}} if named else each)
+    return {**earning, "campaigns": campaigns}
 
 
 def tier_ids(
@@ -143,6 +156,7 @@ def lift_members(*, merchant_id: int, at: dt.datetime, targets: Mapping[int, int
             fold(state, [RulesEdit(at=at, rules=rules, targets=targets)], rules, changes=changes)
         posting.write(merchant_id=merchant_id, changes=changes)
         webhook_events.told(changes, program=program, at=at)
+        tier_welcomes.give(merchant=merchant, program=program, rules=rules, at=at, moves=changes.moves)
         moved += len(changes.moves)
     return moved
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from members.lib.refusals import Invalid
+from members.lib.refusals import Invalid, NotFound
 from members.lib.tiers import MOST_GRACE_DAYS, MOST_VALIDITY_MONTHS, MOST_WINDOW_DAYS
-from members.models import RulesVersion, TierStanding
+from members.models import Member, RulesVersion, Tier, TierStanding
 from members.selectors import rules as selector
+from members.selectors.tier_simulation import Proposal
 from members.services import rules
 from members.services.audit import Actor
 
@@ -38,43 +41,118 @@ def configure(
 ) -> RulesVersion:
     """Replace the tier part of the rules from `at` on. Members rise at once, nobody falls (cause "rules").
 
-    `ladder` is lowest first: {"code", "name", "all" or "any": {metric: at least}}. `growth` are the weights of the
-    merchant's own score, by metric. `targets` says, by code, where members of a deleted tier go. Raises Invalid for a
-    ladder out of order or that asks for growth without weights, a weight out of range, a deleted tier without target,
-    or a window (days), validity (months) or grace (days) that is too long.
+    `ladder` is lowest first: {"code", "name", "all" or "any": {metric: at least}, "welcome": points}. `growth` are the
+    weights of the merchant's own score, by metric. `targets` says, by code, where members of a deleted tier go; the
+    lowest is never deleted. Raises Invalid for a ladder out of order or that asks for growth without weights, a weight
+    out of range, a deleted tier without target, or a window (days), validity (months) or grace (days) that is too long.
     """
-    window = dict(window or {"kind": "rolling", "days": 365})
-    _check_lengths(window.get("days", 1), validity_months, grace_days)
-    for rung in ladder:
-        _check_rung(rung)
-    weights = _weights(growth or {}, ladder)
-    codes = [rung["code"] for rung in ladder]
-    if len(set(codes)) < len(codes):
-        raise Invalid(_("Every tier of the ladder needs a code of its own."))
+    values = _values(ladder, window, validity_months, grace_days, downgrade, growth)
     names = {rung["code"]: rung["name"] for rung in ladder if rung.get("name")}
+    codes = [rung["code"] for rung in ladder]
     ids = rules.tier_ids(merchant_id=merchant_id, codes=codes, at=at, names=names)
-    steps = []
-    for rung in ladder:
-        needs = "any" if rung.get("any") else "all"
-        steps.append({"tier": ids[rung["code"]], "needs": needs, "requirements": dict(rung.get(needs, {}))})
     before = selector.version_at(merchant_id=merchant_id, at=at)
-    version = rules.new_version(
-        merchant_id=merchant_id,
-        at=at,
-        actor=actor,
-        values={
-            "ladder": steps,
-            "window": window,
-            "validity_months": validity_months,
-            "grace_days": grace_days,
-            "downgrade": downgrade,
-            "growth": weights,
-        },
-    )
+    values["ladder"] = _steps(ladder, ids)
+    version = rules.new_version(merchant_id=merchant_id, at=at, actor=actor, values=values)
     if before is not None and version.number != before.number:
         moves = _targets(merchant_id, before, version, targets or {}, at)
         rules.lift_members(merchant_id=merchant_id, at=at, targets=moves)
     return version
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A ladder that is not saved: the proposal, and the names of its tiers by id (new ones have ids below 0)."""
+
+    proposal: Proposal
+    names: dict[int, str]
+    welcomes: dict[int, int]
+
+
+def draft(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    ladder: Sequence[Mapping[str, Any]],
+    window: Mapping[str, Any] | None = None,
+    validity_months: int = 12,
+    grace_days: int = 0,
+    downgrade: str = "to_qualified",
+    growth: Mapping[str, Decimal] | None = None,
+    targets: Mapping[str, str] | None = None,
+) -> Draft:
+    """What `configure` would put into force, to simulate it: the same checks, and nothing is written. Raises Invalid,
+    NotFound (no rules yet).
+    """
+    values = _values(ladder, window, validity_months, grace_days, downgrade, growth)
+    present = selector.version_at(merchant_id=merchant_id, at=at)
+    if present is None:
+        raise NotFound(_("This program has no rules yet."))
+    tiers = {tier.pk: tier for tier in Tier.objects.of(merchant_id)}
+    ids = {tier.code: tier.pk for tier in tiers.values()}
+    for place, rung in enumerate(ladder):
+        ids.setdefault(rung["code"], -1 - place)
+    codes = {tier_id: code for code, tier_id in ids.items()}
+    version = RulesVersion(merchant_id=merchant_id, number=present.number + 1, at=at)
+    for name, value in values.items():
+        setattr(version, name, value)
+    version.ladder = _steps(ladder, ids)
+    proposed = selector.tier_rules(version, codes)
+    moves = _targets(merchant_id, present, version, targets or {}, at)
+    names = {pk: str(tier) for pk, tier in tiers.items()}
+    names.update({ids[rung["code"]]: rung["name"] for rung in ladder if rung.get("name")})
+    return Draft(
+        Proposal(selector.tier_rules(present, codes), proposed, moves),
+        names,
+        {tier.id: tier.welcome for tier in proposed.ladder if tier.welcome},
+    )
+
+
+def _values(
+    ladder: Sequence[Mapping[str, Any]],
+    window: Mapping[str, Any] | None,
+    validity_months: int,
+    grace_days: int,
+    downgrade: str,
+    growth: Mapping[str, Decimal] | None,
+) -> dict[str, Any]:
+    """The fields of a version but the ladder, all checked. Raises Invalid."""
+    window = dict(window or {"kind": "rolling", "days": 365})
+    _check_lengths(window.get("days", 1), validity_months, grace_days)
+    for rung in ladder:
+        _check_rung(rung)
+    codes = [rung["code"] for rung in ladder]
+    if len(set(codes)) < len(codes):
+        raise Invalid(_("Every tier of the ladder needs a code of its own."))
+    _check_equal(ladder)
+    return {
+        "window": window,
+        "validity_months": validity_months,
+        "grace_days": grace_days,
+        "downgrade": downgrade,
+        "growth": _weights(growth or {}, ladder),
+    }
+
+
+def _check_equal(ladder: Sequence[Mapping[str, Any]]) -> None:
+    """A tier that asks for what the one below asks for leaves that one to nobody. Raises Invalid."""
+    for lower, tier in itertools.pairwise(ladder[1:]):
+        asked = [(rung.get("all") or {}, rung.get("any") or {}) for rung in (lower, tier)]
+        if asked[0] == asked[1]:
+            problem = _("%(tier)s asks for exactly what %(lower)s asks for, so nobody would hold %(lower)s.")
+            names = [rung.get("name") or rung["code"] for rung in (lower, tier)]
+            raise Invalid(problem % {"tier": names[1], "lower": names[0]})
+
+
+def _steps(ladder: Sequence[Mapping[str, Any]], ids: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The ladder as it is stored."""
+    steps = []
+    for rung in ladder:
+        needs = "any" if rung.get("any") else "all"
+        step = {"tier": ids[rung["code"]], "needs": needs, "requirements": dict(rung.get(needs) or {})}
+        if rung.get("welcome"):
+            step["welcome"] = rung["welcome"]
+        steps.append(step)
+    return steps
 
 
 def _check_lengths(window_days: int, validity_months: int, grace_days: int) -> None:
@@ -111,12 +189,15 @@ def _check_rung(rung: Mapping[str, Any]) -> None:
         raise Invalid(_("A tier's code is letters, digits, - and _, at most 32."))
     if len(rung.get("name") or "") > LONGEST_NAME:
         raise Invalid(_("A tier's name has at most %(most)s characters.") % {"most": LONGEST_NAME})
-    if unknown := sorted(set(rung) - {"code", "name", "all", "any"}):
+    if unknown := sorted(set(rung) - {"code", "name", "all", "any", "welcome"}):
         raise Invalid(_("Tier %(tier)s: unknown key %(key)s.") % {"tier": code, "key": unknown[0]})
     if rung.get("all") and rung.get("any"):
         raise Invalid(
             _("Tier %(tier)s needs all of its requirements or any of them, not both.") % {"tier": code}
         )
+    welcome = rung.get("welcome") or 0
+    if not isinstance(welcome, int) or isinstance(welcome, bool):
+        raise Invalid(_("Tier %(tier)s: a welcome is a whole number of points.") % {"tier": code})
     for needs in ("all", "any"):
         requirements = rung.get(needs) or {}
         if not isinstance(requirements, Mapping) or not all(
@@ -133,6 +214,10 @@ def _targets(
     gone = [rung["tier"] for rung in before.ladder if rung["tier"] not in kept]
     if not gone:
         return {}
+    if before.ladder[0]["tier"] in gone and Member.objects.of(merchant_id).exists():
+        raise Invalid(
+            _("The lowest tier cannot be deleted: everybody holds it at least. Give it another name instead.")
+        )
     codes = selector.tier_codes(merchant_id=merchant_id)
     ids = {code: tier_id for tier_id, code in codes.items()}
     found: dict[int, int] = {}

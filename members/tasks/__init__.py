@@ -1,5 +1,5 @@
 """Tasks, one file a topic; imported here, since Celery looks for them in this package."""
 
-from members.tasks import order_imports, outbox, point_imports, webhooks
+from members.tasks import imports, outbox, webhooks
 
-__all__ = ["order_imports", "outbox", "point_imports", "webhooks"]
+__all__ = ["imports", "outbox", "webhooks"]

@@ -7,10 +7,16 @@ from typing import Any
 from django.utils import timezone
 
 from members.lib.queue import task
-from members.services import consumers, ledger_nights, mail, outbox, staff
+from members.services import consumers, ledger_nights, mail, outbox, staff, tier_audits
 
 # Imported for the topics they handle.
-HANDLERS = (mail.prepare_email, staff.prepare_invitation, consumers.prepare_link, ledger_nights.prepare_alarm)
+HANDLERS = (
+    mail.prepare_email,
+    staff.prepare_invitation,
+    consumers.prepare_link,
+    ledger_nights.prepare_alarm,
+    tier_audits.prepare_alarm,
+)
 
 
 @task("members.outbox")

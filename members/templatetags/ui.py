@@ -18,11 +18,13 @@ from django.utils.safestring import SafeString, mark_safe
 
 from members.templatetags.charts import linechart, percent_text, spark_box, sparkline
 from members.templatetags.columns import columns
+from members.templatetags.sankey import sankey
 
 register = template.Library()
 register.inclusion_tag("components/linechart.html")(linechart)
 register.inclusion_tag("components/sparkline.html")(sparkline)
 register.inclusion_tag("components/columns.html")(columns)
+register.inclusion_tag("components/sankey.html")(sankey)
 
 CHOICE_WIDGETS = (forms.RadioSelect, forms.CheckboxSelectMultiple)
 
@@ -117,11 +119,11 @@ def form_fields(form: forms.BaseForm) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/error_summary.html")
-def error_summary(form: forms.BaseForm, *more: forms.BaseForm) -> dict[str, Any]:
-    """What is wrong in a form, each error a link to its field. Takes focus; nothing when valid."""
+def error_summary(form: forms.BaseForm | list[forms.BaseForm], *more: forms.BaseForm) -> dict[str, Any]:
+    """What is wrong in a form (or a list of them), each error a link to its field. Takes focus; nothing when valid."""
     items = []
     general = []
-    for one in (form, *more):
+    for one in (*(form if isinstance(form, list) else [form]), *more):
         if not one or not getattr(one, "is_bound", False):
             continue
         general += list(one.non_field_errors())

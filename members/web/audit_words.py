@@ -7,12 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.scopes import Scope
 from members.lib.webhooks import WebhookEvent
 from members.models import Channel, JoinSource, PointsRequestStatus, ProgramStatus, Role
+from members.web.earning_forms import COMBINE_WORDS, REFERRAL_WORDS, WEEKDAYS
 from members.web.point_forms import CLAWBACKS, EXPIRIES
 from members.web.tier_forms import DOWNGRADES
 
@@ -46,6 +47,8 @@ ACTIONS: dict[str, Word] = {
     "member.phone_revealed": _("Phone number looked at"),
     "member.referred": _("Member brought by another"),
     "members.joined": _("Member list declared"),
+    "tier.set": _("Tier set by hand"),
+    "members.filled_in": _("Members completed by an import"),
     "points.adjusted": _("Points adjusted"),
     "points.adjustment_proposed": _("Adjustment of points proposed"),
     "points.adjustment_rejected": _("Adjustment of points rejected"),
@@ -68,6 +71,13 @@ ACTIONS: dict[str, Word] = {
     "import.undo_started": _("Undoing of an import started"),
     "import.undone": _("Import undone"),
     "columns.saved": _("Names of columns changed"),
+    "segment.created": _("Segment created"),
+    "segment.changed": _("Segment changed"),
+    "segment.deleted": _("Segment deleted"),
+    "segment.snapshot_taken": _("Snapshot of a segment taken"),
+    "segment.tagged": _("Members of a segment tagged"),
+    "member.tagged": _("Tag put on a member"),
+    "member.untagged": _("Tag taken off a member"),
 }
 TOPICS: dict[str, Word] = {
     "merchant": _("Shop"),
@@ -82,6 +92,7 @@ TOPICS: dict[str, Word] = {
     "points": _("Points"),
     "import": _("Imports"),
     "columns": _("Columns"),
+    "segment": _("Segments"),
 }
 FIELDS: dict[str, Word] = {
     "name": _("Name"),
@@ -109,6 +120,33 @@ FIELDS: dict[str, Word] = {
     "expiry": _("Expiry of points"),
     "clawback": _("What a refund takes back"),
     "earning": _("Other rules of earning"),
+    "campaigns": _("Campaigns"),
+    "categories": _("Product categories"),
+    "combine": _("Several campaigns on one line"),
+    "order_most": _("Most points of one order"),
+    "day_most": _("Points a day at most"),
+    "member_most": _("Most it gives a member in all"),
+    "multiplier": _("Multiplier"),
+    "extra": _("Extra points for each order"),
+    "when": _("For which orders"),
+    "from_at": _("From"),
+    "to_at": _("Until"),
+    "weekdays": _("Days of the week"),
+    "tiers": _("Tiers"),
+    "channels": _("Channels"),
+    "scenes": _("Scenes"),
+    "skus": _("SKUs"),
+    "joining": _("Joining"),
+    "birthday": pgettext_lazy("points", "Birthday"),
+    "check_in": _("Daily check-in"),
+    "review": _("Reviews"),
+    "survey": _("Surveys"),
+    "active": _("On"),
+    "on": _("When both get them"),
+    "streak_days": _("Days in a row for more"),
+    "streak_points": _("Points for a full row"),
+    "referred_points": _("Points for the friend"),
+    "month_most": _("Friends a month at most"),
     "point_cost": _("Cost per point in minor units"),
     "adjust_limit": _("Most points one person adjusts alone"),
     "give_back_days": _("Days in which expired points can be given back"),
@@ -123,6 +161,8 @@ FIELDS: dict[str, Word] = {
     "downgrade": _("How members fall"),
     "ladder": _("Tiers"),
     "tier": _("Tier"),
+    "valid_until": _("Valid until"),
+    "welcome": _("Welcome points"),
     "needs": _("Needs"),
     "requirements": _("Requirements"),
     "spend_minor": _("Spend in minor units"),
@@ -136,6 +176,9 @@ FIELDS: dict[str, Word] = {
     "phone": _("Phone"),
     "members": _("Members"),
     "rows": _("Rows"),
+    "tag": _("Tag"),
+    "rule": _("Rule"),
+    "from": _("Taken from"),
 }
 # What codes mean, by the field that holds them: as it is named alone, or after what it is part of ("expiry.kind") or
 # what the action begins with ("program.status"). Labels are the models' own.
@@ -151,9 +194,14 @@ VALUES: dict[str, dict[str, Word]] = {
     "clawback": dict(CLAWBACKS),
     "downgrade": dict(DOWNGRADES),
     "expiry.kind": dict(EXPIRIES),
+    "combine": dict(COMBINE_WORDS),
+    "channels": dict(Channel.choices),
+    "referral.on": dict(REFERRAL_WORDS),
+    "weekdays": {str(day): word for day, word in WEEKDAYS},
     "window.kind": {
         "rolling": _("The last days, today included"),
         "calendar_year": _("The calendar year"),
+        "membership_year": _("The year of membership"),
         "lifetime": _("The whole membership"),
     },
     "needs": {"all": _("all of these"), "any": _("any of these")},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -20,7 +21,7 @@ from members.lib.earning import Campaign, Earning
 from members.lib.periods import merchant_day
 from members.lib.points import earning_terms
 from members.lib.refusals import NotFound, Refusal
-from members.models import RulesVersion, Tier
+from members.models import Channel, RulesVersion, Tier
 from members.selectors import bonus_words
 from members.selectors import rules as rules_of
 from members.selectors.bonus_words import decimal_text
@@ -29,11 +30,20 @@ from members.services.audit import Actor
 from members.templatetags.fmt import money_text
 from members.templatetags.fmt import points as points_text
 from members.web import gates
-from members.web.earning_forms import CampaignForm, CapsForm, EventsForm, caps_initial
+from members.web.earning_forms import (
+    WEEKDAYS,
+    CampaignForm,
+    CapsForm,
+    CategoriesForm,
+    EventsForm,
+    caps_initial,
+)
 from members.web.forms import add_refusal, answer
 from members.web.htmx import wants_piece
 from members.web.point_forms import EXAMPLE_MINOR
 from members.web.request import StaffRequest
+
+SHOWN = 3  # names of what a campaign is for, in its row
 
 
 def _version(request: StaffRequest, at: dt.datetime) -> tuple[RulesVersion | None, Earning]:
@@ -53,30 +63,40 @@ def earning_edit(request: StaffRequest) -> HttpResponse:
     """What events bring, the caps of orders, and the campaigns."""
     at = timezone.now()
     version, earning = _version(request, at)
-    is_caps = "caps" in request.POST
-    events = EventsForm(None if is_caps else request.POST or None, events=earning.events)
-    caps = CapsForm(request.POST if is_caps else None, initial=caps_initial(earning))
-    if request.method == "POST" and _save(request, at, caps if is_caps else events):
+    asked = next((name for name in ("caps", "categories") if name in request.POST), "events")
+
+    def said(name: str) -> Any:
+        return request.POST if request.method == "POST" and asked == name else None
+
+    events = EventsForm(said("events"), events=earning.events)
+    caps = CapsForm(said("caps"), initial=caps_initial(earning))
+    categories = CategoriesForm(said("categories"), categories=earning.categories)
+    forms = {"events": events, "caps": caps, "categories": categories}
+    if request.method == "POST" and _save(request, at, forms[asked]):
         messages.success(request, _("The rules are saved. They hold from now on."))
         return redirect("members:earning_edit")
+    tiers = {tier.pk: str(tier) for tier in Tier.objects.of(request.merchant.pk)}
     context = {
-        "events": events,
-        "caps": caps,
+        **forms,
         "version": version,
-        "campaigns": [_row(campaign, at) for campaign in earning.campaigns],
+        "campaigns": [_row(campaign, at, tiers) for campaign in earning.campaigns],
         "may_write": request.staff.role in gates.MANAGERS,
     }
-    return answer(request, "members/earning/edit.html", context, *([events, caps] if request.POST else []))
+    return answer(request, "members/earning/edit.html", context, *([forms[asked]] if request.POST else []))
 
 
 def _save(request: StaffRequest, at: dt.datetime, form: Any) -> bool:
-    """Store one of the two forms; False with the reason in it."""
+    """Store one of the forms; False with the reason in it."""
     if not form.is_valid():
         return False
     who: dict[str, Any] = {"merchant_id": request.merchant.pk, "at": at, "actor": Actor.person(request.user)}
     try:
         if isinstance(form, CapsForm):
             earning_rules.set_caps(**form.cleaned_data, **who)
+        elif isinstance(form, CategoriesForm):
+            earning_rules.set_categories(
+                shown=form.before, categories=form.categories, renamed=form.renamed, **who
+            )
         else:
             earning_rules.set_events(events=form.events(), **who)
     except Refusal as refusal:
@@ -85,7 +105,7 @@ def _save(request: StaffRequest, at: dt.datetime, form: Any) -> bool:
     return True
 
 
-def _row(campaign: Campaign, at: dt.datetime) -> dict[str, Any]:
+def _row(campaign: Campaign, at: dt.datetime, tiers: dict[int, str]) -> dict[str, Any]:
     """A campaign in the list."""
     when = campaign.when
     if when.to_at is not None and when.to_at <= at:
@@ -98,12 +118,37 @@ def _row(campaign: Campaign, at: dt.datetime) -> dict[str, Any]:
         "code": campaign.code,
         "name": campaign.name or campaign.code,
         "gives": _gives(campaign),
+        "for": _for(campaign, tiers),
         "from_at": when.from_at,
         "to_at": when.to_at,
         "level": state[0],
         "state": state[1],
         "is_over": state[0] == "neutral",
     }
+
+
+def _for(campaign: Campaign, tiers: dict[int, str]) -> list[str]:
+    """Which orders and lines a campaign is for, a line for each thing that is asked."""
+    when = campaign.when
+    channels, weekdays = dict(Channel.choices), dict(WEEKDAYS)
+    asked: list[tuple[Any, Sequence[Any]]] = [
+        (_("Tiers"), [tiers.get(tier, "--") for tier in sorted(when.tiers)]),
+        (_("Channels"), [channels.get(name, name) for name in sorted(when.channels)]),
+        (_("Days of the week"), [weekdays[day] for day in sorted(when.weekdays)]),
+        (_("Scenes"), sorted(when.scenes)),
+        (_("Product categories"), when.categories),
+        (_("SKUs"), when.skus),
+    ]
+    told = _("%(label)s: %(names)s")
+    return [told % {"label": label, "names": _few(list(map(str, names)))} for label, names in asked if names]
+
+
+def _few(names: list[str]) -> str:
+    """The first names, and how many more there are."""
+    shown = ", ".join(names[:SHOWN])
+    if len(names) <= SHOWN:
+        return shown
+    return _("%(names)s and %(n)s more") % {"names": shown, "n": points_text(len(names) - SHOWN)}
 
 
 def _gives(campaign: Campaign) -> str:
@@ -127,6 +172,7 @@ def campaign_edit(request: StaffRequest, code: str = "") -> HttpResponse:
     form = CampaignForm(
         request.POST or None,
         tiers=_tiers(request, version),
+        categories=sorted(earning.categories),
         currency=merchant.currency,
         zone=merchant.zone,
         before=before,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,16 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from members.lib.earning import COMBINES, LONGEST_NAME, MOST_MULTIPLIER, MOST_POINTS, Campaign, Earning, When
+from members.lib.earning import (
+    COMBINES,
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_MULTIPLIER,
+    MOST_POINTS,
+    Campaign,
+    Earning,
+    When,
+)
 from members.lib.earning_events import KINDS, MOST_EVENT_POINTS, MOST_TIMES, RULES, Events
 from members.lib.periods import local_instant
 from members.models import Channel, Tier
@@ -197,6 +206,9 @@ class CampaignForm(forms.Form):
     scenes = NamesField(
         label=_("Scenes"), help_text=_("Such as takeaway, one a line; as your orders name them.")
     )
+    categories = forms.MultipleChoiceField(
+        label=_("Product categories"), required=False, widget=forms.CheckboxSelectMultiple
+    )
     skus = NamesField(
         label=_("SKUs"),
         help_text=_("One a line; SH-* is every SKU that begins with SH-. Left empty: all products."),
@@ -209,6 +221,7 @@ class CampaignForm(forms.Form):
         self,
         *args: Any,
         tiers: Sequence[Tier],
+        categories: Sequence[str],
         currency: str,
         zone: ZoneInfo,
         before: Campaign | None,
@@ -219,6 +232,8 @@ class CampaignForm(forms.Form):
         super().__init__(*args, **kwargs)
         choice: Any = self.fields["tiers"]
         choice.choices = [(str(tier.pk), str(tier)) for tier in tiers]
+        chosen: Any = self.fields["categories"]
+        chosen.choices = [(name, name) for name in categories]
         self.fields["example"] = MoneyField(
             label=_("Example: an order of"), currency=currency, required=False
         )
@@ -237,7 +252,7 @@ class CampaignForm(forms.Form):
                 self.add_error("multiplier", ValidationError(told))
 
     def campaign(self) -> Campaign:
-        """As it is filled in; a new one gets a code of its own. What this page does not show stays."""
+        """As it is filled in; a new one gets a code of its own."""
         data, before = self.cleaned_data, self.before
         return Campaign(
             code=before.code if before else data["once"],
@@ -248,7 +263,7 @@ class CampaignForm(forms.Form):
                 tiers=frozenset(map(int, data["tiers"])),
                 channels=frozenset(data["channels"]),
                 scenes=frozenset(data["scenes"]),
-                categories=before.when.categories if before else (),
+                categories=tuple(data["categories"]),
                 skus=tuple(data["skus"]),
                 from_at=_midnight(data["from_on"], self.zone),
                 to_at=_midnight(data["to_on"] and data["to_on"] + dt.timedelta(days=1), self.zone),
@@ -256,6 +271,62 @@ class CampaignForm(forms.Form):
             ),
             **{name: data[name] for name in ("order_most", "day_most", "member_most")},
         )
+
+
+class CategoriesForm(forms.Form):
+    """The shop's product categories, each a name and its SKUs, with room for one more; emptied, it is taken away."""
+
+    def __init__(self, *args: Any, categories: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.before = self._shown() if self.is_bound else sorted(categories)
+        for place, name in enumerate([*self.before, ""]):
+            if name:
+                self.fields[f"was_{place}"] = forms.CharField(initial=name, widget=forms.HiddenInput())
+            self.fields[f"name_{place}"] = forms.CharField(
+                label=pgettext_lazy("category", "Name") if name else _("New category"),
+                max_length=LONGEST_TEXT,
+                required=False,
+                initial=name,
+                widget=forms.TextInput(attrs={"autocomplete": "off"}),
+            )
+            self.fields[f"skus_{place}"] = NamesField(
+                label=_("SKUs"),
+                initial="\n".join(categories.get(name, ())),
+                help_text=_("One a line; SH-* is every SKU that begins with SH-."),
+            )
+
+    def _shown(self) -> list[str]:
+        """The categories that the page showed, whatever there is by now."""
+        found: list[str] = []
+        while name := self.data.get(f"was_{len(found)}"):
+            found.append(name)
+        return found
+
+    @property
+    def rows(self) -> list[tuple[Any, Any]]:
+        """The boxes of each category."""
+        return [(self[f"name_{n}"], self[f"skus_{n}"]) for n in range(len(self.before) + 1)]
+
+    def clean(self) -> None:
+        """A category has a name of its own and at least one SKU."""
+        super().clean()
+        self.categories: dict[str, list[str]] = {}
+        self.renamed: dict[str, str] = {}
+        for place in range(len(self.before) + 1):
+            name, skus = self.cleaned_data.get(f"name_{place}"), self.cleaned_data.get(f"skus_{place}")
+            if name is None or skus is None or not (name or skus):
+                continue
+            if not name:
+                self.add_error(f"name_{place}", ValidationError(_("Give the category a name.")))
+            elif name in self.categories:
+                self.add_error(f"name_{place}", ValidationError(_("Another category has this name.")))
+            elif not skus:
+                told = _("Name at least one SKU, or empty the name to take the category away.")
+                self.add_error(f"skus_{place}", ValidationError(told))
+            else:
+                self.categories[name] = skus
+                if place < len(self.before) and name != self.before[place]:
+                    self.renamed[self.before[place]] = name
 
 
 def _midnight(day: dt.date | None, zone: ZoneInfo) -> dt.datetime | None:
@@ -276,6 +347,7 @@ def _initial(campaign: Campaign, zone: ZoneInfo) -> dict[str, Any]:
         "tiers": [str(tier) for tier in when.tiers],
         "channels": sorted(when.channels),
         "scenes": "\n".join(sorted(when.scenes)),
+        "categories": list(when.categories),
         "skus": "\n".join(when.skus),
         **{name: "" if value is None else str(value) for name, value in limits.items()},
     }

@@ -9,15 +9,15 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.translation import gettext as say
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.refusals import Refusal
 from members.models import ColumnName, ImportKind
-from members.selectors import order_imports as selectors
+from members.selectors import imports as selectors
 from members.services import column_names
 from members.services.audit import Actor
-from members.services.order_import.columns import FIELDS_OF
+from members.services.imports import kinds
 from members.web import gates
 from members.web.forms import add_refusal, answer
 from members.web.import_words import field_label, tabs
@@ -33,7 +33,7 @@ class NamesForm(forms.Form):
     def __init__(self, data: Any, *, kind: ImportKind, rows: list[ColumnName]) -> None:
         super().__init__(data, prefix=str(kind))
         self.kind, self.rows = kind, rows
-        fields = [(name, field_label(kind, name)) for name in FIELDS_OF[kind].known]
+        fields = [(name, field_label(kind, name)) for name in kinds.of(kind).fields.known]
         for row in rows:
             self.fields[f"name_{row.pk}"] = forms.ChoiceField(
                 label=row.header,
@@ -92,11 +92,11 @@ def import_columns(request: StaffRequest) -> HttpResponse:
         except Refusal as refusal:
             add_refusal(form, refusal)
         else:
-            messages.success(request, say("The names of columns are saved."))
+            messages.success(request, gettext("The names of columns are saved."))
             return redirect("members:order_imports_names")
     context = {
         "kinds": [(each, each.label, one) for each, one in forms_of.items()],
         "tabs": tabs("columns"),
         "can_write": request.staff.role in gates.MANAGERS,
     }
-    return answer(request, "members/import_columns/edit.html", context, *forms_of.values())
+    return answer(request, "members/imports/columns.html", context, *forms_of.values())

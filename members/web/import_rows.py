@@ -15,6 +15,7 @@ MASKS: dict[str, Callable[[str], str]] = {
     "phone": masked_phone,
     "name": masked_name,
     "member_key": masked_id,
+    "birthday": lambda _text: HIDDEN,
 }
 NUMBERS = frozenset({"order_id", "refund_id", "sku"})  # they may look like a phone number and are none
 

@@ -38,6 +38,9 @@ FIELD_LABELS: dict[str, Any] = {
     "granted_at": _("Time they were given"),
     "reason": _("Reason"),
     "row_id": _("Row id of the other system"),
+    "tier": _("Tier"),
+    "tier_valid_until": _("Last valid day of the tier"),
+    "birthday": _("Birthday"),
 }
 LEVELS = {
     ImportState.DONE: "success",
@@ -50,7 +53,7 @@ LEVELS = {
 
 def field_label(kind: str, name: str) -> Any:
     """A field of a kind of file in words."""
-    return _("Member") if (kind, name) == (ImportKind.POINTS, "member_key") else FIELD_LABELS[name]
+    return _("Member") if kind != ImportKind.ORDERS and name == "member_key" else FIELD_LABELS[name]
 
 
 def level(state: str) -> str:
@@ -59,21 +62,13 @@ def level(state: str) -> str:
 
 
 def tabs(current: str) -> list[dict[str, Any]]:
-    """Orders, points, the names of columns."""
+    """A list a kind, then the names of columns."""
+    lists = [
+        (ImportKind.ORDERS, _("Import orders"), "members:order_imports_list"),
+        (ImportKind.POINTS, _("Import points"), "members:order_imports_points"),
+        (ImportKind.MEMBERS, _("Import members"), "members:order_imports_members"),
+        ("columns", _("Names of columns"), "members:order_imports_names"),
+    ]
     return [
-        {
-            "label": _("Import orders"),
-            "url": reverse("members:order_imports_list"),
-            "current": current == "orders",
-        },
-        {
-            "label": _("Import points"),
-            "url": reverse("members:order_imports_points"),
-            "current": current == "points",
-        },
-        {
-            "label": _("Names of columns"),
-            "url": reverse("members:order_imports_names"),
-            "current": current == "columns",
-        },
+        {"label": label, "url": reverse(route), "current": current == name} for name, label, route in lists
     ]

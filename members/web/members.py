@@ -19,9 +19,10 @@ from members.lib.periods import merchant_day
 from members.lib.phones import national, region_of
 from members.lib.refusals import NotFound, Refusal
 from members.models import Channel, Member, Role, Tier
-from members.selectors import entry_words, member_entries, member_page, points_coming
+from members.selectors import entry_words, member_entries, member_page, points_coming, tier_explained
 from members.selectors import members as selectors
 from members.selectors import rules as rules_of
+from members.selectors import tags as tags_of
 from members.selectors.members import PER_PAGE, SORTS, MemberFilter
 from members.services import members as services
 from members.services.audit import Actor
@@ -189,6 +190,10 @@ def show_member(
         "points_value": card.value_minor(version.point_cost if version else None),
         "coming": points_coming.coming(merchant=merchant, member=member, at=at),
         "orders": member_page.orders_of(merchant=merchant, member_id=member.pk, at=at),
+        "explained": tier_explained.explained(merchant=merchant, member=member, at=at),
+        "may_set_tier": request.staff.role in gates.MANAGERS,
+        "tags": tags_of.of_member(merchant_id=merchant.pk, member_id=member.pk),
+        "may_tag": request.staff.role in gates.WRITERS,
         "moves": member_page.moves_of(merchant=merchant, member_id=member.pk),
         "may_reveal": request.staff.role in REVEALERS,
         "may_adjust": adjust_form is not None or entry_acts.may_move(request),

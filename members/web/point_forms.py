@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from members.lib.expiry import MOST_MONTHS, Expiry
-from members.lib.points import MOST_COST, MOST_GIVE_BACK_DAYS, MOST_PENDING_DAYS
+from members.lib.points import MOST_COST, MOST_GIVE_BACK_DAYS, MOST_PENDING_DAYS, MOST_RATE
 from members.lib.refusals import Invalid
 from members.models import RulesVersion, Tier
 from members.selectors.entry_words import decimal_text
@@ -44,7 +44,7 @@ class PointsForm(forms.Form):
 
     use_required_attribute = False  # a box that is hidden must not stop the browser
 
-    per_major = RateField(label=gettext_lazy("Rate"), initial="1")
+    per_major = RateField(label=gettext_lazy("Rate"), most=MOST_RATE, initial="1")
     pending_days = WholeField(
         label=gettext_lazy("Wait after completion"),
         most=MOST_PENDING_DAYS,

@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from members.lib.fields import opaque_id
-from members.lib.tiers import METRICS, MOST_GRACE_DAYS, MOST_VALIDITY_MONTHS, MOST_WINDOW_DAYS
+from members.lib.tiers import METRICS, MOST_GRACE_DAYS, MOST_VALIDITY_MONTHS, MOST_WELCOME, MOST_WINDOW_DAYS
 from members.models import Tier
 from members.templatetags.fmt import money_text
 from members.web.number_fields import MoneyField, RateField, WholeField
 
 MOST_TIERS = 12
 MOST_COUNTED = 1_000_000_000
-COLUMNS = ("code", "name", "needs", *METRICS)
+COLUMNS = ("code", "name", "needs", "welcome", *METRICS)
 COUNTED = {
     "orders": gettext_lazy("Orders in the window"),
     "active_days": gettext_lazy("Days with an order"),
@@ -37,6 +37,7 @@ DOWNGRADES = [
 WINDOWS = [
     ("rolling", gettext_lazy("The last days, today included")),
     ("calendar_year", gettext_lazy("The calendar year, from 1 January")),
+    ("membership_year", gettext_lazy("The year of membership, from the anniversary of joining")),
     ("lifetime", gettext_lazy("Everything since joining")),
 ]
 
@@ -139,6 +140,9 @@ class RungForm(forms.Form):
         self.fields["spend_minor"] = MoneyField(
             label=gettext_lazy("Spend in the window"), currency=currency, least_minor=1, required=False
         )
+        self.fields["welcome"] = WholeField(
+            label=gettext_lazy("Welcome points"), least=0, most=MOST_WELCOME, required=False
+        )
         for metric, label in COUNTED.items():
             self.fields[metric] = WholeField(label=label, least=1, most=MOST_COUNTED, required=False)
 
@@ -171,6 +175,8 @@ class RungForm(forms.Form):
         rung: dict[str, Any] = {"code": data.get("code") or f"tier-{opaque_id(6)}", "name": data["name"]}
         if self.requirements:
             rung[data.get("needs") or "all"] = self.requirements
+        if data.get("welcome"):
+            rung["welcome"] = data["welcome"]
         return rung
 
 
@@ -229,6 +235,7 @@ def as_typed(ladder: Sequence[Mapping[str, Any]], currency: str) -> list[dict[st
                 "code": rung["code"],
                 "name": rung["name"],
                 "needs": needs,
+                "welcome": str(rung.get("welcome") or ""),
                 **{metric: str(asked.get(metric, "")) for metric in METRICS},
                 "spend_minor": money.as_typed(asked.get("spend_minor")),
             }

@@ -21,6 +21,8 @@ KEYED_BY = {
     "members_orderline": ("order_line_number", "PRIMARY KEY (merchant_id, order_id, number)"),
     "members_dailytotal": ("daily_total_once", "PRIMARY KEY (merchant_id, member_id, day)"),
     "members_pointslot": ("points_lot_number", "PRIMARY KEY (merchant_id, member_id, number)"),
+    "members_segmentmember": ("segment_member_once", "PRIMARY KEY (merchant_id, segment_id, member_id)"),
+    "members_membertag": ("member_tag_once", "PRIMARY KEY (merchant_id, member_id, name)"),
     "members_pointsallocation": (
         "points_allocation_entry",
         "PRIMARY KEY (merchant_id, member_id, sequence, id)",
@@ -39,9 +41,12 @@ SET_REFERENCED = {
         "pointslot",
         "pointsallocation",
         "pendingpoints",
+        "segmentmember",
+        "membertag",
     )
 }
 APPEND_ONLY = {
+    "benefits_priceversion",
     "benefits_benefitrevision",
     "compliance_decision",
     "compliance_notice",

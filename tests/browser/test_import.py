@@ -7,7 +7,7 @@ from django.conf import settings as configured
 from playwright.sync_api import expect
 
 from members.models import ImportJob, Order
-from members.tasks.order_imports import import_orders
+from members.tasks.imports import import_orders
 from tests.browser.conftest import Arrive, Visitor
 from tests.browser.stories import Story, a_shop
 

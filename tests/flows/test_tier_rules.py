@@ -157,3 +157,26 @@ def test_growth_that_cannot_be_counted_is_refused_and_the_rules_stay(tell, tiers
     )
 
     assert printed[0]["refused"] == "invalid" and printed[1]["tier"] == "silver"
+
+
+def test_a_year_of_membership_begins_on_the_anniversary_and_29_february_is_the_last_of_february(tell):
+    printed = tell(
+        line("2024-02-29", "policy.set", first_run_on="2099-12-31"),
+        line("2024-02-29", "merchant.create"),
+        line(
+            "2024-02-29",
+            "program.configure",
+            tiers={"window": {"kind": "membership_year"}, "ladder": ladder(all={"orders": 2})},
+        ),
+        line("2024-02-29", "program.open"),
+        line("2024-02-29", "member.join", member="m", phone="13800001402"),
+        order("2025-02-27 23:59", "o1", 100),
+        show("2025-02-27 23:59", "tier"),
+        order("2025-02-28 00:00", "o2", 100),
+        show("2025-02-28 00:00", "tier"),
+        order("2026-02-27 12:00", "o3", 100),
+        show("2026-02-27 12:00", "tier"),
+    )
+
+    assert [each["metrics"]["orders"] for each in printed[:3]] == [1, 1, 2]
+    assert [each["tier"] for each in printed[:3]] == ["base", "base", "silver"]

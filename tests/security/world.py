@@ -21,6 +21,7 @@ from members.lib.scopes import Scope
 from members.lib.webhooks import WebhookEvent
 from members.models import (
     ColumnName,
+    ImportedMember,
     ImportJob,
     Invitation,
     Member,
@@ -32,7 +33,7 @@ from members.models import (
     Role,
     User,
 )
-from members.services import api_keys, members, points, webhooks
+from members.services import api_keys, members, points, segments, webhooks
 from members.services import shop as shop_service
 from members.services import staff as staff_service
 from tests.conftest import ScopedClient
@@ -136,7 +137,7 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         uploaded_at=at,
         uploaded_by=owner,
     )
-    ImportJob.objects.create(
+    job = ImportJob.objects.create(
         merchant=merchant,
         file_name=f"{label}.csv",
         stored_as=f"{merchant.pk}/{number}/{label}.csv",
@@ -158,6 +159,14 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         due_on=at.date(),
         state=AppealState.WITHDRAWN,
         ended_at=at,
+    )
+    ImportedMember.objects.create(
+        merchant=merchant,
+        job=job,
+        member=Member.objects.of(merchant).order_by("id").first(),
+        line=2,
+        made=False,
+        remarks=[label],
     )
     ColumnName.objects.create(merchant=merchant, header=f"{label} header", field="amount")
     PointsRequest.objects.create(
@@ -183,6 +192,8 @@ def _points(merchant: Merchant, label: str, number: int, at: dt.datetime) -> Non
     member = Member.objects.of(merchant).order_by("pk").first()
     assert member is not None
     points.redeem(member_id=member.pk, points=1, key=label, **who)
+    rule = {"all": [{"fact": "orders", "op": "at_least", "value": number}]}
+    segments.create(name=label, rule=rule, everybody=True, **who)
     friend = members.join(channel="other", external_id=f"{label} friend", **who)
     Referral.objects.create(merchant=merchant, referrer=member, referred=friend, at=at)
 

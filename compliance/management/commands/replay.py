@@ -16,7 +16,8 @@ from members.lib import tenant as tenancy
 from members.lib.periods import local_instant
 from members.management import base
 from members.models import Channel, Merchant
-from members.services.order_import import jobs, reading, work
+from members.services.imports import jobs, reading
+from members.services.imports.orders.kind import check_file
 
 
 def day_or_instant(text: str) -> dt.date | dt.datetime:
@@ -76,7 +77,7 @@ class Command(base.Command):
             names = jobs.recognise(merchant_id=found.pk, headers=source.headers)
         names.require(source.headers)
         columns = {name: source.headers[place] for name, place in names.places.items()}
-        checked = work.check_file(source, merchant=found, channel=channel, columns=columns, at=at)
+        checked = check_file(source, merchant=found, channel=channel, columns=columns, at=at)
         for line, reason in list(checked.reasons.items())[:20]:
             self.say(f"line {line}: {reason}")
         done = replay.replay(

@@ -28,6 +28,7 @@ from members.lib.posting.events import (
     Recalculation,
     RulesEdit,
     Status,
+    TierGiven,
 )
 from members.lib.posting.fold import fold
 from members.lib.posting.rules import Rules
@@ -70,6 +71,7 @@ __all__ = [
     "Rules",
     "RulesEdit",
     "Status",
+    "TierGiven",
     "TierMove",
     "WindowTotals",
     "fold",

@@ -51,7 +51,9 @@ STANDING_COLUMNS = ("member_id", "tier_id", "since", "valid_until")
 BONUS_COLUMNS = ("order_id", "scene", "kept")
 USE_COLUMNS = ("member_id", "code", "day", "points")
 VALIDITY_COLUMNS = ("member_id", "tier_id", "valid_until")
-MOVE_COLUMNS = ("member_id", "at", "from_tier_id", "to_tier_id", "cause", "rules_version", *Metrics._fields)
+MOVE_COLUMNS = (
+    "member_id", "at", "from_tier_id", "to_tier_id", "cause", "rules_version", *Metrics._fields, "reason",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -84,6 +86,7 @@ class TierMove:
     cause: Cause
     rules_version: int
     metrics: Metrics
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -239,7 +242,16 @@ class Changes:
     def move_rows(self) -> Iterator[Row]:
         """MOVE_COLUMNS: the history of tiers."""
         for m in self.moves:
-            yield (m.member_id, m.at, m.from_tier_id, m.to_tier_id, m.cause, m.rules_version, *m.metrics)
+            yield (
+                m.member_id,
+                m.at,
+                m.from_tier_id,
+                m.to_tier_id,
+                m.cause,
+                m.rules_version,
+                *m.metrics,
+                m.reason,
+            )
 
     def _order_id(self, key: OrderKey | int | None) -> int | None:
         return key if key is None or isinstance(key, int) else self.orders[key].id

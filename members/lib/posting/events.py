@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
@@ -86,6 +86,17 @@ class RulesEdit:
 
 
 @dataclass(slots=True)
+class TierGiven:
+    """A tier given until a day, its last: by staff, exactly this one (`reason` says why), or by a plan, at least it."""
+
+    at: datetime
+    tier_id: int
+    until: date | None
+    by: Literal["staff", "plan"] = "staff"
+    reason: str = ""
+
+
+@dataclass(slots=True)
 class OrdersLinked:
     """The member joined, and `keys` are orders that came before, of a buyer who was a customer until now."""
 
@@ -93,4 +104,4 @@ class OrdersLinked:
     keys: Sequence[OrderKey]
 
 
-Event: TypeAlias = OrderPut | OrderRefund | OrdersLinked | Recalculation | RulesEdit
+Event: TypeAlias = OrderPut | OrderRefund | OrdersLinked | Recalculation | RulesEdit | TierGiven

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Any
 
 from members.lib import tiers
 from members.lib.periods import merchant_day
@@ -40,6 +41,7 @@ from members.lib.posting.events import (
     OrdersLinked,
     Recalculation,
     RulesEdit,
+    TierGiven,
 )
 from members.lib.posting.ledger import Ledger
 from members.lib.posting.rules import Rules
@@ -86,6 +88,8 @@ def fold(
                 rules = event.rules
             elif type(event) is Recalculation:
                 _recalculate(state, event, rules, changes)
+            elif type(event) is TierGiven:
+                _give_tier(state, event, rules, changes)
             else:
                 raise TypeError(f"not an event: {event!r}")
         except Refusal as refusal:
@@ -309,6 +313,31 @@ def _recalculate(state: MemberState, event: Recalculation, rules: Rules, changes
     _note_tier(state, changes, rules, metrics, held=held, renewed=renewed, at=event.at, cause="recalculation")
 
 
+def _give_tier(state: MemberState, event: TierGiven, rules: Rules, changes: Changes) -> None:
+    """A tier given until a day. The caller has checked that the program is open and has the tier."""
+    today = merchant_day(event.at, rules.zone)
+    held, standing = state.standing.tier_id, state.standing
+    given: dict[str, Any] = {"at": event.at, "today": today}
+    if event.by == "staff":
+        renewed = tiers.set_by_hand(standing, event.tier_id, rules.tiers, until=event.until, **given)
+    elif event.until is not None:
+        renewed = tiers.grant_floor(standing, event.tier_id, rules.tiers, until=event.until, **given)
+    else:
+        return
+    metrics = metrics_on(state, rules.tiers, today)
+    _note_tier(
+        state,
+        changes,
+        rules,
+        metrics,
+        held=held,
+        renewed=renewed,
+        at=event.at,
+        cause=event.by,
+        reason=event.reason,
+    )
+
+
 def _note_tier(
     state: MemberState,
     changes: Changes,
@@ -319,6 +348,7 @@ def _note_tier(
     renewed: list[int],
     at: datetime,
     cause: Cause,
+    reason: str = "",
 ) -> None:
     """Collect what became of a member's standing."""
     standing = state.standing
@@ -330,5 +360,5 @@ def _note_tier(
         changes.validities[state.member_id, tier_id] = standing.validity[tier_id]
     if held != standing.tier_id:
         changes.moves.append(
-            TierMove(state.member_id, at, held, standing.tier_id, cause, rules.version, metrics)
+            TierMove(state.member_id, at, held, standing.tier_id, cause, rules.version, metrics, reason)
         )

@@ -241,11 +241,15 @@ class MemberState:
     window: WindowTotals | None = None
     orders: dict[OrderKey, OrderState] = field(default_factory=dict)
     uses: dict[tuple[str, date], int] = field(default_factory=dict)  # of limits, by code and merchant day
+    joined_on: date | None = None  # the merchant day, for years of membership
 
     @classmethod
-    def joined(cls, *, member_id: int, at: datetime, rules: TierRules) -> MemberState:
+    def joined(
+        cls, *, member_id: int, at: datetime, rules: TierRules, joined_on: date | None = None
+    ) -> MemberState:
         """A member who joins at `at`: the lowest tier, nothing earned."""
-        return cls(member_id=member_id, standing=TierStanding(tier_id=rules.base.id, since=at))
+        standing = TierStanding(tier_id=rules.base.id, since=at)
+        return cls(member_id=member_id, standing=standing, joined_on=joined_on)
 
     @classmethod
     def customer(cls, *, at: datetime) -> MemberState:

@@ -12,7 +12,7 @@ _ONE_DAY = timedelta(days=1)
 
 def metrics_on(state: MemberState, rules: TierRules, today: date) -> Metrics:
     """The member's metrics over the window that ends `today`; moves `state.window` there."""
-    start = rules.window.start(today)
+    start = rules.window.start(today, state.joined_on)
     window = state.window
     if window is None or start < window.start or today < window.through:
         window = state.window = _summed(state.daily, start, today)

@@ -30,7 +30,7 @@ class Command(base.Command):
         parser.add_argument("--full", action="store_true", help="look at every member")
 
     def work(self, *, at: dt.datetime, merchant: str = "", full: bool = False, **_: Any) -> Mapping[str, Any]:
-        """JSON: examined, upgraded, downgraded, unchanged."""
+        """JSON: examined, upgraded, downgraded, unchanged, and repaired: days whose totals were wrong (--full)."""
         found = shops.named(merchant)
         total = Recalculated()
         if full:

@@ -8,9 +8,11 @@ from benefits.models import BenefitRevision, Coverage
 from benefits.services import benefits
 from benefits.services.audiences import observe, observe_everywhere
 from members.lib import tenant as tenancy
+from members.lib.refusals import Invalid
 from members.models import Member, Tier, TierMove, TierStanding
-from members.services import members, programs, tier_rules
+from members.services import members, orders, programs, segments, tier_rules
 from members.services.audit import Actor
+from members.services.orders import LineIn, OrderIn
 from tests.benefits.services.test_benefits import DAY
 
 JOB = Actor.job("test")
@@ -113,3 +115,62 @@ def test_every_shop_with_a_named_audience_is_looked_at(shop, cast, noon):
 
     assert observe_everywhere(at=noon + 2 * DAY) == 1
     assert spans(shop) == [(noon + DAY, None)]
+
+
+def buyers(shop, at):
+    rule = {"all": [{"fact": "orders", "op": "at_least", "value": 1}]}
+    return segments.create(merchant_id=shop.pk, at=at, actor=JOB, name="Buyers", rule=rule)
+
+
+def order(shop, member, at):
+    bought = OrderIn("o1", [LineIn("tea", 1, 1_000)], member_id=member.pk)
+    orders.put_order(merchant_id=shop.pk, at=at, actor=JOB, order=bought)
+
+
+def to_segment(shop, at, public_id):
+    return benefits.publish_benefit(
+        merchant_id=shop.pk,
+        at=at,
+        actor=JOB,
+        kind="coupon",
+        settings={"off_minor": 500},
+        audience={"segments": [public_id]},
+    )
+
+
+def test_a_benefit_for_a_segment_is_paper_until_somebody_is_in_it(shop, noon):
+    segment = buyers(shop, noon)
+    benefit = to_segment(shop, noon, segment.public_id)
+    member = join(shop, noon + DAY)
+    assert benefit.audience_empty and spans(shop) == []
+    assert observe(merchant_id=shop.pk, at=noon + 2 * DAY) == 0
+
+    order(shop, member, noon + 3 * DAY)
+    assert observe(merchant_id=shop.pk, at=noon + 4 * DAY) == 1
+    assert observe(merchant_id=shop.pk, at=noon + 4 * DAY) == 0
+    assert spans(shop) == [(noon + 4 * DAY, None)]
+
+    segments.delete(merchant_id=shop.pk, at=noon + 5 * DAY, actor=JOB, public_id=segment.public_id)
+    assert observe(merchant_id=shop.pk, at=noon + 6 * DAY) == 1
+    assert spans(shop) == [(noon + 4 * DAY, noon + 6 * DAY)]
+
+
+def test_a_segment_with_members_makes_a_benefit_that_counts_at_once(shop, noon):
+    segment = buyers(shop, noon)
+    order(shop, join(shop, noon), noon)
+
+    benefit = to_segment(shop, noon + DAY, segment.public_id)
+
+    assert not benefit.audience_empty and benefit.audience == {"segments": [segment.public_id]}
+    assert spans(shop) == [(noon + DAY, None)]
+
+
+@pytest.mark.parametrize("ids", [["nobody"], [""], [7], "text", ["x" * 33]])
+def test_a_segment_that_is_not_there_is_refused(shop, noon, ids):
+    with pytest.raises(Invalid) as refusal:
+        benefits.publish_benefit(
+            merchant_id=shop.pk, at=noon, actor=JOB, kind="coupon", settings={"off_minor": 500},
+            audience={"segments": ids},
+        )  # fmt: skip
+
+    assert "audience" in refusal.value.errors and spans(shop) == []

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import io
+import time
+import zipfile
+from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
@@ -131,7 +136,7 @@ def test_bad_lines_are_told_with_line_and_reason_and_the_rest_goes_on(owner):
         (b"", "empty"),
         (b"\xff\xfe\x00\x81\xff", "encoding"),
         (b"sku,price\nA1,5\n", "list_price"),
-        (b"PK\x03\x04broken", "workbook"),
+        (b"PK\x03\x04broken", "damaged"),
         (b"sku,list_price,member_price\n", "no rows"),
         (b"sku,list_price,member_price\nA1,10,11\n", "above the list price"),
     ],
@@ -208,3 +213,87 @@ def test_another_shops_list_is_not_found(owner, outsider, cast):
 def test_the_page_of_member_prices_says_that_nothing_is_synchronised(owner, published):
     for url in ("/benefits/prices/", NEW, reverse("benefits:prices_change", args=[published.public_id])):
         assert "not synchronised to Douyin, Taobao or JD" in owner.get(url).content.decode()
+
+
+def parquet(**columns) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out)
+    return out.getvalue()
+
+
+def sheet(*rows) -> bytes:
+    book = Workbook()
+    for row in rows:
+        book.active.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_a_parquet_file_is_read_like_a_table(owner):
+    content = parquet(
+        商品编码=[10023, 7],
+        name=['Tea "green", fine', None],
+        list_price=[79.9, 10.0],
+        member_price=[Decimal("59.00"), Decimal("9.50")],
+    )
+
+    page = owner.get(send(owner, content, name="prices.parquet").url)
+
+    assert [
+        (each.sku, each.name, each.list_minor, each.after_minor) for each in page.context["page_obj"]
+    ] == [
+        ("10023", 'Tea "green", fine', 7990, 5900),
+        ("7", "", 1000, 950),
+    ]
+
+
+def test_prices_that_a_sheet_computed_are_those_it_shows(owner):
+    content = sheet(["SKU", "List price", "Member price"], ["A", 33.33, 0.1 + 0.2], [" B ", "１00元", "¥88"])
+
+    page = owner.get(send(owner, content, name="prices.xlsx").url)
+
+    assert [(each.sku, each.list_minor, each.after_minor) for each in page.context["page_obj"]] == [
+        ("A", 3333, 30),
+        ("B", 10000, 8800),
+    ]
+
+
+def bomb() -> bytes:
+    """A sheet of a few hundred kilobytes that unpacks to 200 MB."""
+    made = sheet(["sku", "list_price", "member_price"])
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(made)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for info in old.infolist():
+            data = old.read(info)
+            new.writestr(info, data + b" " * (200 << 20) if "sheet1" in info.filename else data)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (bomb, "unpacks to more"),
+        (lambda: sheet(["sku", "list_price", "member_price"], ["A", 2, 1])[:400], "damaged"),
+        (lambda: b"PAR1" + b"\0" * 40, "damaged or encrypted"),
+        (lambda: parquet(sku=["A" * 30_000] * 5_000, list_price=[2] * 5_000), "unpacks to more"),
+        (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 40, "old Excel"),
+        (lambda: sheet(["sku", "member_price"], ["A", 1]), "These columns are missing: list_price"),
+        (lambda: parquet(sku=["A"], member_price=[1]), "These columns are missing: list_price"),
+        (
+            lambda: sheet(["sku", "list_price", "member_price"], *[[f"A{n}", 2, 1] for n in range(20_001)]),
+            "more than 20000 rows",
+        ),
+    ],
+    ids=["bomb", "cut", "broken parquet", "parquet bomb", "xls", "column", "parquet column", "long"],
+)
+def test_a_sheet_that_cannot_be_used_is_refused_at_its_field_and_soon(owner, cast, make, told):
+    content = make()
+    begun = time.process_time()
+
+    response = send(owner, content, name="prices.xlsx")
+
+    assert response.status_code == 422
+    assert any(told in str(error) for error in response.context["form"].errors["file"])
+    assert time.process_time() - begun < 10
+    assert counted(cast.shop) == (0, 0, 0)

@@ -61,3 +61,23 @@ def test_nothing_is_added_or_deleted_there(admin_client, proofs, path):
 
     assert admin_client.get(address).status_code == 403
     assert admin_client.post(f"/platform/members/ledgerproof/{proofs[0].pk}/change/").status_code == 403
+
+
+def test_a_closed_month_that_no_longer_agrees_is_named_and_warned_of(admin_client, platform, cast):
+    with tenancy.platform(), transaction.atomic():
+        wrong = LedgerProof.objects.create(
+            night=dt.date(2024, 3, 2),
+            started_at=NOON,
+            done_at=NOON,
+            statements=1,
+            listed=[{"merchant_id": cast.shop.pk, "month": "2024-02"}],
+        )
+
+    page = admin_client.get(f"/platform/members/ledgerproof/{wrong.pk}/change/").content.decode()
+    listed = admin_client.get("/platform/members/ledgerproof/?result=differs").content.decode()
+    home = admin_client.get("/platform/").content.decode()
+
+    assert "2024-02" in page and cast.shop.name in page and "Does not add up" in page
+    assert "Does not add up</span>" in listed
+    assert "The statement of 1 closed month no longer agrees" in home
+    assert "does not add up for" not in home

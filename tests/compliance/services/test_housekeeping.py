@@ -20,7 +20,7 @@ from compliance.services import housekeeping, previews, schedule, ticks
 from members.lib import batches
 from members.lib import tenant as tenancy
 from members.models import IdempotencyRow, ImportJob, ImportState, JobTick, Merchant, OutboxRow
-from members.services.order_import import jobs, rejects, storage, work
+from members.services.imports import jobs, rejects, storage, work
 from tests.compliance.services.conftest import JOB, Platform, at
 
 NOW = at("2024-06-15 05:00")

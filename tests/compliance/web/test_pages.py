@@ -6,9 +6,11 @@ import csv
 import io
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from members.lib import tenant as tenancy
+from members.models import Program
 from tests.compliance.web.conftest import Shop, old, staff
 
 PAGES = ("/", "/compliance/", "/compliance/evidence/", "/compliance/notices/", "/compliance/evidence.csv")
@@ -321,3 +323,18 @@ def test_another_shop_sees_nothing_of_it(client, shop, cast, clock):
     for path in PAGES:
         html = text(client, path)
         assert "99 less 10" not in html and "2026-06-30" not in html, path
+
+
+def test_home_says_what_expires_soon_until_the_figure_is_old(owner, shop, clock):
+    old(shop)
+    clock(AT_RISK)
+    found = {"on": "2026-06-08", "until": "2026-07-08", "members": 2, "points": 4500, "days": [], "more": 0}
+    assert "expire by" not in text(owner, "/")
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        Program.objects.filter(pk=shop.pk).update(points_expiring=found)
+
+    html = text(owner, "/")
+    assert "4,500 points of 2 members expire by 07-08" in html and "As of 06-08." in html
+
+    clock("2026-06-11 10:00")
+    assert "expire by" not in text(owner, "/")

@@ -311,3 +311,52 @@ def test_an_order_says_its_scene_and_learns_its_campaigns(system):
 
     assert (takeaway["points"], takeaway["earning"]["campaigns"]) == (105, ["lunch"])
     assert (other["points"], other["earning"]["campaigns"]) == (100, [])
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "slug"),
+    [
+        ([], 422, "refund-exceeds-order"),
+        ([{"line": 1, "amount_minor": 0}], 422, "refund-exceeds-order"),
+        ([{"line": 1, "amount_minor": 3334}], 422, "refund-exceeds-order"),
+        ([{"line": 1, "amount_minor": 10**40}], 422, "invalid"),
+        ([{"line": 1, "amount_minor": -1}], 422, "invalid"),
+        ([{"line": 0, "amount_minor": 1}], 422, "invalid"),
+        ([{"line": 3, "amount_minor": 1}], 422, "invalid"),
+        ([{"line": 10**40, "amount_minor": 1}], 422, "invalid"),
+        ([{"line": 1, "amount_minor": 1.5}], 400, "malformed"),
+        ([{"line": 1, "amount_minor": "1"}], 400, "malformed"),
+        ([{"line": "1", "amount_minor": 1}], 400, "malformed"),
+        ([{"line": 1}], 400, "malformed"),
+        ("all", 400, "malformed"),
+    ],
+)
+def test_a_refund_of_what_is_not_there_moves_nothing(system, lines, status, slug):
+    ann = join(system.shop, "ann")
+    system.put("/orders/web/o-1", {"member": ann.public_id, "lines": LINES})
+
+    problem(system.post("/orders/web/o-1/refunds", {"refund_id": "r", "lines": lines}), status, slug)
+
+    assert (counted(system, Refund), counted(system, PointsEntry)) == (0, 1)
+
+
+@pytest.mark.parametrize("when", ["9999-12-31T00:00:00Z", "9999-12-25T00:00:00Z", "0001-01-01T00:00:00Z"])
+@pytest.mark.parametrize("name", ["completed_at", "paid_at"])
+def test_a_clock_that_stands_nowhere_is_refused_by_its_field(system, name, when):
+    told = problem(system.put("/orders/web/o-1", {"lines": LINES, name: when}), 400, "malformed")
+
+    assert list(told["errors"]) == [name] and counted(system, Order) == 0
+
+
+def test_an_order_completed_in_centuries_waits_that_long(system):
+    ann = join(system.shop, "ann")
+    with tenancy.tenant(system.shop.pk), transaction.atomic():
+        point_rules.configure(
+            merchant_id=system.shop.pk, at=OPENED, actor=JOB, per_major=Decimal(1), pending_days=3650
+        )
+
+    body = {"member": ann.public_id, "lines": LINES, "completed_at": "2998-12-31T00:00:00Z"}
+    assert system.put("/orders/web/o-1", body).status_code == 201
+
+    points = system.get(f"/members/{ann.public_id}/points").json()
+    assert (points["available"], points["pending"]) == (0, 100)

@@ -66,13 +66,14 @@ class RawOrder:
 class Naive:
     """One member. Every method answers with the slug of a refusal, or None."""
 
-    def __init__(self, rules: Rules, purse: Purse | None = None) -> None:
+    def __init__(self, rules: Rules, purse: Purse | None = None, joined_on: date | None = None) -> None:
         self.rules = rules
         self.orders: dict[Any, RawOrder] = {}
         self.purse = purse or Purse()
         self.tier = rules.tiers.ladder[0].id
         self.until: dict[int, date] = {}
         self.moves: list[tuple[int, int, str]] = []
+        self.joined_on = joined_on
 
     def day(self, at: Any) -> date:
         return at.astimezone(self.rules.zone).date()
@@ -254,6 +255,7 @@ class Naive:
                 "rolling": lambda d: 0 <= (today - d).days < window.days,
                 "calendar_year": lambda d: d.year == today.year and d <= today,
                 "lifetime": lambda d: d <= today,
+                "membership_year": lambda d: self.year_began(today) <= d <= today,
             }[window.kind](day)
             if not inside:
                 continue
@@ -267,6 +269,33 @@ class Naive:
         weights = self.rules.tiers.growth.items()
         counted["growth"] = floor(sum((counted[m] * Fraction(weight) for m, weight in weights), Fraction(0)))
         return counted
+
+    def year_began(self, today: date) -> date:
+        """Day by day back to the last anniversary of joining; 29 February returns on the last of February."""
+        assert self.joined_on is not None
+        day = today
+        while day > self.joined_on and not self.is_anniversary(day):
+            day -= timedelta(days=1)
+        return day if day > self.joined_on else self.joined_on
+
+    def is_anniversary(self, day: date) -> bool:
+        joined = self.joined_on
+        assert joined is not None
+        if (joined.month, joined.day) == (2, 29):
+            return day.month == 2 and (day + timedelta(days=1)).month == 3
+        return (day.month, day.day) == (joined.month, joined.day)
+
+    def given(self, event: Any) -> None:
+        """A tier by hand, until a day; what was held above is given up."""
+        ids = [tier.id for tier in self.rules.tiers.ladder]
+        today, place = self.day(event.at), ids.index(event.tier_id)
+        for tier in ids[place + 1 :]:
+            if self.until.get(tier, date.min) >= today:
+                self.until[tier] = today - timedelta(days=1)
+        if event.tier_id != self.tier:
+            self.go(event.tier_id, "staff")
+        if place:
+            self.until[event.tier_id] = max(event.until, self.until.get(event.tier_id, event.until))
 
     def holding(self, today: date) -> list[bool]:
         metrics = self.metrics(today)

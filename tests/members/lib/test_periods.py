@@ -9,6 +9,7 @@ import pytest
 
 from members.lib.periods import (
     add_months,
+    anniversary,
     daily_job_instant,
     local_instant,
     merchant_day,
@@ -109,3 +110,20 @@ def test_a_closure_counts_the_merchant_days_that_lie_wholly_in_it(start, end, da
     begin, finish = (datetime.fromisoformat(text).replace(tzinfo=SHANGHAI) for text in (start, end))
 
     assert whole_days_within(begin, finish, SHANGHAI) == days
+
+
+@pytest.mark.parametrize(
+    ("joined", "today", "began"),
+    [
+        ("2024-05-15", "2024-05-15", "2024-05-15"),
+        ("2024-05-15", "2025-05-14", "2024-05-15"),
+        ("2024-05-15", "2025-05-15", "2025-05-15"),
+        ("2024-02-29", "2025-02-27", "2024-02-29"),
+        ("2024-02-29", "2025-02-28", "2025-02-28"),
+        ("2024-02-29", "2028-02-28", "2027-02-28"),
+        ("2024-02-29", "2028-02-29", "2028-02-29"),
+        ("2024-05-15", "2023-01-01", "2024-05-15"),
+    ],
+)
+def test_an_anniversary_returns_each_year_and_29_february_on_the_last_of_february(joined, today, began):
+    assert anniversary(date.fromisoformat(joined), date.fromisoformat(today)) == date.fromisoformat(began)

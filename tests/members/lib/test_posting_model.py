@@ -22,6 +22,7 @@ from members.lib.posting import (
     Recalculation,
     Rules,
     RulesEdit,
+    TierGiven,
     fold,
 )
 from members.lib.posting.ledger import live_lots
@@ -46,6 +47,7 @@ from tests.members.lib.posting_cast import (
 )
 
 START = date(2023, 12, 20)
+JOINED_ON = date(2020, 2, 29)
 
 
 class Spend(NamedTuple):
@@ -105,6 +107,7 @@ VERSIONS = [
         expiry=Expiry("rolling", months=2),
     ),
     closed(rules(6, *SPEND)),
+    rules(7, *SPEND, window=Window("membership_year"), validity_months=2, downgrade="one_step"),
 ]
 
 AMOUNTS = st.one_of(st.integers(0, 30_00), st.sampled_from([0, 1, 99, 10_00, 20_00]))
@@ -131,11 +134,14 @@ spends = st.tuples(st.just("spend"), st.integers(1, 60))
 waits = st.tuples(st.just("wait"), st.one_of(st.integers(0, 3), st.integers(0, 400)))
 nights = st.tuples(st.just("nights"), st.one_of(st.integers(1, 4), st.integers(1, 45)))
 edits = st.tuples(st.just("edit"), st.integers(0, len(VERSIONS) - 1))
+hands = st.tuples(st.just("hand"), st.sampled_from([BASE, SILVER, GOLD]), st.sampled_from([0, 3, 40, 500]))
 posted = st.one_of(puts, puts, again, refunds, refunds, nights)
-histories = st.lists(st.one_of(posted, posted, waits, edits), min_size=8, max_size=50)
+histories = st.lists(st.one_of(posted, posted, waits, edits, hands), min_size=8, max_size=50)
 months = st.tuples(st.just("nights"), st.integers(20, 40))
 lapsing = st.lists(st.one_of(puts, refunds, refunds, months, spends, nights), min_size=6, max_size=25)
-histories_with_spending = st.lists(st.one_of(posted, posted, waits, edits, spends), min_size=12, max_size=60)
+histories_with_spending = st.lists(
+    st.one_of(posted, posted, waits, edits, spends, hands), min_size=12, max_size=60
+)
 
 
 def told(history: list[tuple]) -> list[Any]:
@@ -156,6 +162,8 @@ def told(history: list[tuple]) -> list[Any]:
                 events.append(Recalculation(daily_job_instant(day, SHANGHAI)))
         elif verb == "edit":
             events.append(RulesEdit(at, VERSIONS[rest[0]]))
+        elif verb == "hand":
+            events.append(TierGiven(at, rest[0], None if rest[0] == BASE else day + timedelta(days=rest[1])))
         elif verb == "spend":
             events.append(Spend(at, rest[0]))
         elif verb == "again":
@@ -180,11 +188,19 @@ def _part(amounts: list[int], line: int, elevenths: int) -> int:
 
 
 def member(version: Rules) -> MemberState:
-    return MemberState.joined(member_id=MEMBER, at=noon(START.isoformat()), rules=version.tiers)
+    return MemberState.joined(
+        member_id=MEMBER, at=noon(START.isoformat()), rules=version.tiers, joined_on=JOINED_ON
+    )
 
 
 def tell_naive(naive: Naive, event: Any) -> str | None:
-    tell = {OrderPut: naive.put, OrderRefund: naive.refund, Recalculation: naive.job, RulesEdit: naive.edit}
+    tell = {
+        OrderPut: naive.put,
+        OrderRefund: naive.refund,
+        Recalculation: naive.job,
+        RulesEdit: naive.edit,
+        TierGiven: naive.given,
+    }
     return tell[type(event)](event)
 
 
@@ -210,10 +226,10 @@ def tell_both(state: MemberState, naive: Naive, event: Any, version: Rules) -> C
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.one_of(histories_with_spending, lapsing, lapsing), st.integers(0, 5))
+@given(st.one_of(histories_with_spending, lapsing, lapsing), st.integers(0, 6))
 def test_the_fold_equals_a_slow_model_after_every_step(history, first):
     version = VERSIONS[first]
-    state, naive, entries, moves = member(version), Naive(version), [], []
+    state, naive, entries, moves = member(version), Naive(version, joined_on=JOINED_ON), [], []
 
     for event in told(history):
         changes = tell_both(state, naive, event, version)
@@ -264,7 +280,7 @@ def written(changes: Changes) -> dict[str, Any]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(histories, st.integers(0, 5), st.integers(0, 40))
+@given(histories, st.integers(0, 6), st.integers(0, 40))
 def test_one_fold_writes_the_same_as_many(history, first, split):
     events = told(history)
     version = VERSIONS[first]
@@ -284,7 +300,7 @@ def test_one_fold_writes_the_same_as_many(history, first, split):
 
 
 @settings(max_examples=150, deadline=None)
-@given(histories, st.integers(0, 5))
+@given(histories, st.integers(0, 6))
 def test_a_member_loaded_without_sums_or_old_days_goes_on_the_same(history, first):
     version = VERSIONS[first]
     whole, partial = member(version), member(version)
@@ -292,7 +308,7 @@ def test_a_member_loaded_without_sums_or_old_days_goes_on_the_same(history, firs
     for event in told(history):
         day = merchant_day(event.at, version.zone)
         after = event.rules if type(event) is RulesEdit else version
-        start = after.tiers.window.start(day)
+        start = after.tiers.window.start(day, JOINED_ON)
         partial.window = None
         partial.daily = {d: replace(totals) for d, totals in partial.daily.items() if d >= start}
         whole_changes = fold(whole, [event], version, refusals=[])

@@ -112,3 +112,16 @@ def test_a_parent_deleted_while_a_child_is_written_waits_and_is_refused(cast, or
 
     assert outcome == ["refused"]
     assert lines(database) == 1
+
+
+def test_one_missing_parent_among_many_rows_and_merchants_refuses_them_all(cast, order, database):
+    before = lines(database)
+    good = LINE.format(shop=cast.shop.pk, orders=", ".join([str(order)] * 3))
+    bad = LINE.format(shop=cast.other.pk, orders=f"{order}").removeprefix(LINE.split("select", 1)[0])
+
+    with pytest.raises(psycopg.errors.ForeignKeyViolation, match=f"order_id = {order}"):
+        database.execute(f"{good} union all {bad}")
+    assert lines(database) == before
+
+    database.execute(good)
+    assert lines(database) == before + 3

@@ -64,7 +64,15 @@ def test_a_merchant_that_is_not_there_is_said_in_one_line(db, command):
 
 
 def test_prove_ledger_says_how_much_it_replayed(shops):
-    assert told("prove_ledger") == {"members": 2, "entries": 2, "mismatches": 0, "listed": []}
+    sound = {
+        "members": 2,
+        "entries": 2,
+        "mismatches": 0,
+        "listed": [],
+        "statements": 0,
+        "wrong_statements": [],
+    }
+    assert told("prove_ledger") == sound
     assert told("prove_ledger", "--merchant", slug(shops[0]))["members"] == 1
 
 
@@ -82,3 +90,24 @@ def test_prove_ledger_fails_when_anything_does_not_add_up_and_says_who():
     found = json.loads(out.getvalue())
     assert (found["members"], found["entries"], found["mismatches"]) == (1, 1, 1)
     assert found["listed"] == [{"merchant_id": till.id, "member_id": till.members["m"], "what": "balance"}]
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_prove_ledger_fails_when_a_closed_month_no_longer_agrees_and_names_it():
+    till = Till()
+    till.adjust("2024-01-01", 10, "a")
+    till.night("2024-02-01")
+    with transaction.atomic("owner"), connections["owner"].cursor() as cursor:
+        cursor.execute("alter table members_pointsstatement disable trigger user")
+        cursor.execute("update members_pointsstatement set late = late + 1")
+        cursor.execute("alter table members_pointsstatement enable trigger user")
+    out = io.StringIO()
+
+    with pytest.raises(
+        CommandError, match=f"1 statements no longer agree \\(2024-01 of merchant {till.id}\\)"
+    ):
+        call_command("prove_ledger", "--json", stdout=out)
+
+    found = json.loads(out.getvalue())
+    assert (found["mismatches"], found["statements"]) == (0, 1)
+    assert found["wrong_statements"] == [{"merchant_id": till.id, "month": "2024-01"}]

@@ -31,9 +31,9 @@ def test_only_members_whose_validity_ended_are_looked_at(db):
 
     assert told("--at", NOON.isoformat())["examined"] == 0
     assert told("--at", NOON.isoformat(), "--full") == {
-        "examined": 4, "upgraded": 0, "downgraded": 0, "unchanged": 4,
+        "examined": 4, "upgraded": 0, "downgraded": 0, "unchanged": 4, "repaired": 0,
     }  # fmt: skip
     assert told("--merchant", slug, "--at", ended) == {
-        "examined": 1, "upgraded": 0, "downgraded": 1, "unchanged": 0,
+        "examined": 1, "upgraded": 0, "downgraded": 1, "unchanged": 0, "repaired": 0,
     }  # fmt: skip
     assert told("--at", ended)["examined"] == 0

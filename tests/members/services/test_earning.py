@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from members.lib import tenant as tenancy
 from members.lib.earning import Earning
@@ -406,3 +407,21 @@ def test_another_merchants_member_earns_nothing_here(till):
     assert isinstance(till.refused(lambda: earn(till, "2024-01-01", "check_in", member="stranger")), NotFound)
     with tenancy.tenant(other.id), transaction.atomic():
         assert not PointsRequest.objects.of(other.id).exists()
+
+
+def test_friends_who_wait_for_a_rule_that_is_off_cost_a_night_one_look_at_the_shop(till):
+    for n in range(3):
+        till.join(f"f{n}", "2024-01-01")
+        refer(till, "2024-01-02", "m", f"f{n}")
+        till.put("2024-01-03", f"o{n}", 1_00, member=f"f{n}")
+    reward(till, "2024-01-04", referral={"points": 80, "active": False})
+
+    looks = []
+    for asked in range(3):
+        with CaptureQueriesContext(connection) as queries:
+            assert till.night(f"2024-01-0{5 + asked}")["referrals"] == 0
+        looks.append(sum("members_referral" in each["sql"] for each in queries))
+
+    assert set(looks) == {1}
+    reward(till, "2024-01-08", referral={"points": 80, "referred_points": 40})
+    assert till.night("2024-01-09")["referrals"] == 3

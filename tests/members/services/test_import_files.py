@@ -21,7 +21,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from members.lib.refusals import Invalid
 from members.models import ImportState, Order, OrderLine
-from members.services.order_import import reading, rejects, storage, xlsx
+from members.services.imports import reading, rejects, storage, xlsx
 from tests.conftest import NOON
 from tests.members.services.test_order_import import shop, take, uploads  # noqa: F401 (fixtures)
 

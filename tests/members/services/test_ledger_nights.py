@@ -44,7 +44,7 @@ def tamper(till: Till) -> None:
 def test_a_sound_night_is_written_down_and_nobody_is_alarmed(cast):
     shops(3)
 
-    assert prove() == {"merchants": 3, "members": 3, "entries": 3, "mismatches": 0}
+    assert prove() == {"merchants": 3, "members": 3, "entries": 3, "mismatches": 0, "statements": 0}
 
     (row,) = proofs()
     assert (row.night, row.done_at, row.listed) == (NIGHT, OPENED, [])
@@ -107,7 +107,7 @@ def test_a_proof_that_was_killed_goes_on_behind_the_shops_it_had_proved(cast, mo
 
     report = prove()
 
-    assert report == {"merchants": 5, "members": 5, "entries": 5, "mismatches": 1}
+    assert report == {"merchants": 5, "members": 5, "entries": 5, "mismatches": 1, "statements": 0}
     assert asked[1] == asked[2]
     assert [span["first"] for span in asked[2:]] == [found[1].id + 1, found[3].id + 1]
 
@@ -121,3 +121,51 @@ def test_what_is_left_of_a_ledger_whose_entries_are_gone_is_found(cast):
         cursor.execute("alter table members_pointsentry enable trigger user")
 
     assert prove()["mismatches"] == 1
+
+
+def forge(table: str, change: str) -> None:
+    with transaction.atomic("owner"), connections["owner"].cursor() as cursor:
+        cursor.execute(f"alter table {table} disable trigger user")
+        cursor.execute(f"update {table} {change}")
+        cursor.execute(f"alter table {table} enable trigger user")
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_a_closed_month_that_no_longer_agrees_with_the_ledger_is_listed_and_alarms(cast, caplog):
+    sound, forged = shops(2)
+    for till in (sound, forged):
+        till.adjust("2024-02-05", 7, "b")
+    sound.night("2024-03-01")
+    assert prove(NIGHT - dt.timedelta(days=1))["statements"] == 0
+    forge(
+        "members_pointsentry",
+        f"set at = at + interval '1 hour' where merchant_id = {forged.id} and points = 7",
+    )
+    caplog.set_level(logging.ERROR)
+
+    report = prove()
+    with tenancy.platform():
+        outbox.drain(at=OPENED)
+
+    assert (report["mismatches"], report["statements"]) == (0, 1)
+    row = proofs()[-1]
+    assert row.listed == [{"merchant_id": forged.id, "month": "2024-02"}]
+    with tenancy.platform(), transaction.atomic():
+        assert ledger_nights.alarming() == row
+    assert sum("ledger_does_not_add_up" in record.getMessage() for record in caplog.records) == 1
+    (alarm,) = [message for message in mail.outbox if message.to == [cast.admin.email]]
+    assert "1" in alarm.subject
+    assert "2024-03-01" in alarm.body
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_sums_that_differ_are_an_alarm_even_if_no_member_can_be_named(cast, monkeypatch):
+    (till,) = shops(1)
+    tamper(till)
+    monkeypatch.setattr(ledger_proof, "MEMBERS", "select 1, 'x', 1 where %(merchant)s < %(listed)s and false")
+
+    assert prove()["mismatches"] == 1
+
+    assert proofs()[0].listed == [{"merchant_id": till.id, "member_id": 0, "what": "sums"}]
+    with tenancy.platform(), transaction.atomic():
+        assert OutboxRow.objects.filter(topic=ledger_nights.TOPIC).exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 from django.db import DatabaseError, connections, transaction
 
@@ -174,7 +176,7 @@ def test_a_report_names_the_first_hundred_and_counts_all(monkeypatch):
     proof = ledger_proof.prove(at=OPENED, merchant_id=till.id)
 
     assert (proof.mismatches, len(proof.listed)) == (2, 1)
-    assert set(proof.as_json()) == {"members", "entries", "mismatches", "listed"}
+    assert proof.as_json()["listed"] == [asdict(proof.listed[0])]
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "owner"])

@@ -7,16 +7,29 @@ import io
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import translation
 
 from members.lib import tenant as tenancy
 from members.lib.crypto import identity_index
+from members.lib.earning import Earning
 from members.lib.refusals import Conflict, Invalid, ProgramNotOpen
-from members.models import Identity, ImportJob, ImportState, Member, Order, OrderLine, PointsAccount, Refund
+from members.models import (
+    Identity,
+    ImportJob,
+    ImportState,
+    Member,
+    Order,
+    OrderBonus,
+    OrderLine,
+    PointsAccount,
+    PointsEntry,
+    Refund,
+)
 from members.services import merchants, point_rules, programs, tier_rules
 from members.services.audit import Actor
-from members.services.order_import import jobs, rejects, storage, work
+from members.services.imports import jobs, reading, rejects, storage, work
+from members.services.imports.orders import memory, staging
 from tests.conftest import NOON
 
 JOB = Actor.job("test")
@@ -541,3 +554,65 @@ def test_waiting_imports_are_sent_again(shop):
     jobs.claim(merchant_id=shop.pk, import_id=job.pk, worker="elsewhere:1:a")
     with tenancy.platform():
         assert jobs.requeue_imports(at=NOON) == 0
+
+
+def under_a_scene(shop) -> None:
+    rules = {"campaigns": [{"code": "t", "extra": 5, "when": {"scenes": ["takeaway"]}}]}
+    with tenancy.tenant(shop.pk):
+        point_rules.configure(
+            merchant_id=shop.pk, at=NOON, actor=JOB, per_major=Decimal(1), earning=Earning.read(rules)
+        )
+
+
+def test_scenes_of_a_file_choose_campaigns(shop):
+    under_a_scene(shop)
+    head = f"{HEAD},场景"
+    rows = [
+        "o1,2024-03-01 10:00,b,s,1,10.00, takeaway ",
+        "o2,2024-03-01 11:00,b,s,1,10.00,",
+        "o3,2024-03-01 12:00,b,s,1,10.00,",
+        "o3,2024-03-01 12:00,b,s2,1,10.00,takeaway",
+    ]
+
+    job = take(shop, text(*rows, head=head), source="list")
+
+    assert reasons(job) == {}
+    assert (job.state, job.created, job.rejected) == ("done", 3, 0)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        earned = PointsEntry.objects.of(shop.pk).order_by("sequence").values_list("points", flat=True)
+        assert list(earned) == [15, 10, 25]
+        assert list(OrderBonus.objects.of(shop.pk).values_list("scene", flat=True)) == ["takeaway"] * 2
+
+
+def test_rows_that_tell_two_scenes_or_a_scene_too_long_are_left_out(shop):
+    rows = [
+        "o1,2024-03-01 10:00,b,s,1,10.00,takeaway",
+        "o1,2024-03-01 10:00,b,s2,1,10.00,hotel",
+        f"o2,2024-03-01 11:00,b,s,1,10.00,{'x' * 33}",
+    ]
+
+    job = take(shop, text(*rows, head=f"{HEAD},scene"), source="list")
+
+    assert job.created == 0
+    assert reasons(job) == {
+        2: "Left out with line 3 of the same order.",
+        3: "Order o1: scene differs from line 2.",
+        4: "scene has more than 32 characters.",
+    }
+
+
+def test_a_file_without_scenes_stages_none(shop):
+    source = reading._source(text("o1,2024-03-01 10:00,b,s,1,10.00"), "utf-8")
+    columns = {name: name for name in HEAD.split(",")}
+    checked = work.check_file(source, merchant=shop, channel="taobao", columns=columns, at=NOON)
+
+    assert staging.columns_of(checked) == staging.COLUMNS
+    with_scenes = reading._source(
+        text("o1,2024-03-01 10:00,b,s,1,10.00,hotel", head=f"{HEAD},scene"), "utf-8"
+    )
+    checked = work.check_file(
+        with_scenes, merchant=shop, channel="taobao", columns={**columns, "scene": "scene"}, at=NOON
+    )
+    assert staging.columns_of(checked) == (*staging.COLUMNS, "scene")
+    (played,) = memory.read(checked, 0, 1, merchant_id=shop.pk, channel="taobao", declared_source="")
+    assert played.order.scene == "hotel"

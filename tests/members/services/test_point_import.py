@@ -12,10 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from members.lib import crypto
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid, ProgramNotOpen, Refusal
 from members.models import (
     AuditRow,
+    Identity,
     ImportJob,
     ImportKind,
     ImportState,
@@ -25,9 +27,10 @@ from members.models import (
     PointsRequest,
 )
 from members.services.audit import Actor
-from members.services.order_import import jobs, rejects
-from members.services.order_import import work as working
-from members.services.point_import import checking, undo, work
+from members.services.imports import jobs, rejects, undo
+from members.services.imports import work as working
+from members.services.imports.points import checking
+from members.services.imports.points.undo import Consequences
 from tests.members.services.till import JOB, Till, at
 
 HEAD = "member_key,points,expires_on,reason,row_id"
@@ -48,7 +51,9 @@ def text(*rows: str, head: str = HEAD) -> bytes:
     return ("\n".join([head, *rows]) + "\n").encode()
 
 
-def hand_in(till: Till, content: bytes, *, when=DAY, actor=JOB, starts=True, **more) -> ImportJob:
+def hand_in(
+    till: Till, content: bytes, *, when=DAY, actor=JOB, starts=True, channel="web", **more
+) -> ImportJob:
     with tenancy.tenant(till.id):
         job, _made = jobs.create(
             merchant_id=till.id,
@@ -56,7 +61,7 @@ def hand_in(till: Till, content: bytes, *, when=DAY, actor=JOB, starts=True, **m
             actor=actor,
             content=io.BytesIO(content),
             file_name="points.csv",
-            channel="web",
+            channel=channel,
             kind=ImportKind.POINTS,
             starts_itself=starts,
             **more,
@@ -66,9 +71,7 @@ def hand_in(till: Till, content: bytes, *, when=DAY, actor=JOB, starts=True, **m
 
 def worked(till: Till, job: ImportJob, *, when=DAY, chunk=3) -> ImportJob:
     with tenancy.tenant(till.id):
-        done = working.work(
-            merchant_id=till.id, import_id=job.pk, at=at(when), chunk=chunk, steps=work.POINTS
-        )
+        done = working.work(merchant_id=till.id, import_id=job.pk, at=at(when), chunk=chunk)
     assert done is not None
     return done
 
@@ -84,7 +87,7 @@ def undone(till: Till, job: ImportJob, *, when=DAY, chunk=2) -> ImportJob:
     return worked(till, job, when=when, chunk=chunk)
 
 
-def foreseen(till: Till, job: ImportJob) -> undo.Consequences | None:
+def foreseen(till: Till, job: ImportJob) -> Consequences | None:
     with tenancy.tenant(till.id):
         return undo.consequences(merchant_id=till.id, job=job)
 
@@ -189,9 +192,7 @@ class TestOnce:
                 raise KeyboardInterrupt
 
         with tenancy.tenant(till.id), pytest.raises(KeyboardInterrupt):
-            working.work(
-                merchant_id=till.id, import_id=job.pk, at=at(DAY), chunk=2, steps=work.POINTS, tell=tell
-            )
+            working.work(merchant_id=till.id, import_id=job.pk, at=at(DAY), chunk=2, tell=tell)
         assert till.balance()[0] == 1 + 2 + 3 + 4
 
         done = worked(till, job, when="2024-05-16")
@@ -216,6 +217,7 @@ class TestLeftOut:
             (",5,", "The row names no member."),
             ("m,5,2024-05-14", "Their last usable day, 2024-05-14, is over."),
             ("m,5,2024-05-15", ""),
+            ("m,5,9999-12-31", ""),
             ("m,5,soon", "“soon” is not a day; write it like 2024-06-27."),
             (
                 "1.5E+17,5,",
@@ -243,6 +245,22 @@ class TestLeftOut:
             5: "The row says the same as line 4. If both are meant, give each a row id of its own.",
         }
         assert till.balance()[0] == 12
+
+    def test_the_same_file_for_another_channel_says_why_its_rows_are_left_out(self, till):
+        till.join("m2")
+        content = text("m,5", head="member_key,points")
+        take(till, content)
+
+        with tenancy.tenant(till.id):
+            Identity.objects.of(till.id).filter(member_id=till.members["m2"]).update(
+                external_index=crypto.identity_index(till.id, "pos", "m")
+            )
+        job = take(till, content, channel="pos")
+
+        assert reasons(till, job) == {
+            2: "This line of the same file was imported before, and meant another member or something else."
+        }
+        till.prove()
 
     def test_another_shops_member_is_nobody_here(self, till, db):
         other = Till("other")
@@ -373,7 +391,7 @@ class TestUndo:
 
         with tenancy.tenant(till.id):
             again = undo.start(merchant_id=till.id, public_id=job.public_id, at=at(DAY), actor=JOB)
-            assert working.work(merchant_id=till.id, import_id=job.pk, at=at(DAY), steps=work.POINTS) is None
+            assert working.work(merchant_id=till.id, import_id=job.pk, at=at(DAY)) is None
 
         assert again.state == ImportState.UNDONE and till.picture() == before
         assert foreseen(till, again) is None
@@ -404,9 +422,7 @@ class TestUndo:
                 raise KeyboardInterrupt
 
             with pytest.raises(KeyboardInterrupt):
-                working.work(
-                    merchant_id=till.id, import_id=job.pk, at=at(DAY), chunk=2, steps=work.POINTS, tell=tell
-                )
+                working.work(merchant_id=till.id, import_id=job.pk, at=at(DAY), chunk=2, tell=tell)
         assert till.balance()[0] == 3 + 4 + 5
 
         found = worked(till, job, when="2024-05-30")
@@ -432,9 +448,7 @@ class TestUndo:
                 jobs.cancel(merchant_id=till.id, public_id=job.public_id, at=at(DAY), actor=JOB)
 
         with tenancy.tenant(till.id):
-            found = working.work(
-                merchant_id=till.id, import_id=job.pk, at=at(DAY), chunk=2, steps=work.POINTS, tell=tell
-            )
+            found = working.work(merchant_id=till.id, import_id=job.pk, at=at(DAY), chunk=2, tell=tell)
         assert found.state == ImportState.CANCELLED and till.balance()[0] == 3
 
         assert undone(till, found).undo["taken"] == 3

@@ -8,14 +8,16 @@ from decimal import Decimal
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 from django.utils import translation
 
 from benefits.lib.kinds import KINDS
 from benefits.models import BenefitStatus
 from members.lib import tenant as tenancy
+from members.lib.earning import Earning
 from members.lib.scopes import Scope
 from members.lib.webhooks import WebhookEvent
-from members.models import Channel, JoinSource, PointsRequestStatus, ProgramStatus, Role, Staff, User
+from members.models import Channel, JoinSource, PointsRequestStatus, ProgramStatus, Role, Staff, Tier, User
 from members.services import audit, point_rules, program_settings, programs, tier_rules
 from members.services.audit import Actor
 from members.web import audit_words
@@ -249,3 +251,27 @@ def test_only_what_differs_is_shown(client, cast):
     text = page(client, "?topic=")[1]
 
     assert "<del>5</del> → 6" in text and "colour" not in text
+
+
+def test_a_change_of_earning_is_said_in_words_and_names_its_tiers(client, cast):
+    with tenancy.tenant(cast.shop.pk):
+        who = {"merchant_id": cast.shop.pk, "at": NOON, "actor": Actor.person(cast.owner)}
+        tier_rules.configure(**who, ladder=[{"code": "base", "name": "Swallows"}])
+        with transaction.atomic():
+            tier = Tier.objects.of(cast.shop.pk).get(code="base").pk
+        when = {"tiers": [tier], "channels": ["web"], "weekdays": [5], "scenes": ["takeaway"]}
+        campaign = {"code": "fri", "multiplier": "2", "when": when}
+        spec = {"combine": "best", "campaigns": [campaign], "events": {"referral": {"points": 3}}}
+        point_rules.configure(**who, per_major=Decimal(1), earning=Earning.read(spec))
+    client.force_login(cast.owner)
+    client.cookies["django_language"] = "en"
+
+    text = page(client, "?topic=rules")[1]
+
+    assert "Tiers: Swallows" in text and "Days of the week: Friday" in text and "Multiplier: 2" in text
+    assert "Only the largest multiplier counts for each line" in text
+    assert (
+        "When both get them: When the friend has a first order that counts" in text or "referral" not in text
+    )
+    for raw in ("weekdays", "combine", "Channels: web", "referred_points"):
+        assert raw not in text, raw

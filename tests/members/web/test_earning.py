@@ -151,3 +151,82 @@ def test_the_point_rules_lead_to_campaigns_and_events(owner):
 def test_a_campaign_nobody_knows_is_not_found(owner):
     assert owner.get("/program/earning/campaigns/nothing").status_code == 404
     assert owner.post("/program/earning/campaigns/nothing/end").status_code == 404
+
+
+def categories(*rows: tuple[str, str], was: tuple[str, ...] = ()) -> dict[str, str]:
+    found = {"categories": "1"} | {f"was_{place}": name for place, name in enumerate(was)}
+    for place, (name, skus) in enumerate([*rows, ("", "")]):
+        found |= {f"name_{place}": name, f"skus_{place}": skus}
+    return found
+
+
+def test_product_categories_are_named_and_campaigns_are_for_them(owner, cast):
+    owner.post("/program/earning", EVENTS)
+    saved = owner.post("/program/earning", categories(("Shoes", "SH-*\nX1，X2")), follow=True)
+    assert "The rules are saved" in saved.content.decode()
+    owner.post("/program/earning", categories(("Shoes", "SH-*"), ("Bags", "B-*"), was=("Shoes",)))
+    assert "Shoes" in owner.get("/program/earning/campaigns").content.decode()
+
+    owner.post("/program/earning/campaigns", CAMPAIGN | {"categories": ["Shoes"], "skus": "Z9"})
+
+    found = rules(cast.shop)
+    assert found.categories == {"Bags": ("B-*",), "Shoes": ("SH-*",)}
+    assert found.skus_of(found.campaigns[0]) == ("Z9", "SH-*")
+    assert found.events.joining
+    listed = owner.get("/program/earning").content.decode()
+    assert "Product categories: Shoes" in listed
+    owner.post(f"/program/earning/campaigns/{found.campaigns[0].code}", CAMPAIGN)
+    assert rules(cast.shop).campaigns[0].when.categories == ()
+
+
+def test_a_category_is_renamed_with_its_campaigns_and_not_taken_from_them(owner, cast):
+    owner.post("/program/earning", categories(("Shoes", "SH-*")))
+    owner.post("/program/earning/campaigns", CAMPAIGN | {"categories": ["Shoes"]})
+
+    owner.post("/program/earning", categories(("Boots", "SH-*, BO-*"), was=("Shoes",)))
+    assert rules(cast.shop).campaigns[0].when.categories == ("Boots",)
+
+    before = rules(cast.shop)
+    refused = owner.post("/program/earning", categories(("", ""), was=("Boots",)))
+    assert refused.status_code == 422
+    assert "is for the category “Boots”: take it out there first" in refused.content.decode()
+    assert rules(cast.shop) == before
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([("", "A")], "Give the category a name."),
+        ([("A", "")], "Name at least one SKU"),
+        ([("x" * 129, "A")], "128"),
+        ([("A", "x" * 129)], "A name here has 1 to 128 characters."),
+        ([("A", "\n".join(map(str, range(501))))], "at most 500 names"),
+    ],
+)
+def test_a_category_that_is_none_is_refused_and_nothing_is_saved(owner, cast, rows, told):
+    response = owner.post("/program/earning", categories(*rows))
+
+    assert response.status_code == 422 and told in response.content.decode()
+    assert not rules(cast.shop).categories
+
+
+def test_two_categories_have_two_names(owner, cast):
+    owner.post("/program/earning", categories(("A", "1")))
+
+    response = owner.post("/program/earning", categories(("A", "1"), ("A", "2"), was=("A",)))
+
+    assert response.status_code == 422 and "Another category has this name." in response.content.decode()
+    assert rules(cast.shop).categories == {"A": ("1",)}
+
+
+def test_a_page_that_is_old_takes_nothing_from_what_came_since(owner, cast):
+    page = owner.get("/program/earning").content.decode()
+    assert "was_0" not in page
+    owner.post("/program/earning", categories(("Bags", "B-*")))
+    assert 'name="was_0" value="Bags"' in owner.get("/program/earning").content.decode()
+
+    owner.post("/program/earning", categories(("Shoes", "SH-*")))
+    again = owner.post("/program/earning", categories(("Bags", "X")))
+
+    assert again.status_code == 422 and "There is a category “Bags” already." in again.content.decode()
+    assert rules(cast.shop).categories == {"Bags": ("B-*",), "Shoes": ("SH-*",)}

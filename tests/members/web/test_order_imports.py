@@ -12,7 +12,7 @@ from members.lib import tenant as tenancy
 from members.models import AuditRow, ImportJob, ImportState, Member, Order, Role, Staff
 from members.services import programs
 from members.services.audit import Actor
-from members.services.order_import import storage, work
+from members.services.imports import storage, work
 from tests.conftest import NOON
 
 HEAD = "order_id,ordered_at,member_key,sku,quantity,amount\n"

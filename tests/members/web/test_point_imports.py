@@ -14,7 +14,7 @@ from members.lib import tenant as tenancy
 from members.models import AuditRow, ColumnName, ImportJob, ImportState, PointsAccount, Role, Staff
 from members.services import members, point_rules, programs
 from members.services.audit import Actor
-from members.tasks.point_imports import import_points
+from members.tasks.imports import import_points
 from tests.conftest import NOON
 
 GOOD = "member_key,points,expires_on,row_id\nu1,100,2099-12-31,a\nu2,50,,b\nu3,7,,c\nu1,0.5,,d\n"

@@ -1,0 +1,101 @@
+"""A basket priced as it is or was at an instant (domain.md 7)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, cast
+
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib.quotes import Buyer, Cut, PriceRules, Quote, Reward, SkuPrices, Stack, Way, quote
+from benefits.models import PriceVersion, SkuPrice
+from members.lib.refusals import NotFound
+from members.models import Closure, Program, ProgramStatus, TierMove
+from members.selectors import rules as rules_selector
+
+
+def quoted(
+    *,
+    merchant_id: int,
+    member_id: int | None,
+    lines: Sequence[tuple[str, int]],
+    follows: bool,
+    at: dt.datetime,
+) -> Quote:
+    """Price (SKU, quantity) lines for a member, or for a visitor (None), at an instant. Queries do not grow with lines.
+
+    While the program is not open nobody is a member to a price. Raises NotFound for a SKU without a price then, and
+    what `benefits.lib.quotes.quote` raises.
+    """
+    prices = _prices(merchant_id, {sku for sku, _quantity in lines}, at)
+    if unknown := [sku for sku, _quantity in lines if sku not in prices]:
+        raise NotFound(_("There is no price of the SKU “%(sku)s”.") % {"sku": unknown[0]})
+    buyer = Buyer(tier_at(merchant_id=merchant_id, member_id=member_id, at=at), follows)
+    basket = [(prices[sku], quantity) for sku, quantity in lines]
+    return quote(basket, rules_at(merchant_id=merchant_id, at=at), buyer)
+
+
+def known_skus(*, merchant_id: int, at: dt.datetime, skus: set[str]) -> set[str]:
+    """Which of some SKUs have a price at an instant."""
+    return set(_prices(merchant_id, skus, at))
+
+
+def rules_at(*, merchant_id: int, at: dt.datetime) -> PriceRules:
+    """How prices meet at an instant; the defaults before any version."""
+    row = PriceVersion.objects.of(merchant_id).filter(at__lte=at).order_by("-at", "-number").first()
+    if row is None:
+        return PriceRules()
+    return PriceRules(cast(Stack, row.stack), tuple(Reward(least, off) for least, off in row.rewards))
+
+
+def _prices(merchant_id: int, skus: set[str], at: dt.datetime) -> dict[str, SkuPrices]:
+    rows = SkuPrice.objects.of(merchant_id).filter(
+        Q(to_at=None) | Q(to_at__gt=at), sku__in=skus, from_at__lte=at
+    )
+    return {
+        row.sku: SkuPrices(
+            row.sku,
+            row.list_minor,
+            row.sale_minor,
+            row.floor_minor,
+            {tier: _cut(said) for tier, said in row.members.items()},
+            None if row.fans is None else _cut(row.fans),
+        )
+        for row in rows
+    }
+
+
+def _cut(said: dict[str, Any]) -> Cut:
+    ((way, value),) = said.items()
+    return Cut(cast(Way, way), Decimal(value))
+
+
+def tier_at(*, merchant_id: int, member_id: int | None, at: dt.datetime) -> str | None:
+    """The code of the tier that a member held at an instant; None for a visitor, and while the program is not open."""
+    if member_id is None or not _was_open(merchant_id, at):
+        return None
+    move = (
+        TierMove.objects.of(merchant_id)
+        .filter(member_id=member_id, at__lte=at)
+        .order_by("-at", "-id")
+        .select_related("to_tier")
+        .first()
+    )
+    if move is not None:
+        return move.to_tier.code
+    return rules_selector.rules_at(merchant_id=merchant_id, at=at).tiers.base.code
+
+
+def _was_open(merchant_id: int, at: dt.datetime) -> bool:
+    program = Program.objects.get(merchant_id=merchant_id)
+    if (
+        program.status == ProgramStatus.DRAFT
+        or program.first_opened_at is None
+        or at < program.first_opened_at
+    ):
+        return False
+    closures = Closure.objects.of(merchant_id).filter(from_at__lte=at)
+    return not closures.filter(Q(to_at=None) | Q(to_at__gt=at)).exists()

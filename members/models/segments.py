@@ -1,0 +1,78 @@
+"""Segments: named rules over member facts, their snapshots, and the tags that staff give (domain.md 10)."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from members.lib.fields import PublicIdField, TenantForeignKey
+from members.models.base import TenantModel
+from members.models.members import Member
+
+
+class SegmentKind(models.TextChoices):
+    """A dynamic segment is asked anew each time; a static one is the list of an instant."""
+
+    DYNAMIC = "dynamic", _("Follows its rule")
+    STATIC = "static", _("Snapshot")
+
+
+class Segment(TenantModel):
+    """A group of members by a rule (`members.lib.segments`), or a snapshot of one.
+
+    A snapshot keeps the rule it was taken by, for people to read; who is in it is in SegmentMember. `version` counts
+    the changes of the rule and the name.
+    """
+
+    public_id = PublicIdField()
+    name = models.CharField(_("name"), max_length=60)
+    kind = models.CharField(_("kind"), max_length=7, choices=SegmentKind.choices, default=SegmentKind.DYNAMIC)
+    rule = models.JSONField(_("rule"))
+    version = models.IntegerField(_("version"), default=1)
+    created_at = models.DateTimeField(_("created"))
+    changed_at = models.DateTimeField(_("changed"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, db_index=False
+    )
+
+    class Meta:
+        verbose_name = _("segment")
+        verbose_name_plural = _("segments")
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "public_id"], name="segment_public_id_unique"),
+            models.UniqueConstraint(fields=["merchant", "name"], name="segment_name_unique"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=SegmentKind.values), name="segment_kind_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SegmentMember(TenantModel):
+    """A member of a snapshot."""
+
+    segment = TenantForeignKey(Segment, related_name="+")
+    member = TenantForeignKey(Member, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "segment", "member"], name="segment_member_once")
+        ]
+
+
+class MemberTag(TenantModel):
+    """A word that staff put on a member."""
+
+    member = TenantForeignKey(Member, related_name="+")
+    name = models.CharField(_("tag"), max_length=40)
+    at = models.DateTimeField(_("time"))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "member", "name"], name="member_tag_once"),
+            models.CheckConstraint(condition=~models.Q(name=""), name="member_tag_named"),
+        ]
+        indexes = [models.Index(fields=["merchant", "name", "member"], name="member_tag_by_name")]

@@ -1,0 +1,107 @@
+"""Who moved between tiers, and why: counts by cause, tiers at two days, and the moves themselves (domain.md 5)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, Q, QuerySet
+
+from members.models import Merchant, RulesVersion, TierMove
+
+CAUSES = ("order", "rules", "recalculation", "plan", "staff")
+# The tier at an instant is the one that the first move after it left; who moved no more holds it still.
+TIERS_AT = """
+with since_start as (
+    select distinct on (member_id) member_id, from_tier_id from members_tiermove
+    where merchant_id = %(merchant)s and at >= %(start)s order by member_id, at, id
+),
+since_end as (
+    select distinct on (member_id) member_id, from_tier_id from members_tiermove
+    where merchant_id = %(merchant)s and at >= %(end)s order by member_id, at, id
+)
+select case when m.joined_at < %(start)s then coalesce(a.from_tier_id, s.tier_id, %(base)s) end,
+    coalesce(z.from_tier_id, s.tier_id, %(base)s), count(*)
+from members_member m
+left join members_tierstanding s on s.merchant_id = m.merchant_id and s.member_id = m.id
+left join since_start a on a.member_id = m.id
+left join since_end z on z.member_id = m.id
+where m.merchant_id = %(merchant)s and m.joined_at < %(end)s
+group by 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From an instant to another."""
+
+    start: dt.datetime
+    end: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Moves of a cause from a tier to a tier."""
+
+    cause: str
+    from_id: int | None
+    to_id: int
+    count: int
+    is_up: bool
+
+
+def places(*, merchant: Merchant) -> dict[int, int]:
+    """Every tier's place in the last ladder that had it. One query."""
+    found: dict[int, int] = {}
+    for version in RulesVersion.objects.of(merchant.pk).order_by("at", "number").only("merchant", "ladder"):
+        found.update({rung["tier"]: place for place, rung in enumerate(version.ladder)})
+    return found
+
+
+def counts(*, merchant: Merchant, span: Span, places: Mapping[int, int]) -> list[Moves]:
+    """Moves by cause and tiers. One query."""
+    rows = (
+        _moves(merchant, span)
+        .values_list("cause", "from_tier_id", "to_tier_id")
+        .annotate(n=Count("pk"))
+        .order_by("cause", "from_tier_id", "to_tier_id")
+    )
+    return [
+        Moves(cause, start, end, n, places.get(end, 0) > places.get(start or 0, -1))
+        for cause, start, end, n in rows
+    ]
+
+
+def tiers_at(*, merchant: Merchant, span: Span, base_tier_id: int) -> list[tuple[int | None, int, int]]:
+    """(tier at the start, tier at the end, members); no tier at the start: joined in between. One query."""
+    parameters: dict[str, Any] = {
+        "merchant": merchant.pk,
+        "start": span.start,
+        "end": span.end,
+        "base": base_tier_id,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(TIERS_AT, parameters)
+        return cursor.fetchall()
+
+
+def moves(
+    *, merchant: Merchant, span: Span, cause: str = "", pairs: list[tuple[int | None, int]] | None = None
+) -> QuerySet[TierMove]:
+    """The moves, newest first; of one cause, and of some pairs of tiers, if asked. Runs no query."""
+    rows = _moves(merchant, span)
+    if cause:
+        rows = rows.filter(cause=cause)
+    if pairs is not None:
+        wanted = Q(pk__in=[])
+        for start, end in pairs:
+            wanted |= Q(from_tier_id=start, to_tier_id=end)
+        rows = rows.filter(wanted)
+    return rows.select_related("from_tier", "to_tier", "member").order_by("-at", "-pk")
+
+
+def _moves(merchant: Merchant, span: Span) -> QuerySet[TierMove]:
+    return TierMove.objects.of(merchant.pk).filter(at__gte=span.start, at__lt=span.end)

@@ -1,0 +1,269 @@
+"""What a change of the tier rules would do, told before it is saved (domain.md 5). Reads only, one statement for all.
+
+Who rises does so at once. Who falls does so at the end of validity and grace, never before, and only if nothing more is
+bought until then: every fall is told with the day and the reason.
+
+- `change`: today's numbers reach the tier by the rules in force and not by the proposed ones.
+- `anyway`: today's numbers reach it by neither.
+- `unless`: today's numbers reach it; they will not on that day, unless the member buys again.
+
+Without orders in between, saving shows exactly these moves: risers at once, each fall on its day.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any
+
+from django.db import connection
+
+from members.lib import tier_sql
+from members.lib.periods import add_months, daily_job_instant, merchant_day
+from members.lib.tiers import TierRules
+from members.models import Merchant
+
+SAMPLE = 50
+YEAR = dt.timedelta(days=364)
+
+# {parts} is built by `_query` from the rules: see there. One row for each member.
+OUTCOMES = """
+with ladder (tier_id, old_place, place, target_id) as (values {ladder}),
+people as (
+    select m.id as member_id, m.joined_on, coalesce(s.tier_id, %(base)s) as held, s.valid_until
+    from members_member m left join members_tierstanding s on s.merchant_id = m.merchant_id and s.member_id = m.id
+    where m.merchant_id = %(merchant)s
+),
+now_sums as ({now_sums}),
+now as (
+    select p.member_id, p.joined_on, p.held, l.old_place, l.target_id is not null as is_gone,
+        coalesce(t.tier_id, p.held) as kept, coalesce(t.place, l.place) as place,
+        case when coalesce(t.place, l.place) > 0 then coalesce(p.valid_until, %(renewed)s::date) end as until,
+        {old_qualified} as old_qualified, {qualified} as qualified, coalesce(n.year_points, 0) as year_points
+    from people p
+    join ladder l on l.tier_id = p.held
+    left join ladder t on t.tier_id = l.target_id
+    left join now_sums n on n.member_id = p.member_id
+),
+staying as (
+    select *, greatest(until + 1, %(first)s::date) as check_on,
+        greatest(until + {grace} + 1, %(first)s::date) as fall_on
+    from now where place > 0 and not is_gone and qualified <= place
+),
+then_sums as (
+    select s.member_id, {then_sums}
+    from staying s join members_dailytotal d
+        on d.merchant_id = %(merchant)s and d.member_id = s.member_id and d.day >= %(since)s and d.day <= s.fall_on
+    group by 1
+),
+falling as (
+    select s.member_id, s.fall_on, s.place, {fall_qualified} as fall_qualified
+    from staying s left join then_sums t on t.member_id = s.member_id
+    where {check_qualified} < s.place
+),
+below as (
+    select f.member_id, max(l.place) as place
+    from falling f
+    join members_tiervalidity v on v.merchant_id = %(merchant)s and v.member_id = f.member_id
+    join ladder l on l.tier_id = v.tier_id and l.place < f.place
+    where v.valid_until + {grace} >= f.fall_on
+    group by 1
+),
+outcomes as materialized (
+    select n.member_id, n.held,
+        case when n.qualified > n.place then 'rise' when n.is_gone then 'moved'
+            when f.member_id is not null then 'fall'
+            when n.old_qualified < n.old_place and n.qualified >= n.place then 'kept' else 'stay' end as kind,
+        case when n.qualified > n.place or n.is_gone or f.member_id is null then ''
+            when n.qualified >= n.place then 'unless'
+            when n.old_qualified >= n.old_place then 'change' else 'anyway' end as why,
+        case when n.qualified > n.place then n.qualified
+            when f.member_id is null or n.is_gone then n.place
+            else {fall_to} end as to_place,
+        case when n.qualified > n.place or n.is_gone then %(today)s::date else f.fall_on end as day,
+        n.year_points
+    from now n
+    left join falling f on f.member_id = n.member_id
+    left join below b on b.member_id = n.member_id
+)
+"""
+COUNTS = """
+select 0, kind, why, held, to_place, count(*), sum(year_points), min(day), max(day), null::bigint, null::date
+from outcomes group by kind, why, held, to_place
+union all
+select 1, kind, why, null, null, count(*), null, null, null, null, date_trunc('month', day)::date
+from outcomes where kind = 'fall' group by kind, why, date_trunc('month', day)
+union all
+(select 2, kind, why, held, to_place, 1, year_points, day, day, member_id, null
+from outcomes where kind not in ('stay', 'kept') {only} order by kind desc, day, member_id limit %(most)s)
+"""
+LIST = """
+select m.public_id, o.kind, o.why, o.held, o.to_place, o.day
+from outcomes o join members_member m on m.merchant_id = %(merchant)s and m.id = o.member_id
+where o.kind not in ('stay', 'kept') order by o.kind desc, o.day, o.member_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Rules to compare: those in force and those proposed, with where members of tiers taken out go, by id."""
+
+    present: TierRules
+    proposed: TierRules
+    targets: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Flow:
+    """Members who go from a tier to a tier for one reason (or stay), and what they earned in the last year."""
+
+    kind: str
+    why: str
+    from_id: int
+    to_id: int
+    members: int
+    year_points: int = 0
+    first_on: dt.date | None = None
+    last_on: dt.date | None = None
+    member_id: int | None = None  # of a list's row
+
+
+@dataclass(slots=True)
+class Simulation:
+    """What the proposed rules would do."""
+
+    flows: list[Flow] = field(default_factory=list)
+    months: list[tuple[dt.date, str, int]] = field(default_factory=list)  # of falls: first day, why, how many
+    sample: list[Flow] = field(default_factory=list)
+
+    def count(self, kind: str, why: str = "") -> int:
+        """Members of a kind, for one reason or any."""
+        return sum(f.members for f in self.flows if f.kind == kind and why in ("", f.why))
+
+    @property
+    def moving(self) -> list[Flow]:
+        """Those that go somewhere, the largest first within each kind."""
+        order = {"rise": 0, "moved": 1, "fall": 2}
+        found = [flow for flow in self.flows if flow.kind in order]
+        return sorted(found, key=lambda flow: (order[flow.kind], flow.why, -flow.members, flow.from_id))
+
+    @property
+    def total(self) -> int:
+        """All members."""
+        return sum(flow.members for flow in self.flows)
+
+
+def simulate(*, merchant: Merchant, at: dt.datetime, proposal: Proposal, most: int = SAMPLE) -> Simulation:
+    """Who would rise, be moved or fall, in numbers, with the first of them. One query."""
+    result = Simulation()
+    tiers = proposal.proposed.ladder
+    for part, kind, why, held, to, members, points, first, last, member_id, month in _rows(
+        merchant, at, proposal, COUNTS.format(only=""), most=most
+    ):
+        if part == 1:
+            result.months.append((month, why, members))
+            continue
+        flow = Flow(kind, why, held, tiers[to].id, members, int(points), first, last, member_id)
+        (result.sample if part == 2 else result.flows).append(flow)
+    result.months.sort()
+    return result
+
+
+def listed(*, merchant: Merchant, at: dt.datetime, proposal: Proposal) -> Iterator[tuple[Any, ...]]:
+    """Everyone who would move: (public id, kind, why, from tier id, to tier id, day)."""
+    tiers = proposal.proposed.ladder
+    for public_id, kind, why, held, to, day in _rows(merchant, at, proposal, LIST):
+        yield public_id, kind, why, held, tiers[to].id, day
+
+
+def points_a_year(flow: Flow, multipliers: Mapping[int, Decimal]) -> int:
+    """How many more points (negative: fewer) a flow's members would have earned with the last 365 days' orders."""
+    was, becomes = multipliers.get(flow.from_id, Decimal(1)), multipliers.get(flow.to_id, Decimal(1))
+    if not was:
+        return 0
+    more = flow.year_points * (becomes - was) / was
+    return int(more.to_integral_value(ROUND_FLOOR))
+
+
+def _rows(
+    merchant: Merchant, at: dt.datetime, proposal: Proposal, select: str, **more: Any
+) -> list[tuple[Any, ...]]:
+    today = merchant_day(at, merchant.zone)
+    query, known = _query(proposal, today)
+    first = tier_sql.first_job_day(today, is_after_job=daily_job_instant(today, merchant.zone) <= at)
+    with connection.cursor() as cursor:
+        # Row security hides from the planner how many rows there are: it would look up each member's days by itself.
+        cursor.execute("set local enable_nestloop = off")
+        cursor.execute(query + select, {"merchant": merchant.pk, "first": first, **known, **more})
+        found = cursor.fetchall()
+        cursor.execute("set local enable_nestloop = on")
+        return found
+
+
+def _query(proposal: Proposal, today: dt.date) -> tuple[str, dict[str, Any]]:
+    """The statement of all outcomes and its parameters."""
+    present, proposed = proposal.present, proposal.proposed
+    fall_to = (
+        "f.place - 1"
+        if proposed.downgrade == "one_step"
+        else "greatest(f.fall_qualified, coalesce(b.place, 0))"
+    )
+    days = ("check", "fall") if proposed.grace_days else ("fall",)  # without grace both are one day
+    query = OUTCOMES.format(
+        ladder=_ladder(proposal),
+        now_sums=_now_sums(proposal),
+        old_qualified=tier_sql.place_of(present, "n.new_" if present.window == proposed.window else "n.old_"),
+        qualified=tier_sql.place_of(proposed, "n.new_"),
+        grace=int(proposed.grace_days),
+        then_sums=", ".join(_then_sums(proposed, f"{name}_", f"s.{name}_on") for name in days),
+        check_qualified=tier_sql.place_of(proposed, f"t.{days[0]}_"),
+        fall_qualified=tier_sql.place_of(proposed, f"t.{days[-1]}_"),
+        fall_to=fall_to,
+    )
+    since = min(tier_sql.earliest_start(rules.window, today) for rules in (present, proposed))
+    return query, {
+        "base": present.base.id,
+        "today": today,
+        "since": since,
+        "year": today - YEAR,
+        "earliest": min(since, today - YEAR),
+        "renewed": add_months(today, proposed.validity_months),
+    }
+
+
+def _ladder(proposal: Proposal) -> str:
+    """(tier id, place now, place then, target's id) for every tier of either ladder."""
+    old, new = proposal.present.rank, proposal.proposed.rank
+    rows = []
+    for tier_id in sorted({*old, *new}):
+        target = proposal.targets.get(tier_id, proposal.proposed.base.id) if tier_id not in new else None
+        cells = (old.get(tier_id, 0), new.get(tier_id), target)
+        rows.append(
+            f"({int(tier_id)}, {', '.join('null::int' if c is None else str(int(c)) for c in cells)})"
+        )
+    return ", ".join(rows)
+
+
+def _now_sums(proposal: Proposal) -> str:
+    """Today's metrics by both windows, and the points of a year; each member's days are read once."""
+    windows = {"new_": proposal.proposed.window}
+    if proposal.present.window != proposal.proposed.window:
+        windows["old_"] = proposal.present.window
+    by_member = any(window.kind == "membership_year" for window in windows.values())
+    columns = [
+        tier_sql.sums(prefix, f"d.day >= {tier_sql.start_of(window, '%(today)s::date', 'p.joined_on')}")
+        for prefix, window in windows.items()
+    ]
+    joined = "join people p on p.member_id = d.member_id " if by_member else ""
+    return (
+        f"select d.member_id, {', '.join(columns)}, sum(d.points) filter (where d.day >= %(year)s) as year_points "
+        f"from members_dailytotal d {joined}"
+        "where d.merchant_id = %(merchant)s and d.day >= %(earliest)s and d.day <= %(today)s group by 1"
+    )
+
+
+def _then_sums(rules: TierRules, prefix: str, day: str) -> str:
+    start = tier_sql.start_of(rules.window, day, "s.joined_on")
+    return tier_sql.sums(prefix, f"d.day >= {start} and d.day <= {day}")

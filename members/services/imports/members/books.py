@@ -1,0 +1,170 @@
+"""Rows of members beside the members that are here: who is new, what is missing, what the file says otherwise."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from members.lib import crypto
+from members.lib.periods import merchant_day
+from members.lib.phones import e164_or_none, region_of
+from members.lib.posting import Rules
+from members.models import MemberStatus, Merchant
+from members.models import Tier as TierRow
+from members.selectors import rules as rules_selector
+from members.services.imports import people
+from members.services.imports.members.checking import Person
+
+
+class Stored(NamedTuple):
+    """A member that is here, as far as a row is compared with it."""
+
+    id: int
+    status: str
+    phone_index: bytes | None
+    name_token: int | None
+    birthday: tuple[int, int] | None
+    consent_source: str
+    joined_on: dt.date
+    tier_id: int
+    valid_until: dt.date | None
+
+
+@dataclass(slots=True)
+class Row:
+    """One row that is taken: the member it means, None for a new one; what it brings; what is to be said of it."""
+
+    person: Person
+    stored: Stored | None
+    number: str = ""  # the phone that could be read
+    tier_id: int | None = None  # to be given
+    fills: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Sorted:
+    """The rows taken, and why others are left out, by line."""
+
+    rows: list[Row] = field(default_factory=list)
+    reasons: dict[int, str] = field(default_factory=dict)
+
+
+class Books:
+    """A shop's members and tiers at an instant, to compare rows with. Reads only."""
+
+    def __init__(self, merchant: Merchant, at: dt.datetime, declared_source: str) -> None:
+        self.merchant, self.declared_source = merchant, declared_source
+        self.region = region_of(merchant.currency)
+        version = rules_selector.version_at(merchant_id=merchant.pk, at=at)
+        self.rules: Rules | None = None
+        self.tiers: dict[str, int] = {}  # by code, and by name where it is nobody else's code
+        self.names: dict[int, str] = {}
+        if version is not None:
+            self.rules = rules_selector.rules_at(merchant_id=merchant.pk, at=at)
+            rows = TierRow.objects.of(merchant.pk).filter(pk__in=self.rules.tiers.rank.keys())
+            found = list(rows.values_list("id", "code", "name"))
+            self.names = {pk: name or code for pk, code, name in found}
+            self.tiers = {name.casefold(): pk for pk, _code, name in found if name}
+            self.tiers |= {code.casefold(): pk for pk, code, _name in found}
+
+    @property
+    def base(self) -> int:
+        """The tier that everybody holds at least."""
+        return self.rules.tiers.base.id if self.rules else 0
+
+    def sort_out(self, persons: Sequence[Person], *, lock: bool = False) -> Sorted:
+        """Compare rows with the books; `lock` keeps the members as they are until the transaction ends."""
+        found = Sorted()
+        ids = people.find(self.merchant.pk, persons)
+        stored = self._stored(sorted(set(ids.values())), lock)
+        seen: dict[int, int] = {}
+        for person in persons:
+            member_id = ids.get((person.channel, person.member_key))
+            reason = ""
+            if person.tier and person.tier.casefold() not in self.tiers:
+                reason = _("There is no tier “%(tier)s” in this program.") % {"tier": person.tier}
+            elif member_id is not None:
+                if stored[member_id].status != MemberStatus.ACTIVE:
+                    reason = _("This member has left the program; a list does not bring them back.")
+                elif seen.setdefault(member_id, person.line) != person.line:
+                    reason = _("The member stands in line %(line)s already.") % {"line": seen[member_id]}
+            if reason:
+                found.reasons[person.line] = reason
+            else:
+                found.rows.append(self._row(person, None if member_id is None else stored[member_id]))
+        return found
+
+    def _row(self, person: Person, stored: Stored | None) -> Row:
+        row = Row(person, stored, e164_or_none(person.phone, self.region))
+        if person.phone and not row.number:
+            row.remarks.append(_("phone: no number could be read; it was left out"))
+        wanted = self.tiers.get(person.tier.casefold(), self.base)
+        if stored is None:
+            row.tier_id = wanted if wanted != self.base else None
+            return row
+        self._compare(row, "phone", row.number, stored.phone_index, self._same_phone(row))
+        token = crypto.name_tokens(self.merchant.pk, person.name)[0] if person.name else None
+        self._compare(row, "name", person.name, stored.name_token, token == stored.name_token)
+        self._compare(row, "birthday", person.birthday, stored.birthday, person.birthday == stored.birthday)
+        source = person.consent_source or self.declared_source
+        is_same = not person.consent_source or person.consent_source == stored.consent_source
+        self._compare(row, "consent_source", source, stored.consent_source, is_same)
+        if (
+            person.joined_at is not None
+            and merchant_day(person.joined_at, self.merchant.zone) != stored.joined_on
+        ):
+            row.remarks.append(_stays("joined_at"))
+        if wanted != self.base and stored.tier_id == self.base:
+            row.tier_id = wanted
+            row.fills.append("tier")
+        elif person.tier and (
+            wanted != stored.tier_id or (person.tier_until and person.tier_until != stored.valid_until)
+        ):
+            row.remarks.append(self.keeps(stored.tier_id))
+        return row
+
+    def keeps(self, tier_id: int) -> str:
+        """That a tier stays although the file names another, or another last day."""
+        return _("tier: the member keeps “%(tier)s” as it is") % {"tier": self.names.get(tier_id, "")}
+
+    def _same_phone(self, row: Row) -> bool:
+        assert row.stored is not None
+        return crypto.blind_index(self.merchant.pk, row.number) == row.stored.phone_index
+
+    def _compare(self, row: Row, name: str, said: Any, stored: Any, is_same: bool) -> None:
+        if not said:
+            return
+        if stored is None or stored == "":
+            row.fills.append(name)
+        elif not is_same:
+            row.remarks.append(_stays(name))
+
+    def _stored(self, ids: Sequence[int], lock: bool) -> Mapping[int, Stored]:
+        if not ids:
+            return {}
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select m.id, m.status, m.phone_index, m.name_token, m.birth_month, m.birth_day, m.consent_source, "
+                "m.joined_on, s.tier_id, s.valid_until from members_member m left join members_tierstanding s "
+                "on s.merchant_id = m.merchant_id and s.member_id = m.id "
+                "where m.merchant_id = %s and m.id = any(%s) order by m.id"
+                + (" for update of m" if lock else ""),
+                [self.merchant.pk, list(ids)],
+            )
+            return {
+                row[0]: Stored(
+                    row[0], row[1], None if row[2] is None else bytes(row[2]), row[3],
+                    None if row[4] is None else (row[4], row[5]), row[6], row[7], row[8] or self.base, row[9],
+                )
+                for row in cursor.fetchall()
+            }  # fmt: skip
+
+
+def _stays(name: str) -> str:
+    return _("%(name)s: what is stored stays; the file says something else") % {"name": name}

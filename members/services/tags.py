@@ -1,0 +1,104 @@
+"""Tags: words that staff put on members, one by one or on everybody of a segment (domain.md 10)."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from members.lib import set_based
+from members.lib.refusals import Conflict, Invalid, NotFound
+from members.lib.segments import LONGEST_TAG
+from members.models import Member, MemberTag, Merchant
+from members.selectors import segments as selectors
+from members.selectors.segment_query import Query
+from members.services import audit, programs
+from members.services.audit import Actor
+
+MOST_TAGS = 20  # of a member
+
+
+@transaction.atomic
+def add(*, merchant_id: int, at: dt.datetime, actor: Actor, member_id: int, name: str) -> bool:
+    """Put a tag on a member; False when it is there already. Raises Invalid, NotFound, Conflict (too many),
+    ProgramNotOpen, ProgramCleared."""
+    programs.lock_open(merchant_id=merchant_id)
+    name = _name(name)
+    member = _member(merchant_id, member_id)
+    held = set(MemberTag.objects.of(merchant_id).filter(member_id=member_id).values_list("name", flat=True))
+    if name in held:
+        return False
+    if len(held) >= MOST_TAGS:
+        raise Conflict(_("A member has at most %(most)s tags. Take one off first.") % {"most": MOST_TAGS})
+    MemberTag.objects.create(merchant_id=merchant_id, member_id=member_id, name=name, at=at)
+    _audit(member, at, actor, "member.tagged", name)
+    return True
+
+
+@transaction.atomic
+def remove(*, merchant_id: int, at: dt.datetime, actor: Actor, member_id: int, name: str) -> bool:
+    """Take a tag off a member; False when it is not there. Raises NotFound, ProgramNotOpen, ProgramCleared."""
+    programs.lock_open(merchant_id=merchant_id)
+    member = _member(merchant_id, member_id)
+    gone, _each = MemberTag.objects.of(merchant_id).filter(member_id=member_id, name=name).delete()
+    if gone:
+        _audit(member, at, actor, "member.untagged", name)
+    return bool(gone)
+
+
+@transaction.atomic
+def add_to_segment(*, merchant_id: int, at: dt.datetime, actor: Actor, public_id: str, name: str) -> int:
+    """Put a tag on everybody who is in a segment now; how many did not have it. Raises NotFound, Invalid,
+    ProgramNotOpen, ProgramCleared."""
+    programs.lock_open(merchant_id=merchant_id)
+    name = _name(name)
+    shop = selectors.shop(merchant=Merchant.objects.get(pk=merchant_id), at=at)
+    segment = shop.segments.get(public_id)
+    if segment is None:
+        raise NotFound(_("There is no such segment."))
+    rule = selectors.rule_of(segment)
+    query = Query(shop.scope)
+    query.values |= {"tag": name, "tagged_at": at}
+    statement = (
+        "insert into members_membertag (merchant_id, member_id, name, at) "
+        + query.select_of("%(merchant)s, m.id, %(tag)s, %(tagged_at)s", rule)
+        + " on conflict do nothing"
+    )
+    count = set_based.execute(statement, query.values)
+    if count:
+        audit.record(
+            merchant_id=merchant_id,
+            at=at,
+            actor=actor,
+            action="segment.tagged",
+            subject=("segment", segment.public_id),
+            label=segment.name,
+            after={"tag": name, "members": count},
+        )
+    return count
+
+
+def _name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_TAG or "\x00" in name:
+        raise Invalid.on("tag", _("A tag has 1 to %(most)s characters.") % {"most": LONGEST_TAG})
+    return name
+
+
+def _member(merchant_id: int, member_id: int) -> Member:
+    member = Member.objects.of(merchant_id).filter(pk=member_id).first()
+    if member is None:
+        raise NotFound(_("There is no such member."))
+    return member
+
+
+def _audit(member: Member, at: dt.datetime, actor: Actor, action: str, name: str) -> None:
+    audit.record(
+        merchant_id=member.merchant_id,
+        at=at,
+        actor=actor,
+        action=action,
+        subject=("member", member.public_id),
+        after={"tag": name},
+    )

@@ -1,0 +1,133 @@
+"""Tiers given outside the rules: by staff until a day, with a reason; by a plan, at least a tier (domain.md 5)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from members.lib.periods import add_months, merchant_day
+from members.lib.posting import Changes, TierGiven, fold
+from members.lib.refusals import Invalid, NotFound
+from members.lib.tiers import MOST_VALIDITY_MONTHS
+from members.models import Member, MemberStatus, Merchant, Program
+from members.selectors import rules as selector
+from members.services import audit, posting, programs, webhook_events
+from members.services.audit import Actor
+
+LONGEST_REASON = 200
+
+
+@transaction.atomic
+def set_tier(
+    *,
+    merchant_id: int,
+    member_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    tier: str,
+    until: dt.date | None,
+    reason: str,
+) -> bool:
+    """Staff set a member's tier, by its code, until a day, its last (the lowest has none). Whether anything changed:
+    the same again changes nothing.
+
+    An order may lift above it; a validity that runs longer is kept. Raises Invalid (no reason, no such tier, a day
+    that is past or too far), NotFound, ProgramNotOpen, ProgramCleared.
+    """
+    reason = _reason(reason)
+    program, state, rules = _opened(merchant_id, [member_id], at)
+    here = next((rung for rung in rules.tiers.ladder if rung.code == tier), None)
+    if here is None:
+        raise Invalid.on("tier", _("There is no tier %(tier)s in the ladder now.") % {"tier": tier})
+    if here.id == rules.tiers.base.id:
+        until = None
+    else:
+        until = _until(until, merchant_day(at, rules.zone))
+    standing = state[member_id].standing
+    names = selector.tier_codes(merchant_id=merchant_id)
+    before = {"tier": names[standing.tier_id], "valid_until": _iso(standing.valid_until)}
+    event = TierGiven(at, here.id, until, "staff", reason)
+    changes = fold(state[member_id], [event], rules)
+    if not changes.standings:
+        return False
+    posting.write(merchant_id=merchant_id, changes=changes)
+    webhook_events.told(changes, program=program, at=at)
+    audit.record(
+        merchant_id=merchant_id,
+        at=at,
+        actor=actor,
+        action="tier.set",
+        subject=("member", Member.objects.of(merchant_id).get(pk=member_id).public_id),
+        before=before,
+        after={"tier": tier, "valid_until": _iso(standing.valid_until)},
+        reason=reason,
+    )
+    return True
+
+
+@transaction.atomic
+def grant_floor(
+    *, merchant_id: int, member_ids: Collection[int], at: dt.datetime, tier: str, until: dt.date
+) -> int:
+    """A plan grants members at least a tier, by its code, until a day, its last; again with a later day it extends.
+
+    For the plans to come: they say for whom and until when, at each payment. How many members moved. Raises Invalid
+    (no such tier), NotFound, ProgramNotOpen, ProgramCleared.
+    """
+    program, states, rules = _opened(merchant_id, member_ids, at)
+    here = next((rung for rung in rules.tiers.ladder if rung.code == tier), None)
+    if here is None:
+        raise Invalid.on("tier", _("There is no tier %(tier)s in the ladder now.") % {"tier": tier})
+    changes = Changes()
+    for member_id in member_ids:
+        fold(states[member_id], [TierGiven(at, here.id, until, "plan")], rules, changes=changes)
+    posting.write(merchant_id=merchant_id, changes=changes)
+    webhook_events.told(changes, program=program, at=at)
+    return len(changes.moves)
+
+
+def _opened(merchant_id: int, member_ids: Collection[int], at: dt.datetime) -> tuple[Program, Any, Any]:
+    """The open program, the members' states under their locks, and the rules."""
+    posting.lock_merchant(merchant_id=merchant_id, alone=False)
+    program = programs.lock_open(merchant_id=merchant_id)
+    here = Member.objects.of(merchant_id).filter(pk__in=member_ids, status=MemberStatus.ACTIVE)
+    if here.count() != len(set(member_ids)):
+        raise NotFound(_("There is no such member."))
+    posting.lock_members(merchant_id=merchant_id, member_ids=member_ids)
+    rules = selector.rules_at(merchant_id=merchant_id, at=at, program=program)
+    merchant = Merchant.objects.get(pk=merchant_id)
+    return (
+        program,
+        posting.load(merchant=merchant, rules=rules, member_ids=member_ids, at=at, spending=()),
+        rules,
+    )
+
+
+def _reason(reason: str) -> str:
+    reason = reason.strip()
+    if not reason:
+        raise Invalid.on("reason", _("Say why the tier is set; the reason stays in the member's history."))
+    if len(reason) > LONGEST_REASON:
+        raise Invalid.on("reason", _("A reason has at most %(most)s characters.") % {"most": LONGEST_REASON})
+    return reason
+
+
+def _until(until: dt.date | None, today: dt.date) -> dt.date:
+    last = add_months(today, MOST_VALIDITY_MONTHS)
+    if until is None:
+        raise Invalid.on("until", _("Say until which day the member keeps the tier."))
+    if not today <= until <= last:
+        raise Invalid.on(
+            "until",
+            _("The last day of the tier lies between %(first)s and %(last)s.")
+            % {"first": today.isoformat(), "last": last.isoformat()},
+        )
+    return until
+
+
+def _iso(day: dt.date | None) -> str | None:
+    return day.isoformat() if day else None

@@ -1,0 +1,68 @@
+"""The welcome to a tier: points for reaching it, once per qualification (domain.md 5).
+
+A qualification is a rise by an order or by an edit of the rules. Its key names tier, member and merchant day, so that
+the same rise brings its welcome once, however often it is posted; who falls and reaches the tier again another day is
+welcomed again. Tiers given by staff or a plan bring none.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from members.lib.periods import merchant_day
+from members.lib.posting import Rules, TierMove
+from members.lib.tiers import TierRules
+from members.models import Merchant, Program
+from members.services import awards
+from members.services.audit import Actor
+from members.services.awards import Award
+
+EVENT = "tier_welcome"
+JOB = Actor.job("tiers")
+CAUSES = ("order", "rules")
+
+
+def welcomed(rules: TierRules, moves: Iterable[TierMove]) -> list[TierMove]:
+    """The moves that bring a welcome. Nothing is looked at when no tier has one."""
+    if not any(tier.welcome for tier in rules.ladder):
+        return []
+    rank = rules.rank
+    return [
+        move
+        for move in moves
+        if move.cause in CAUSES
+        and rules.ladder[rank[move.to_tier_id]].welcome
+        and rank[move.to_tier_id] > rank.get(move.from_tier_id, -1)
+    ]
+
+
+def give(
+    *, merchant: Merchant, program: Program, rules: Rules, at: dt.datetime, moves: Iterable[TierMove]
+) -> int:
+    """Welcome who has risen, after the moves are written and in their transaction. How many points there were.
+
+    Only while the program is open; the caller holds its lock.
+    """
+    risen = welcomed(rules.tiers, moves) if rules.is_open else []
+    if not risen:
+        return 0
+    awards.lock(merchant_id=merchant.pk, member_ids=sorted({move.member_id for move in risen}))
+    ladder, rank = rules.tiers.ladder, rules.tiers.rank
+    return awards.give(
+        merchant=merchant,
+        program=program,
+        rules=rules,
+        at=at,
+        actor=JOB,
+        awards=[
+            Award(
+                move.member_id,
+                f"{EVENT}:{move.to_tier_id}:{move.member_id}:{merchant_day(move.at, rules.zone)}",
+                ladder[rank[move.to_tier_id]].welcome,
+                EVENT,
+                details={"tier": ladder[rank[move.to_tier_id]].code},
+            )
+            for move in risen
+        ],
+    )

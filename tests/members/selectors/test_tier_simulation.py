@@ -1,0 +1,159 @@
+"""The simulator: what it tells before a change of the ladder is saved is what happens after (domain.md 5)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from members.lib import tenant as tenancy
+from members.lib.periods import daily_job_instant, merchant_day
+from members.models import Merchant, RulesVersion, TierMove, TierStanding
+from members.selectors import tier_simulation
+from members.services import daily, members, merchants, orders, programs, tier_rules
+from members.services.audit import Actor
+from members.services.orders import LineIn, OrderIn
+from tests.conftest import NOON
+from tests.factories import ledger
+
+JOB = Actor.job("test")
+DAY = dt.timedelta(days=1)
+LIFE, PEOPLE = 120, 30
+BASE = {"code": "base", "name": "Base"}
+
+
+def rung(code: str, **needs: Any) -> dict[str, Any]:
+    return {"code": code, "name": code.title(), **needs}
+
+
+HIGHER = [BASE, rung("silver", all={"spend_minor": 30_000}), rung("gold", all={"spend_minor": 90_000})]
+ANY = [
+    BASE,
+    rung("silver", any={"spend_minor": 40_000, "active_days": 2}),
+    rung("gold", any={"orders": 4, "points_earned": 900}),
+]
+LADDER = [BASE, rung("silver", all={"spend_minor": 20_000}), rung("gold", all={"spend_minor": 60_000})]
+PRESENT = {"ladder": LADDER, "validity_months": 3}
+CHANGES = {
+    "higher": {"ladder": HIGHER, "validity_months": 3},
+    "lower": {"ladder": [BASE, rung("silver", all={"orders": 1}), rung("gold", all={"orders": 3})]},
+    "any, grace": {"ladder": ANY, "grace_days": 20},
+    "one step": {"ladder": HIGHER, "downgrade": "one_step"},
+    "calendar year": {"ladder": LADDER, "window": {"kind": "calendar_year"}},
+    "membership year": {"ladder": LADDER, "window": {"kind": "membership_year"}, "validity_months": 12},
+    "lifetime": {"ladder": LADDER, "window": {"kind": "lifetime"}},
+    "short window": {"ladder": LADDER, "window": {"kind": "rolling", "days": 40}, "grace_days": 5},
+    "tier above": {"ladder": [*LADDER, rung("black", all={"spend_minor": 70_000})]},
+    "tier out": {"ladder": [BASE, rung("gold", all={"spend_minor": 50_000})], "targets": {"silver": "base"}},
+    "tier out, up": {"ladder": [BASE, rung("gold", all={"spend_minor": 50_000})], "targets": {"silver": "gold"}},
+    "growth": {
+        "ladder": [BASE, rung("silver", all={"growth": 200}), rung("gold", all={"growth": 700})],
+        "growth": {"spend_minor": ledger.Decimal("0.005"), "orders": ledger.Decimal("33.3")},
+    },
+}  # fmt: skip
+
+
+def lived_shop(name: str, seed: int) -> Merchant:
+    """Members who joined and bought over half a year before NOON, with the nights in between."""
+    chance = random.Random(seed)
+    merchant, people = open_shop(name, at=NOON - LIFE * DAY)
+    shop, events = merchant.pk, []
+    for number in range(90):
+        at = NOON - LIFE * DAY + chance.randrange(LIFE) * DAY
+        paid_at = at - chance.choice([0, 0, 0, 5, 60]) * DAY
+        line = LineIn("s", 1, chance.choice([100, 5_000, 20_000, 30_000, 61_000]))
+        person = people[min(chance.randrange(PEOPLE + 5), PEOPLE - 1)]
+        events.append((at, OrderIn(f"o{number}", [line], member_id=person, paid_at=paid_at)))
+    night = NOON - (LIFE - 1) * DAY
+    for at, order in sorted(events, key=lambda event: event[0]):
+        nights(merchant, night, at)
+        night = max(night, at)
+        with tenancy.tenant(shop):
+            orders.put_order(merchant_id=shop, at=at, actor=JOB, order=order)
+    nights(merchant, night, NOON)
+    return merchant
+
+
+def open_shop(name: str, at: dt.datetime) -> tuple[Merchant, list[int]]:
+    with tenancy.platform(), transaction.atomic():
+        merchant = merchants.create_merchant(name=name, owner=None, at=at, actor=JOB)
+    who: dict[str, Any] = {"merchant_id": merchant.pk, "at": at, "actor": JOB}
+    with tenancy.tenant(merchant.pk), transaction.atomic():
+        tier_rules.configure(**PRESENT, **who)
+        programs.open_program(**who)
+        people = [
+            members.join(**who, channel="web", external_id=f"u{n}", joined_at=at - 37 * n * DAY).pk
+            for n in range(PEOPLE)
+        ]
+    return merchant, people
+
+
+def nights(merchant: Merchant, after: dt.datetime, until: dt.datetime) -> None:
+    """The recalculations due in (after, until]."""
+    day = merchant_day(after, merchant.zone)
+    while (at := daily_job_instant(day, merchant.zone)) <= until:
+        if at > after:
+            daily.recalculate_due(zone=merchant.timezone, at=at)
+        day += DAY
+
+
+def moves_since(merchant: Merchant, at: dt.datetime) -> list[tuple[int, str, int, int, dt.date]]:
+    """Each member's first move at or after an instant."""
+    first: dict[int, tuple] = {}
+    with tenancy.tenant(merchant.pk), transaction.atomic():
+        for move in TierMove.objects.of(merchant.pk).filter(at__gte=at).order_by("at", "id"):
+            day = merchant_day(move.at, merchant.zone)
+            kind = "edit" if move.cause == "rules" else "fall"
+            first.setdefault(move.member_id, (move.member_id, kind, move.from_tier_id, move.to_tier_id, day))
+    return sorted(first.values())
+
+
+def due(valid_until: dt.date | None, options: dict[str, Any]) -> dt.date:
+    """When validity and grace are over, or the next night where they are already."""
+    until = valid_until or (NOON - DAY).date()
+    return max(until + DAY * (options.get("grace_days", 0) + 1), (NOON + DAY).date())
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_saving_shows_what_the_simulator_told_risers_at_once_and_fallers_on_their_day(db, change):
+    merchant = lived_shop("shop", seed=len(change))
+    options = CHANGES[change]
+    with tenancy.tenant(merchant.pk), transaction.atomic():
+        versions = RulesVersion.objects.of(merchant.pk).count()
+        draft = tier_rules.draft(merchant_id=merchant.pk, at=NOON, **options)
+        told = tier_simulation.simulate(merchant=merchant, at=NOON, proposal=draft.proposal, most=1_000)
+        listed = list(tier_simulation.listed(merchant=merchant, at=NOON, proposal=draft.proposal))
+        assert RulesVersion.objects.of(merchant.pk).count() == versions  # nothing was written
+        standings = dict(TierStanding.objects.of(merchant.pk).values_list("member_id", "valid_until"))
+
+    with tenancy.tenant(merchant.pk), transaction.atomic():
+        tier_rules.configure(merchant_id=merchant.pk, at=NOON, actor=JOB, **options)
+    risen = [move for move in moves_since(merchant, NOON) if move[1] == "edit"]
+    nights(merchant, NOON, NOON + 120 * DAY)
+    happened = moves_since(merchant, NOON)
+
+    names = {name: tier_id for tier_id, name in draft.names.items()}
+    with tenancy.tenant(merchant.pk), transaction.atomic():
+        ids = {row.name: row.pk for row in tier_rules.Tier.objects.of(merchant.pk)}
+    real = {tier_id: ids[name] for name, tier_id in names.items()}
+    at_once = [f for f in told.sample if f.kind in ("rise", "moved")]
+    falls = [f for f in told.sample if f.kind == "fall"]
+    assert sorted((f.member_id, real[f.from_id], real[f.to_id]) for f in at_once) == [
+        (move[0], move[2], move[3]) for move in risen
+    ]
+    edited = {f.member_id for f in at_once}
+    assert sorted((f.member_id, real[f.from_id], real[f.to_id], f.first_on) for f in falls) == [
+        (move[0], *move[2:])
+        for move in happened
+        if move[0] not in edited and move[4] <= due(standings[move[0]], options)  # else renewed before
+    ]
+    assert all(f.first_on > (standings[f.member_id] or dt.date.min) for f in falls)
+    assert Counter((f.kind, f.why, f.from_id, f.to_id) for f in told.sample) == {
+        (f.kind, f.why, f.from_id, f.to_id): f.members for f in told.moving
+    }
+    assert told.total == PEOPLE and len(listed) == len(told.sample)
+    assert at_once or falls or change == "lifetime"

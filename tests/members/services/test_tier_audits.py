@@ -1,0 +1,124 @@
+"""The nightly audit of tiers: a sample recomputed, once a night, going on where it was killed; and an alarm."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+import pytest
+from django.core import mail
+from django.db import connections, transaction
+
+from members.lib import tenant as tenancy
+from members.models import TierAudit
+from members.services import daily, outbox, tier_audits
+from tests.conftest import NOON
+from tests.factories import ledger
+
+NIGHT = NOON.date()
+PRESENT = {"part": 0, "share": 1, "at": NOON}
+
+
+@pytest.fixture
+def shop(cast):
+    ledger.open_shop(cast.shop, NOON)
+    for number in range(3):
+        member = ledger.join(cast.shop, NOON, f"u{number}")
+        ledger.buy(cast.shop, member, f"o{number}", NOON, 100_000 * number)
+    ledger.buy(cast.shop, member, "more", NOON, 5_000)
+    ledger.refund(cast.shop, "more", NOON)
+    return cast.shop
+
+
+def found(shop) -> list[str]:
+    with tenancy.platform():
+        return [each["what"] for each in tier_audits.audit_shops(first=shop.pk, last=shop.pk, **PRESENT)[2]]
+
+
+def owner(statement: str, shop) -> None:
+    with transaction.atomic("owner"), connections["owner"].cursor() as cursor:
+        cursor.execute(statement, [shop.pk])
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+@pytest.mark.parametrize(
+    ("what", "statement"),
+    [
+        ("days", "update members_dailytotal set spend_minor = spend_minor + 1 where merchant_id = %s and orders = 1"),
+        ("days", "delete from members_dailytotal where merchant_id = %s"),
+        ("tier", "update members_tierstanding s set valid_until = null, tier_id = (select min(id) from members_tier t "
+                 "where t.merchant_id = s.merchant_id) where merchant_id = %s"),
+        ("validity", "update members_tierstanding set valid_until = valid_until + 1 where merchant_id = %s"),
+        ("overdue", "update members_tierstanding set valid_until = '2024-01-01' where merchant_id = %s;"
+                    "update members_tiervalidity set valid_until = '2024-01-01'"),
+    ],
+)  # fmt: skip
+def test_what_was_altered_is_found(shop, what, statement):
+    assert found(shop) == []
+
+    if ";" in statement:
+        first, second = statement.split(";")
+        owner(first, shop)
+        with transaction.atomic("owner"), connections["owner"].cursor() as cursor:
+            cursor.execute(second)
+    else:
+        owner(statement, shop)
+
+    assert found(shop) and set(found(shop)) == {what}
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_every_member_is_in_the_sample_of_one_night_in_four_weeks_and_a_difference_alarms_once(
+    shop, cast, caplog
+):
+    owner("update members_tierstanding set valid_until = valid_until + 1 where merchant_id = %s", shop)
+    caplog.set_level(logging.ERROR)
+    nights = [NIGHT + dt.timedelta(days=day) for day in range(tier_audits.SHARE)]
+
+    reports = [tier_audits.audit_night(night=night, at=NOON) for night in nights]
+    again = [tier_audits.audit_night(night=night, at=NOON) for night in nights]
+    with tenancy.platform():
+        outbox.drain(at=NOON)
+
+    assert again == reports
+    assert sum(report["members"] for report in reports) == 3
+    assert sum(report["mismatches"] for report in reports) == 2
+    assert sum("tiers_differ" in record.getMessage() for record in caplog.records) == sum(
+        report["mismatches"] > 0 for report in reports
+    )
+    alarms = [message for message in mail.outbox if message.to == [cast.admin.email]]
+    assert alarms and "/platform/members/tieraudit/" in alarms[0].body
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_an_audit_that_was_killed_goes_on_behind_the_shops_it_had_audited(shop, monkeypatch):
+    monkeypatch.setattr(tier_audits, "CHUNK", 1)
+    whole, asked = tier_audits.audit_shops, []
+
+    def killed(**span):
+        asked.append(span["first"])
+        if len(asked) == 2:
+            raise SystemExit
+        return whole(**span)
+
+    monkeypatch.setattr(tier_audits, "audit_shops", killed)
+    with pytest.raises(SystemExit):
+        tier_audits.audit_night(night=NIGHT, at=NOON)
+    tier_audits.audit_night(night=NIGHT, at=NOON)
+
+    assert asked[1] == asked[2] and len(asked) == len(set(asked)) + 1
+    with tenancy.platform(), transaction.atomic():
+        assert TierAudit.objects.get().done_at == NOON
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_a_full_recalculation_changes_nothing_when_all_is_right_and_puts_days_right_else(shop):
+    full = {"merchant_id": shop.pk, "at": NOON + dt.timedelta(hours=1)}
+
+    right = daily.recalculate_all(**full)
+    owner("update members_dailytotal set spend_minor = 7 where merchant_id = %s", shop)
+    wrong = daily.recalculate_all(**full)
+
+    assert (right.examined, right.unchanged, right.repaired) == (3, 3, 0)
+    assert wrong.repaired == 3 and daily.recalculate_all(**full).repaired == 0
+    assert found(shop) == []
