@@ -34,7 +34,7 @@ class Cut:
     def __post_init__(self) -> None:
         if self.way == "percent" and not 0 <= self.value <= HUNDRED:
             raise Invalid(_("A percentage lies between 0 and 100, not %(value)s.", value=self.value))
-        if self.way != "percent" and not (self.value == int(self.value) and 0 <= self.value <= MOST_MINOR):
+        if self.way != "percent" and not (0 <= self.value <= MOST_MINOR and self.value == int(self.value)):
             raise Invalid(_("An amount is a whole number of minor units, not %(value)s.", value=self.value))
 
     def of(self, price_minor: int) -> int:
@@ -196,7 +196,8 @@ def _unit_price(
     on_sale = public < prices.list_minor
     tried = []
     if prices.sale_minor is not None:
-        why = "the sale price" if on_sale else "not below the list price"
+        is_lower = prices.sale_minor < prices.list_minor
+        why = "the sale price" if on_sale else "the floor" if is_lower else "not below the list price"
         tried.append(Tried("sale", prices.sku, (prices.list_minor - public) * quantity, on_sale, why, number))
     wanted = [
         ("member", f"{prices.sku} {buyer.tier}", prices.members.get(buyer.tier or "")),
@@ -248,7 +249,9 @@ def _spend_and_save(done: Quote, rewards: Sequence[Reward]) -> None:
                 else "the floors leave no more to give"
             )
         else:
-            why = "a larger reward is reached" if each in reached else "the basket does not reach it"
+            why = (
+                "another reward gives as much or more" if each in reached else "the basket does not reach it"
+            )
         name = f"{each.off_minor} off {each.at_least_minor}"
         done.receipt.append(Tried("spend_and_save", name, given if won else 0, won, why, 0))
 

@@ -17,6 +17,7 @@ from members.services.audit import Actor
 
 LONGEST_SKU = 64
 BATCH = 5_000
+PRICES = ("list_minor", "sale_minor", "floor_minor", "members", "fans")
 
 
 @transaction.atomic
@@ -28,37 +29,67 @@ def configure(
     rules: PriceRules,
     catalogue: Sequence[SkuPrices],
 ) -> PriceVersion:
-    """Replace how prices meet and the whole catalogue from `at` on. What was quoted before stays what it was.
+    """Have prices meet so, and the catalogue be this, from `at` on. What was quoted before stays what it was.
 
-    Raises Invalid for a SKU named twice, or one that has not 1 to 64 characters.
+    Only the SKUs whose prices differ are written; when nothing differs the present version is returned. Raises Invalid
+    for a SKU named twice, one that has not 1 to 64 characters, or when a later version exists.
     """
-    twice = [sku for sku, count in Counter(each.sku for each in catalogue).items() if count > 1]
-    if twice:
-        raise Invalid(_("The SKU “%(sku)s” is named twice.") % {"sku": twice[0]})
-    for each in catalogue:
-        if not 1 <= len(each.sku) <= LONGEST_SKU:
-            raise Invalid(_("A SKU has 1 to %(most)s characters.") % {"most": LONGEST_SKU})
-    program = programs.lock_for_write(merchant_id=merchant_id)
+    wanted = _checked(catalogue)
+    program = programs.lock_for_close(merchant_id=merchant_id)
     before = PriceVersion.objects.of(merchant_id).order_by("-number").first()
+    if before is not None and before.at > at:
+        raise Invalid(_("A later version of the prices exists already."))
+    changed = _store(merchant_id, wanted, at)
+    rewards = [[each.at_least_minor, each.off_minor] for each in rules.rewards]
+    if before is not None and not changed and (before.stack, before.rewards) == (rules.stack, rewards):
+        return before
     version = PriceVersion.objects.create(
         merchant_id=merchant_id,
         number=1 if before is None else before.number + 1,
         at=at,
         stack=rules.stack,
-        rewards=[[each.at_least_minor, each.off_minor] for each in rules.rewards],
+        rewards=rewards,
         by_id=actor.user_id,
     )
-    SkuPrice.objects.of(merchant_id).filter(to_at=None).update(to_at=at)
-    SkuPrice.objects.bulk_create((_row(merchant_id, each, at) for each in catalogue), batch_size=BATCH)
     audit.record(
         merchant_id=merchant_id,
         at=at,
         actor=actor,
         action="prices.changed",
         subject=("program", program.merchant.slug),
-        after={"version": version.number, "skus": len(catalogue)},
+        after={"version": version.number, "skus": changed},
     )
     return version
+
+
+def _checked(catalogue: Sequence[SkuPrices]) -> dict[str, SkuPrices]:
+    """The catalogue by SKU. Raises Invalid."""
+    twice = [sku for sku, count in Counter(each.sku for each in catalogue).items() if count > 1]
+    if twice:
+        raise Invalid(_("The SKU “%(sku)s” is named twice.") % {"sku": twice[0]})
+    for each in catalogue:
+        if not 1 <= len(each.sku) <= LONGEST_SKU:
+            raise Invalid(_("A SKU has 1 to %(most)s characters.") % {"most": LONGEST_SKU})
+    return {each.sku: each for each in catalogue}
+
+
+def _store(merchant_id: int, wanted: dict[str, SkuPrices], at: dt.datetime) -> int:
+    """Close the prices that differ or are left out, add those that are new; how many SKUs differ."""
+    rows = {sku: _row(merchant_id, prices, at) for sku, prices in wanted.items()}
+    over: list[int] = []
+    differing: set[str] = set(rows)
+    for row in SkuPrice.objects.of(merchant_id).filter(to_at=None).iterator():
+        new = rows.get(row.sku)
+        if new is not None and all(getattr(new, name) == getattr(row, name) for name in PRICES):
+            del rows[row.sku]
+            differing.discard(row.sku)
+        else:
+            over.append(row.pk)
+            differing.add(row.sku)
+    if over:
+        SkuPrice.objects.of(merchant_id).filter(pk__in=over).update(to_at=at)
+    SkuPrice.objects.bulk_create(rows.values(), batch_size=BATCH)
+    return len(differing)
 
 
 def _row(merchant_id: int, prices: SkuPrices, at: dt.datetime) -> SkuPrice:

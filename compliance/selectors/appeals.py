@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from compliance.lib.appeals import appealable_until, may_be_appealed
-from compliance.models import Appeal, AppealState, Decision, Notice
+from compliance.models import Appeal, AppealState, Decision, Notice, Run
 from compliance.selectors import glance
 from members.models import Program, ProgramStatus
 
@@ -49,12 +49,20 @@ def appealable(*, program: Program, at: dt.datetime) -> Appealable | None:
     if decision is None and notice is None:
         return None
     found = Appealable(
-        what_at=decision.run.at if decision else notice.sent_at,  # type: ignore[union-attr]
+        what_at=cleared_at(decision.run) if decision else notice.sent_at,  # type: ignore[union-attr]
         decision=decision,
         notice=notice,
     )
     open_ones = Appeal.objects.of(program.pk).filter(state=AppealState.OPEN, **found.against)
     return Appealable(what_at=found.what_at, decision=decision, notice=notice, pending=open_ones.first())
+
+
+def cleared_at(run: Run) -> dt.datetime:
+    """When a run really cleared programs: one that waited for approval, or was worked late, not at its own instant.
+
+    The days in which its decisions can be appealed begin then.
+    """
+    return max(each for each in (run.at, run.approved_at, run.done_at) if each is not None)
 
 
 def listed(*, merchant_id: int) -> QuerySet[Appeal]:

@@ -20,7 +20,7 @@ from compliance.lib.runs import Run
 from compliance.lib.state import State, Status, uncovered_days
 from compliance.models import Decision
 from compliance.models import Run as RunRow
-from compliance.selectors import decisions, policies, standing
+from compliance.selectors import appeals, decisions, policies, standing
 from compliance.selectors import evidence as judged
 from compliance.selectors.facts import Facts
 
@@ -111,7 +111,7 @@ def _after_clearance(found: Facts) -> dict[str, Any]:
     return {
         "cleared": told[-1],
         "reopens_at": found.closed_at + dt.timedelta(days=found.policy.reopen_wait_days),
-        "appeal_until": appealable_until(told[-1][0].at),
+        "appeal_until": appealable_until(appeals.cleared_at(told[-1][0])),
     }
 
 

@@ -31,7 +31,7 @@ def open_program(*, merchant_id: int, at: dt.datetime, actor: Actor) -> Program:
     Raises Conflict when it is open, ReopenTooEarly before the policy's `reopen_wait_days` have passed.
     """
     program = programs.lock_for_close(merchant_id=merchant_id)
-    closed_at = program.closed_at
+    closed_at = programs.closed_since(merchant_id=merchant_id)
     if program.status == ProgramStatus.CLEARED:
         program = _reopen(program, at, actor)
     else:

@@ -21,7 +21,7 @@ def restore(*, program: Program, at: dt.datetime, actor: Actor) -> Program:
     holds the program's lock (`lock_for_close`) and marks its standing due. domain.md 2 and 3.
     """
     assert program.status == ProgramStatus.CLEARED and program.closed_at is not None
-    closed_at = program.closed_at
+    closed_at = programs.closed_since(merchant_id=program.pk)
     programs.end_closure(merchant_id=program.pk, at=at, ended_by="restored")
     program.status = ProgramStatus.OPEN
     program.closed_at = None
@@ -36,5 +36,5 @@ def restore(*, program: Program, at: dt.datetime, actor: Actor) -> Program:
     programs.record(
         program, at, actor, "program.restored", before={"status": "cleared"}, after={"status": "open"}
     )
-    rules.lift_after_closure(merchant_id=program.pk, since=closed_at, at=at)
+    rules.lift_after_closure(merchant_id=program.pk, since=closed_at or at, at=at)
     return program

@@ -19,7 +19,7 @@ from compliance.lib.danger import is_young
 from compliance.lib.state import State, uncovered_days
 from compliance.lib.warnings import notice_given
 from compliance.models import ReceiptChannel, ReceiptEvent
-from compliance.selectors import evidence, glance
+from compliance.selectors import appeals, evidence, glance
 from compliance.selectors.glance import Glance, Told
 from compliance.web import words
 from compliance.web.words import strong
@@ -260,10 +260,10 @@ def _cleared(found: Glance) -> tuple[str, str, str]:
 
 def appeal_until(found: Glance) -> dt.date | None:
     """The last platform day on which the clearing decision can be appealed; None when it is past."""
-    closed_at = found.program.closed_at
-    if closed_at is None or not found.is_cleared:
+    if found.decision is None or not found.is_cleared:
         return None
-    return platform_date(appealable_until(closed_at)) if may_be_appealed(closed_at, found.at) else None
+    cleared_at = appeals.cleared_at(found.decision.run)
+    return platform_date(appealable_until(cleared_at)) if may_be_appealed(cleared_at, found.at) else None
 
 
 def _restored(found: Glance) -> tuple[str, str, str]:

@@ -97,6 +97,12 @@ def begin_closure(*, program: Program, at: dt.datetime, kind: str, actor: Actor)
     Closure.objects.create(merchant_id=program.pk, kind=kind, from_at=at, by_id=actor.user_id)
 
 
+def closed_since(*, merchant_id: int) -> dt.datetime | None:
+    """Since when the program is closed, also where a clearance came upon a closing by its merchant; None while open."""
+    row = Closure.objects.filter(merchant_id=merchant_id, to_at=None).first()
+    return None if row is None else row.from_at
+
+
 def end_closure(*, merchant_id: int, at: dt.datetime, ended_by: str) -> int:
     """End the open closure: shift what it froze by the merchant days that lie wholly in it, once. Returns the days.
 

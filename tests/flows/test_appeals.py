@@ -197,3 +197,23 @@ def test_points_and_tiers_come_back_as_they_were_when_a_program_is_restored(tell
     # Closed from the 27th of June 23:00 to the 5th of July 12:00: seven merchant days lie wholly in it.
     assert points["lots"] == [{"remaining": 200, "expires_on": "2025-01-17"}]
     assert (tier["tier"], tier["valid_until"]) == ("silver", "2025-01-17")
+
+
+def test_rules_edited_while_its_merchant_had_it_closed_lift_when_a_cleared_program_is_restored(tell):
+    def ladder(spend):
+        return {"ladder": [{"code": "base"}, {"code": "silver", "all": {"spend_minor": spend}}]}
+
+    printed = tell(
+        *shop(OPENED),
+        line(OPENED, "program.configure", tiers=ladder(50_000)),
+        line("2024-01-10", "member.join", member="m"),
+        line("2024-01-10", "order.put", member="m", order="o", lines=[{"sku": "s", "amount_minor": 20_000}]),
+        line("2024-06-20", "program.close"),
+        line("2024-06-22", "program.configure", tiers=ladder(10_000)),
+        line("2024-06-28", "appeal.file", appeal="x"),
+        line("2024-07-05", "appeal.decide", appeal="x", uphold=True),
+        line("2024-07-05 12:00", "show", what="tier", member="m"),
+    )
+
+    assert refused(printed) == []
+    assert next(row for row in printed if row.get("what") == "tier")["tier"] == "silver"

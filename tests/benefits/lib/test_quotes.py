@@ -83,6 +83,13 @@ def test_a_sale_above_the_list_price_is_ignored_and_said():
     assert [(each.layer, each.won, each.gives_minor) for each in found.receipt] == [("sale", False, 0)]
 
 
+def test_a_sale_that_the_floor_raises_to_the_list_price_is_said_to_be_floored():
+    found = quote([(SkuPrices("A", 100, sale_minor=50, floor_minor=100), 1)], PriceRules(), Buyer())
+
+    assert found.total_minor == 100
+    assert [(each.won, each.why) for each in found.receipt] == [(False, "the floor")]
+
+
 def test_the_largest_reward_reached_is_given_once():
     rules = PriceRules(rewards=(Reward(10_000, 500), Reward(20_000, 2_000), Reward(40_000, 9_000)))
     found = quote([(SkuPrices("A", 10_000), 3)], rules, Buyer())
@@ -113,6 +120,7 @@ def test_baskets_out_of_bounds_are_refused(basket):
         lambda: Cut("percent", Decimal("100.01")),
         lambda: Cut("percent", Decimal(-1)),
         lambda: Cut("off", Decimal("0.5")),
+        lambda: Cut("fixed", Decimal("1E+3000000")),
         lambda: SkuPrices("A", 0),
         lambda: SkuPrices("A", 10, floor_minor=0),
         lambda: Reward(100, 0),

@@ -29,7 +29,7 @@ from members.models import (
 from members.selectors import members as members_selector
 from members.selectors import tier_counts
 from members.services import members as joining
-from members.services import merchants, orders, programs, tier_rules
+from members.services import merchants, orders, programs, tier_hand, tier_rules
 from members.services.audit import Actor
 from members.services.imports import jobs, rejects, undo, work
 from members.services.imports.members import checking
@@ -385,6 +385,25 @@ class TestUndo:
         assert member(shop, "buyer").status == MemberStatus.ACTIVE
         why = dict(ImportedMember.objects.of(shop).values_list("line", "undone"))
         assert why == {2: "orders", 3: "taken", 4: "known"}
+
+    def test_who_was_given_a_tier_by_hand_since_is_kept_and_who_got_it_by_the_file_is_not(self, shop):
+        job = take(shop, text("c1,,,,,,", "c2,,,,gold,,"))
+        tier_hand.set_tier(
+            merchant_id=shop.pk,
+            member_id=member(shop, "c1").pk,
+            at=NOON + HOUR,
+            actor=JOB,
+            tier="gold",
+            until=dt.date(2024, 12, 31),
+            reason="a good friend",
+        )
+
+        done = undone(shop, job, at=NOON + 2 * HOUR)
+
+        assert (done.undo["taken"], done.undo["kept"]) == (1, 1)
+        why = dict(ImportedMember.objects.of(shop).values_list("line", "undone"))
+        assert why == {2: "tier", 3: "taken"}
+        assert TierStanding.objects.of(shop).get().member_id == member(shop, "c1").pk
 
     def test_members_who_were_here_stay_with_what_was_filled_in(self, shop):
         known = join(shop, "c1")

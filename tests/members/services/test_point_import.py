@@ -319,6 +319,17 @@ class TestCheck:
                 jobs.start(**start, actor=anna)
             assert jobs.start(**start, actor=bob).state == ImportState.RUNNING
 
+    def test_a_row_of_somebody_who_may_join_before_the_start_counts_for_that_limit(self, till, cast):
+        till.configure("2024-05-01", adjust_limit=50)
+        anna = Actor.person(cast.owner)
+        job = worked(till, hand_in(till, text("m,1,,,", "late,5000000,,,"), starts=False, actor=anna))
+        till.join("late")
+        before = till.picture()
+
+        with tenancy.tenant(till.id), pytest.raises(Conflict, match="a row of this file has 5000000"):
+            jobs.start(merchant_id=till.id, public_id=job.public_id, at=at(DAY), actor=anna)
+        assert till.picture() == before
+
     def test_starting_while_the_program_is_closed_is_refused(self, till):
         job = worked(till, hand_in(till, text("m,51,,,"), starts=False))
         till.close("2024-05-15 13:00")

@@ -39,7 +39,8 @@ KEPT_BY: dict[str, str] = {
         "and (r.referred_id = m.id or r.referrer_id = m.id))"
     ),
     "tier": (
-        "1 < (select count(*) from members_tiermove t where t.merchant_id = m.merchant_id and t.member_id = m.id)"
+        "exists (select from members_tiermove t where t.merchant_id = m.merchant_id and t.member_id = m.id "
+        "and t.at > (select j.at from members_importjob j where j.merchant_id = n.merchant_id and j.id = n.job_id))"
     ),
 }
 

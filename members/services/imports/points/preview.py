@@ -50,9 +50,10 @@ def foresee(
             members.add(member_id)
             found.credits += 1
             found.points += credit.points
-            found.largest = max(found.largest, credit.points)
         found.unchanged += done.unchanged
         reasons |= done.reasons
+    # Of every row: one that is left out now may be a member's by the time the import is started.
+    found.largest = max((credit.points for credit in wanted), default=0)
     found.members = len(members)
     found.months = sorted(months.items())
     return found, reasons
