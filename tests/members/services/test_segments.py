@@ -10,7 +10,7 @@ from django.db import transaction
 
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid, NotFound, ProgramNotOpen
-from members.lib.segments import MOST_CONDITIONS, MOST_DEPTH
+from members.lib.segments import MOST_CONDITIONS, MOST_DEPTH, MOST_LEVELS
 from members.models import AuditRow, MemberTag, Segment, SegmentMember
 from members.selectors import segments as selectors
 from members.services import programs, segments, tags, tier_rules
@@ -264,3 +264,37 @@ def test_another_shops_segment_is_not_there(shop, cast):
         with pytest.raises(NotFound):
             act(verb, cast.other, public_id=segment.public_id, **more)
     assert state(shop) == before
+
+
+def made_of(*ids: str, times: int = 1) -> dict[str, Any]:
+    """A rule that names segments, so many times over."""
+    return {"any": [{"fact": "segment", "op": "is_in", "value": list(ids)}] * times + BUYERS["all"]}
+
+
+def test_segments_are_made_of_one_another_only_so_deep_and_so_large(shop):
+    chain = [act("create", shop, name="0", rule=BUYERS)]
+    for number in range(1, MOST_LEVELS):
+        rule = made_of(chain[-1].public_id, times=2)
+        chain.append(act("create", shop, name=str(number), rule=rule))
+
+    deep = refused(shop, Invalid, "create", name="Deep", rule=made_of(chain[-1].public_id))
+    large = refused(shop, Invalid, "create", name="Large", rule=made_of(chain[-2].public_id, times=15))
+
+    assert "at most 5 deep" in deep.detail and "at most 200 conditions" in large.detail
+    assert count(shop, chain[-1]) == 1
+
+
+def test_a_change_that_makes_a_segment_above_too_deep_or_too_large_is_refused(shop):
+    first = act("create", shop, name="First", rule=BUYERS)
+    second = act("create", shop, name="Second", rule=made_of(first.public_id, times=20))
+    other = act("create", shop, name="Other", rule=BUYERS)
+    for number in range(MOST_LEVELS - 2):
+        other = act("create", shop, name=f"Other {number}", rule=made_of(other.public_id))
+    change = {"public_id": first.public_id, "version": 1, "name": "First"}
+
+    deep = refused(shop, Invalid, "change", rule=made_of(other.public_id), **change)
+    large = refused(shop, Invalid, "change", rule={"any": BUYERS["all"] * 12}, **change)
+
+    assert "at most 5 deep" in deep.detail and "at most 200 conditions" in large.detail
+    act("change", shop, rule={"any": BUYERS["all"] * 2}, **change)
+    assert count(shop, second) == 1
