@@ -212,12 +212,16 @@ def _targets(
     """Where members of deleted tiers go, by id; a deleted tier that nobody holds needs no target."""
     kept = {rung["tier"] for rung in after.ladder}
     gone = [rung["tier"] for rung in before.ladder if rung["tier"] not in kept]
-    if not gone:
-        return {}
-    if before.ladder[0]["tier"] in gone and Member.objects.of(merchant_id).exists():
+    lowest = before.ladder[0]["tier"]
+    # Who never moved has no standing and holds the lowest tier: another lowest would be a fall that nobody decided.
+    if lowest != after.ladder[0]["tier"] and Member.objects.of(merchant_id).exists():
         raise Invalid(
             _("The lowest tier cannot be deleted: everybody holds it at least. Give it another name instead.")
+            if lowest in gone
+            else _("No other tier can become the lowest one: everybody holds that at least.")
         )
+    if not gone:
+        return {}
     codes = selector.tier_codes(merchant_id=merchant_id)
     ids = {code: tier_id for tier_id, code in codes.items()}
     found: dict[int, int] = {}
