@@ -159,6 +159,7 @@ class TestNewMembers:
             "silver",
             NOON,
         )
+        assert move.reason and move.reason == ImportJob.objects.of(shop).get().file_name
         until = TierValidity.objects.of(shop).get().valid_until
         assert until == dt.date(NOON.year + 1, NOON.month, NOON.day)  # the usual validity
 
