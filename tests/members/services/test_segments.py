@@ -11,7 +11,7 @@ from django.db import transaction
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid, NotFound, ProgramNotOpen
 from members.lib.segments import MOST_CONDITIONS, MOST_DEPTH, MOST_LEVELS
-from members.models import AuditRow, MemberTag, Segment, SegmentMember
+from members.models import AuditRow, Member, MemberStatus, MemberTag, Segment, SegmentMember
 from members.selectors import segments as selectors
 from members.services import programs, segments, tags, tier_rules
 from members.services.audit import Actor
@@ -248,6 +248,32 @@ def test_a_tag_is_put_on_a_member_and_taken_off(shop):
     with tenancy.tenant(shop.pk), transaction.atomic():
         rows = AuditRow.objects.of(shop).filter(action__in=["member.tagged", "member.untagged"])
         assert rows.count() == 2
+
+
+def test_no_member_has_more_tags_than_allowed_however_they_come(shop):
+    buyer = _ids_of(shop, BUYERS)[0]
+    for number in range(tags.MOST_TAGS):
+        act("add", shop, service=tags, member_id=buyer, name=f"tag {number}")
+    segment = act("create", shop, name="Buyers", rule=BUYERS)
+
+    assert act("add_to_segment", shop, service=tags, public_id=segment.public_id, name="one more") == 0
+    with pytest.raises(Conflict):
+        act("add", shop, service=tags, member_id=buyer, name="one more")
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        assert MemberTag.objects.of(shop).count() == tags.MOST_TAGS
+
+
+def test_an_erased_member_gets_no_tag(shop):
+    buyer = _ids_of(shop, BUYERS)[0]
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        Member.objects.of(shop).filter(pk=buyer).update(status=MemberStatus.ERASED)
+
+    refused(shop, NotFound, "add", service=tags, member_id=buyer, name="vip")
+
+
+def _ids_of(shop: Any, rule: Any) -> list[int]:
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        return selectors.member_ids(shop=selectors.shop(merchant=shop, at=LATER), rule=rule)
 
 
 def _ids(shop: Any) -> list[int]:
