@@ -37,7 +37,7 @@ with ladder (tier_id, old_place, place, target_id) as (values {ladder}),
 people as (
     select m.id as member_id, m.joined_on, coalesce(s.tier_id, %(base)s) as held, s.valid_until
     from members_member m left join members_tierstanding s on s.merchant_id = m.merchant_id and s.member_id = m.id
-    where m.merchant_id = %(merchant)s
+    where m.merchant_id = %(merchant)s and m.status = 'active'
 ),
 now_sums as ({now_sums}),
 now as (

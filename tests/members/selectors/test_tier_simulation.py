@@ -12,8 +12,8 @@ from django.db import transaction
 
 from members.lib import tenant as tenancy
 from members.lib.periods import daily_job_instant, merchant_day
-from members.models import Merchant, RulesVersion, TierMove, TierStanding
-from members.selectors import tier_simulation
+from members.models import Member, MemberStatus, Merchant, RulesVersion, TierMove, TierStanding
+from members.selectors import lifecycle, tier_flow, tier_simulation
 from members.services import daily, members, merchants, orders, programs, tier_rules
 from members.services.audit import Actor
 from members.services.orders import LineIn, OrderIn
@@ -165,3 +165,21 @@ def test_saving_shows_what_the_simulator_told_risers_at_once_and_fallers_on_thei
     }
     assert told.total == PEOPLE and len(listed) == len(told.sample)
     assert at_once or falls or change == "lifetime"
+
+
+def test_erased_members_are_neither_simulated_nor_in_the_flow_nor_in_the_rhythm(cast):
+    ledger.open_shop(cast.shop, NOON)
+    people = [ledger.join(cast.shop, NOON, f"u{number}") for number in range(2)]
+    for number, each in enumerate(people * 4):
+        ledger.buy(cast.shop, each, f"o{number}", NOON + number * DAY, 100)
+    at = NOON + 30 * DAY
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        Member.objects.of(cast.shop).filter(pk=people[0].pk).update(status=MemberStatus.ERASED)
+        draft = tier_rules.draft(merchant_id=cast.shop.pk, at=at, ladder=HIGHER[:2])
+        told = tier_simulation.simulate(merchant=cast.shop, at=at, proposal=draft.proposal)
+        span = tier_flow.Span(NOON + DAY, at)
+        base = draft.proposal.present.base.id
+        flow = tier_flow.tiers_at(merchant=cast.shop, span=span, base_tier_id=base)
+        rhythm = lifecycle.program_rhythm(merchant=cast.shop, at=at)
+
+    assert told.total == 1 and [row[2] for row in flow] == [1] and rhythm.own == 1
