@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import structlog
 from django.db import transaction
 
 from benefits.lib import coverage as rule
@@ -14,6 +15,8 @@ from benefits.services import coverage
 from benefits.services.revisions import revise
 from members.lib import tenant as tenancy
 from members.services.audit import Actor
+
+log = structlog.get_logger(__name__)
 
 OBSERVER = Actor.job("audiences")
 
@@ -40,11 +43,20 @@ def observe(*, merchant_id: int, at: dt.datetime) -> int:
 
 def observe_everywhere(*, at: dt.datetime) -> int:
     """`observe` for every merchant that has a benefit with a named audience, a transaction each; runs as platform,
-    outside a transaction. Returns how many benefits turned."""
+    outside a transaction. Returns how many benefits turned.
+
+    A merchant whose data cannot be looked at is logged and left as it was: what follows is for all of them.
+    """
+    turned = 0
     with tenancy.platform():
         with transaction.atomic():
             merchants = audiences.merchants_with_named()
-        return sum(observe(merchant_id=merchant_id, at=at) for merchant_id in merchants)
+        for merchant_id in merchants:
+            try:
+                turned += observe(merchant_id=merchant_id, at=at)
+            except Exception:
+                log.error("audience_not_observed", merchant_id=merchant_id, exc_info=True)
+    return turned
 
 
 def _turn(benefit: Benefit, empty: bool, at: dt.datetime) -> None:

@@ -24,6 +24,10 @@ from members.lib.words import sentence as _
 Rule = dict[str, Any]
 GROUPS = ("all", "any", "none")
 MOST_DEPTH, MOST_CONDITIONS, MOST_VALUES = 4, 30, 50
+MOST_LEVELS, MOST_IN_ALL = (
+    5,
+    200,
+)  # of segments made of segments: how deep, and the conditions of all together
 MOST_DAYS = 3_650
 MOST_NUMBER = 1_000_000_000_000
 LONGEST_TAG = 40
@@ -84,6 +88,7 @@ def check(rule: Any, known: Known, *, own_id: str = "") -> Rule:
         raise _wrong("r", _("A rule has at most %(most)s conditions.", most=MOST_CONDITIONS))
     checked = _group(rule, "r", 1, known)
     _check_circle(checked, known, own_id)
+    _check_size(checked, known, own_id)
     return checked
 
 
@@ -227,6 +232,59 @@ def _check_circle(rule: Rule, known: Known, own_id: str) -> None:
             if each not in seen:
                 seen.add(each)
                 coming += named(known.rules.get(each, {}), "segment")
+
+
+def _check_size(rule: Rule, known: Known, own_id: str) -> None:
+    """Raises Invalid for a rule that gets too large or too deep with the segments it names, as a query holds them all;
+    likewise when a segment made of this one would. One that was too large before is no reason: this may be its cure."""
+    was, becomes = _sizes(known.rules), _sizes({**known.rules, own_id: rule})
+    users = [
+        each for each in known.rules if each != own_id and becomes[each] != was[each] and _fits(was[each])
+    ]
+    for each in (own_id, *users):
+        levels, conditions = becomes[each]
+        if levels > MOST_LEVELS:
+            raise _wrong(
+                "r", _("Segments may be made of one another at most %(most)s deep.", most=MOST_LEVELS)
+            )
+        if conditions > MOST_IN_ALL:
+            text = _(
+                "With all segments it is made of, a segment has at most %(most)s conditions.",
+                most=MOST_IN_ALL,
+            )
+            raise _wrong("r", text)
+
+
+def _fits(size: tuple[int, int]) -> bool:
+    return size[0] <= MOST_LEVELS and size[1] <= MOST_IN_ALL
+
+
+def _sizes(rules: Mapping[str, Rule]) -> dict[str, tuple[int, int]]:
+    """(levels, conditions) of rules with all that they name, by id; exact up to the limits, above them something above.
+
+    Each round looks one level deeper, so that a few rounds over all are enough, however often a segment is named.
+    """
+    conditions = {key: [each for _path, each in walk(rule)] for key, rule in rules.items()}
+    names = {
+        key: [each for said in found if said.get("fact") == "segment" for each in _list(said.get("value"))]
+        for key, found in conditions.items()
+    }
+    plain = {
+        key: sum(1 for said in found if said.get("fact") != "segment") for key, found in conditions.items()
+    }
+    sizes = {key: (1, plain[key] + len(names[key])) for key in rules}
+    for _round in range(MOST_LEVELS):
+        sizes = {
+            key: (
+                1 + max((sizes[each][0] for each in names[key] if each in sizes), default=0),
+                min(
+                    MOST_IN_ALL + 1,
+                    plain[key] + sum(sizes[each][1] if each in sizes else 1 for each in names[key]),
+                ),
+            )
+            for key in rules
+        }
+    return sizes
 
 
 # ---- whom a rule means ----------------------------------------------------------------------------------------------

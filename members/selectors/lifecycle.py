@@ -24,6 +24,7 @@ lifecycle_own as materialized (
         select member_id, day, day - lag(day) over (partition by member_id order by day) as gap
         from members_dailytotal
         where merchant_id = %(merchant)s and orders > 0 and day <= %(today)s
+            and member_id in (select id from members_member where merchant_id = %(merchant)s and status = 'active')
     ) g group by member_id
 ),
 lifecycle_program as materialized (

@@ -29,7 +29,7 @@ from members_member m
 left join members_tierstanding s on s.merchant_id = m.merchant_id and s.member_id = m.id
 left join since_start a on a.member_id = m.id
 left join since_end z on z.member_id = m.id
-where m.merchant_id = %(merchant)s and m.joined_at < %(end)s
+where m.merchant_id = %(merchant)s and m.status = 'active' and m.joined_at < %(end)s
 group by 1, 2
 """
 

@@ -7,6 +7,9 @@ bought until then: every fall is told with the day and the reason.
 - `anyway`: today's numbers reach it by neither.
 - `unless`: today's numbers reach it; they will not on that day, unless the member buys again.
 
+Members of a tier that is taken out are moved at once, with the longer of its validity and the target's; who falls from
+there later is told a second time, from the target.
+
 Without orders in between, saving shows exactly these moves: risers at once, each fall on its day.
 """
 
@@ -34,23 +37,27 @@ with ladder (tier_id, old_place, place, target_id) as (values {ladder}),
 people as (
     select m.id as member_id, m.joined_on, coalesce(s.tier_id, %(base)s) as held, s.valid_until
     from members_member m left join members_tierstanding s on s.merchant_id = m.merchant_id and s.member_id = m.id
-    where m.merchant_id = %(merchant)s
+    where m.merchant_id = %(merchant)s and m.status = 'active'
 ),
 now_sums as ({now_sums}),
 now as (
     select p.member_id, p.joined_on, p.held, l.old_place, l.target_id is not null as is_gone,
         coalesce(t.tier_id, p.held) as kept, coalesce(t.place, l.place) as place,
-        case when coalesce(t.place, l.place) > 0 then coalesce(p.valid_until, %(renewed)s::date) end as until,
+        coalesce(t.old_place, l.old_place) as kept_old_place,
+        case when coalesce(t.place, l.place) > 0
+            then coalesce(greatest(p.valid_until, v.valid_until), %(renewed)s::date) end as until,
         {old_qualified} as old_qualified, {qualified} as qualified, coalesce(n.year_points, 0) as year_points
     from people p
     join ladder l on l.tier_id = p.held
     left join ladder t on t.tier_id = l.target_id
+    left join members_tiervalidity v
+        on v.merchant_id = %(merchant)s and v.member_id = p.member_id and v.tier_id = l.target_id
     left join now_sums n on n.member_id = p.member_id
 ),
 staying as (
     select *, greatest(until + 1, %(first)s::date) as check_on,
         greatest(until + {grace} + 1, %(first)s::date) as fall_on
-    from now where place > 0 and not is_gone and qualified <= place
+    from now where place > 0 and qualified <= place
 ),
 then_sums as (
     select s.member_id, {then_sums}
@@ -59,7 +66,9 @@ then_sums as (
     group by 1
 ),
 falling as (
-    select s.member_id, s.fall_on, s.place, {fall_qualified} as fall_qualified
+    select s.member_id, s.fall_on, s.place, {fall_qualified} as fall_qualified,
+        case when s.qualified >= s.place then 'unless'
+            when s.old_qualified >= s.kept_old_place then 'change' else 'anyway' end as why
     from staying s left join then_sums t on t.member_id = s.member_id
     where {check_qualified} < s.place
 ),
@@ -76,27 +85,32 @@ outcomes as materialized (
         case when n.qualified > n.place then 'rise' when n.is_gone then 'moved'
             when f.member_id is not null then 'fall'
             when n.old_qualified < n.old_place and n.qualified >= n.place then 'kept' else 'stay' end as kind,
-        case when n.qualified > n.place or n.is_gone or f.member_id is null then ''
-            when n.qualified >= n.place then 'unless'
-            when n.old_qualified >= n.old_place then 'change' else 'anyway' end as why,
+        case when n.qualified > n.place or n.is_gone or f.member_id is null then '' else f.why end as why,
         case when n.qualified > n.place then n.qualified
             when f.member_id is null or n.is_gone then n.place
             else {fall_to} end as to_place,
         case when n.qualified > n.place or n.is_gone then %(today)s::date else f.fall_on end as day,
-        n.year_points
+        n.year_points, false as again
     from now n
     left join falling f on f.member_id = n.member_id
     left join below b on b.member_id = n.member_id
+    union all
+    select n.member_id, n.kept, 'fall', f.why, {fall_to}, f.fall_on, n.year_points, true
+    from now n
+    join falling f on f.member_id = n.member_id
+    left join below b on b.member_id = n.member_id
+    where n.is_gone
 )
 """
 COUNTS = """
-select 0, kind, why, held, to_place, count(*), sum(year_points), min(day), max(day), null::bigint, null::date
+select 0, kind, why, held, to_place, count(*), sum(year_points), min(day), max(day), null::bigint, null::date,
+    count(*) filter (where again)
 from outcomes group by kind, why, held, to_place
 union all
-select 1, kind, why, null, null, count(*), null, null, null, null, date_trunc('month', day)::date
+select 1, kind, why, null, null, count(*), null, null, null, null, date_trunc('month', day)::date, null
 from outcomes where kind = 'fall' group by kind, why, date_trunc('month', day)
 union all
-(select 2, kind, why, held, to_place, 1, year_points, day, day, member_id, null
+(select 2, kind, why, held, to_place, 1, year_points, day, day, member_id, null, again::int
 from outcomes where kind not in ('stay', 'kept') {only} order by kind desc, day, member_id limit %(most)s)
 """
 LIST = """
@@ -128,6 +142,7 @@ class Flow:
     first_on: dt.date | None = None
     last_on: dt.date | None = None
     member_id: int | None = None  # of a list's row
+    again: int = 0  # of these, whom the change moves first: they are in another flow too
 
 
 @dataclass(slots=True)
@@ -152,20 +167,20 @@ class Simulation:
     @property
     def total(self) -> int:
         """All members."""
-        return sum(flow.members for flow in self.flows)
+        return sum(flow.members - flow.again for flow in self.flows)
 
 
 def simulate(*, merchant: Merchant, at: dt.datetime, proposal: Proposal, most: int = SAMPLE) -> Simulation:
     """Who would rise, be moved or fall, in numbers, with the first of them. One query."""
     result = Simulation()
     tiers = proposal.proposed.ladder
-    for part, kind, why, held, to, members, points, first, last, member_id, month in _rows(
+    for part, kind, why, held, to, members, points, first, last, member_id, month, again in _rows(
         merchant, at, proposal, COUNTS.format(only=""), most=most
     ):
         if part == 1:
             result.months.append((month, why, members))
             continue
-        flow = Flow(kind, why, held, tiers[to].id, members, int(points), first, last, member_id)
+        flow = Flow(kind, why, held, tiers[to].id, members, int(points), first, last, member_id, again)
         (result.sample if part == 2 else result.flows).append(flow)
     result.months.sort()
     return result

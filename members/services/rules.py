@@ -156,7 +156,9 @@ def lift_members(*, merchant_id: int, at: dt.datetime, targets: Mapping[int, int
             fold(state, [RulesEdit(at=at, rules=rules, targets=targets)], rules, changes=changes)
         posting.write(merchant_id=merchant_id, changes=changes)
         webhook_events.told(changes, program=program, at=at)
-        tier_welcomes.give(merchant=merchant, program=program, rules=rules, at=at, moves=changes.moves)
+        tier_welcomes.give(
+            merchant=merchant, program=program, rules=rules, at=at, moves=changes.moves, targets=targets
+        )
         moved += len(changes.moves)
     return moved
 

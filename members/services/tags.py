@@ -10,13 +10,17 @@ from django.utils.translation import gettext_lazy as _
 from members.lib import set_based
 from members.lib.refusals import Conflict, Invalid, NotFound
 from members.lib.segments import LONGEST_TAG
-from members.models import Member, MemberTag, Merchant
+from members.models import Member, MemberStatus, MemberTag, Merchant
 from members.selectors import segments as selectors
 from members.selectors.segment_query import Query
-from members.services import audit, programs
+from members.services import audit, posting, programs
 from members.services.audit import Actor
 
 MOST_TAGS = 20  # of a member
+HAS_ROOM = (
+    "and %(most_tags)s > (select count(*) from members_membertag h "
+    "where h.merchant_id = %(merchant)s and h.member_id = m.id)"
+)
 
 
 @transaction.atomic
@@ -25,6 +29,7 @@ def add(*, merchant_id: int, at: dt.datetime, actor: Actor, member_id: int, name
     ProgramNotOpen, ProgramCleared."""
     programs.lock_open(merchant_id=merchant_id)
     name = _name(name)
+    _lock(merchant_id)
     member = _member(merchant_id, member_id)
     held = set(MemberTag.objects.of(merchant_id).filter(member_id=member_id).values_list("name", flat=True))
     if name in held:
@@ -49,20 +54,21 @@ def remove(*, merchant_id: int, at: dt.datetime, actor: Actor, member_id: int, n
 
 @transaction.atomic
 def add_to_segment(*, merchant_id: int, at: dt.datetime, actor: Actor, public_id: str, name: str) -> int:
-    """Put a tag on everybody who is in a segment now; how many did not have it. Raises NotFound, Invalid,
-    ProgramNotOpen, ProgramCleared."""
+    """Put a tag on everybody who is in a segment now; how many came to have it. Who has as many tags as a member may
+    have is left as it is. Raises NotFound, Invalid, ProgramNotOpen, ProgramCleared."""
     programs.lock_open(merchant_id=merchant_id)
     name = _name(name)
+    _lock(merchant_id)
     shop = selectors.shop(merchant=Merchant.objects.get(pk=merchant_id), at=at)
     segment = shop.segments.get(public_id)
     if segment is None:
         raise NotFound(_("There is no such segment."))
     rule = selectors.rule_of(segment)
     query = Query(shop.scope)
-    query.values |= {"tag": name, "tagged_at": at}
+    query.values |= {"tag": name, "tagged_at": at, "most_tags": MOST_TAGS}
     statement = (
         "insert into members_membertag (merchant_id, member_id, name, at) "
-        + query.select_of("%(merchant)s, m.id, %(tag)s, %(tagged_at)s", rule)
+        + query.select_of("%(merchant)s, m.id, %(tag)s, %(tagged_at)s", rule, HAS_ROOM)
         + " on conflict do nothing"
     )
     count = set_based.execute(statement, query.values)
@@ -79,6 +85,11 @@ def add_to_segment(*, merchant_id: int, at: dt.datetime, actor: Actor, public_id
     return count
 
 
+def _lock(merchant_id: int) -> None:
+    """One writer of a merchant's tags at a time, in a statement of its own: how many there are is judged behind it."""
+    posting.lock_order(merchant_id=merchant_id, key=("tags", ""))
+
+
 def _name(name: str) -> str:
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_TAG or "\x00" in name:
@@ -87,7 +98,8 @@ def _name(name: str) -> str:
 
 
 def _member(merchant_id: int, member_id: int) -> Member:
-    member = Member.objects.of(merchant_id).filter(pk=member_id).first()
+    here = Member.objects.select_for_update(no_key=True).of(merchant_id).exclude(status=MemberStatus.ERASED)
+    member = here.filter(pk=member_id).first()
     if member is None:
         raise NotFound(_("There is no such member."))
     return member

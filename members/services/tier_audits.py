@@ -6,7 +6,10 @@ moment and written down with how far it came: a job that was killed goes on behi
 - `days`: a day's totals are not what the member's orders come to, so that metrics are wrong.
 - `tier`: the tier held is not the one that the last move led to.
 - `validity`: the end of validity held is not that of the tier.
-- `overdue`: validity and grace are over since yesterday or longer, and no recalculation decided.
+- `overdue`: validity and grace are over since yesterday or longer, and no recalculation decided. Nothing is overdue
+  while the program is closed, nor in the two days after: the nights that decide are still to come.
+
+Erased members hold nothing and are left out.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ SAMPLE = """
 with sample as (
     select merchant_id, id as member_id from members_member
     where merchant_id between %(first)s and %(last)s and id %% %(share)s = %(part)s
+        and status <> 'erased'
 ),
 sums as (
     select o.merchant_id, o.member_id, o.paid_on as day,
@@ -58,7 +62,9 @@ last_moves as (
 ),
 rules as (
     select distinct on (v.merchant_id) v.merchant_id, v.grace_days, v.ladder,
-        (%(at)s at time zone z.timezone)::date - 1 as yesterday, p.status = 'open' as is_open
+        (%(at)s at time zone z.timezone)::date - 1 as yesterday, p.status = 'open' and not exists (
+            select from members_closure c where c.merchant_id = v.merchant_id and c.to_at > %(at)s - interval '2 days'
+        ) as is_decided
     from members_rulesversion v join members_merchant z on z.id = v.merchant_id
     join members_program p on p.merchant_id = v.merchant_id
     where v.merchant_id between %(first)s and %(last)s and v.at <= %(at)s
@@ -70,7 +76,7 @@ compared as (
             when w.member_id is not null then 'days'
             when l.to_tier_id is not null and t.tier_id is distinct from l.to_tier_id then 'tier'
             when t.valid_until is distinct from v.valid_until then 'validity'
-            when r.is_open and t.valid_until + r.grace_days < r.yesterday
+            when r.is_decided and t.valid_until + r.grace_days < r.yesterday
                 and t.tier_id <> (r.ladder -> 0 ->> 'tier')::bigint then 'overdue'
         end as what
     from sample s

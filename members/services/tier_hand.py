@@ -1,16 +1,17 @@
-"""Tiers given outside the rules: by staff until a day, with a reason; by a plan, at least a tier (domain.md 5)."""
+"""Tiers given outside the rules: by staff until a day, with a reason, to a member or to those of a list; by a plan, at
+least a tier (domain.md 5)."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.periods import add_months, merchant_day
-from members.lib.posting import Changes, TierGiven, fold
+from members.lib.posting import Changes, Rules, TierGiven, fold
 from members.lib.refusals import Invalid, NotFound
 from members.lib.tiers import MOST_VALIDITY_MONTHS
 from members.models import Member, MemberStatus, Merchant, Program
@@ -67,6 +68,46 @@ def set_tier(
         reason=reason,
     )
     return True
+
+
+class Given(NamedTuple):
+    """A tier for a member of a list; its last valid day, None for the program's usual validity from today."""
+
+    tier_id: int
+    until: dt.date | None
+
+
+def give_many(
+    *,
+    merchant: Merchant,
+    program: Program,
+    rules: Rules,
+    at: dt.datetime,
+    tiers: Mapping[int, Given],
+    reason: str,
+) -> dict[int, int]:
+    """Give each member (id) a tier as staff do, unless theirs is as high already; the tier ids of those whose tier
+    stays. What is longer than may be said of the reason is cut off.
+
+    In the caller's transaction, which holds the merchant alone (`posting.lock_merchant`) and the open program.
+    """
+    if not tiers:
+        return {}
+    states = posting.load(merchant=merchant, rules=rules, member_ids=tiers.keys(), at=at, spending=())
+    ladder, changes = rules.tiers, Changes()
+    usual = add_months(merchant_day(at, rules.zone), ladder.validity_months)
+    kept: dict[int, int] = {}
+    for member_id, (tier_id, until) in tiers.items():
+        held = states[member_id].standing.tier_id
+        if ladder.rank[held] >= ladder.rank[tier_id]:
+            kept[member_id] = held
+            continue
+        event = TierGiven(at, tier_id, until or usual, "staff", reason[:LONGEST_REASON])
+        fold(states[member_id], [event], rules, changes=changes)
+    if changes:
+        posting.write(merchant_id=merchant.pk, changes=changes)
+        webhook_events.told(changes, program=program, at=at)
+    return kept
 
 
 @transaction.atomic

@@ -23,6 +23,14 @@ from members.services.audit import Actor
 
 LONGEST_NAME = 40
 MOST_WEIGHT, WEIGHT_DECIMALS = 1_000_000, 6
+# What a tier may ask for: more than any member comes to, and far below what a number of the database holds.
+MOST_OF = {
+    "spend_minor": 10**15,
+    "orders": 10**7,
+    "active_days": 36_600,
+    "points_earned": 10**12,
+    "growth": 10**12,
+}
 
 
 @transaction.atomic
@@ -123,7 +131,7 @@ def _values(
     codes = [rung["code"] for rung in ladder]
     if len(set(codes)) < len(codes):
         raise Invalid(_("Every tier of the ladder needs a code of its own."))
-    _check_equal(ladder)
+    _check_reachable(ladder)
     return {
         "window": window,
         "validity_months": validity_months,
@@ -133,14 +141,26 @@ def _values(
     }
 
 
-def _check_equal(ladder: Sequence[Mapping[str, Any]]) -> None:
-    """A tier that asks for what the one below asks for leaves that one to nobody. Raises Invalid."""
-    for lower, tier in itertools.pairwise(ladder[1:]):
-        asked = [(rung.get("all") or {}, rung.get("any") or {}) for rung in (lower, tier)]
-        if asked[0] == asked[1]:
+def _check_reachable(ladder: Sequence[Mapping[str, Any]]) -> None:
+    """A tier that holds whenever a lower one does leaves that one to nobody. Raises Invalid."""
+    for lower, tier in itertools.combinations(ladder[1:], 2):
+        if not _implies(lower, tier):
+            continue
+        problem = _("Whoever reaches %(lower)s reaches %(tier)s too, so nobody would hold %(lower)s.")
+        if all((lower.get(needs) or {}) == (tier.get(needs) or {}) for needs in ("all", "any")):
             problem = _("%(tier)s asks for exactly what %(lower)s asks for, so nobody would hold %(lower)s.")
-            names = [rung.get("name") or rung["code"] for rung in (lower, tier)]
-            raise Invalid(problem % {"tier": names[1], "lower": names[0]})
+        names = [rung.get("name") or rung["code"] for rung in (lower, tier)]
+        raise Invalid(problem % {"tier": names[1], "lower": names[0]})
+
+
+def _implies(lower: Mapping[str, Any], tier: Mapping[str, Any]) -> bool:
+    """Whether the least numbers that are enough for the lower tier, each way to it, are enough for the other."""
+    ways = [lower["all"]] if lower.get("all") else [{m: n} for m, n in (lower.get("any") or {}).items()]
+    asked = tier.get("all") or tier.get("any") or {}
+    enough = all if tier.get("all") else any
+    return bool(ways and asked) and all(
+        enough(way.get(metric, 0) >= least for metric, least in asked.items()) for way in ways
+    )
 
 
 def _steps(ladder: Sequence[Mapping[str, Any]], ids: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -155,8 +175,16 @@ def _steps(ladder: Sequence[Mapping[str, Any]], ids: Mapping[str, int]) -> list[
     return steps
 
 
-def _check_lengths(window_days: int, validity_months: int, grace_days: int) -> None:
-    """Upper limits; the rule itself knows the lower ones."""
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_lengths(window_days: Any, validity_months: Any, grace_days: Any) -> None:
+    """Whole numbers and their upper limits; the rule itself knows the lower ones."""
+    if not _is_whole(window_days):
+        raise Invalid(_("A window needs at least one day."))
+    if not _is_whole(validity_months) or not _is_whole(grace_days):
+        raise Invalid(_("A tier is valid for at least one month, and grace is not negative."))
     for chosen, most, problem in (
         (window_days, MOST_WINDOW_DAYS, _("A window has at most %(most)s days.")),
         (validity_months, MOST_VALIDITY_MONTHS, _("A tier is valid for at most %(most)s months.")),
@@ -169,7 +197,11 @@ def _check_lengths(window_days: int, validity_months: int, grace_days: int) -> N
 def _weights(growth: Mapping[str, Decimal], ladder: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The weights of growth as they are stored; those of nothing are left out. Raises Invalid."""
     for weight in growth.values():
-        if not 0 <= weight <= MOST_WEIGHT or weight != round(weight, WEIGHT_DECIMALS):
+        if (
+            not Decimal(weight).is_finite()
+            or not 0 <= weight <= MOST_WEIGHT
+            or weight != round(weight, WEIGHT_DECIMALS)
+        ):
             raise Invalid(
                 _("A weight of growth lies between 0 and %(most)s and has at most %(decimals)s decimals.")
                 % {"most": MOST_WEIGHT, "decimals": WEIGHT_DECIMALS}
@@ -196,14 +228,20 @@ def _check_rung(rung: Mapping[str, Any]) -> None:
             _("Tier %(tier)s needs all of its requirements or any of them, not both.") % {"tier": code}
         )
     welcome = rung.get("welcome") or 0
-    if not isinstance(welcome, int) or isinstance(welcome, bool):
+    if not _is_whole(welcome):
         raise Invalid(_("Tier %(tier)s: a welcome is a whole number of points.") % {"tier": code})
     for needs in ("all", "any"):
         requirements = rung.get(needs) or {}
         if not isinstance(requirements, Mapping) or not all(
-            isinstance(value, int) and not isinstance(value, bool) for value in requirements.values()
+            _is_whole(value) for value in requirements.values()
         ):
             raise Invalid(_("Tier %(tier)s: requirements are whole numbers by metric.") % {"tier": code})
+        for metric, value in requirements.items():
+            if value > (most := MOST_OF.get(metric, value)):
+                raise Invalid(
+                    _("Tier %(tier)s asks for more %(metric)s than %(most)s.")
+                    % {"tier": code, "metric": metric, "most": f"{most:,}"}
+                )
 
 
 def _targets(
@@ -212,12 +250,16 @@ def _targets(
     """Where members of deleted tiers go, by id; a deleted tier that nobody holds needs no target."""
     kept = {rung["tier"] for rung in after.ladder}
     gone = [rung["tier"] for rung in before.ladder if rung["tier"] not in kept]
-    if not gone:
-        return {}
-    if before.ladder[0]["tier"] in gone and Member.objects.of(merchant_id).exists():
+    lowest = before.ladder[0]["tier"]
+    # Who never moved has no standing and holds the lowest tier: another lowest would be a fall that nobody decided.
+    if lowest != after.ladder[0]["tier"] and Member.objects.of(merchant_id).exists():
         raise Invalid(
             _("The lowest tier cannot be deleted: everybody holds it at least. Give it another name instead.")
+            if lowest in gone
+            else _("No other tier can become the lowest one: everybody holds that at least.")
         )
+    if not gone:
+        return {}
     codes = selector.tier_codes(merchant_id=merchant_id)
     ids = {code: tier_id for tier_id, code in codes.items()}
     found: dict[int, int] = {}

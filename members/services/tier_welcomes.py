@@ -8,7 +8,7 @@ welcomed again. Tiers given by staff or a plan bring none.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from members.lib.periods import merchant_day
 from members.lib.posting import Rules, TierMove
@@ -23,8 +23,11 @@ JOB = Actor.job("tiers")
 CAUSES = ("order", "rules")
 
 
-def welcomed(rules: TierRules, moves: Iterable[TierMove]) -> list[TierMove]:
-    """The moves that bring a welcome. Nothing is looked at when no tier has one."""
+def welcomed(
+    rules: TierRules, moves: Iterable[TierMove], targets: Mapping[int, int] | None = None
+) -> list[TierMove]:
+    """The moves that bring a welcome: rises alone. `targets` are those of deleted tiers, by id: who held one of them
+    has risen only above where its members go. Nothing is looked at when no tier has a welcome."""
     if not any(tier.welcome for tier in rules.ladder):
         return []
     rank = rules.rank
@@ -33,18 +36,31 @@ def welcomed(rules: TierRules, moves: Iterable[TierMove]) -> list[TierMove]:
         for move in moves
         if move.cause in CAUSES
         and rules.ladder[rank[move.to_tier_id]].welcome
-        and rank[move.to_tier_id] > rank.get(move.from_tier_id, -1)
+        and rank[move.to_tier_id] > _place(move.from_tier_id, rank, targets or {})
     ]
 
 
+def _place(tier_id: int | None, rank: Mapping[int, int], targets: Mapping[int, int]) -> int:
+    """Where a move began, in the ladder now; beyond it for a tier of which nothing is known: no rise then."""
+    if tier_id is None:
+        return -1
+    return rank.get(tier_id, rank.get(targets.get(tier_id, tier_id), len(rank)))
+
+
 def give(
-    *, merchant: Merchant, program: Program, rules: Rules, at: dt.datetime, moves: Iterable[TierMove]
+    *,
+    merchant: Merchant,
+    program: Program,
+    rules: Rules,
+    at: dt.datetime,
+    moves: Iterable[TierMove],
+    targets: Mapping[int, int] | None = None,
 ) -> int:
     """Welcome who has risen, after the moves are written and in their transaction. How many points there were.
 
     Only while the program is open; the caller holds its lock.
     """
-    risen = welcomed(rules.tiers, moves) if rules.is_open else []
+    risen = welcomed(rules.tiers, moves, targets) if rules.is_open else []
     if not risen:
         return 0
     awards.lock(merchant_id=merchant.pk, member_ids=sorted({move.member_id for move in risen}))

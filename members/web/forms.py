@@ -60,6 +60,11 @@ def asked(request: HttpRequest, name: str = "q", *, most: int = LONGEST_ASKED) -
     return one_line(request.GET.get(name, ""), most=most)
 
 
+def within_years(day: dt.date) -> dt.date:
+    """A day; the first or last that people may name where it lies beyond."""
+    return min(max(day, FIRST_DAY), LAST_DAY)
+
+
 def midnight(day: dt.date | None, zone: zoneinfo.ZoneInfo, *, after: bool = False) -> dt.datetime | None:
     """The instant at which a day of an address begins (or, `after`, the one at which it is over); None for no day.
 
@@ -67,7 +72,7 @@ def midnight(day: dt.date | None, zone: zoneinfo.ZoneInfo, *, after: bool = Fals
     """
     if day is None:
         return None
-    day = min(max(day, FIRST_DAY), LAST_DAY)
+    day = within_years(day)
     return local_instant(day + dt.timedelta(days=1) if after else day, dt.time(), zone)
 
 

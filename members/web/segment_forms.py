@@ -202,8 +202,8 @@ def edited(root: Typed, data: QueryDict) -> Typed:
     elif path := data.get("remove"):
         above, _dot, place = path.rpartition(".")
         at = _at(root, above)
-        if at and at.parts is not None and place.isdecimal() and int(place) < len(at.parts):
-            del at.parts[int(place)]
+        if at and (number := _number(place, at.parts)) is not None and at.parts is not None:
+            del at.parts[number]
     return root
 
 
@@ -212,10 +212,18 @@ def _at(root: Typed, path: str) -> Typed | None:
     found: Typed | None = root
     for place in path.split(".")[1:]:
         parts = found.parts if found else None
-        if parts is None or not place.isdecimal() or int(place) >= len(parts):
+        number = _number(place, parts)
+        if parts is None or number is None:
             return None
-        found = parts[int(place)]
+        found = parts[number]
     return found
+
+
+def _number(place: str, parts: list[Typed] | None) -> int | None:
+    """A place among parts, however it was sent; None where there is none."""
+    if parts is None or not place.isdecimal() or len(place) > len(str(MOST_NODES)):
+        return None
+    return int(place) if int(place) < len(parts) else None
 
 
 @dataclass(slots=True)

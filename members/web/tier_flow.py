@@ -24,7 +24,7 @@ from members.selectors import rules as rules_of
 from members.selectors import tier_flow as selector
 from members.selectors.tier_flow import CAUSES, Moves, Span
 from members.web import csv_files, gates
-from members.web.forms import midnight
+from members.web.forms import midnight, within_years
 from members.web.request import StaffRequest
 
 PER_PAGE = 50
@@ -73,8 +73,8 @@ def _asked(request: StaffRequest) -> Asked:
     zone = request.merchant.zone
     form = FlowFilters(request.GET or None)
     data = form.cleaned_data if form.is_valid() else getattr(form, "cleaned_data", {})
-    last = data.get("date_to") or merchant_day(timezone.now(), zone)
-    first = data.get("date_from") or last - dt.timedelta(days=DAYS - 1)
+    last = within_years(data.get("date_to") or merchant_day(timezone.now(), zone))
+    first = within_years(data.get("date_from") or last - dt.timedelta(days=DAYS - 1))
     first = min(first, last)
     if not form.is_bound:
         form = FlowFilters(initial={"date_from": first, "date_to": last})

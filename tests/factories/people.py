@@ -103,7 +103,7 @@ def populate(merchant: Merchant, today: dt.date, *, members: int, seed: int) -> 
         pk: {day for day, (orders, _spend) in person.days.items() if orders and day <= today}
         for pk, person in people.persons.items()
     }
-    own = [rhythm for days in bought.values() if (rhythm := lifecycle.own_rhythm(days))]
+    own = [r for pk, days in bought.items() if pk not in left and (r := lifecycle.own_rhythm(days))]
     people.program = lifecycle.program_rhythm(own)
     people.persons = {
         pk: replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 
 from benefits.models import BenefitRevision, Coverage
 from benefits.services import benefits
@@ -174,3 +175,26 @@ def test_a_segment_that_is_not_there_is_refused(shop, noon, ids):
         )  # fmt: skip
 
     assert "audience" in refusal.value.errors and spans(shop) == []
+
+
+def test_a_shop_that_cannot_be_looked_at_keeps_no_other_from_it(shop, cast, noon):
+    broken, fine = sorted((cast.shop, cast.other), key=lambda each: each.pk)
+    with tenancy.tenant(cast.other.pk):
+        programs.open_program(merchant_id=cast.other.pk, at=noon, actor=JOB)
+    for each in (broken, fine):
+        with tenancy.tenant(each.pk):
+            segment = buyers(each, noon)
+            to_segment(each, noon, segment.public_id)
+            order(each, join(each, noon), noon + DAY)
+            if each is broken:
+                segment.rule = {"all": [{"fact": "of another age"}]}
+                segment.save()
+
+    with structlog.testing.capture_logs() as logs:
+        assert observe_everywhere(at=noon + 2 * DAY) == 1
+
+    for each, expected in ((broken, []), (fine, [(noon + 2 * DAY, None)])):
+        with tenancy.tenant(each.pk):
+            assert spans(each) == expected
+    failed = [each for each in logs if each["event"] == "audience_not_observed"]
+    assert [(each["merchant_id"], each["log_level"]) for each in failed] == [(broken.pk, "error")]

@@ -12,8 +12,8 @@ from django.db import transaction
 
 from members.lib import tenant as tenancy
 from members.lib.periods import daily_job_instant, merchant_day
-from members.models import Merchant, RulesVersion, TierMove, TierStanding
-from members.selectors import tier_simulation
+from members.models import Member, MemberStatus, Merchant, RulesVersion, TierMove, TierStanding
+from members.selectors import lifecycle, tier_flow, tier_simulation
 from members.services import daily, members, merchants, orders, programs, tier_rules
 from members.services.audit import Actor
 from members.services.orders import LineIn, OrderIn
@@ -50,6 +50,13 @@ CHANGES = {
     "tier above": {"ladder": [*LADDER, rung("black", all={"spend_minor": 70_000})]},
     "tier out": {"ladder": [BASE, rung("gold", all={"spend_minor": 50_000})], "targets": {"silver": "base"}},
     "tier out, up": {"ladder": [BASE, rung("gold", all={"spend_minor": 50_000})], "targets": {"silver": "gold"}},
+    "tier out, down": {"ladder": [BASE, rung("silver", all={"spend_minor": 30_000})], "targets": {"gold": "silver"}},
+    "tier out, grace": {
+        "ladder": [BASE, rung("silver", all={"spend_minor": 70_000})],
+        "targets": {"gold": "silver"},
+        "grace_days": 10,
+        "downgrade": "one_step",
+    },
     "growth": {
         "ladder": [BASE, rung("silver", all={"growth": 200}), rung("gold", all={"growth": 700})],
         "growth": {"spend_minor": ledger.Decimal("0.005"), "orders": ledger.Decimal("33.3")},
@@ -102,13 +109,14 @@ def nights(merchant: Merchant, after: dt.datetime, until: dt.datetime) -> None:
 
 
 def moves_since(merchant: Merchant, at: dt.datetime) -> list[tuple[int, str, int, int, dt.date]]:
-    """Each member's first move at or after an instant."""
-    first: dict[int, tuple] = {}
+    """Each member's first move of each kind at or after an instant."""
+    first: dict[tuple[int, str], tuple] = {}
     with tenancy.tenant(merchant.pk), transaction.atomic():
         for move in TierMove.objects.of(merchant.pk).filter(at__gte=at).order_by("at", "id"):
             day = merchant_day(move.at, merchant.zone)
             kind = "edit" if move.cause == "rules" else "fall"
-            first.setdefault(move.member_id, (move.member_id, kind, move.from_tier_id, move.to_tier_id, day))
+            found = (move.member_id, kind, move.from_tier_id, move.to_tier_id, day)
+            first.setdefault((move.member_id, kind), found)
     return sorted(first.values())
 
 
@@ -128,13 +136,13 @@ def test_saving_shows_what_the_simulator_told_risers_at_once_and_fallers_on_thei
         told = tier_simulation.simulate(merchant=merchant, at=NOON, proposal=draft.proposal, most=1_000)
         listed = list(tier_simulation.listed(merchant=merchant, at=NOON, proposal=draft.proposal))
         assert RulesVersion.objects.of(merchant.pk).count() == versions  # nothing was written
-        standings = dict(TierStanding.objects.of(merchant.pk).values_list("member_id", "valid_until"))
 
     with tenancy.tenant(merchant.pk), transaction.atomic():
         tier_rules.configure(merchant_id=merchant.pk, at=NOON, actor=JOB, **options)
+        standings = dict(TierStanding.objects.of(merchant.pk).values_list("member_id", "valid_until"))
     risen = [move for move in moves_since(merchant, NOON) if move[1] == "edit"]
     nights(merchant, NOON, NOON + 120 * DAY)
-    happened = moves_since(merchant, NOON)
+    happened = [move for move in moves_since(merchant, NOON) if move[1] == "fall"]
 
     names = {name: tier_id for tier_id, name in draft.names.items()}
     with tenancy.tenant(merchant.pk), transaction.atomic():
@@ -145,7 +153,7 @@ def test_saving_shows_what_the_simulator_told_risers_at_once_and_fallers_on_thei
     assert sorted((f.member_id, real[f.from_id], real[f.to_id]) for f in at_once) == [
         (move[0], move[2], move[3]) for move in risen
     ]
-    edited = {f.member_id for f in at_once}
+    edited = {f.member_id for f in at_once if f.kind == "rise"}
     assert sorted((f.member_id, real[f.from_id], real[f.to_id], f.first_on) for f in falls) == [
         (move[0], *move[2:])
         for move in happened
@@ -157,3 +165,21 @@ def test_saving_shows_what_the_simulator_told_risers_at_once_and_fallers_on_thei
     }
     assert told.total == PEOPLE and len(listed) == len(told.sample)
     assert at_once or falls or change == "lifetime"
+
+
+def test_erased_members_are_neither_simulated_nor_in_the_flow_nor_in_the_rhythm(cast):
+    ledger.open_shop(cast.shop, NOON)
+    people = [ledger.join(cast.shop, NOON, f"u{number}") for number in range(2)]
+    for number, each in enumerate(people * 4):
+        ledger.buy(cast.shop, each, f"o{number}", NOON + number * DAY, 100)
+    at = NOON + 30 * DAY
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        Member.objects.of(cast.shop).filter(pk=people[0].pk).update(status=MemberStatus.ERASED)
+        draft = tier_rules.draft(merchant_id=cast.shop.pk, at=at, ladder=HIGHER[:2])
+        told = tier_simulation.simulate(merchant=cast.shop, at=at, proposal=draft.proposal)
+        span = tier_flow.Span(NOON + DAY, at)
+        base = draft.proposal.present.base.id
+        flow = tier_flow.tiers_at(merchant=cast.shop, span=span, base_tier_id=base)
+        rhythm = lifecycle.program_rhythm(merchant=cast.shop, at=at)
+
+    assert told.total == 1 and [row[2] for row in flow] == [1] and rhythm.own == 1

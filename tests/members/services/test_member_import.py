@@ -21,7 +21,11 @@ from members.models import (
     ImportState,
     Member,
     MemberStatus,
+    MemberTag,
     PointsEntry,
+    Segment,
+    SegmentKind,
+    SegmentMember,
     TierMove,
     TierStanding,
     TierValidity,
@@ -159,6 +163,7 @@ class TestNewMembers:
             "silver",
             NOON,
         )
+        assert move.reason and move.reason == ImportJob.objects.of(shop).get().file_name
         until = TierValidity.objects.of(shop).get().valid_until
         assert until == dt.date(NOON.year + 1, NOON.month, NOON.day)  # the usual validity
 
@@ -352,6 +357,12 @@ class TestUndo:
         gone = member(shop, "c1")
         base = tier_rules.selector.version_at(merchant_id=shop.pk, at=NOON).ladder[0]["tier"]
         assert undo.consequences(merchant_id=shop.pk, job=job).taken == 3
+        MemberTag.objects.create(merchant=shop, member=gone, name="vip", at=NOON)
+        everybody = Segment.objects.create(
+            merchant=shop, public_id="a" * 16, name="Then", kind=SegmentKind.STATIC,
+            rule={"all": [{"fact": "joined", "op": "at_least", "value": 0}]}, created_at=NOON, changed_at=NOON,
+        )  # fmt: skip
+        SegmentMember.objects.create(merchant=shop, member=gone, segment=everybody)
 
         done = undone(shop, job)
 
@@ -361,6 +372,7 @@ class TestUndo:
             MemberStatus.ERASED, "", "", None, None,
         )  # fmt: skip
         assert not Identity.objects.of(shop).filter(member__isnull=False).exists()
+        assert not MemberTag.objects.of(shop).exists() and not SegmentMember.objects.of(shop).exists()
         assert not TierStanding.objects.of(shop).exists() and not TierValidity.objects.of(shop).exists()
         assert members_selector.count(merchant_id=shop.pk) == 0
         assert not members_selector.has_any(merchant_id=shop.pk)

@@ -10,8 +10,8 @@ from django.db import transaction
 
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid, NotFound, ProgramNotOpen
-from members.lib.segments import MOST_CONDITIONS, MOST_DEPTH
-from members.models import AuditRow, MemberTag, Segment, SegmentMember
+from members.lib.segments import MOST_CONDITIONS, MOST_DEPTH, MOST_LEVELS
+from members.models import AuditRow, Member, MemberStatus, MemberTag, Segment, SegmentMember
 from members.selectors import segments as selectors
 from members.services import programs, segments, tags, tier_rules
 from members.services.audit import Actor
@@ -250,6 +250,32 @@ def test_a_tag_is_put_on_a_member_and_taken_off(shop):
         assert rows.count() == 2
 
 
+def test_no_member_has_more_tags_than_allowed_however_they_come(shop):
+    buyer = _ids_of(shop, BUYERS)[0]
+    for number in range(tags.MOST_TAGS):
+        act("add", shop, service=tags, member_id=buyer, name=f"tag {number}")
+    segment = act("create", shop, name="Buyers", rule=BUYERS)
+
+    assert act("add_to_segment", shop, service=tags, public_id=segment.public_id, name="one more") == 0
+    with pytest.raises(Conflict):
+        act("add", shop, service=tags, member_id=buyer, name="one more")
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        assert MemberTag.objects.of(shop).count() == tags.MOST_TAGS
+
+
+def test_an_erased_member_gets_no_tag(shop):
+    buyer = _ids_of(shop, BUYERS)[0]
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        Member.objects.of(shop).filter(pk=buyer).update(status=MemberStatus.ERASED)
+
+    refused(shop, NotFound, "add", service=tags, member_id=buyer, name="vip")
+
+
+def _ids_of(shop: Any, rule: Any) -> list[int]:
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        return selectors.member_ids(shop=selectors.shop(merchant=shop, at=LATER), rule=rule)
+
+
 def _ids(shop: Any) -> list[int]:
     everybody = {"all": [{"fact": "joined", "op": "at_least", "value": 0}]}
     return selectors.member_ids(shop=selectors.shop(merchant=shop, at=LATER), rule=everybody)
@@ -264,3 +290,37 @@ def test_another_shops_segment_is_not_there(shop, cast):
         with pytest.raises(NotFound):
             act(verb, cast.other, public_id=segment.public_id, **more)
     assert state(shop) == before
+
+
+def made_of(*ids: str, times: int = 1) -> dict[str, Any]:
+    """A rule that names segments, so many times over."""
+    return {"any": [{"fact": "segment", "op": "is_in", "value": list(ids)}] * times + BUYERS["all"]}
+
+
+def test_segments_are_made_of_one_another_only_so_deep_and_so_large(shop):
+    chain = [act("create", shop, name="0", rule=BUYERS)]
+    for number in range(1, MOST_LEVELS):
+        rule = made_of(chain[-1].public_id, times=2)
+        chain.append(act("create", shop, name=str(number), rule=rule))
+
+    deep = refused(shop, Invalid, "create", name="Deep", rule=made_of(chain[-1].public_id))
+    large = refused(shop, Invalid, "create", name="Large", rule=made_of(chain[-2].public_id, times=15))
+
+    assert "at most 5 deep" in deep.detail and "at most 200 conditions" in large.detail
+    assert count(shop, chain[-1]) == 1
+
+
+def test_a_change_that_makes_a_segment_above_too_deep_or_too_large_is_refused(shop):
+    first = act("create", shop, name="First", rule=BUYERS)
+    second = act("create", shop, name="Second", rule=made_of(first.public_id, times=20))
+    other = act("create", shop, name="Other", rule=BUYERS)
+    for number in range(MOST_LEVELS - 2):
+        other = act("create", shop, name=f"Other {number}", rule=made_of(other.public_id))
+    change = {"public_id": first.public_id, "version": 1, "name": "First"}
+
+    deep = refused(shop, Invalid, "change", rule=made_of(other.public_id), **change)
+    large = refused(shop, Invalid, "change", rule={"any": BUYERS["all"] * 12}, **change)
+
+    assert "at most 5 deep" in deep.detail and "at most 200 conditions" in large.detail
+    act("change", shop, rule={"any": BUYERS["all"] * 2}, **change)
+    assert count(shop, second) == 1

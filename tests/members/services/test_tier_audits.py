@@ -122,3 +122,33 @@ def test_a_full_recalculation_changes_nothing_when_all_is_right_and_puts_days_ri
     assert (right.examined, right.unchanged, right.repaired) == (3, 3, 0)
     assert wrong.repaired == 3 and daily.recalculate_all(**full).repaired == 0
     assert found(shop) == []
+
+
+OVERDUE = (
+    "update members_tierstanding set valid_until = '2024-01-01' where merchant_id = %s",
+    "update members_tiervalidity set valid_until = '2024-01-01' where merchant_id = %s",
+)
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_nothing_is_overdue_in_the_two_days_after_a_closure(shop):
+    for statement in OVERDUE:
+        owner(statement, shop)
+    closure = (
+        "insert into members_closure (merchant_id, kind, from_at, to_at, ended_by) "
+        "values (%s, 'closed', '2024-01-01', '{}', 'merchant')"
+    )
+    owner(closure.format((NOON - dt.timedelta(days=3)).isoformat()), shop)
+    assert set(found(shop)) == {"overdue"}
+
+    owner(closure.format((NOON - dt.timedelta(days=1)).isoformat()), shop)
+
+    assert found(shop) == []
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_erased_members_are_in_no_sample(shop):
+    owner("update members_tierstanding set valid_until = valid_until + 1 where merchant_id = %s", shop)
+    owner("update members_member set status = 'erased' where merchant_id = %s", shop)
+
+    assert found(shop) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from django.db import transaction
 
 from members.lib import tenant as tenancy
 from members.lib.refusals import Invalid, NotFound, ProgramNotOpen, Refusal
-from members.models import AuditRow, PointsRequest, RulesVersion, TierMove, TierStanding
+from members.models import AuditRow, PointsRequest, RulesVersion, Tier, TierMove, TierStanding, TierValidity
+from members.selectors import rules
 from members.selectors import tiers as selector
-from members.services import daily, programs, tier_hand, tier_rules
+from members.services import daily, posting, programs, tier_hand, tier_rules
 from tests.conftest import NOON
 from tests.factories import ledger
 
@@ -199,10 +201,71 @@ def test_a_tier_given_by_hand_brings_no_welcome(shop):
     assert ledger.entries(shop, member) == []
 
 
+def test_who_is_moved_down_from_a_deleted_tier_is_not_welcomed_and_who_rises_from_it_is(shop):
+    black = {"code": "black", "name": "Black", "all": {"spend_minor": 700_000}, "welcome": 900}
+    down, up = ledger.join(shop, NOON, "u1"), ledger.join(shop, NOON, "u2")
+    ledger.buy(shop, down, "o1", NOON, 500_000)
+    ledger.buy(shop, up, "o2", NOON, 800_000)
+
+    configure(shop, NOON + DAY, [*WELCOMING[:2], black], targets={"gold": "silver"})
+
+    assert held(shop, down)["tier"] == "silver" and held(shop, up)["tier"] == "black"
+    assert [entry[1] for entry in ledger.entries(shop, down)] == [5000]
+    assert [entry[1] for entry in ledger.entries(shop, up)] == [8000, 900]
+
+
+def test_a_list_gives_tiers_as_staff_do_and_shortens_no_validity(shop):
+    member, high = ledger.join(shop, NOON, "u1"), ledger.join(shop, NOON, "u2")
+    ledger.buy(shop, high, "o", NOON, 500_000)
+    long = NOON.date() + 900 * DAY
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        gold = Tier.objects.of(shop.pk).get(code="gold").pk
+        TierValidity.objects.create(merchant=shop, member=member, tier_id=gold, valid_until=long)
+
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        posting.lock_merchant(merchant_id=shop.pk, alone=True)
+        program = programs.lock_open(merchant_id=shop.pk)
+        kept = tier_hand.give_many(
+            merchant=shop, program=program, rules=rules.rules_at(merchant_id=shop.pk, at=NOON, program=program),
+            at=NOON, reason="x" * 300,
+            tiers={each.pk: tier_hand.Given(gold, NOON.date() + DAY) for each in (member, high)},
+        )  # fmt: skip
+
+    assert kept == {high.pk: gold}
+    assert (held(shop, member)["tier"], held(shop, member)["valid_until"]) == ("gold", long)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        assert TierMove.objects.of(shop.pk).get(cause="staff").reason == "x" * 200
+
+
 @pytest.mark.parametrize(
     "ladder",
     [
+        [{"code": "new", "name": "New"}, {"code": "base", "name": "Base", "all": {"orders": 1}}, *LADDER[1:]],
         [*LADDER[:2], {**GOLD, "all": {"spend_minor": 100_000}}],  # equal
+        [*LADDER[:2], {"code": "gold", "any": {"spend_minor": 100_000}}],  # equal in other words
+        [
+            LADDER[0],
+            {**LADDER[1], "all": {"spend_minor": 100_000, "orders": 2}},
+            {**GOLD, "all": {"spend_minor": 100_000}},
+        ],
+        [
+            *LADDER[:2],
+            {"code": "gold", "any": {"spend_minor": 90_000, "orders": 9}},
+        ],  # silver is gold already
+        [
+            LADDER[0],
+            {"code": "silver", "any": {"orders": 3, "active_days": 2}},
+            {"code": "gold", "any": {"orders": 3, "active_days": 2, "spend_minor": 1}},
+        ],
+        [
+            *LADDER[:2],
+            {"code": "amber", "all": {"orders": 3}},
+            {"code": "gold", "any": {"spend_minor": 50_000}},
+        ],
+        [*LADDER[:2], {**GOLD, "all": {"spend_minor": 10**15 + 1}}],
+        [*LADDER[:2], {**GOLD, "all": {"orders": 10**7 + 1}}],
+        [*LADDER[:2], {**GOLD, "all": {"active_days": 36_601}}],
+        [*LADDER[:2], {**GOLD, "all": {"points_earned": 10**12 + 1}}],
         [LADDER[0], GOLD, {**LADDER[1], "all": {"spend_minor": 100_000}}],  # out of order
         [LADDER[0], {**LADDER[1], "all": {"spend_minor": -1}}],
         [LADDER[0], {**LADDER[1], "all": {"spend_minor": 0}}],
@@ -233,6 +296,12 @@ def test_a_wrong_ladder_is_refused_by_saving_and_by_simulating_and_nothing_chang
         {"window": {"kind": "rolling", "days": 0}},
         {"window": {"kind": "rolling", "days": 3_651}},
         {"window": {"kind": "moon"}},
+        {"window": {"kind": "rolling", "days": "many"}},
+        {"window": {"kind": "rolling", "days": 30.5}},
+        {"window": {"kind": "rolling", "days": None}},
+        {"growth": {"orders": Decimal("NaN")}},
+        {"growth": {"orders": Decimal("Infinity")}},
+        {"validity_months": "12"},
         {"validity_months": 0},
         {"grace_days": -1},
         {"downgrade": "at_once"},
@@ -245,6 +314,22 @@ def test_a_wrong_window_validity_or_grace_is_refused_and_nothing_changes(shop, o
         configure(shop, NOON + DAY, LADDER, **options)
 
     assert facts(shop) == before
+
+
+@pytest.mark.parametrize(
+    ("lower", "tier"),
+    [
+        ({"any": {"spend_minor": 1_000, "orders": 2}}, {"all": {"spend_minor": 1_000, "orders": 2}}),
+        ({"all": {"spend_minor": 1_000}}, {"any": {"spend_minor": 2_000, "orders": 2}}),
+        ({"any": {"spend_minor": 1_000, "orders": 2}}, {"all": {"orders": 2}}),
+        ({"all": {"spend_minor": 10**14}}, {"all": {"spend_minor": 10**15}}),
+    ],
+)
+def test_a_ladder_each_of_whose_tiers_somebody_can_hold_is_saved(shop, lower, tier):
+    configure(shop, NOON, [LADDER[0], {"code": "silver", **lower}, {"code": "gold", **tier}])
+
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        assert len(rules.version_at(merchant_id=shop.pk, at=NOON).ladder) == 3
 
 
 def test_a_threshold_beyond_any_order_moves_nobody_down_before_the_validity_ends(shop):

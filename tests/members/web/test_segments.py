@@ -285,3 +285,10 @@ def test_pages_of_many_members_ask_as_many_queries_as_of_few(owner, cast, django
     for path in (f"segments/{segment.public_id}", "segments", "lifecycle", "rfm?recency=1&score=1"):
         with django_assert_max_num_queries(45):
             assert owner.get(f"/members/{path}").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["r." + "9" * 5_000, "r." + "9" * 5_000 + ".0", "r.²", "r.-1", ""])
+def test_taking_out_what_is_not_there_changes_nothing(owner, path):
+    response = owner.post("/members/segments/new", {**FORM, "remove": path})
+
+    assert response.status_code in (200, 302, 422)

@@ -134,6 +134,9 @@ def test_the_tier_flow_counts_moves_by_cause_and_lists_who_moved(owner, cast, pe
     assert "Nobody moved in these days." in down and "Nobody moved in these days." in past
     assert len(lines) == 3
     assert owner.get("/members/tier-flow?date_from=9999-99-99&cause=moon&page=x").status_code == 200
+    for days in ("date_to=0001-01-10", "date_from=0001-01-01&date_to=9999-12-31", "date_from=9999-12-31"):
+        assert owner.get(f"/members/tier-flow?{days}").status_code == 200
+        assert b"".join(owner.get(f"/members/tier-flow.csv?{days}").streaming_content)
 
 
 def test_a_manager_sets_a_tier_by_hand_with_a_reason_and_an_analyst_does_not(owner, cast, people):

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from members.lib import bulk, crypto
 from members.models import ImportedMember, ImportJob, Member, Merchant
-from members.services import audit, posting, programs, tier_by_hand
+from members.services import audit, posting, programs, tier_hand
 from members.services.audit import Actor
 from members.services.imports.members.books import Books, Row
 from members.services.imports.members.checking import Person
@@ -29,7 +29,7 @@ def post_chunk(
     ids = _join(job, merchant, [row for row in found.rows if row.stored is None], actor, at)
     ids |= {row.person.line: row.stored.id for row in found.rows if row.stored is not None}
     _fill_in(merchant, found.rows, ids, job.declared_source)
-    _give_tiers(books, program, found.rows, ids, at)
+    _give_tiers(books, program, found.rows, ids, at, job.file_name)
     bulk.insert(
         ImportedMember,
         merchant.pk,
@@ -117,17 +117,24 @@ def _fill_in(merchant: Merchant, rows: Sequence[Row], ids: dict[int, int], decla
 
 
 def _give_tiers(
-    books: Books, program: programs.Program, rows: Sequence[Row], ids: dict[int, int], at: dt.datetime
+    books: Books,
+    program: programs.Program,
+    rows: Sequence[Row],
+    ids: dict[int, int],
+    at: dt.datetime,
+    file_name: str,
 ) -> None:
     """Give the tiers of the rows; whom past orders have lifted as high already keeps theirs, with a remark."""
     by_member = {ids[row.person.line]: row for row in rows if row.tier_id is not None}
     if not by_member or books.rules is None:
         return
     wanted = {
-        member_id: tier_by_hand.Given(row.tier_id, row.person.tier_until)
+        member_id: tier_hand.Given(row.tier_id, row.person.tier_until)
         for member_id, row in by_member.items()
         if row.tier_id is not None
     }
-    kept = tier_by_hand.give(merchant=books.merchant, program=program, rules=books.rules, at=at, tiers=wanted)
+    kept = tier_hand.give_many(
+        merchant=books.merchant, program=program, rules=books.rules, at=at, tiers=wanted, reason=file_name
+    )
     for member_id, tier_id in kept.items():
         by_member[member_id].remarks.append(books.keeps(tier_id))

@@ -15,7 +15,9 @@ from members.models import (
     ImportJob,
     Member,
     MemberStatus,
+    MemberTag,
     Merchant,
+    SegmentMember,
     TierStanding,
     TierValidity,
 )
@@ -118,7 +120,8 @@ def _standing() -> str:
 
 
 def _erase(merchant_id: int, member_ids: list[int]) -> None:
-    """What names these people goes, their ids are nobody's, and they hold no tier."""
+    """What names these people goes, their ids are nobody's, and they hold no tier, no tag and no
+    place in a list."""
     if not member_ids:
         return
     nothing: dict[str, Any] = dict.fromkeys(
@@ -127,5 +130,5 @@ def _erase(merchant_id: int, member_ids: list[int]) -> None:
     )  # fmt: skip
     Member.objects.of(merchant_id).filter(pk__in=member_ids).update(status=MemberStatus.ERASED, **nothing)
     Identity.objects.of(merchant_id).filter(member_id__in=member_ids).update(member=None, linked_at=None)
-    for model in (TierStanding, TierValidity):
+    for model in (TierStanding, TierValidity, MemberTag, SegmentMember):
         model.objects.of(merchant_id).filter(member_id__in=member_ids).delete()
