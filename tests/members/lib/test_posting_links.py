@@ -11,7 +11,16 @@ from members.lib.posting.windows import metrics_on
 from members.lib.refusals import Refusal
 from tests.members.lib.naive import Naive
 from tests.members.lib.posting_cast import GOLD, SILVER, Shop, assert_books_balance, closed, lines, noon, shop
-from tests.members.lib.test_posting_model import LINES, START, VERSIONS, histories, member, tell_naive, told
+from tests.members.lib.test_posting_model import (
+    JOINED_ON,
+    LINES,
+    START,
+    VERSIONS,
+    histories,
+    member,
+    tell_naive,
+    told,
+)
 
 KEY = ("web", "a")
 
@@ -107,7 +116,7 @@ pasts = st.lists(
 def test_a_history_with_a_joining_in_it_equals_the_slow_model(history, past, place, first):
     """Orders "0" to "2" are the customer's if the member has none of that name by then; later events concern them."""
     version = VERSIONS[first]
-    state, naive, entries = member(version), Naive(version), []
+    state, naive, entries = member(version), Naive(version, joined_on=JOINED_ON), []
 
     for n, event in enumerate(told(history)):
         if n == place:

@@ -30,6 +30,7 @@ from members.services import merchants, point_rules, programs, tier_rules
 from members.services.audit import Actor
 from members.services.imports import jobs, reading, rejects, storage, work
 from members.services.imports.orders import memory, staging
+from members.services.imports.orders.kind import check_file
 from tests.conftest import NOON
 
 JOB = Actor.job("test")
@@ -604,13 +605,13 @@ def test_rows_that_tell_two_scenes_or_a_scene_too_long_are_left_out(shop):
 def test_a_file_without_scenes_stages_none(shop):
     source = reading._source(text("o1,2024-03-01 10:00,b,s,1,10.00"), "utf-8")
     columns = {name: name for name in HEAD.split(",")}
-    checked = work.check_file(source, merchant=shop, channel="taobao", columns=columns, at=NOON)
+    checked = check_file(source, merchant=shop, channel="taobao", columns=columns, at=NOON)
 
     assert staging.columns_of(checked) == staging.COLUMNS
     with_scenes = reading._source(
         text("o1,2024-03-01 10:00,b,s,1,10.00,hotel", head=f"{HEAD},scene"), "utf-8"
     )
-    checked = work.check_file(
+    checked = check_file(
         with_scenes, merchant=shop, channel="taobao", columns={**columns, "scene": "scene"}, at=NOON
     )
     assert staging.columns_of(checked) == (*staging.COLUMNS, "scene")

@@ -392,7 +392,7 @@ def test_saving_what_is_there_makes_no_version(owner, cast):
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"per_major": "-1"}, "“-1” does not lie between 0 and 1,000,000."),
+        ({"per_major": "-1"}, "“-1” does not lie between 0 and 999,999."),
         ({"per_major": "one"}, "“one” is not a number."),
         ({"per_major": "0.1234567"}, "“0.1234567” has more than 6 decimals."),
         ({"per_major": "NaN"}, "“NaN” is not a number."),
