@@ -85,7 +85,7 @@ def pages(prefix: str = "") -> list[addresses.Route]:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("visitor", "prefix", "least"), [("owner", "", 100), (TRUSTED, "/platform/", 100)])
+@pytest.mark.parametrize(("visitor", "prefix", "least"), [("owner", "", 300), (TRUSTED, "/platform/", 300)])
 def test_no_page_breaks_over_what_stands_in_its_address(world: World, visitor: str, prefix: str, least: int):
     names, found, tried = names_in_the_source(), [], 0
     if prefix:
