@@ -7,7 +7,8 @@ moment and written down with how far it came: a job that was killed goes on behi
 - `tier`: the tier held is not the one that the last move led to.
 - `validity`: the end of validity held is not that of the tier.
 - `overdue`: validity and grace are over since yesterday or longer, and no recalculation decided. Nothing is overdue
-  while the program is closed, nor in the two days after: the nights that decide are still to come.
+  while the program is closed, nor in the two days after: the nights that decide are still to come. Grace is the longest
+  of the last two days, for the same reason.
 
 Erased members hold nothing and are left out.
 """
@@ -61,7 +62,12 @@ last_moves as (
     order by m.merchant_id, m.member_id, m.at desc, m.id desc
 ),
 rules as (
-    select distinct on (v.merchant_id) v.merchant_id, v.grace_days, v.ladder,
+    select distinct on (v.merchant_id) v.merchant_id, v.ladder, (
+            select max(g.grace_days) from (
+                select e.grace_days, lead(e.at) over (order by e.at, e.number) as until
+                from members_rulesversion e where e.merchant_id = v.merchant_id and e.at <= %(at)s
+            ) g where g.until is null or g.until > %(at)s - interval '2 days'
+        ) as grace_days,
         (%(at)s at time zone z.timezone)::date - 1 as yesterday, p.status = 'open' and not exists (
             select from members_closure c where c.merchant_id = v.merchant_id and c.to_at > %(at)s - interval '2 days'
         ) as is_decided
