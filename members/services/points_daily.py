@@ -28,7 +28,7 @@ from members.selectors import rules as rules_selector
 from members.services import posting, programs, webhook_events
 from members.services.points_desk import end_hold
 
-CHUNK = 20_000  # members
+CHUNK = 10_000  # members
 LAST = 2**62  # above every member's id
 
 DUE_TO_CONFIRM = """
