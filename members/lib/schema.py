@@ -178,7 +178,7 @@ _FUNCTION = "language plpgsql security definer set search_path = pg_catalog, pg_
 # parent's key, which alone gives the order that the query asks for.
 _BY_KEY = " ".join(f"set enable_{plan} = off" for plan in ("seqscan", "bitmapscan", "sort"))
 _READ_COMMITTED = """ if current_setting('transaction_isolation') <> 'read committed' then raise exception
-    'rows of % are written at the isolation level read committed', tg_table_name using errcode = 'feature_not_supported';
+    'rows of % are written at isolation level read committed', tg_table_name using errcode = 'feature_not_supported';
 end if;"""
 
 
@@ -257,7 +257,7 @@ elsif tg_op = 'UPDATE' then
 else
     select c."{column}" into kept from public."{child}" c where c."{column}" is not null limit 1;
 end if;
-if kept is not null then raise exception 'a row of {parent} is named by {child}: {column} = %', kept {violation}; end if;
+if kept is not null then raise exception '{parent} has a row named by {child}: {column} = %', kept {violation}; end if;
 return null;
 end $$"""
     for (table, trigger), when in set_reference_triggers(model, field).items():
