@@ -21,6 +21,7 @@ from members.models import Identity, Merchant
 from members.selectors import lifecycle, rfm
 from members.services import merchants, programs
 from members.services.audit import Actor
+from tests.environment import missing
 
 pd = pytest.importorskip("pandas")
 np = pytest.importorskip("numpy")
@@ -120,10 +121,12 @@ def test_the_real_years_slice_is_exactly_what_pandas_makes_of_it(tmp_path, djang
 def cdnow() -> Path:
     """The tenth of CDNOW's customers that is published; in the package `lifetimes`, which is not imported."""
     spec = importlib.util.find_spec("lifetimes")
-    for place in (spec.submodule_search_locations if spec else None) or ():
-        if (file := Path(place) / "datasets" / "CDNOW_sample.txt").exists():
-            return file
-    pytest.skip("the package lifetimes, which brings the CDNOW data, is not installed")
+    places = (spec.submodule_search_locations if spec else None) or ()
+    files = [Path(place) / "datasets" / "CDNOW_sample.txt" for place in places]
+    found = next((file for file in files if file.exists()), None)
+    if found is None:
+        missing("the package lifetimes, which brings the CDNOW data")
+    return found
 
 
 def test_cdnow_has_its_published_counts_and_is_what_pandas_makes_of_it(tmp_path, django_db_blocker):
