@@ -104,6 +104,11 @@ class Visitor:
         target.click()
         self.acts += 1
 
+    def leave_by(self, target: Locator) -> None:
+        """One act of the pointer that asks for another page; the page it leads to is there afterwards."""
+        with self.page.expect_navigation():
+            self.press(target)
+
     def button(self, name: str, **more: Any) -> Locator:
         """A button by its words."""
         return self.page.get_by_role("button", name=name, exact=True, **more)
