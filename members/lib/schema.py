@@ -77,7 +77,7 @@ def platform_policy(table: str) -> str:
     return f'create policy platform on "{table}" for all to {role("platform")} using (true) with check (true)'
 
 
-class _ModelsOperation(Operation):
+class ModelsOperation(Operation):
     """An operation over named models of the migration's app."""
 
     reduces_to_sql = True
@@ -105,7 +105,7 @@ class _ModelsOperation(Operation):
         return f"{type(self).__name__}: {', '.join(self.models)}"
 
 
-class TenantFunctions(_ModelsOperation):
+class TenantFunctions(ModelsOperation):
     """The two functions that policies and append-only triggers use."""
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class TenantFunctions(_ModelsOperation):
         yield APP_MERCHANT_SQL
 
 
-class TenantTables(_ModelsOperation):
+class TenantTables(ModelsOperation):
     """Composite keys, composite foreign keys and row policies for tables with `merchant_id`."""
 
     def statements(self, models: list[Any]) -> Iterable[str]:
@@ -173,11 +173,11 @@ def set_reference_triggers(model: Any, field: Any) -> dict[tuple[str, str], str]
     }
 
 
-_FUNCTION = "language plpgsql security definer set search_path = pg_catalog, pg_temp"
+FUNCTION = "language plpgsql security definer set search_path = pg_catalog, pg_temp"
 # A session plans once, perhaps while tables are empty. Only the plan that is right at every size is left: by the
 # parent's key, which alone gives the order that the query asks for.
-_BY_KEY = " ".join(f"set enable_{plan} = off" for plan in ("seqscan", "bitmapscan", "sort"))
-_READ_COMMITTED = """ if current_setting('transaction_isolation') <> 'read committed' then raise exception
+BY_KEY = " ".join(f"set enable_{plan} = off" for plan in ("seqscan", "bitmapscan", "sort"))
+READ_COMMITTED = """ if current_setting('transaction_isolation') <> 'read committed' then raise exception
     'rows of % are written at isolation level read committed', tg_table_name using errcode = 'feature_not_supported';
 end if;"""
 
@@ -189,9 +189,9 @@ def set_reference_check_sql(model: Any, field: Any) -> str:
     name, column = set_reference_name(model, field.column), field.column
     child, parent = model._meta.db_table, field.remote_field.model._meta.db_table
     return f"""
-create or replace function "{name}_names"() returns trigger {_FUNCTION} {_BY_KEY} as $$
+create or replace function "{name}_names"() returns trigger {FUNCTION} {BY_KEY} as $$
 declare missing bigint; is_long bool;
-begin {_READ_COMMITTED}
+begin {READ_COMMITTED}
 if tg_op = 'INSERT' then
     is_long := current_setting('server_version_num')::int >= 170000 and (select count(*) > 64 from new_rows);
     if is_long then
@@ -216,13 +216,13 @@ elsif not exists (select from public."{parent}" p where p.merchant_id = new.merc
     missing := new."{column}";
 end if;
 if missing is not null then
-    raise exception 'a row of {child} names a row that is not there: {column} = %', missing {_violation(child, name)};
+    raise exception 'a row of {child} names a row that is not there: {column} = %', missing {violation(child, name)};
 end if;
 return null;
 end $$"""
 
 
-def _violation(child: str, name: str) -> str:
+def violation(child: str, name: str) -> str:
     return f"using errcode = 'foreign_key_violation', schema = 'public', table = '{child}', constraint = '{name}'"
 
 
@@ -239,12 +239,12 @@ def set_reference_sql(model: Any, field: Any) -> Iterable[str]:
     """
     name, column = set_reference_name(model, field.column), field.column
     child, parent = model._meta.db_table, field.remote_field.model._meta.db_table
-    violation = _violation(child, name)
+    broken = violation(child, name)
     yield set_reference_check_sql(model, field)
     yield f"""
-create function "{name}_keeps"() returns trigger {_FUNCTION} as $$
+create function "{name}_keeps"() returns trigger {FUNCTION} as $$
 declare kept bigint;
-begin {_READ_COMMITTED}
+begin {READ_COMMITTED}
 if tg_op = 'DELETE' then
     if not exists (select from old_rows) then return null; end if;
     lock table public."{child}" in share row exclusive mode;
@@ -257,7 +257,7 @@ elsif tg_op = 'UPDATE' then
 else
     select c."{column}" into kept from public."{child}" c where c."{column}" is not null limit 1;
 end if;
-if kept is not null then raise exception '{parent} has a row named by {child}: {column} = %', kept {violation}; end if;
+if kept is not null then raise exception '{parent} has a row named by {child}: {column} = %', kept {broken}; end if;
 return null;
 end $$"""
     for (table, trigger), when in set_reference_triggers(model, field).items():
@@ -265,7 +265,7 @@ end $$"""
         yield f'create trigger "{trigger}" {when}'
 
 
-class SetReferences(_ModelsOperation):
+class SetReferences(ModelsOperation):
     """All composite foreign keys of these models, which TenantTables made, become set references.
 
     For tables to which many rows are written at once. What the foreign keys held until now needs no other check.
@@ -279,7 +279,7 @@ class SetReferences(_ModelsOperation):
                 yield from set_reference_sql(model, field)
 
 
-class SetReferenceChecks(_ModelsOperation):
+class SetReferenceChecks(ModelsOperation):
     """The checking functions of these models' set references, as `set_reference_check_sql` writes them now."""
 
     def statements(self, models: list[Any]) -> Iterable[str]:
@@ -288,7 +288,7 @@ class SetReferenceChecks(_ModelsOperation):
                 yield set_reference_check_sql(model, field)
 
 
-class TenantRelation(_ModelsOperation):
+class TenantRelation(ModelsOperation):
     """The reference, checked a statement at a time, of one relation added to a tenant table later."""
 
     def __init__(self, model: str, field: str) -> None:
@@ -303,7 +303,7 @@ class TenantRelation(_ModelsOperation):
             yield from set_reference_sql(model, model._meta.get_field(self.field))
 
 
-class KeyedBy(_ModelsOperation):
+class KeyedBy(ModelsOperation):
     """A tenant table whose primary key is one of its unique constraints, so that it has an index less to write.
 
     `id` stays for Django, without an index: such rows are found by their key.
@@ -327,7 +327,7 @@ class KeyedBy(_ModelsOperation):
             )
 
 
-class AppendOnly(_ModelsOperation):
+class AppendOnly(ModelsOperation):
     """Rows that are never changed or deleted: the roles may not, a trigger stops everyone else."""
 
     def statements(self, models: list[Any]) -> Iterable[str]:
@@ -340,7 +340,7 @@ class AppendOnly(_ModelsOperation):
             )
 
 
-class PlatformOnly(_ModelsOperation):
+class PlatformOnly(ModelsOperation):
     """Tables that merchants' processes read but never write (policies), or never see (see `hidden`)."""
 
     def __init__(self, models: Sequence[str], hidden: bool = False) -> None:
@@ -356,7 +356,7 @@ class PlatformOnly(_ModelsOperation):
             yield f'revoke {what} on "{model._meta.db_table}" from {role("app")}'
 
 
-class FoundByAll(_ModelsOperation):
+class FoundByAll(ModelsOperation):
     """Row security of the tables that are read to find the tenant: merchants' processes see every row and write their
     own merchant's. A merchant itself is new when it is inserted, so its row is nobody else's. Nothing deletes rows.
     """

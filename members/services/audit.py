@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec
 
 import structlog
 
 from members.lib import prepared
 from members.models import PlatformAuditRow, User
 
+_P = ParamSpec("_P")
+_COLUMNS = (
+    "merchant_id", "at", "actor_kind", "actor_id", "actor_label", "action", "subject_kind", "subject_id",
+    "subject_label", "before", "after", "reason", "request_id",
+)  # fmt: skip
+_CAST = {"at": "timestamptz", "actor_id": "bigint", "before": "jsonb", "after": "jsonb"}
+
+
+def insert(*, prefix: str = "", source: str | None = None) -> str:
+    """The statement that inserts a `row`, its parameters named with a prefix; once for each row of `source`."""
+    values = ", ".join(
+        f"%({prefix}{name})s" + (f"::{_CAST[name]}" if name in _CAST else "") for name in _COLUMNS
+    )
+    return (
+        f"insert into members_auditrow ({', '.join(_COLUMNS)}) select {values}"
+        + (f" from {source}" if source else "")
+        + " returning id"
+    )
+
+
 # Nearly every act of a till or a shop system leaves a row.
-RECORD = """
-insert into members_auditrow (merchant_id, at, actor_kind, actor_id, actor_label, action, subject_kind, subject_id,
-    subject_label, before, after, reason, request_id)
-values (%(merchant_id)s, %(at)s, %(actor_kind)s, %(actor_id)s, %(actor_label)s, %(action)s, %(subject_kind)s,
-    %(subject_id)s, %(subject_label)s, %(before)s::jsonb, %(after)s::jsonb, %(reason)s, %(request_id)s)
-returning id
-"""
+RECORD = insert()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,7 @@ class Actor:
         return cls("job", name)
 
 
-def record(
+def row(
     *,
     merchant_id: int,
     at: dt.datetime,
@@ -63,9 +77,9 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
     reason: str = "",
-) -> None:
-    """Write one audit row. `subject` is (kind, id); `action` like "benefit.published"; values are JSON-ready."""
-    row = {
+) -> dict[str, Any]:
+    """One audit row, by column. `subject` is (kind, id); `action` like "benefit.published"; values are JSON-ready."""
+    return {
         "merchant_id": merchant_id,
         "at": at,
         "actor_kind": actor.kind,
@@ -80,7 +94,17 @@ def record(
         "reason": reason[:500],
         "request_id": str(structlog.contextvars.get_contextvars().get("request_id", ""))[:48],
     }
-    prepared.fetch_one(RECORD, row)
+
+
+def _recording(make: Callable[_P, dict[str, Any]]) -> Callable[_P, None]:
+    def recorded(*args: _P.args, **values: _P.kwargs) -> None:
+        """Write one audit row; the values are `row`'s."""
+        prepared.fetch_one(RECORD, make(*args, **values))
+
+    return recorded
+
+
+record = _recording(row)
 
 
 def record_for_platform(

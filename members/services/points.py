@@ -14,9 +14,8 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.expiry import GRACE_DAYS
-from members.lib.refusals import Conflict, HoldEnded, InsufficientPoints, Invalid, NotCancellable, NotFound
-from members.models import PointsRequest, PointsRequestStatus, PointsVerb, RulesVersion
-from members.selectors import rules as rules_selector
+from members.lib.refusals import Conflict, HoldEnded, InsufficientPoints, Invalid, NotCancellable
+from members.models import PointsRequest, PointsRequestStatus, PointsVerb
 from members.services import audit
 from members.services.audit import Actor
 from members.services.points_desk import Desk, end_hold, open_desk, request_of
@@ -164,20 +163,20 @@ def adjust(
     if not reason.strip():
         raise Invalid(_("An adjustment needs a reason."), errors={"reason": "required"})
     wanted = _wanted(PointsVerb.ADJUST, member_id, points, key, reason, actor, at)
-    desk = open_desk(merchant_id=merchant_id, at=at, wanted=wanted)
+    desk = open_desk(merchant_id=merchant_id, at=at, wanted=wanted, with_terms=True)
     if desk.answered is not None:
         return desk.answered
-    version = _version(merchant_id, at)
-    if actor.kind == "user" and version.adjust_limit is not None and abs(points) > version.adjust_limit:
+    limit = desk.terms.adjust_limit
+    if actor.kind == "user" and limit is not None and abs(points) > limit:
         return _written(desk, actor, "points.adjustment_proposed", status=STATUS.PROPOSED)
-    return _adjust(desk, version, actor)
+    return _adjust(desk, actor)
 
 
-def _adjust(desk: Desk, version: RulesVersion, actor: Actor, **more: Any) -> PointsRequest:
-    points, rules = desk.request.points, rules_selector.point_rules(version)
-    ledger = desk.ledger(rules_version=version.number)
+def _adjust(desk: Desk, actor: Actor, **more: Any) -> PointsRequest:
+    points, terms = desk.request.points, desk.terms
+    ledger = desk.ledger(rules_version=terms.number)
     if points > 0:
-        entry = ledger.credit("adjust", points, cause="staff", expires_on=rules.last_day(ledger.today))
+        entry = ledger.credit("adjust", points, cause="staff", expires_on=terms.expiry.last_day(ledger.today))
     else:
         entry = ledger.spend("adjust", -points, cause="staff")
     return _written(desk, actor, "points.adjusted", status=STATUS.DONE, sequence=entry.sequence, **more)
@@ -193,7 +192,7 @@ def decide(
     ProgramCleared.
     """
     request = request_of(merchant_id=merchant_id, key=key, verb=PointsVerb.ADJUST)
-    desk = open_desk(merchant_id=merchant_id, at=at, request=request)
+    desk = open_desk(merchant_id=merchant_id, at=at, request=request, with_terms=True)
     if request.status != STATUS.PROPOSED:
         raise Conflict(_("This adjustment was decided already."))
     if request.by_id == actor.user_id:
@@ -202,7 +201,7 @@ def decide(
     decided: dict[str, Any] = {"settled_at": at, "details": details}
     if not approves:
         return _written(desk, actor, "points.adjustment_rejected", status=STATUS.REJECTED, **decided)
-    return _adjust(desk, _version(merchant_id, at), actor, **decided)
+    return _adjust(desk, actor, **decided)
 
 
 @transaction.atomic
@@ -222,10 +221,10 @@ def give_back(
     Raises as `redeem`; InsufficientPoints when fewer expired.
     """
     wanted = _wanted(PointsVerb.GIVE_BACK, member_id, points, key, reason, actor, at)
-    desk = open_desk(merchant_id=merchant_id, at=at, wanted=wanted)
+    desk = open_desk(merchant_id=merchant_id, at=at, wanted=wanted, with_terms=True)
     if desk.answered is not None:
         return desk.answered
-    version = _version(merchant_id, at)
+    version = desk.terms
     left = _expired_lately(merchant_id, member_id, at - dt.timedelta(days=version.give_back_days))
     if points > left:
         raise InsufficientPoints(
@@ -271,13 +270,6 @@ def _is_over(request: PointsRequest, at: dt.datetime) -> bool:
     return request.ends_at is not None and request.ends_at <= at
 
 
-def _version(merchant_id: int, at: dt.datetime) -> RulesVersion:
-    version = rules_selector.version_at(merchant_id=merchant_id, at=at)
-    if version is None:
-        raise NotFound(_("This program has no rules yet."))
-    return version
-
-
 def _expired_lately(merchant_id: int, member_id: int, since: dt.datetime) -> int:
     """Points that expired since and were not given back yet; what was given back is the oldest that could be then."""
     expired: list[list[Any]] = []
@@ -302,16 +294,16 @@ def _settled(desk: Desk, actor: Actor, action: str, status: PointsRequestStatus)
 
 def _written(desk: Desk, actor: Actor, action: str, **values: Any) -> PointsRequest:
     """Write an act. The request says who asked; what a person does, or what needs a reason, is audited besides."""
-    request = desk.write(**values)
-    is_ours = request is desk.request
-    if is_ours and (actor.kind == "user" or request.verb not in (PointsVerb.REDEEM, PointsVerb.HOLD)):
-        audit.record(
+    request = desk.request
+    audited = None
+    if actor.kind == "user" or request.verb not in (PointsVerb.REDEEM, PointsVerb.HOLD):
+        audited = audit.row(
             merchant_id=request.merchant_id,
             at=desk.at,
             actor=actor,
             action=action,
             subject=("member", desk.member),
-            after={"points": request.points, "request": request.public_id, "status": str(request.status)},
+            after={"points": request.points, "request": request.public_id, "status": str(values["status"])},
             reason=request.reason,
         )
-    return request
+    return desk.write(audited=audited, **values)

@@ -6,7 +6,8 @@ Few statements, because a till waits: lock program and account, read what the ac
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,21 +24,22 @@ from members.lib.posting.ledger import Ledger
 from members.lib.refusals import IdempotencyConflict, Invalid, NotFound
 from members.lib.webhooks import WebhookEvent
 from members.models import Member, PointsRequest, PointsRequestStatus, Program
-from members.services import programs, webhook_events
+from members.services import audit, programs, webhook_events
 
 # One row. Program and account are read by their locks, so they say what the last writer committed; the lots are those
 # of the statement's snapshot. `is_stale`: somebody moved the account, or the expiry of all lots, while a lock was
-# waited for; the statement is sent again. `%(key)s` null: no key is asked for.
+# waited for; the statement is sent again. `%(key)s` null: no key is asked for. The key is asked for by its order, which
+# one index alone has: a session plans once, perhaps while the table is empty and any index as good as another.
 OPEN = """
 select p.status, m.timezone, a.available, a.pending, a.deficit, a.earned, a.redeemed, a.expired, a.clawed_back,
     a.sequence, greatest(a.expired_through, p.points_expired_through),
     a.sequence <> s.sequence or p.lots_moved <> q.lots_moved as is_stale, l.*,
-    (select id from members_pointsrequest where merchant_id = %(merchant)s and space = %(space)s and key = %(key)s)
-        as used,
+    (select case when key = %(key)s then id end from members_pointsrequest
+        where merchant_id = %(merchant)s and space = %(space)s and key >= %(key)s order by key limit 1) as used,
     (select array_agg(id order by ends_at, id) from members_pointsrequest
         where merchant_id = %(merchant)s and member_id = %(member)s and status = 'held' and ends_at <= %(at)s) as over,
     (select public_id from members_member where merchant_id = %(merchant)s and id = %(member)s) as member,
-    p.webhook_events
+    p.webhook_events{terms}
 from (
     select status, points_expired_through, lots_moved, webhook_events from members_program
     where merchant_id = %(merchant)s for key share
@@ -54,8 +56,17 @@ cross join lateral (
     from members_pointslot l
     where l.merchant_id = %(merchant)s and l.member_id = %(member)s and l.remaining > 0
         and (l.expires_on is null or s.expired_through is null or l.expires_on > s.expired_through)
-) l
+) l{of_terms}
 """
+PLAIN = OPEN.format(terms="", of_terms="")
+# The same with what an act by hand asks of the rules in force.
+WITH_TERMS = OPEN.format(
+    terms=", v.number, v.expiry::text, v.adjust_limit, v.give_back_days",
+    of_terms=""" left join lateral (
+    select number, expiry, adjust_limit, give_back_days from members_rulesversion
+    where merchant_id = %(merchant)s and at <= %(at)s order by at desc, number desc limit 1
+) v on true""",
+)
 TAKEN = """
 select a.lot, a.points, l.order_id, l.available_at, l.amount, l.remaining, l.expires_on
 from members_pointsallocation a join members_pointslot l
@@ -113,6 +124,20 @@ ALLOCATED = """, allocated as (
         unnest(%(a_sequence)s::bigint[], %(a_lot)s::bigint[], %(a_points)s::bigint[]) x
 )"""
 
+AUDITED = f", audited as ({audit.insert(prefix='audit_', source='account')})"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the rules in force say of acts by hand: their version's number, expiry, the limit (points) over which a
+    second person approves, the window (days) in which expired points may be given back.
+    """
+
+    number: int
+    expiry: Expiry
+    adjust_limit: int | None
+    give_back_days: int
+
 
 @dataclass(slots=True)
 class Desk:
@@ -131,6 +156,7 @@ class Desk:
     changes: Changes = field(default_factory=Changes)
     rules_version: int | None = None
     is_heard: bool = False  # whether somebody wants to hear that points changed
+    _terms: Terms | None = None
     _first: int = 0
 
     def ledger(self, *, rules_version: int | None = None, expiry: Expiry | None = None) -> Ledger:
@@ -146,6 +172,13 @@ class Desk:
             rules_version,
         )
 
+    @property
+    def terms(self) -> Terms:
+        """The terms the desk was opened with (`with_terms`). Raises NotFound before the first version of the rules."""
+        if self._terms is None:
+            raise NotFound(_("This program has no rules yet."))
+        return self._terms
+
     def taken(self) -> list[tuple[Lot, int]]:
         """From which lots the request's first entry took how much, in spending order."""
         open_lots = {lot.number: lot for lot in self.account.lots}
@@ -157,9 +190,11 @@ class Desk:
             found.append((open_lots.get(number) or Lot(number, *about), points))
         return found
 
-    def write(self, *, status: str, **values: Any) -> PointsRequest:
-        """Write the request and all that moved, in one statement. Raises IdempotencyConflict, or answers as another
-        request with the same key did meanwhile; RuntimeError where the account moved on, and nothing may stand.
+    def write(self, *, status: str, audited: Mapping[str, Any] | None = None, **values: Any) -> PointsRequest:
+        """Write the request, all that moved and its audit row (`audit.row`), in one statement.
+
+        Raises IdempotencyConflict, or answers as another request with the same key did meanwhile; RuntimeError where
+        the account moved on, and nothing may stand.
         """
         request = self.request
         request.status = status
@@ -167,7 +202,7 @@ class Desk:
             setattr(request, name, value)
         first = request.postings
         request.postings += len(self.changes.entries)
-        written = self._write(first)
+        written = self._write(first, audited)
         if written is None:
             return same_or_conflict(self._twin(), request)
         request.pk = written
@@ -176,8 +211,8 @@ class Desk:
             webhook_events.points_changed(merchant_id=self.merchant_id, at=self.at, spans=[span])
         return request
 
-    def _write(self, first_posting: int) -> int | None:
-        statement, parameters = _statement(self, first_posting)
+    def _write(self, first_posting: int, audited: Mapping[str, Any] | None) -> int | None:
+        statement, parameters = _statement(self, first_posting, audited)
         row = prepared.fetch_one(statement, parameters)
         if row is None and self.request.pk is not None:
             raise RuntimeError(MOVED_ON)
@@ -202,23 +237,26 @@ def open_desk(
     wanted: PointsRequest | None = None,
     request: PointsRequest | None = None,
     ends_holds: bool = True,
+    with_terms: bool = False,
 ) -> Desk:
     """Lock the program and the member's account and read what an act may touch.
 
     For a new request (`wanted`) a used key is answered or refused here; for one that is stored (`request`) its row is
-    read anew. Holds of the member that are over are ended first. Raises NotFound, ProgramNotOpen, ProgramCleared,
-    IdempotencyConflict.
+    read anew. Holds of the member that are over are ended first. `with_terms` reads the rules in force too. Raises
+    NotFound, ProgramNotOpen, ProgramCleared, IdempotencyConflict.
     """
     asked = wanted or request
     assert asked is not None
     asked.merchant_id = merchant_id
     key, space = (asked.key, asked.space) if wanted is not None else (None, "")
-    row = _open(merchant_id, asked.member_id, at, key, space)
+    row = _open(WITH_TERMS if with_terms else PLAIN, merchant_id, asked.member_id, at, key, space)
     status, zone, used, over, member = row[0], row[1], *row[18:21]
     account = Account(*row[2:11])
     today = merchant_day(at, ZoneInfo(zone))
     desk = Desk(merchant_id, at, today, asked, account, member, _first=account.sequence)
     desk.is_heard = WebhookEvent.POINTS_CHANGED in (row[21] or ())
+    if with_terms and row[22] is not None:
+        desk._terms = Terms(row[22], Expiry.read(json.loads(row[23])), row[24], row[25])
     if wanted is not None and used is not None:
         desk.answered = same_or_conflict(PointsRequest.objects.of(merchant_id).get(pk=used), wanted)
         return desk
@@ -229,7 +267,14 @@ def open_desk(
     if ends_holds and over:
         for request_id in over:
             end_hold(merchant_id=merchant_id, request_id=request_id)
-        return open_desk(merchant_id=merchant_id, at=at, wanted=wanted, request=request, ends_holds=False)
+        return open_desk(
+            merchant_id=merchant_id,
+            at=at,
+            wanted=wanted,
+            request=request,
+            ends_holds=False,
+            with_terms=with_terms,
+        )
     account.lots.extend(Lot(*lot) for lot in (zip(*row[12:18], strict=True) if row[12] else ()))
     return desk
 
@@ -246,11 +291,13 @@ def end_hold(*, merchant_id: int, request_id: int) -> PointsRequest:
     return desk.write(status=PointsRequestStatus.RELEASED, settled_at=request.ends_at)
 
 
-def _open(merchant_id: int, member_id: int, at: dt.datetime, key: str | None, space: str) -> tuple[Any, ...]:
+def _open(
+    statement: str, merchant_id: int, member_id: int, at: dt.datetime, key: str | None, space: str
+) -> tuple[Any, ...]:
     """The row of `OPEN`, with lots and account of one moment. Raises NotFound."""
     parameters = {"merchant": merchant_id, "member": member_id, "at": at, "key": key, "space": space}
     while True:
-        row = prepared.fetch_one(OPEN, parameters)
+        row = prepared.fetch_one(statement, parameters)
         if row is None:
             raise NotFound(_("This merchant has no program."))
         available, is_stale = row[2], row[11]
@@ -289,7 +336,9 @@ def same_or_conflict(stored: PointsRequest, wanted: PointsRequest) -> PointsRequ
     return stored
 
 
-def _statement(desk: Desk, first_posting: int) -> tuple[str, dict[str, Any]]:
+def _statement(
+    desk: Desk, first_posting: int, audited: Mapping[str, Any] | None
+) -> tuple[str, dict[str, Any]]:
     """What is to be written, as one statement that returns the request's id when all of it was."""
     request, account, changes = desk.request, desk.account, desk.changes
     parameters: dict[str, Any] = {name: getattr(request, name) for name in _FIELDS}
@@ -333,6 +382,9 @@ def _statement(desk: Desk, first_posting: int) -> tuple[str, dict[str, Any]]:
         parts.append(ALLOCATED)
         rows = [row[1:] for row in changes.allocation_rows()]
         parameters |= _columns("a", ("sequence", "lot", "points"), rows)
+    if audited is not None:
+        parts.append(AUDITED)
+        parameters |= {f"audit_{name}": value for name, value in audited.items()}
     return "".join(parts) + " select id from account", parameters
 
 

@@ -1,0 +1,27 @@
+"""One trigger looks for the parents that new rows of a table name, no longer one for each column."""
+
+from django.db import migrations
+
+from members.lib.references import TableReferences
+
+
+class Migration(migrations.Migration):
+    dependencies = [("members", "0025_segments")]
+
+    operations = [
+        TableReferences(
+            [
+                "Order",
+                "OrderLine",
+                "Refund",
+                "DailyTotal",
+                "PointsAccount",
+                "PointsEntry",
+                "PointsLot",
+                "PointsAllocation",
+                "PendingPoints",
+                "SegmentMember",
+                "MemberTag",
+            ]
+        )
+    ]
