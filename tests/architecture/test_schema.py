@@ -7,8 +7,8 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connections, transaction
 
-from members.lib.references import triggers as reference_triggers
 from members.lib.databases import owner_connection
+from members.lib.references import triggers as reference_triggers
 from members.lib.schema import constraint_name, has_merchant, tenant_relations
 
 OURS = ("members", "benefits", "compliance")
