@@ -22,7 +22,7 @@ run: install assets ## everything in the foreground on http://127.0.0.1:8000, Ct
 
 test: install assets translations ## the whole suite, browser tests included (ARGS="-k points" for a part)
 	@config/tools.sh
-	@LIUSHUI_TESTING=true exec $(WITH_SERVERS) $(PY) -m pytest -n 2 $(ARGS)
+	@LIUSHUI_TESTING=true exec $(WITH_SERVERS) $(PY) -m pytest -n 2 --dist worksteal $(ARGS)
 
 soak: install assets translations ## the long proofs at full size
 	@LIUSHUI_TESTING=true SOAK=true exec $(WITH_SERVERS) $(PY) -m pytest -m soak $(ARGS)

@@ -14,14 +14,35 @@ from django.core.management import call_command
 from django.db import connections, transaction
 from django.test import Client
 from django.utils import translation
+from psycopg.sql import SQL, Identifier
 
 from config import embedded
 from members.lib import tenant as tenancy
-from members.lib.databases import drop_database, make_database
+from members.lib.databases import drop_database, make_database, owner_connection
 from tests.environment import missing
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = dt.datetime(2024, 5, 15, 12, 0, tzinfo=SHANGHAI)
+
+
+# Seconds and more each, however fast the machine: kills, servers that are down, long proofs, walks of every page.
+LONG = ("tests/config/", "tests/concurrency/", "tests/security/", "tests/flows/", "tests/browser/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests come first, so that no worker is left with one while the other has nothing to do.
+
+    Tests that commit may come before those that roll back: they leave what the migrations left.
+    """
+
+    def rank(item: pytest.Item) -> int:
+        if item.get_closest_marker("soak"):
+            return 0
+        folder = item.path.relative_to(embedded.BASE_DIR).as_posix()
+        return next((n for n, name in enumerate(LONG, 1) if folder.startswith(name)), len(LONG) + 1)
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +62,10 @@ def django_db_setup(django_db_modify_db_settings: None, django_db_blocker) -> It
     name = connections["owner"].settings_dict["NAME"]
     with django_db_blocker.unblock():
         make_database(name)
+        with (
+            owner_connection() as server
+        ):  # nothing here outlives the server, so no commit waits for the disk
+            server.execute(SQL("alter database {} set synchronous_commit = off").format(Identifier(name)))
         call_command("migrate", database="owner", verbosity=0, interactive=False)
     yield
     with django_db_blocker.unblock():
