@@ -62,9 +62,8 @@ def django_db_setup(django_db_modify_db_settings: None, django_db_blocker) -> It
     name = connections["owner"].settings_dict["NAME"]
     with django_db_blocker.unblock():
         make_database(name)
-        with (
-            owner_connection() as server
-        ):  # nothing here outlives the server, so no commit waits for the disk
+        with owner_connection() as server:
+            # Nothing here outlives the server, so no commit waits for the disk.
             server.execute(SQL("alter database {} set synchronous_commit = off").format(Identifier(name)))
         call_command("migrate", database="owner", verbosity=0, interactive=False)
     yield
