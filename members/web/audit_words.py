@@ -44,6 +44,7 @@ ACTIONS: dict[str, Word] = {
     "member.joined": _("Member joined"),
     "member.changed": _("Member's data changed"),
     "member.filled_in": _("Member's data completed"),
+    "member.email_stopped": _("E-mails stopped by the member"),
     "member.phone_revealed": _("Phone number looked at"),
     "member.referred": _("Member brought by another"),
     "members.joined": _("Member list declared"),

@@ -41,6 +41,8 @@ FIELD_LABELS: dict[str, Any] = {
     "tier": _("Tier"),
     "tier_valid_until": _("Last valid day of the tier"),
     "birthday": _("Birthday"),
+    "email": _("E-mail address"),
+    "email_consent": _("Agreed to e-mails"),
 }
 LEVELS = {
     ImportState.DONE: "success",

@@ -17,6 +17,7 @@ from members.lib.posting import Rules
 from members.models import MemberStatus, Merchant
 from members.models import Tier as TierRow
 from members.selectors import rules as rules_selector
+from members.services import member_emails
 from members.services.imports import people
 from members.services.imports.members.checking import Person
 
@@ -33,6 +34,8 @@ class Stored(NamedTuple):
     joined_on: dt.date
     tier_id: int
     valid_until: dt.date | None
+    email_index: bytes | None = None
+    email_stopped: bool = False
 
 
 @dataclass(slots=True)
@@ -42,6 +45,8 @@ class Row:
     person: Person
     stored: Stored | None
     number: str = ""  # the phone that could be read
+    email: str = ""  # likewise
+    agrees: bool = False  # to e-mails, at that address
     tier_id: int | None = None  # to be given
     fills: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -104,6 +109,7 @@ class Books:
         row = Row(person, stored, e164_or_none(person.phone, self.region))
         if person.phone and not row.number:
             row.remarks.append(_("phone: no number could be read; it was left out"))
+        self._read_email(row)
         wanted = self.tiers.get(person.tier.casefold(), self.base)
         if stored is None:
             row.tier_id = wanted if wanted != self.base else None
@@ -112,6 +118,10 @@ class Books:
         token = crypto.name_tokens(self.merchant.pk, person.name)[0] if person.name else None
         self._compare(row, "name", person.name, stored.name_token, token == stored.name_token)
         self._compare(row, "birthday", person.birthday, stored.birthday, person.birthday == stored.birthday)
+        said = crypto.email_index(self.merchant.pk, row.email) if row.email else None
+        self._compare(row, "email", row.email, stored.email_index, said == stored.email_index)
+        if row.agrees and "email" not in row.fills:
+            row.agrees = False
         source = person.consent_source or self.declared_source
         is_same = not person.consent_source or person.consent_source == stored.consent_source
         self._compare(row, "consent_source", source, stored.consent_source, is_same)
@@ -128,6 +138,20 @@ class Books:
         ):
             row.remarks.append(self.keeps(stored.tier_id))
         return row
+
+    @staticmethod
+    def _read_email(row: Row) -> None:
+        """The address and the consent to it: only with an address, and never of one who stopped e-mails."""
+        person, stored = row.person, row.stored
+        row.email = member_emails.address_or_none(person.email)
+        row.agrees = person.email_consent and bool(row.email)
+        if person.email and not row.email:
+            row.remarks.append(_("email: no address could be read; it was left out"))
+        elif person.email_consent and not row.email:
+            row.remarks.append(_("email_consent: there is no address; it was left out"))
+        elif row.agrees and stored is not None and stored.email_stopped:
+            row.agrees = False
+            row.remarks.append(_("email_consent: the member stopped e-mails; that stays"))
 
     def keeps(self, tier_id: int) -> str:
         """That a tier stays although the file names another, or another last day."""
@@ -151,7 +175,7 @@ class Books:
         with connection.cursor() as cursor:
             cursor.execute(
                 "select m.id, m.status, m.phone_index, m.name_token, m.birth_month, m.birth_day, m.consent_source, "
-                "m.joined_on, s.tier_id, s.valid_until from members_member m left join members_tierstanding s "
+                "m.joined_on, s.tier_id, s.valid_until, m.email_index, m.email_stopped_at is not null from members_member m left join members_tierstanding s "
                 "on s.merchant_id = m.merchant_id and s.member_id = m.id "
                 "where m.merchant_id = %s and m.id = any(%s) order by m.id"
                 + (" for update of m" if lock else ""),
@@ -161,6 +185,7 @@ class Books:
                 row[0]: Stored(
                     row[0], row[1], None if row[2] is None else bytes(row[2]), row[3],
                     None if row[4] is None else (row[4], row[5]), row[6], row[7], row[8] or self.base, row[9],
+                    None if row[10] is None else bytes(row[10]), row[11],
                 )
                 for row in cursor.fetchall()
             }  # fmt: skip
