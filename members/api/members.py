@@ -20,7 +20,6 @@ from members.selectors.members import birthday_text
 from members.services import members as members_service
 from members.templatetags.fmt import masked_id, masked_name, masked_phone
 
-
 CONSENT = "Whether the member agreed to e-mails, apart from joining; never assume it."
 CONSENT_SOURCE = "Where that consent comes from, such as a form; needed with a consent."
 

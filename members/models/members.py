@@ -56,7 +56,9 @@ class Member(TenantModel):
     email_index = models.BinaryField(null=True, max_length=16)
     # A consent of its own: having an address is none. Taken back, the time stays, and only the person gives it again.
     email_consent_at = models.DateTimeField(_("consent to e-mail"), null=True)
-    email_consent_source = models.CharField(_("source of the consent to e-mail"), max_length=200, blank=True, db_default="")
+    email_consent_source = models.CharField(
+        _("source of the consent to e-mail"), max_length=200, blank=True, db_default=""
+    )
     email_stopped_at = models.DateTimeField(_("e-mail stopped"), null=True)
     # Month and day alone: what a birthday needs, and no more of it.
     birth_month = models.SmallIntegerField(_("month of birth"), null=True)

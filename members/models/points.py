@@ -305,9 +305,7 @@ class ExpiryEmail(TenantModel):
     notice = TenantForeignKey(ExpiryNotice, related_name="+")
     member = TenantForeignKey(Member, related_name="+")
     at = models.DateTimeField()  # of the notice
-    state = models.CharField(
-        max_length=8, choices=ExpiryEmailState.choices, default=ExpiryEmailState.WAITING
-    )
+    state = models.CharField(max_length=8, choices=ExpiryEmailState.choices, default=ExpiryEmailState.WAITING)
     settled_at = models.DateTimeField(null=True)
 
     class Meta:

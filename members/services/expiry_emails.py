@@ -19,7 +19,15 @@ from django.db import transaction
 
 from members.lib import tenant as tenancy
 from members.lib.periods import merchant_day
-from members.models import ExpiryEmail, ExpiryEmailState, ExpiryNotice, Member, Merchant, Program, ProgramStatus
+from members.models import (
+    ExpiryEmail,
+    ExpiryEmailState,
+    ExpiryNotice,
+    Member,
+    Merchant,
+    Program,
+    ProgramStatus,
+)
 from members.services import mail, member_emails, outbox
 
 TOPIC = "expiry_email"

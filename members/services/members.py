@@ -13,7 +13,16 @@ from members.lib.periods import merchant_day
 from members.lib.phones import e164, region_of
 from members.lib.refusals import Invalid, NotFound, Refusal
 from members.models import AuditRow, Identity, JoinSource, Member, MemberStatus, Merchant
-from members.services import audit, consumers, earning, member_emails, past_orders, posting, programs, webhook_events
+from members.services import (
+    audit,
+    consumers,
+    earning,
+    member_emails,
+    past_orders,
+    posting,
+    programs,
+    webhook_events,
+)
 from members.services.audit import Actor
 from members.services.member_lists import (
     LONGEST_NAME,
@@ -68,8 +77,8 @@ def join(
     """Make the person behind an identity a member, once (domain.md 1).
 
     Joining again by the same identity gives the same member and fills in a phone, name, birthday (05-17) or e-mail
-    address that was missing; only an address filled in then brings its consent (`member_emails`). A new member gets what joining brings, unless a declared list says that they joined elsewhere. An
-    identity whose orders came earlier becomes the member's, and so do those orders (`past_orders`). Only a phone
+    address that was missing; only an address filled in then brings its consent (`member_emails`). A new member gets
+    what joining brings, unless a declared list says that they joined elsewhere. An identity whose orders came earlier becomes the member's, and so do those orders (`past_orders`). Only a phone
     verified by code or authorised by the channel makes one member of two identities. Raises ProgramNotOpen,
     ProgramCleared, Invalid.
     """

@@ -71,6 +71,7 @@ ACTIONS: dict[str, Word] = {
     "import.cancelled": _("Import cancelled"),
     "import.undo_started": _("Undoing of an import started"),
     "import.undone": _("Import undone"),
+    "import.undo_failed": _("Undoing of an import failed"),
     "columns.saved": _("Names of columns changed"),
     "segment.created": _("Segment created"),
     "segment.changed": _("Segment changed"),

@@ -47,6 +47,7 @@ FIELD_LABELS: dict[str, Any] = {
 LEVELS = {
     ImportState.DONE: "success",
     ImportState.FAILED: "critical",
+    ImportState.UNDO_FAILED: "critical",
     ImportState.CANCELLED: "neutral",
     ImportState.UNDONE: "neutral",
     ImportState.CHECKED: "accent",

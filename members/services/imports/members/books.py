@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from members.lib import crypto
 from members.lib.periods import merchant_day
 from members.lib.phones import e164_or_none, region_of
 from members.lib.posting import Rules
-from members.models import MemberStatus, Merchant
+from members.models import ImportedMember, MemberStatus, Merchant
 from members.models import Tier as TierRow
 from members.selectors import rules as rules_selector
 from members.services import member_emails
@@ -63,8 +63,12 @@ class Sorted:
 class Books:
     """A shop's members and tiers at an instant, to compare rows with. Reads only."""
 
-    def __init__(self, merchant: Merchant, at: dt.datetime, declared_source: str) -> None:
-        self.merchant, self.declared_source = merchant, declared_source
+    def __init__(
+        self, merchant: Merchant, at: dt.datetime, declared_source: str, job_id: int | None = None
+    ) -> None:
+        """`job_id` is the import whose rows are posted chunk by chunk; a check goes through the whole file at once."""
+        self.merchant, self.declared_source, self.job_id = merchant, declared_source, job_id
+        self.seen: dict[int, int] = {}  # the line in which a member stands first, of the whole file
         self.region = region_of(merchant.currency)
         version = rules_selector.version_at(merchant_id=merchant.pk, at=at)
         self.rules: Rules | None = None
@@ -88,7 +92,7 @@ class Books:
         found = Sorted()
         ids = people.find(self.merchant.pk, persons)
         stored = self._stored(sorted(set(ids.values())), lock)
-        seen: dict[int, int] = {}
+        self._recall(stored)
         for person in persons:
             member_id = ids.get((person.channel, person.member_key))
             reason = ""
@@ -97,13 +101,21 @@ class Books:
             elif member_id is not None:
                 if stored[member_id].status != MemberStatus.ACTIVE:
                     reason = _("This member has left the program; a list does not bring them back.")
-                elif seen.setdefault(member_id, person.line) != person.line:
-                    reason = _("The member stands in line %(line)s already.") % {"line": seen[member_id]}
+                elif (first := self.seen.get(member_id, person.line)) != person.line:
+                    reason = _("The member stands in line %(line)s already.") % {"line": first}
+                else:
+                    self.seen[member_id] = person.line
             if reason:
                 found.reasons[person.line] = reason
             else:
                 found.rows.append(self._row(person, None if member_id is None else stored[member_id]))
         return found
+
+    def _recall(self, member_ids: Iterable[int]) -> None:
+        """Where chunks that are posted already named these members, by whatever key."""
+        if self.job_id is not None and (ids := list(member_ids)):
+            rows = ImportedMember.objects.of(self.merchant.pk).filter(job_id=self.job_id, member_id__in=ids)
+            self.seen |= dict(rows.values_list("member_id", "line"))
 
     def _row(self, person: Person, stored: Stored | None) -> Row:
         row = Row(person, stored, e164_or_none(person.phone, self.region))
@@ -175,7 +187,8 @@ class Books:
         with connection.cursor() as cursor:
             cursor.execute(
                 "select m.id, m.status, m.phone_index, m.name_token, m.birth_month, m.birth_day, m.consent_source, "
-                "m.joined_on, s.tier_id, s.valid_until, m.email_index, m.email_stopped_at is not null from members_member m left join members_tierstanding s "
+                "m.joined_on, s.tier_id, s.valid_until, m.email_index, m.email_stopped_at is not null "
+                "from members_member m left join members_tierstanding s "
                 "on s.merchant_id = m.merchant_id and s.member_id = m.id "
                 "where m.merchant_id = %s and m.id = any(%s) order by m.id"
                 + (" for update of m" if lock else ""),

@@ -14,7 +14,18 @@ from members.services.imports.columns import (
 )
 
 REQUIRED = ("member_key",)
-USED = ("channel", "phone", "name", "joined_at", "consent_source", "tier", "tier_valid_until", "birthday", "email", "email_consent")
+USED = (
+    "channel",
+    "phone",
+    "name",
+    "joined_at",
+    "consent_source",
+    "tier",
+    "tier_valid_until",
+    "birthday",
+    "email",
+    "email_consent",
+)
 ALIASES: dict[str, tuple[str, ...]] = {
     "member_key": (*MEMBER_KEY, *CARD),
     "channel": CHANNEL,

@@ -24,7 +24,7 @@ def post_chunk(
     """Post rows that are not posted yet. In the caller's transaction. Raises ProgramNotOpen, ProgramCleared."""
     posting.lock_merchant(merchant_id=merchant.pk, alone=True)
     program = programs.lock_open(merchant_id=merchant.pk)
-    books = Books(merchant, at, job.declared_source)
+    books = Books(merchant, at, job.declared_source, job.pk)
     found = books.sort_out(persons, lock=True)
     ids = _join(job, merchant, [row for row in found.rows if row.stored is None], actor, at)
     ids |= {row.person.line: row.stored.id for row in found.rows if row.stored is not None}
