@@ -231,7 +231,7 @@ class ChangeMember(Operation):
 
     def answer(self, call: Call) -> Answer:
         """Null means none."""
-        given = {name: "" if value is None else value for name, value in call.body.items()}
+        given: dict[str, Any] = {name: "" if value is None else value for name, value in call.body.items()}
         member = members_service.change(
             merchant_id=call.merchant.pk,
             at=call.at,

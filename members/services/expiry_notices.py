@@ -8,6 +8,7 @@ while the program is not open; after a closure, the days that moved are told ane
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -130,7 +131,7 @@ def _tell_day(merchant_id: int, day: dt.date, days: int, today: dt.date, at: dt.
     if program.status != ProgramStatus.OPEN:
         return None
     with connection.cursor() as cursor:
-        values = {"merchant": merchant_id, "day": day, "days": days, "at": at}
+        values: dict[str, Any] = {"merchant": merchant_id, "day": day, "days": days, "at": at}
         mailing = {"topic": expiry_emails.TOPIC, "a_minute": expiry_emails.A_MINUTE}
         cursor.execute(TELL, values | mailing)
         told, members, points, mailed = cursor.fetchone()

@@ -78,9 +78,9 @@ def join(
 
     Joining again by the same identity gives the same member and fills in a phone, name, birthday (05-17) or e-mail
     address that was missing; only an address filled in then brings its consent (`member_emails`). A new member gets
-    what joining brings, unless a declared list says that they joined elsewhere. An identity whose orders came earlier becomes the member's, and so do those orders (`past_orders`). Only a phone
-    verified by code or authorised by the channel makes one member of two identities. Raises ProgramNotOpen,
-    ProgramCleared, Invalid.
+    what joining brings, unless a declared list says that they joined elsewhere. An identity whose orders came earlier
+    becomes the member's, and so do those orders (`past_orders`). Only a phone verified by code or authorised by the
+    channel makes one member of two identities. Raises ProgramNotOpen, ProgramCleared, Invalid.
     """
     posting.lock_merchant(merchant_id=merchant_id, alone=True)
     program = programs.lock_open(merchant_id=merchant_id)
@@ -111,8 +111,9 @@ def join(
         _set_phone(member, number, verified=phone_verified)
         _set_name(member, name)
         member.birth_month, member.birth_day = born
-        mailing = {"consent": email_consent, "source": email_consent_source}
-        member_emails.set_email(member, at=at, address=email, **mailing)
+        member_emails.set_email(
+            member, at=at, address=email, consent=email_consent, source=email_consent_source
+        )
         made, member = member, _insert(member, number)
         if made is member:  # and nobody was faster
             webhook_events.member_joined(merchant_id=merchant_id, program=program, at=at, ids=[member.pk])

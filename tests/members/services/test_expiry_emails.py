@@ -15,6 +15,7 @@ from django.utils import translation
 
 from members.lib import tenant as tenancy
 from members.models import AuditRow, ExpiryEmail, ExpiryNotice, Member, OutboxRow
+from members.selectors import points_coming
 from members.services import expiry_emails, outbox
 from members.services import members as joining
 from members.services.member_emails import address_or_none
@@ -74,6 +75,9 @@ def test_a_member_who_agreed_gets_one_e_mail_a_notice():
     assert link_of(message) in message.extra_headers["List-Unsubscribe"]
     assert states(till) == ["sent"]
     with tenancy.tenant(till.id), transaction.atomic():
+        member = Member.objects.of(till.id).get()
+        seen = points_coming.coming(merchant=member.merchant, member=member, at=SENT_AT)
+        assert seen.mailed == {dt.date(2024, 3, 10): SENT_AT}
         assert ExpiryNotice.objects.of(till.id).count() == 1
         assert not any(ADDRESS in str(row.payload) for row in OutboxRow.objects.of(till.id))
 
