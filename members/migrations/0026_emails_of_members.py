@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("waiting", "On its way"),
-                            ("sent", "Sent"),
+                            ("sent", "Sent by e-mail"),
                             ("left_out", "Not sent"),
                             ("refused", "Refused by the mail server"),
                         ],

@@ -294,7 +294,7 @@ class ExpiryEmailState(models.TextChoices):
     """What became of the e-mail of a notice."""
 
     WAITING = "waiting", _("On its way")
-    SENT = "sent", _("Sent")
+    SENT = "sent", _("Sent by e-mail")
     LEFT_OUT = "left_out", _("Not sent")  # the consent was taken back meanwhile, or it was too late
     REFUSED = "refused", _("Refused by the mail server")
 

@@ -115,7 +115,7 @@ def test_it_is_one_query(shop):
 CAMPAIGNS = {
     "order_most": 400,
     "day_most": 700,
-    "categories": {"tea": ["s1"]},
+    "categories": {"tea": ["sku 1"]},
     "campaigns": [
         {"code": "double", "multiplier": "2", "when": {"categories": ["tea"]}, "day_most": 120},
         {"code": "gift", "extra": 30, "member_most": 70, "when": {"weekdays": [1, 2, 6]}},

@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import translation
 
 from members.lib import tenant as tenancy
-from members.models import AuditRow, ExpiryEmail, ExpiryNotice, Member, OutboxRow
+from members.models import AuditRow, ExpiryEmail, ExpiryNotice, Member, OutboxRow, Program
 from members.selectors import points_coming
 from members.services import expiry_emails, outbox
 from members.services import members as joining
@@ -55,6 +55,11 @@ def states(till: Till) -> list[str]:
         return list(ExpiryEmail.objects.of(till.id).order_by("id").values_list("state", flat=True))
 
 
+def soon(till: Till) -> dict:
+    with tenancy.tenant(till.id), transaction.atomic():
+        return Program.objects.get(pk=till.id).points_expiring
+
+
 def link_of(message) -> str:
     (link,) = re.findall(r"http://\S+(/email/stop/\S+)", message.body)
     return link
@@ -74,6 +79,7 @@ def test_a_member_who_agreed_gets_one_e_mail_a_notice():
     assert message.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert link_of(message) in message.extra_headers["List-Unsubscribe"]
     assert states(till) == ["sent"]
+    assert soon(till)["mailed"] == 1
     with tenancy.tenant(till.id), transaction.atomic():
         member = Member.objects.of(till.id).get()
         seen = points_coming.coming(merchant=member.merchant, member=member, at=SENT_AT)
