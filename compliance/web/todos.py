@@ -129,6 +129,13 @@ def _expiring(found: Glance) -> Iterator[Todo]:
     )
     day = cards.near(dt.date.fromisoformat(soon["on"]), found.at)
     text = _("As of {date}. Their pages say so; a reason to use them brings people back.").format(date=day)
+    if mailed := soon.get("mailed"):
+        said = ngettext(
+            "{n} notice went to a member by e-mail in the last 7 days.",
+            "{n} notices went to members by e-mail in the last 7 days.",
+            mailed,
+        )
+        text = f"{text} {said.format(n=points_text(mailed))}"
     yield _todo(title.format(**values), text, reverse("members:books_page"), _("See when"))
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from members.api.fields import Choice, Instant, Strict, Text
+from members.api.fields import Choice, Instant, Strict, Text, YesNo
 from members.api.operations import Answer, Call, Operation
 from members.api.pages import PageIn, PageOut, take
 from members.lib.refusals import NotFound
@@ -18,7 +18,10 @@ from members.selectors import members as members_selector
 from members.selectors import references
 from members.selectors.members import birthday_text
 from members.services import members as members_service
-from members.templatetags.fmt import masked_name, masked_phone
+from members.templatetags.fmt import masked_id, masked_name, masked_phone
+
+CONSENT = "Whether the member agreed to e-mails, apart from joining; never assume it."
+CONSENT_SOURCE = "Where that consent comes from, such as a form; needed with a consent."
 
 
 class IdentityOut(serializers.Serializer):
@@ -42,6 +45,14 @@ class MemberOut(serializers.Serializer):
     phone_verified = serializers.BooleanField()
     name = serializers.CharField(allow_null=True, help_text="Masked, such as 王*.")
     birthday = serializers.CharField(allow_null=True, help_text="Month and day, such as 05-17.")
+    email = serializers.CharField(allow_null=True, help_text="Masked, such as w***@example.com.")
+    email_consent_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the member agreed to e-mails; null: nothing is sent."
+    )
+    email_consent_source = serializers.CharField(help_text="Where that consent comes from, or came from.")
+    email_stopped_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the member wanted no more e-mails."
+    )
     identities = IdentityOut(many=True)
 
 
@@ -63,6 +74,9 @@ class JoinIn(Strict):
     consent_source = Text(
         required=False, max_length=200, help_text="Where the consent comes from, for the record."
     )
+    email = Text(required=False, max_length=254)
+    email_consent = YesNo(required=False, help_text=CONSENT)
+    email_consent_source = Text(required=False, max_length=200, help_text=CONSENT_SOURCE)
 
 
 class FindIn(PageIn):
@@ -85,6 +99,15 @@ class ChangeIn(Strict):
         max_length=10,
         help_text="Month and day, such as 05-17.",
     )
+    email = Text(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=254,
+        help_text="Another address has no consent unless it is given with it.",
+    )
+    email_consent = YesNo(required=False, help_text=f"{CONSENT} False takes it back.")
+    email_consent_source = Text(required=False, allow_blank=True, max_length=200, help_text=CONSENT_SOURCE)
 
 
 def shown(member: Member, identities: Sequence[Identity]) -> dict[str, Any]:
@@ -99,6 +122,10 @@ def shown(member: Member, identities: Sequence[Identity]) -> dict[str, Any]:
         "phone_verified": member.phone_verified,
         "name": masked_name(member.name) if member.name_token is not None else None,
         "birthday": birthday_text(member),
+        "email": masked_id(member.email) if member.email_index is not None else None,
+        "email_consent_at": member.email_consent_at,
+        "email_consent_source": member.email_consent_source,
+        "email_stopped_at": member.email_stopped_at,
         "identities": [{"channel": row.channel, "external_id": row.external_id} for row in identities],
     }
 
@@ -186,7 +213,7 @@ class ReadMember(Operation):
 
 
 class ChangeMember(Operation):
-    """Change a member's phone, name or birthday.
+    """Change a member's phone, name, birthday, e-mail address or consent to e-mails.
 
     What is left out stays. A new phone is not verified.
     """
@@ -204,7 +231,7 @@ class ChangeMember(Operation):
 
     def answer(self, call: Call) -> Answer:
         """Null means none."""
-        given = {name: value or "" for name, value in call.body.items()}
+        given: dict[str, Any] = {name: "" if value is None else value for name, value in call.body.items()}
         member = members_service.change(
             merchant_id=call.merchant.pk,
             at=call.at,

@@ -99,6 +99,11 @@ def blind_index(merchant_id: int, e164: str) -> bytes:
     return _digest(merchant_id, b"phone", e164)[:16]
 
 
+def email_index(merchant_id: int, address: str) -> bytes:
+    """What a whole e-mail address in lower case is found by: 16 bytes."""
+    return _digest(merchant_id, b"email", address)[:16]
+
+
 def consumer_index(e164: str) -> bytes:
     """What the platform finds a person by across merchants: 16 bytes, of a key of their own (Consumer)."""
     key = hmac.digest(settings.PII_INDEX_KEY.encode(), b"liushui consumers", hashlib.sha256)

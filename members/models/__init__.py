@@ -11,6 +11,8 @@ from members.models.merchants import Channel, Installation, Merchant, Store
 from members.models.orders import DailyTotal, Order, OrderLine, OrderRevision, OrderStatus, Refund
 from members.models.points import (
     EntryKind,
+    ExpiryEmail,
+    ExpiryEmailState,
     ExpiryNotice,
     PendingPoints,
     PointsAccount,
@@ -41,6 +43,8 @@ __all__ = [
     "DailyTotal",
     "EarningUse",
     "EntryKind",
+    "ExpiryEmail",
+    "ExpiryEmailState",
     "ExpiryNotice",
     "IdempotencyRow",
     "Identity",

@@ -28,7 +28,8 @@ class ImportKind(models.TextChoices):
 class ImportState(models.TextChoices):
     """queued -> checking -> checked -> running -> done; failed and cancelled keep what was posted.
 
-    Points and members that were posted can be taken back: undoing -> undone.
+    Points and members that were posted can be taken back: undoing -> undone; an undoing that broke off too often is
+    undo_fail, from where a person starts it again.
     """
 
     QUEUED = "queued", _("Waiting to be checked")
@@ -40,6 +41,7 @@ class ImportState(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
     UNDOING = "undoing", _("Being undone")
     UNDONE = "undone", _("Undone")
+    UNDO_FAILED = "undo_fail", _("Undoing failed")
 
 
 OPEN_STATES = (ImportState.QUEUED, ImportState.CHECKING, ImportState.CHECKED, ImportState.RUNNING)

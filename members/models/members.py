@@ -52,6 +52,14 @@ class Member(TenantModel):
     name_token = models.BigIntegerField(null=True)
     name_first_token = models.BigIntegerField(null=True)
     name_rest_token = models.BigIntegerField(null=True)
+    email = EncryptedTextField(_("e-mail"))
+    email_index = models.BinaryField(null=True, max_length=16)
+    # A consent of its own: having an address is none. Taken back, the time stays, and only the person gives it again.
+    email_consent_at = models.DateTimeField(_("consent to e-mail"), null=True)
+    email_consent_source = models.CharField(
+        _("source of the consent to e-mail"), max_length=200, blank=True, db_default=""
+    )
+    email_stopped_at = models.DateTimeField(_("e-mail stopped"), null=True)
     # Month and day alone: what a birthday needs, and no more of it.
     birth_month = models.SmallIntegerField(_("month of birth"), null=True)
     birth_day = models.SmallIntegerField(_("day of birth"), null=True)
@@ -79,6 +87,14 @@ class Member(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(phone_verified=False) | models.Q(phone_index__isnull=False),
                 name="member_verified_phone_exists",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(email_consent_at=None) | models.Q(email_index__isnull=False),
+                name="member_email_consent_has_address",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(email_consent_at=None) | models.Q(email_stopped_at=None),
+                name="member_email_consent_or_stopped",
             ),
             models.CheckConstraint(
                 condition=models.Q(birth_month__isnull=True, birth_day__isnull=True)
@@ -113,6 +129,11 @@ class Member(TenantModel):
                 fields=["merchant", "name_rest_token"],
                 condition=models.Q(name_rest_token__isnull=False),
                 name="member_by_rest_of_name",
+            ),
+            models.Index(
+                fields=["merchant", "email_index"],
+                condition=models.Q(email_index__isnull=False),
+                name="member_by_email",
             ),
             models.Index(
                 fields=["birth_month", "birth_day", "merchant"],

@@ -288,3 +288,31 @@ class ExpiryNotice(TenantModel):
                 fields=["merchant", "member", "expires_on", "days"], name="expiry_notice_once"
             ),
         ]
+
+
+class ExpiryEmailState(models.TextChoices):
+    """What became of the e-mail of a notice."""
+
+    WAITING = "waiting", _("On its way")
+    SENT = "sent", _("Sent by e-mail")
+    LEFT_OUT = "left_out", _("Not sent")  # the consent was taken back meanwhile, or it was too late
+    REFUSED = "refused", _("Refused by the mail server")
+
+
+class ExpiryEmail(TenantModel):
+    """The e-mail of a notice, one at most: left with the notice where the member agreed to e-mails."""
+
+    notice = TenantForeignKey(ExpiryNotice, related_name="+")
+    member = TenantForeignKey(Member, related_name="+")
+    at = models.DateTimeField()  # of the notice
+    state = models.CharField(max_length=8, choices=ExpiryEmailState.choices, default=ExpiryEmailState.WAITING)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "notice"], name="expiry_email_once"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=ExpiryEmailState.values), name="expiry_email_state_known"
+            ),
+        ]
+        indexes = [models.Index(fields=["merchant", "at"], name="expiry_email_by_time")]

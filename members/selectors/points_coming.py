@@ -6,7 +6,15 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from members.lib.periods import merchant_day, next_daily_job
-from members.models import ExpiryNotice, Member, Merchant, PointsRequest, PointsRequestStatus
+from members.models import (
+    ExpiryEmail,
+    ExpiryEmailState,
+    ExpiryNotice,
+    Member,
+    Merchant,
+    PointsRequest,
+    PointsRequestStatus,
+)
 from members.selectors import points
 from members.selectors.points import Held
 
@@ -32,6 +40,7 @@ class Coming:
     told: dict[dt.date, dt.datetime] = field(
         default_factory=dict
     )  # last usable day -> when the member was last told
+    mailed: dict[dt.date, dt.datetime] = field(default_factory=dict)  # likewise: by e-mail
     lasting: int = 0  # without expiry
     confirming: list[Confirming] = field(default_factory=list)
     confirming_later: int = 0
@@ -45,7 +54,7 @@ class Coming:
 
 
 def coming(*, merchant: Merchant, member: Member, at: dt.datetime) -> Coming:
-    """What comes next for one member. Three queries."""
+    """What comes next for one member. Three queries, four where the member was told of any."""
     has = points.balance(merchant_id=merchant.pk, public_id=member.public_id, at=at)
     if has is None:
         return Coming()
@@ -56,9 +65,11 @@ def coming(*, merchant: Merchant, member: Member, at: dt.datetime) -> Coming:
     notices = ExpiryNotice.objects.of(merchant.pk).filter(
         member_id=member.pk, expires_on__in=[day for day, _points in soon]
     )
+    told = list(notices.order_by("at").values_list("id", "expires_on", "at"))
     return Coming(
         expiring=soon,
-        told=dict(notices.order_by("at").values_list("expires_on", "at")),
+        told={day: at for _id, day, at in told},
+        mailed=_mailed(merchant, {notice: day for notice, day, _at in told}),
         expiring_later=sum(number for _day, number in has.expiring[SHOWN:]),
         lasting=has.lasting,
         confirming=[
@@ -69,6 +80,15 @@ def coming(*, merchant: Merchant, member: Member, at: dt.datetime) -> Coming:
         holds=has.holds,
         proposals=list(proposed.order_by("id")),
     )
+
+
+def _mailed(merchant: Merchant, notices: dict[int, dt.date]) -> dict[dt.date, dt.datetime]:
+    """When the e-mail of a notice went out, by last usable day."""
+    if not notices:
+        return {}
+    sent = ExpiryEmail.objects.of(merchant.pk).filter(notice_id__in=notices, state=ExpiryEmailState.SENT)
+    rows = sent.order_by("settled_at").values_list("notice_id", "settled_at")
+    return {notices[notice_id]: at for notice_id, at in rows}
 
 
 def _confirmed_on(due_at: dt.datetime | None, merchant: Merchant) -> dt.date | None:

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from django.conf import settings
 from django.db import connection
 
-from members.models import Program, Role, Staff
+from members.models import ExpiryEmail, ExpiryEmailState, Program, Role, Staff
 from members.services import mail
 
 A_WEEK = dt.timedelta(days=7)
@@ -41,6 +41,8 @@ def note(*, program: Program, notice_days: list[int], today: dt.date, at: dt.dat
     In the caller's transaction, the program locked and open.
     """
     found = _counted(program.pk, today, max(notice_days, default=0)) if notice_days else {}
+    if found and (mailed := _mailed(program.pk, at)):
+        found["mailed"] = mailed
     values: dict[str, Any] = {"points_expiring": found}
     last = program.points_digest_on
     if found and (last is None or today - last >= A_WEEK):
@@ -69,6 +71,12 @@ def _counted(merchant_id: int, today: dt.date, days: int) -> dict[str, Any]:
         "days": [[day.isoformat(), members, points] for day, members, points, _all in rows[:DAYS_LISTED]],
         "more": max(0, len(rows) - DAYS_LISTED),
     }
+
+
+def _mailed(merchant_id: int, at: dt.datetime) -> int:
+    """How many notices of the last seven days went to members by e-mail, or are on their way."""
+    going = (ExpiryEmailState.WAITING, ExpiryEmailState.SENT)
+    return ExpiryEmail.objects.of(merchant_id).filter(at__gt=at - A_WEEK, state__in=going).count()
 
 
 def _leave_emails(merchant_id: int, found: dict[str, Any], at: dt.datetime) -> None:

@@ -1,23 +1,25 @@
 """Telling members of points that expire soon, in the daily job: once for each last usable day and rule (domain.md 6).
 
-Members have no address of their own here: a notice is a row that the member's page shows and the shop's systems hear
-of as `points.expiring`, to pass it on by the channel by which they know the member. Nobody is told while the program is
-not open; after a closure, the days that moved are told anew.
+A notice is a row that the member's page shows and the shop's systems hear of as `points.expiring`, to pass it on by the
+channel by which they know the member; a member who agreed to e-mails is sent one (`expiry_emails`). Nobody is told
+while the program is not open; after a closure, the days that moved are told anew.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
+from members.lib import queue
 from members.lib import tenant as tenancy
 from members.lib.periods import merchant_day
 from members.lib.webhooks import WebhookEvent
 from members.models import Program, ProgramStatus
 from members.selectors import rules as rules_selector
-from members.services import expiry_digest, programs, webhook_events
+from members.services import expiry_digest, expiry_emails, outbox, programs, webhook_events
 
 A_DAY = dt.timedelta(days=1)
 # Shops of a zone with points that expire from today on and a day whose notices were not given yet.
@@ -51,9 +53,23 @@ with told as (
         )
     group by l.member_id
     on conflict (merchant_id, member_id, expires_on, days) do nothing
-    returning member_id, points
+    returning id, member_id, points
+), mailed as (
+    insert into members_expiryemail (merchant_id, notice_id, member_id, at, state)
+    select %(merchant)s, t.id, t.member_id, %(at)s, 'waiting' from told t
+    join members_member m on m.merchant_id = %(merchant)s and m.id = t.member_id
+    where m.status = 'active' and m.email_index is not null and m.email_consent_at is not null
+        and m.email_stopped_at is null
+    returning notice_id
+), queued as (
+    insert into members_outboxrow (merchant_id, topic, key, payload, created_at, due_at, attempts, last_error)
+    select %(merchant)s, %(topic)s, notice_id::text, jsonb_build_object('notice', notice_id), %(at)s,
+        %(at)s + interval '1 minute' * ((row_number() over (order by notice_id) - 1) / %(a_minute)s), 0, ''
+    from mailed
 )
-select count(*), array_agg(member_id order by member_id), array_agg(points order by member_id) from told
+select count(*), array_agg(member_id order by member_id), array_agg(points order by member_id),
+    (select count(*) from mailed)
+from told
 """
 
 
@@ -115,8 +131,12 @@ def _tell_day(merchant_id: int, day: dt.date, days: int, today: dt.date, at: dt.
     if program.status != ProgramStatus.OPEN:
         return None
     with connection.cursor() as cursor:
-        cursor.execute(TELL, {"merchant": merchant_id, "day": day, "days": days, "at": at})
-        told, members, points = cursor.fetchone()
+        values: dict[str, Any] = {"merchant": merchant_id, "day": day, "days": days, "at": at}
+        mailing = {"topic": expiry_emails.TOPIC, "a_minute": expiry_emails.A_MINUTE}
+        cursor.execute(TELL, values | mailing)
+        told, members, points, mailed = cursor.fetchone()
+    if mailed:
+        queue.enqueue(outbox.TASK)
     if told and webhook_events.wants(program, WebhookEvent.POINTS_EXPIRING):
         webhook_events.points_expiring(
             merchant_id=merchant_id,

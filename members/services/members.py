@@ -13,7 +13,16 @@ from members.lib.periods import merchant_day
 from members.lib.phones import e164, region_of
 from members.lib.refusals import Invalid, NotFound, Refusal
 from members.models import AuditRow, Identity, JoinSource, Member, MemberStatus, Merchant
-from members.services import audit, consumers, earning, past_orders, posting, programs, webhook_events
+from members.services import (
+    audit,
+    consumers,
+    earning,
+    member_emails,
+    past_orders,
+    posting,
+    programs,
+    webhook_events,
+)
 from members.services.audit import Actor
 from members.services.member_lists import (
     LONGEST_NAME,
@@ -61,14 +70,17 @@ def join(
     consent_source: str = "",
     phone_verified: bool = False,
     birthday: str = "",
+    email: str = "",
+    email_consent: bool = False,
+    email_consent_source: str = "",
 ) -> Member:
     """Make the person behind an identity a member, once (domain.md 1).
 
-    Joining again by the same identity gives the same member and fills in a phone, name or birthday (05-17) that was
-    missing. A new member gets what joining brings, unless a declared list says that they joined elsewhere. An
-    identity whose orders came earlier becomes the member's, and so do those orders (`past_orders`). Only a phone
-    verified by code or authorised by the channel makes one member of two identities. Raises ProgramNotOpen,
-    ProgramCleared, Invalid.
+    Joining again by the same identity gives the same member and fills in a phone, name, birthday (05-17) or e-mail
+    address that was missing; only an address filled in then brings its consent (`member_emails`). A new member gets
+    what joining brings, unless a declared list says that they joined elsewhere. An identity whose orders came earlier
+    becomes the member's, and so do those orders (`past_orders`). Only a phone verified by code or authorised by the
+    channel makes one member of two identities. Raises ProgramNotOpen, ProgramCleared, Invalid.
     """
     posting.lock_merchant(merchant_id=merchant_id, alone=True)
     program = programs.lock_open(merchant_id=merchant_id)
@@ -82,7 +94,7 @@ def join(
     identity = _lock_identity(merchant_id, channel, external_id, at)
     if identity.member_id is not None:
         member = Member.objects.of(merchant_id).get(pk=identity.member_id)
-        _fill_in(member, number, name, born, at, actor)
+        _fill_in(member, number, name, born, (email, email_consent, email_consent_source), at, actor)
         past_orders.link(merchant=merchant, program=program, at=at, joined={identity.pk: member.pk})
         return member
     member, is_new = (_by_verified_phone(merchant_id, number) if phone_verified else None), False
@@ -99,6 +111,9 @@ def join(
         _set_phone(member, number, verified=phone_verified)
         _set_name(member, name)
         member.birth_month, member.birth_day = born
+        member_emails.set_email(
+            member, at=at, address=email, consent=email_consent, source=email_consent_source
+        )
         made, member = member, _insert(member, number)
         if made is member:  # and nobody was faster
             webhook_events.member_joined(merchant_id=merchant_id, program=program, at=at, ids=[member.pk])
@@ -181,8 +196,16 @@ def _set_name(member: Member, name: str) -> None:
     member.name_token, member.name_first_token, member.name_rest_token = tokens
 
 
-def _fill_in(member: Member, number: str, name: str, born: Birthday, at: dt.datetime, actor: Actor) -> None:
-    """Write a phone, name or birthday that was missing; what is there stays."""
+def _fill_in(
+    member: Member,
+    number: str,
+    name: str,
+    born: Birthday,
+    mailing: tuple[str, bool, str],
+    at: dt.datetime,
+    actor: Actor,
+) -> None:
+    """Write a phone, name, birthday or e-mail address that was missing; what is there stays."""
     filled = []
     if number and member.phone_index is None:
         _set_phone(member, number, verified=False)
@@ -193,6 +216,11 @@ def _fill_in(member: Member, number: str, name: str, born: Birthday, at: dt.date
     if born[0] and member.birth_month is None:
         member.birth_month, member.birth_day = born
         filled.append("birthday")
+    email, consent, source = mailing
+    if email and member.email_index is None:
+        # who stopped e-mails is not written to by joining again
+        consent = consent and member.email_stopped_at is None
+        filled += member_emails.set_email(member, at=at, address=email, consent=consent, source=source)
     if filled:
         member.save()
         audit.record(
@@ -215,8 +243,13 @@ def change(
     phone: str | None = None,
     name: str | None = None,
     birthday: str | None = None,
+    email: str | None = None,
+    email_consent: bool | None = None,
+    email_consent_source: str = "",
 ) -> Member:
-    """Change a member's phone, name or birthday (05-17); None leaves it, "" takes it away, a new phone is not verified.
+    """Change a member's phone, name, birthday (05-17), e-mail address or consent to e-mails (`member_emails`).
+
+    None leaves it, "" takes it away, a new phone is not verified.
 
     What changes nothing writes nothing; the log names the fields, never the values (domain.md 11).
     Raises NotFound, Invalid, ProgramNotOpen, ProgramCleared.
@@ -240,6 +273,9 @@ def change(
     if birthday is not None and (born := birthday_of(birthday)) != (member.birth_month, member.birth_day):
         member.birth_month, member.birth_day = born
         changed.append("birthday")
+    changed += member_emails.set_email(
+        member, at=at, address=email, consent=email_consent, source=email_consent_source
+    )
     if changed:
         member.save()
         audit.record(

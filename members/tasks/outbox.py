@@ -7,13 +7,14 @@ from typing import Any
 from django.utils import timezone
 
 from members.lib.queue import task
-from members.services import consumers, ledger_nights, mail, outbox, staff, tier_audits
+from members.services import consumers, expiry_emails, ledger_nights, mail, outbox, staff, tier_audits
 
 # Imported for the topics they handle.
 HANDLERS = (
     mail.prepare_email,
     staff.prepare_invitation,
     consumers.prepare_link,
+    expiry_emails.prepare,
     ledger_nights.prepare_alarm,
     tier_audits.prepare_alarm,
 )

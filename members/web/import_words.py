@@ -41,10 +41,13 @@ FIELD_LABELS: dict[str, Any] = {
     "tier": _("Tier"),
     "tier_valid_until": _("Last valid day of the tier"),
     "birthday": _("Birthday"),
+    "email": _("E-mail address"),
+    "email_consent": _("Agreed to e-mails"),
 }
 LEVELS = {
     ImportState.DONE: "success",
     ImportState.FAILED: "critical",
+    ImportState.UNDO_FAILED: "critical",
     ImportState.CANCELLED: "neutral",
     ImportState.UNDONE: "neutral",
     ImportState.CHECKED: "accent",

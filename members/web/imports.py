@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from members.lib.refusals import NotFound, Refusal
 from members.models import ImportedMember, ImportJob, ImportKind, ImportState
@@ -81,17 +81,14 @@ def _context(request: StaffRequest, job: ImportJob, form: ColumnsForm | None = N
     mappable = (ImportState.QUEUED, ImportState.CHECKED, ImportState.FAILED)
     may_map = not job.position and job.state in mappable and not is_gone
     times = {name: _moment(job.preview.get(name)) for name in ("first_at", "last_at")}
-    last = undo.until(job)
-    may_undo = last is not None and timezone.now() <= last
     pages = PAGES[ImportKind(job.kind)]
     return pages.facts(job) | {
         "job": job,
         "progress": pages.template("_progress"),
-        "undoing": pages.template("_undo"),
         "list_url": reverse(pages.route),
         "list_title": pages.title,
-        "undo_until": last,
-        "consequences": undo.consequences(merchant_id=job.merchant_id, job=job) if may_undo else None,
+        "undo_until": undo.until(job),
+        "may_undo": undo.is_possible(job, timezone.now()),
         "undone_at": _moment(job.undo.get("finished_at")),
         "level": level(job.state),
         "preview": job.preview | times,
@@ -202,11 +199,29 @@ def imports_rejects(request: StaffRequest, import_id: str) -> HttpResponseBase:
     return FileResponse(file, as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
 
 
-@gates.staff(write=gates.MANAGERS, read=gates.NOBODY)
-@require_POST
+@gates.staff(read=gates.MANAGERS, write=gates.MANAGERS)
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 def imports_undo(request: StaffRequest, import_id: str) -> HttpResponse:
-    """Take the whole import back."""
-    return _act(request, import_id, undo.start)
+    """Take the whole import back; asked first, what that would do now, which is found only here: it costs a look at
+    everything the import made."""
+    if request.method == "POST":
+        return _act(request, import_id, undo.start)
+    job, found = _find(request, import_id), None
+    if undo.is_possible(job, timezone.now()):
+        found = undo.consequences(merchant_id=job.merchant_id, job=job)
+    if found is None:
+        messages.info(request, _("Nothing of this import can be undone any more."))
+        return redirect("members:order_imports_page", import_id)
+    pages = PAGES[ImportKind(job.kind)]
+    context = {
+        "job": job,
+        "consequences": found,
+        "undo_until": undo.until(job),
+        "list_url": reverse(pages.route),
+        "list_title": pages.title,
+    }
+    return render(request, pages.template("undo"), context)
 
 
 @gates.staff(read=gates.MANAGERS)

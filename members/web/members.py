@@ -185,6 +185,7 @@ def show_member(
         **_ledger(request, member, **entry_forms),
         "title": _title(member, phone, identities),
         "identities": identities,
+        "address": member.email if member.email_index is not None else "",
         "progress": member_page.progress(merchant=merchant, member=member, at=at),
         "points": card,
         "points_value": card.value_minor(version.point_cost if version else None),

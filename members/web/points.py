@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from members.lib.earning import Earning
 from members.lib.points import earning_terms, points_for
 from members.lib.refusals import Refusal
 from members.models import RulesVersion, Tier
@@ -82,7 +83,9 @@ def worked_example(form: PointsForm) -> tuple[int, list[ExampleRow]] | None:
     return amount, rows
 
 
-def _trial(request: StaffRequest, form: PointsForm, at: dt.datetime) -> point_trial.Trial | None:
+def _trial(
+    request: StaffRequest, form: PointsForm, version: RulesVersion | None, at: dt.datetime
+) -> point_trial.Trial | None:
     """The last 30 days under what is typed; None while something of it is not a number."""
     rates = _rates(form)
     if rates is None:
@@ -94,6 +97,7 @@ def _trial(request: StaffRequest, form: PointsForm, at: dt.datetime) -> point_tr
         tiers=list(form.tiers),
         per_major=rate,
         multipliers={tier.code: each for tier, each in zip(form.tiers, times, strict=True)},
+        earning=Earning.read(version.earning) if version else None,
     )
 
 
@@ -133,7 +137,7 @@ def _shown(
     return {
         "example": worked_example(typed),
         "consequences": consequences(typed, version, request.merchant, at),
-        "trial": _trial(request, typed, at) if is_tried else None,
+        "trial": _trial(request, typed, version, at) if is_tried else None,
         "is_tried": is_tried,
         "currency": request.merchant.currency,
     }

@@ -15,6 +15,7 @@ from members.web import (
     imports,
     ledger,
     member_activities,
+    member_emails,
     member_points,
     member_tags,
     member_tier,
@@ -120,6 +121,7 @@ urlpatterns = [
     # Audit log
     path("settings/audit-log", audit.audit_list, name="audit_list"),
     # Members
+    path("email/stop/<str:token>", member_emails.email_stop, name="email_stop"),
     path("members/", members.members_list, name="members_list"),
     path("members/tier-flow", tier_flow.tierflow_page, name="tierflow_page"),
     path("members/tier-flow.csv", tier_flow.tierflow_csv, name="tierflow_csv"),
@@ -138,6 +140,7 @@ urlpatterns = [
     path("members/<str:member_id>/adjust", member_points.members_adjust, name="members_adjust"),
     path("members/<str:member_id>/activity", member_activities.members_activity, name="members_activity"),
     path("members/<str:member_id>/tier", member_tier.members_tier, name="members_tier"),
+    path("members/<str:member_id>/email", member_emails.members_email, name="members_email"),
     path("members/<str:member_id>/tags", member_tags.members_tags, name="members_tags"),
     path("members/<str:member_id>/reverse", member_points.members_reverse, name="members_reverse"),
     path("members/<str:member_id>/give-back", member_points.members_giveback, name="members_giveback"),

@@ -49,6 +49,8 @@ ARGUMENTS = [
     Argument("staff_id", of("members.Staff")),
     Argument("invitation_id", of("members.Invitation")),
     Argument("token", lambda shop: shop.token_hash, "/invitations/"),  # what is stored, not what was sent
+    # The link in a member's e-mail is signed: what is stored makes none.
+    Argument("token", of("members.Member"), "/email/stop/"),
     Argument("appeal_id", lambda shop: shop.first_key(apps.get_model("compliance.Appeal")), "/platform/"),
     Argument("appeal_id", of("compliance.Appeal")),
     Argument("program_id", lambda shop: str(shop.merchant.pk), "/platform/"),

@@ -20,7 +20,7 @@ from members.services.audit import Actor
 from members.services.imports import hold, jobs, kinds
 
 WINDOW = dt.timedelta(hours=72)
-ENDED = (ImportState.DONE, ImportState.FAILED, ImportState.CANCELLED)
+ENDED = (ImportState.DONE, ImportState.FAILED, ImportState.CANCELLED, ImportState.UNDO_FAILED)
 
 
 def until(job: ImportJob) -> dt.datetime | None:
@@ -29,6 +29,12 @@ def until(job: ImportJob) -> dt.datetime | None:
     if undoing is None or job.state not in ENDED or job.finished_at is None or not undoing.has_any(job):
         return None
     return job.finished_at + WINDOW
+
+
+def is_possible(job: ImportJob, at: dt.datetime) -> bool:
+    """Whether a person can begin to take it back, or go on with what was begun in time."""
+    last = until(job)
+    return last is not None and (at <= last or "position" in job.undo)
 
 
 def consequences(*, merchant_id: int, job: ImportJob) -> Any | None:
@@ -60,7 +66,8 @@ def start(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) ->
     programs.lock_open(merchant_id=merchant_id)
     begun = {"position": 0, "rows": 0} | dict.fromkeys(undoing.counters, 0) | job.undo
     begun.pop("failure", None)
-    job.undo = begun | {"by": actor.label, "by_id": actor.user_id, "at": at.isoformat(), "was": job.state}
+    was = job.undo.get("was", ImportState.DONE) if job.state == ImportState.UNDO_FAILED else job.state
+    job.undo = begun | {"by": actor.label, "by_id": actor.user_id, "at": at.isoformat(), "was": was}
     job.state, job.cancel_asked, job.attempts = ImportState.UNDOING, False, 0
     job.save(update_fields=["undo", "state", "cancel_asked", "attempts"])
     jobs.record(job, at, actor, "import.undo_started", points=job.points)
@@ -72,6 +79,9 @@ def work(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: kinds.Progre
     """Take back what is not taken back yet, chunk by chunk. A refusal gives the import its former state again."""
     undoing = kinds.of(job.kind).undoing
     assert undoing is not None
+    if job.attempts > jobs.MOST_ATTEMPTS:
+        _give_up(job, at)
+        return
     actor = Actor("user" if job.undo.get("by_id") else "job", job.undo.get("by", ""), job.undo.get("by_id"))
     try:
         is_done = False
@@ -93,3 +103,16 @@ def work(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: kinds.Progre
             job.state = job.undo.get("was", ImportState.DONE)
             job.undo = job.undo | {"failure": refusal.detail}
             job.save(update_fields=["state", "undo"])
+
+
+@transaction.atomic
+def _give_up(job: ImportJob, at: dt.datetime) -> None:
+    """Stop trying after as many crashes at one place; what was taken back stays so, the rest waits for a person."""
+    job = hold.mine(job)
+    why = _(
+        "It broke off %(times)s times at the same place. What was taken back stays taken back, the rest stands. "
+        "Start the undoing again; if it breaks off once more, tell the platform the name of this file."
+    ) % {"times": job.attempts - 1}
+    job.state, job.undo = ImportState.UNDO_FAILED, job.undo | {"failure": why}
+    job.save(update_fields=["state", "undo"])
+    jobs.record(job, at, Actor.job("import"), "import.undo_failed", attempts=job.attempts - 1)

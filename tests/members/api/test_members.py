@@ -28,6 +28,10 @@ def test_a_person_joins_once(system):
         "phone_verified": False,
         "name": "王*",
         "birthday": None,
+        "email": None,
+        "email_consent_at": None,
+        "email_consent_source": "",
+        "email_stopped_at": None,
         "identities": [{"channel": "taobao", "external_id": "tb-1"}],
     }
 
@@ -133,3 +137,32 @@ def test_a_list_needs_as_many_queries_for_many_as_for_few(system):
         join(system.shop, f"u{number}")
 
     assert queries_of(system, "/members") == few
+
+
+def test_an_address_is_shown_masked_and_has_a_consent_of_its_own(system):
+    body = {"channel": "web", "external_id": "u1", "email": "Wang@Example.com"}
+    told = system.post("/members", body).json()
+    path = f"/members/{told['id']}"
+    agreed = system.patch(path, {"email_consent": True, "email_consent_source": "form at the till"}).json()
+    stopped = system.patch(path, {"email_consent": False}).json()
+
+    assert (told["email"], told["email_consent_at"]) == ("w***@example.com", None)
+    assert agreed["email_consent_at"] and agreed["email_consent_source"] == "form at the till"
+    assert stopped["email_consent_at"] is None and stopped["email_stopped_at"]
+    assert system.patch(path, {"email": None}).json()["email"] is None
+
+
+def test_a_consent_needs_an_address_and_a_source_and_else_nothing_changes(system):
+    ann = join(system.shop, "ann")
+    path = f"/members/{ann.public_id}"
+    before = system.get(path).json()
+    agrees = {"email_consent": True}
+
+    for body, field in (
+        (agrees | {"email_consent_source": "form"}, "email_consent"),
+        (agrees | {"email": "a@example.com"}, "email_consent_source"),
+        ({"email": "a***@example.com"}, "email"),
+    ):
+        told = problem(system.patch(path, body), 422, "invalid")
+        assert list(told["errors"]) == [field]
+    assert system.get(path).json() == before

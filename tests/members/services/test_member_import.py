@@ -32,10 +32,10 @@ from members.models import (
 )
 from members.selectors import members as members_selector
 from members.selectors import tier_counts
+from members.services import member_emails, merchants, orders, programs, tier_hand, tier_rules
 from members.services import members as joining
-from members.services import merchants, orders, programs, tier_hand, tier_rules
 from members.services.audit import Actor
-from members.services.imports import jobs, rejects, undo, work
+from members.services.imports import jobs, kinds, rejects, undo, work
 from members.services.imports.members import checking
 from members.services.orders import LineIn, OrderIn
 from tests.conftest import NOON
@@ -233,6 +233,21 @@ class TestMembersWhoAreHere:
         assert [each.partition(":")[0] for each in said] == ["phone", "name", "birthday", "joined_at", "tier"]
         assert not any("13900139000" in each or "王五" in each for each in said)
 
+    def test_a_member_named_by_two_keys_is_one_in_the_whole_file(self, shop, monkeypatch):
+        known = join(shop, "c1")
+        rows = ("c1,,李四,,,,", "c2,,,,,,", "c3,,,,,,", f"{known.public_id},,王五,,,,05-17")
+        monkeypatch.setattr("members.services.imports.members.preview.BATCH", 2)
+        looked = hand_in(shop, text(*rows), starts=False)
+        checked = work.work(merchant_id=shop.pk, import_id=looked.pk, at=NOON, chunk=2)
+        foreseen = (checked.rejected, reasons(checked))
+        jobs.start(merchant_id=shop.pk, public_id=looked.public_id, at=NOON, actor=JOB)
+        done = work.work(merchant_id=shop.pk, import_id=looked.pk, at=NOON, chunk=2)
+
+        assert foreseen == (1, {5: "The member stands in line 2 already."})
+        assert (done.rejected, reasons(done)) == foreseen
+        known.refresh_from_db()
+        assert (known.name, known.birth_month) == ("李四", None)
+
     def test_a_member_is_found_by_the_id_this_shop_shows(self, shop):
         known = join(shop, "c1")
         job = take(shop, text(f"{known.public_id},,李四,,,,"))
@@ -351,6 +366,66 @@ class TestLookFirst:
         assert TierMove.objects.of(shop).count() == 7
 
 
+class TestEmails:
+    head = "member_key,email,email_consent,consent_source"
+
+    def test_an_address_comes_with_its_own_consent_or_without(self, shop):
+        job = take(
+            shop,
+            text(
+                "c1,Li@Example.com,yes,", "c2,wu@example.com,,", "c3,he@example.com,是,a form", head=self.head
+            ),
+        )
+
+        assert counts(job) == (3, 0, 0, 0, 0)
+        found = [member(shop, key) for key in ("c1", "c2", "c3")]
+        assert [each.email for each in found] == ["li@example.com", "wu@example.com", "he@example.com"]
+        assert [(each.email_consent_at, each.email_consent_source) for each in found] == [
+            (NOON, SOURCE),
+            (None, ""),
+            (NOON, "a form"),
+        ]
+
+    def test_what_is_stored_stays_and_whoever_stopped_e_mails_is_not_written_to(self, shop):
+        known = join(shop, "c1", email="old@example.com")
+        stopped = join(shop, "c2", email="x@example.com", email_consent=True, email_consent_source="form")
+        member_emails.stop(merchant_id=shop.pk, public_id=stopped.public_id, at=NOON)
+        joining.change(merchant_id=shop.pk, at=NOON, actor=JOB, public_id=stopped.public_id, email="")
+        job = take(shop, text("c1,new@example.com,1,", "c2,x@example.com,1,", head=self.head))
+
+        assert remarks(job) == {
+            2: ["email: what is stored stays; the file says something else"],
+            3: ["email_consent: the member stopped e-mails; that stays"],
+        }
+        known.refresh_from_db()
+        stopped.refresh_from_db()
+        assert (known.email, known.email_consent_at) == ("old@example.com", None)
+        assert (stopped.email, stopped.email_consent_at) == ("x@example.com", None)
+
+    def test_what_is_no_address_is_left_out_and_a_consent_that_is_unclear_leaves_the_row_out(self, shop):
+        job = take(
+            shop, text("c1,l***@example.com,yes,", "c2,,yes,", "c3,a@example.com,maybe,", head=self.head)
+        )
+
+        assert (job.created, job.rejected) == (2, 1)
+        assert reasons(job) == {4: "“maybe” is neither yes nor no."}
+        assert [len(said) for said in remarks(job).values()] == [1, 1]
+        assert {each.email for each in Member.objects.of(shop)} == {""}
+
+    def test_an_import_taken_back_erases_the_address(self, shop):
+        job = take(shop, text("c1,li@example.com,yes,", head=self.head))
+        gone = member(shop, "c1")
+        undone(shop, job)
+
+        gone.refresh_from_db()
+        assert (gone.email, gone.email_index, gone.email_consent_at, gone.email_consent_source) == (
+            "",
+            None,
+            None,
+            "",
+        )
+
+
 class TestUndo:
     def test_members_whom_it_made_are_nobody_again(self, shop):
         job = take(shop, text("c1,13800138000,李四,,gold,,05-17", "c2,,,,,,", "c3,,,,,,"))
@@ -447,6 +522,38 @@ class TestUndo:
         job = take(shop, text("c1,,李四,,,,"))
         with pytest.raises(Conflict, match="made something"):
             undo.start(merchant_id=shop.pk, public_id=job.public_id, at=NOON, actor=JOB)
+
+    def test_an_undoing_that_crashes_is_given_up_and_a_person_starts_it_again(self, shop, monkeypatch):
+        job = take(shop, text(*(f"c{n},,,,,," for n in range(5))))
+        undo.start(merchant_id=shop.pk, public_id=job.public_id, at=NOON + HOUR, actor=JOB)
+        kind = type(kinds.of(ImportKind.MEMBERS).undoing)
+        whole = kind.take_back
+
+        def crashes(self, at_work, *arguments):
+            if at_work.undo["position"]:
+                raise RuntimeError("broken")
+            return whole(self, at_work, *arguments)
+
+        monkeypatch.setattr(kind, "take_back", crashes)
+        for _attempt in range(jobs.MOST_ATTEMPTS + 1):  # the first gets on
+            with pytest.raises(RuntimeError):
+                work.work(merchant_id=shop.pk, import_id=job.pk, at=NOON + HOUR, chunk=2)
+        work.work(merchant_id=shop.pk, import_id=job.pk, at=NOON + HOUR, chunk=2)
+        given_up = work.work(merchant_id=shop.pk, import_id=job.pk, at=NOON + HOUR, chunk=2)
+
+        assert given_up is None  # nothing left to be picked up
+        job.refresh_from_db()
+        assert (job.state, job.undo["taken"]) == (ImportState.UNDO_FAILED, 2)
+        assert "Start the undoing again" in job.undo["failure"]
+        assert AuditRow.objects.of(shop).filter(action="import.undo_failed").count() == 1
+
+        monkeypatch.setattr(kind, "take_back", whole)
+        later = NOON + 100 * HOUR  # begun in time
+        assert undo.is_possible(job, later)
+        undo.start(merchant_id=shop.pk, public_id=job.public_id, at=later, actor=JOB)
+        done = work.work(merchant_id=shop.pk, import_id=job.pk, at=later, chunk=2)
+        assert (done.state, done.undo["taken"], done.undo["was"]) == (ImportState.UNDONE, 5, ImportState.DONE)
+        assert "failure" not in done.undo
 
     def test_an_undoing_that_broke_off_goes_on(self, shop):
         job = take(shop, text(*(f"c{n},,,,,," for n in range(5))))

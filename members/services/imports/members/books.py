@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,9 +14,10 @@ from members.lib import crypto
 from members.lib.periods import merchant_day
 from members.lib.phones import e164_or_none, region_of
 from members.lib.posting import Rules
-from members.models import MemberStatus, Merchant
+from members.models import ImportedMember, MemberStatus, Merchant
 from members.models import Tier as TierRow
 from members.selectors import rules as rules_selector
+from members.services import member_emails
 from members.services.imports import people
 from members.services.imports.members.checking import Person
 
@@ -33,6 +34,8 @@ class Stored(NamedTuple):
     joined_on: dt.date
     tier_id: int
     valid_until: dt.date | None
+    email_index: bytes | None = None
+    email_stopped: bool = False
 
 
 @dataclass(slots=True)
@@ -42,6 +45,8 @@ class Row:
     person: Person
     stored: Stored | None
     number: str = ""  # the phone that could be read
+    email: str = ""  # likewise
+    agrees: bool = False  # to e-mails, at that address
     tier_id: int | None = None  # to be given
     fills: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -58,8 +63,12 @@ class Sorted:
 class Books:
     """A shop's members and tiers at an instant, to compare rows with. Reads only."""
 
-    def __init__(self, merchant: Merchant, at: dt.datetime, declared_source: str) -> None:
-        self.merchant, self.declared_source = merchant, declared_source
+    def __init__(
+        self, merchant: Merchant, at: dt.datetime, declared_source: str, job_id: int | None = None
+    ) -> None:
+        """`job_id` is the import whose rows are posted chunk by chunk; a check goes through the whole file at once."""
+        self.merchant, self.declared_source, self.job_id = merchant, declared_source, job_id
+        self.seen: dict[int, int] = {}  # the line in which a member stands first, of the whole file
         self.region = region_of(merchant.currency)
         version = rules_selector.version_at(merchant_id=merchant.pk, at=at)
         self.rules: Rules | None = None
@@ -83,7 +92,7 @@ class Books:
         found = Sorted()
         ids = people.find(self.merchant.pk, persons)
         stored = self._stored(sorted(set(ids.values())), lock)
-        seen: dict[int, int] = {}
+        self._recall(stored)
         for person in persons:
             member_id = ids.get((person.channel, person.member_key))
             reason = ""
@@ -92,18 +101,27 @@ class Books:
             elif member_id is not None:
                 if stored[member_id].status != MemberStatus.ACTIVE:
                     reason = _("This member has left the program; a list does not bring them back.")
-                elif seen.setdefault(member_id, person.line) != person.line:
-                    reason = _("The member stands in line %(line)s already.") % {"line": seen[member_id]}
+                elif (first := self.seen.get(member_id, person.line)) != person.line:
+                    reason = _("The member stands in line %(line)s already.") % {"line": first}
+                else:
+                    self.seen[member_id] = person.line
             if reason:
                 found.reasons[person.line] = reason
             else:
                 found.rows.append(self._row(person, None if member_id is None else stored[member_id]))
         return found
 
+    def _recall(self, member_ids: Iterable[int]) -> None:
+        """Where chunks that are posted already named these members, by whatever key."""
+        if self.job_id is not None and (ids := list(member_ids)):
+            rows = ImportedMember.objects.of(self.merchant.pk).filter(job_id=self.job_id, member_id__in=ids)
+            self.seen |= dict(rows.values_list("member_id", "line"))
+
     def _row(self, person: Person, stored: Stored | None) -> Row:
         row = Row(person, stored, e164_or_none(person.phone, self.region))
         if person.phone and not row.number:
             row.remarks.append(_("phone: no number could be read; it was left out"))
+        self._read_email(row)
         wanted = self.tiers.get(person.tier.casefold(), self.base)
         if stored is None:
             row.tier_id = wanted if wanted != self.base else None
@@ -112,6 +130,10 @@ class Books:
         token = crypto.name_tokens(self.merchant.pk, person.name)[0] if person.name else None
         self._compare(row, "name", person.name, stored.name_token, token == stored.name_token)
         self._compare(row, "birthday", person.birthday, stored.birthday, person.birthday == stored.birthday)
+        said = crypto.email_index(self.merchant.pk, row.email) if row.email else None
+        self._compare(row, "email", row.email, stored.email_index, said == stored.email_index)
+        if row.agrees and "email" not in row.fills:
+            row.agrees = False
         source = person.consent_source or self.declared_source
         is_same = not person.consent_source or person.consent_source == stored.consent_source
         self._compare(row, "consent_source", source, stored.consent_source, is_same)
@@ -128,6 +150,20 @@ class Books:
         ):
             row.remarks.append(self.keeps(stored.tier_id))
         return row
+
+    @staticmethod
+    def _read_email(row: Row) -> None:
+        """The address and the consent to it: only with an address, and never of one who stopped e-mails."""
+        person, stored = row.person, row.stored
+        row.email = member_emails.address_or_none(person.email)
+        row.agrees = person.email_consent and bool(row.email)
+        if person.email and not row.email:
+            row.remarks.append(_("email: no address could be read; it was left out"))
+        elif person.email_consent and not row.email:
+            row.remarks.append(_("email_consent: there is no address; it was left out"))
+        elif row.agrees and stored is not None and stored.email_stopped:
+            row.agrees = False
+            row.remarks.append(_("email_consent: the member stopped e-mails; that stays"))
 
     def keeps(self, tier_id: int) -> str:
         """That a tier stays although the file names another, or another last day."""
@@ -151,7 +187,8 @@ class Books:
         with connection.cursor() as cursor:
             cursor.execute(
                 "select m.id, m.status, m.phone_index, m.name_token, m.birth_month, m.birth_day, m.consent_source, "
-                "m.joined_on, s.tier_id, s.valid_until from members_member m left join members_tierstanding s "
+                "m.joined_on, s.tier_id, s.valid_until, m.email_index, m.email_stopped_at is not null "
+                "from members_member m left join members_tierstanding s "
                 "on s.merchant_id = m.merchant_id and s.member_id = m.id "
                 "where m.merchant_id = %s and m.id = any(%s) order by m.id"
                 + (" for update of m" if lock else ""),
@@ -161,6 +198,7 @@ class Books:
                 row[0]: Stored(
                     row[0], row[1], None if row[2] is None else bytes(row[2]), row[3],
                     None if row[4] is None else (row[4], row[5]), row[6], row[7], row[8] or self.base, row[9],
+                    None if row[10] is None else bytes(row[10]), row[11],
                 )
                 for row in cursor.fetchall()
             }  # fmt: skip

@@ -18,7 +18,7 @@ from members.services.imports.row_checks import RowChecker
 from members.services.imports.rows import Checked
 from members.services.imports.values import MISSING
 
-LONGEST = {"member_key": 128, "phone": 40, "name": 80, "consent_source": 200, "tier": 40}
+LONGEST = {"member_key": 128, "phone": 40, "name": 80, "consent_source": 200, "tier": 40, "email": 254}
 _BIRTHDAY = re.compile(r"(?:\d{4}[-/.年])?(\d{1,2})[-/.月](\d{1,2})日?(?:[ t]0?0:00(?::00)?)?")
 _COMPACT = re.compile(r"(?:\d{4})?(\d\d)(\d\d)")
 LEAP_YEAR = 2024
@@ -37,6 +37,8 @@ class Person(NamedTuple):
     tier: str
     tier_until: dt.date | None
     birthday: tuple[int, int] | None  # month and day
+    email: str = ""
+    email_consent: bool = False
 
 
 def birthday(text: str) -> int:
@@ -53,6 +55,18 @@ def birthday(text: str) -> int:
         except ValueError:
             pass
     raise ValueError(_("“%(text)s” is not a birthday; write it like 05-17.") % {"text": text.strip()})
+
+
+YES = frozenset({"1", "yes", "y", "true", "是", "同意", "已同意", "已訂閱", "已订阅"})
+NO = frozenset({"", "0", "no", "n", "false", "否", "不同意", "未同意", "未订阅", "未訂閱"})
+
+
+def consent(text: str) -> int:
+    """1 for a yes, 0 for a no or nothing. Raises ValueError for what is neither: consent is never guessed."""
+    plain = unicodedata.normalize("NFKC", text).strip().casefold()
+    if plain in YES or plain in NO:
+        return int(plain in YES)
+    raise ValueError(_("“%(text)s” is neither yes nor no.") % {"text": text.strip()})
 
 
 def last_day(text: str, zone: ZoneInfo) -> int:
@@ -77,13 +91,16 @@ class _Checker(RowChecker):
         days = self.parsed("tier_valid_until", partial(last_day, zone=self.zone))
         self._days(days, tiers)
         born = self.parsed("birthday", birthday).tolist()
+        emails, agreed = self.text("email").to_pylist(), self.parsed("email_consent", consent).tolist()
         seen: dict[tuple[str, str], int] = {}
         found = []
         rows = zip(
             self.sheet.lines.tolist(), keys, channels, phones, names, joined, sources, tiers, days.tolist(), born,
-            strict=True,
+            emails, agreed, strict=True,
         )  # fmt: skip
-        for row, (line, key, channel, phone, name, since, source, tier, day, month_day) in enumerate(rows):
+        for row, (
+            line, key, channel, phone, name, since, source, tier, day, month_day, email, agrees
+        ) in enumerate(rows):  # fmt: skip
             if row in self.bad:
                 continue
             if (first := seen.setdefault((channel, key), line)) != line:
@@ -96,6 +113,7 @@ class _Checker(RowChecker):
                     source, tier,
                     None if day == MISSING else (values.EPOCH + dt.timedelta(days=day)).date(),
                     None if month_day == MISSING else divmod(month_day, 100),
+                    email, agrees == 1,
                 )
             )  # fmt: skip
         return self.checked(found)

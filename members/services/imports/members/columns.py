@@ -14,7 +14,18 @@ from members.services.imports.columns import (
 )
 
 REQUIRED = ("member_key",)
-USED = ("channel", "phone", "name", "joined_at", "consent_source", "tier", "tier_valid_until", "birthday")
+USED = (
+    "channel",
+    "phone",
+    "name",
+    "joined_at",
+    "consent_source",
+    "tier",
+    "tier_valid_until",
+    "birthday",
+    "email",
+    "email_consent",
+)
 ALIASES: dict[str, tuple[str, ...]] = {
     "member_key": (*MEMBER_KEY, *CARD),
     "channel": CHANNEL,
@@ -26,6 +37,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "tier_valid_until": (
         "等级有效期", "等级到期日", "等級有效期", "等級到期日", "tier expiry", "tier expires", "valid until",
     ),
+    "email": ("邮箱", "电子邮箱", "邮件地址", "電子郵件", "電郵", "信箱", "mail", "e-mail", "email address"),
+    "email_consent": ("同意邮件", "邮件订阅", "同意郵件", "郵件訂閱", "email opt in", "accepts email", "newsletter"),
     "birthday": ("生日", "出生日期", "birth date", "date of birth", "dob"),
 }  # fmt: skip
 

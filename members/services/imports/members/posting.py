@@ -24,11 +24,12 @@ def post_chunk(
     """Post rows that are not posted yet. In the caller's transaction. Raises ProgramNotOpen, ProgramCleared."""
     posting.lock_merchant(merchant_id=merchant.pk, alone=True)
     program = programs.lock_open(merchant_id=merchant.pk)
-    books = Books(merchant, at, job.declared_source)
+    books = Books(merchant, at, job.declared_source, job.pk)
     found = books.sort_out(persons, lock=True)
     ids = _join(job, merchant, [row for row in found.rows if row.stored is None], actor, at)
     ids |= {row.person.line: row.stored.id for row in found.rows if row.stored is not None}
     _fill_in(merchant, found.rows, ids, job.declared_source)
+    _fill_in_emails(merchant, found.rows, ids, job.declared_source, at)
     _give_tiers(books, program, found.rows, ids, at, job.file_name)
     bulk.insert(
         ImportedMember,
@@ -114,6 +115,30 @@ def _fill_in(merchant: Merchant, rows: Sequence[Row], ids: dict[int, int], decla
     bulk.update(Member, shop, ["id"], ["name", "name_token", "name_first_token", "name_rest_token"], names)
     bulk.update(Member, shop, ["id"], ["birth_month", "birth_day"], births)
     bulk.update(Member, shop, ["id"], ["consent_source"], sources)
+
+
+def _fill_in_emails(
+    merchant: Merchant, rows: Sequence[Row], ids: dict[int, int], declared_source: str, at: dt.datetime
+) -> None:
+    """Addresses of new members and those that were missing, and the consents to them with their source."""
+    ring, shop = crypto.keyring(), merchant.pk
+    wanted = [row for row in rows if row.email and (row.stored is None or "email" in row.fills)]
+    bulk.update(
+        Member,
+        shop,
+        ["id"],
+        ["email", "email_index", "email_consent_at", "email_consent_source"],
+        [
+            (
+                ids[row.person.line],
+                ring.seal(shop, row.email),
+                crypto.email_index(shop, row.email),
+                at if row.agrees else None,
+                (row.person.consent_source or declared_source)[:200] if row.agrees else "",
+            )
+            for row in wanted
+        ],
+    )
 
 
 def _give_tiers(

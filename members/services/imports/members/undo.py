@@ -126,9 +126,10 @@ def _erase(merchant_id: int, member_ids: list[int]) -> None:
         return
     nothing: dict[str, Any] = dict.fromkeys(
         ("phone", "phone_index", "phone_tail", "name", "name_token", "name_first_token", "name_rest_token",
-         "birth_month", "birth_day")
+         "birth_month", "birth_day", "email", "email_index", "email_consent_at")
     )  # fmt: skip
-    Member.objects.of(merchant_id).filter(pk__in=member_ids).update(status=MemberStatus.ERASED, **nothing)
+    nothing |= {"status": MemberStatus.ERASED, "email_consent_source": ""}
+    Member.objects.of(merchant_id).filter(pk__in=member_ids).update(**nothing)
     Identity.objects.of(merchant_id).filter(member_id__in=member_ids).update(member=None, linked_at=None)
     for model in (TierStanding, TierValidity, MemberTag, SegmentMember):
         model.objects.of(merchant_id).filter(member_id__in=member_ids).delete()
