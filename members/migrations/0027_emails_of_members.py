@@ -8,7 +8,7 @@ from members.lib.schema import SetReferences, TenantTables
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0025_segments"),
+        ("members", "0026_references_of_a_table"),
     ]
 
     operations = [

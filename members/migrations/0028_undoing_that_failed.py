@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0026_emails_of_members"),
+        ("members", "0027_emails_of_members"),
     ]
 
     operations = [
