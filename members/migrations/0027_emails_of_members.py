@@ -3,6 +3,7 @@ from django.db import migrations, models
 
 import members.lib.crypto
 import members.lib.fields
+from members.lib.references import TableReferences
 from members.lib.schema import SetReferences, TenantTables
 
 
@@ -135,4 +136,5 @@ class Migration(migrations.Migration):
         TenantTables(["ExpiryEmail"]),
         # A morning's e-mails: written at once, checked a statement at a time.
         SetReferences(["ExpiryEmail"]),
+        TableReferences(["ExpiryEmail"]),
     ]

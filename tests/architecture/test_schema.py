@@ -44,6 +44,7 @@ SET_REFERENCED = {
         "pendingpoints",
         "segmentmember",
         "membertag",
+        "expiryemail",
     )
 }
 APPEND_ONLY = {
