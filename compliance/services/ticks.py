@@ -15,7 +15,16 @@ from django.db import transaction
 
 from compliance.lib.calendar import platform_date
 from compliance.models import Run, RunChunk, RunState
-from compliance.services import assessment, clearance, housekeeping, installation, notices, previews, schedule
+from compliance.services import (
+    assessment,
+    clearance,
+    decision_nights,
+    housekeeping,
+    installation,
+    notices,
+    previews,
+    schedule,
+)
 from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
@@ -112,6 +121,8 @@ def _job(job: Job, at: dt.datetime) -> dict[str, Any]:
         return ledger_nights.prove_night(night=platform_date(job.at), at=max(at, job.at))
     if job.name == schedule.TIER_AUDIT:
         return tier_audits.audit_night(night=platform_date(job.at), at=max(at, job.at))
+    if job.name == schedule.DECISION_REPLAY:
+        return decision_nights.replay_night(night=platform_date(job.at))
     return schedule.work(job)
 
 
