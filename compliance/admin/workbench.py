@@ -236,6 +236,7 @@ WORDS = {
     "run.resumed": gettext_lazy("Run resumed"),
     "run.previewed": gettext_lazy("Run previewed"),
     "run.done": gettext_lazy("Run done"),
+    "run.undone": gettext_lazy("Clearings undone"),
     "admin.created": gettext_lazy("Platform admin made"),
     "admin.granted": gettext_lazy("Admin right given"),
     "admin.withdrawn": gettext_lazy("Admin right taken"),

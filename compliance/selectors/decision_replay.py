@@ -17,7 +17,7 @@ from compliance.lib import decide as rule
 from compliance.lib.danger import Gap
 from compliance.lib.policy import PolicyHistory
 from compliance.lib.runs import Run
-from compliance.models import Decision
+from compliance.models import Decision, Undo, UndoOutcome
 from compliance.models import Run as RunRow
 from compliance.selectors import facts, policies
 from compliance.selectors.facts import Facts
@@ -135,8 +135,12 @@ def _cleared_before(ids: Collection[int], row: RunRow) -> dict[int, list[dt.date
     so only this tells a program still closed by its merchant from one that a run had cleared."""
     earlier = dict(RunRow.objects.filter(at__lt=row.at).values_list("id", "at"))
     rows = Decision.objects.filter(run_id__in=list(earlier), merchant_id__in=list(ids), outcome="cleared")
+    undone = Undo.objects.filter(merchant_id__in=list(ids), outcome=UndoOutcome.CLOSED)
+    taken_back = set(undone.values_list("run_id", "merchant_id"))
     found: dict[int, list[dt.datetime]] = {}
     for run_id, merchant_id in rows.values_list("run_id", "merchant_id"):
+        if (run_id, merchant_id) in taken_back:
+            continue
         found.setdefault(merchant_id, []).append(earlier[run_id])
     return found
 

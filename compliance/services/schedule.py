@@ -64,7 +64,9 @@ def due_jobs(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
 
 
 def housekeeping(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
-    """The last housekeeping, proof of the ledger, audit of tiers and replay of decisions due in (after, until]: one does all before it.
+    """The last housekeeping, proof of the ledger, audit of tiers and replay of decisions due in (after, until].
+
+    One does the work of all before it.
 
     Beside `due_jobs`, since plays and replays have none.
     """

@@ -24,6 +24,7 @@ from compliance.services import (
     notices,
     previews,
     schedule,
+    undoing,
 )
 from compliance.services.alone import alone
 from compliance.services.schedule import Job
@@ -141,6 +142,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     webhook_sending.sweep(at=at)
     imports.requeue_imports(at=at)
     points_daily.end_due_holds(at=at)
+    undoing.requeue()
     receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)
     return {
         "runs": len(runs),
