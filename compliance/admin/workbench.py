@@ -81,13 +81,14 @@ def _replay_alarm() -> dict[str, Any]:
     row = decision_nights.alarming()
     if row is None:
         return {}
-    many = row.report["mismatches"]
+    report = row.report or {}
+    many = report["mismatches"]
     text = ngettext(
         "%(n)s decision differs from its replay (night of %(night)s).",
         "%(n)s decisions differ from their replay (night of %(night)s).",
         many,
     )
-    first = row.report["listed"][0]
+    first = report["listed"][0]
     found = Decision.objects.filter(run__period=first["period"], merchant_id=first["merchant_id"]).first()
     return {
         "replay_alarm": text % {"n": number(many), "night": day(platform_date(row.due_at))},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
@@ -73,7 +74,7 @@ def ask(
     if confirmed != meant:
         text = _("Type the number of programs to be restored: %(count)s.") % {"count": meant}
         raise Invalid(text, errors={"confirm": text})
-    values = {
+    values: dict[str, Any] = {
         "run": row.pk,
         "at": at,
         "by": actor.user_id,

@@ -15,7 +15,9 @@ from compliance.services import appeals, clearance, undoing
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid
 from members.models import Closure, PlatformAuditRow, Program
+from members.services import tier_rules
 from tests.compliance.services.conftest import JOB, at
+from tests.factories import ledger
 
 RUN = "2024-06-27 23:00"
 DONE = "2024-06-27 23:00"  # a run of a script is done at its instant
@@ -137,8 +139,26 @@ def test_what_its_merchant_had_closed_is_closed_by_its_merchant_again(platform, 
     assert status(shops[2]) == ("open", None)
 
 
-def test_every_row_is_what_it_was_but_for_the_recorded_closure(platform, shops):
+def later_by(rows: list[dict], days: int, *names: str) -> list[dict]:
+    """The same rows with some of their days moved."""
+    step = dt.timedelta(days=days)
+    return [
+        {
+            name: (dt.date.fromisoformat(value) + step).isoformat() if name in names and value else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def test_every_row_is_what_it_was_but_for_the_recorded_shift(platform, shops):
     shop = shops[0]
+    ledger.configure(shop, at("2024-01-01"), expiry={"kind": "rolling", "months": 12})
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        tier_rules.configure(merchant_id=shop.pk, at=at("2024-01-01"), actor=JOB, ladder=ledger.LADDER)
+    member = ledger.join(shop, at("2024-01-02"))
+    ledger.buy(shop, member, "a", at("2024-01-03 10:00"), 150_000, completed_at=at("2024-01-03 10:00"))
+    ledger.adjust(shop, member, 40, at("2024-06-26"))
     before = everything(shop)
     run = cleared(platform, shops)
 
@@ -150,6 +170,11 @@ def test_every_row_is_what_it_was_but_for_the_recorded_closure(platform, shops):
         closure = Closure.objects.get()
     assert (closure.from_at, closure.to_at, closure.ended_by) == (at(RUN), at("2024-06-30 09:01"), "restored")
     assert closure.shifted_days == 2  # 28 and 29 June lie wholly in it
+    assert [row["expires_on"] for row in before["members_pointslot"] if row["expires_on"]]
+    assert [row["valid_until"] for row in before["members_tiervalidity"]]
+    for table in ("members_tierstanding", "members_tiervalidity"):
+        before[table] = later_by(before[table], 2, "valid_until")
+    before["members_pointslot"] = later_by(before["members_pointslot"], 2, "expires_on")
     assert {**after, "members_closure": []} == before
 
 
