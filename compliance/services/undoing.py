@@ -98,7 +98,7 @@ def ask(
 
 def _require(row: RunRow, reason: str, at: dt.datetime) -> None:
     if row.state != RunState.DONE or row.done_at is None:
-        raise Conflict(_("Only a run that is done can be undone; pause it first, or wait for its end."))
+        raise Conflict(_("Only a run that is done can be undone; wait for its end."))
     if not may_undo(row, at=at):
         raise Conflict(
             _("A run can be undone for 72 hours after its end. Programs are restored by their appeals now.")
