@@ -8,12 +8,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from compliance.admin.words import outcome_chip
 from compliance.lib.words import rule_in_words
 from compliance.models import Decision, Policy, Run
+from compliance.services import undoing
 from members.admin.base import (
     NOTHING,
     ByMerchant,
@@ -101,7 +103,15 @@ class DecisionAdmin(ByMerchant, FactsAdmin):
             facts=decision_facts(obj),
             sentences_title=_("The rule that judged it"),
             sentences=rule_in_words(obj.policy.rule),
+            links=_undo_link(obj),
         )
+
+
+def _undo_link(obj: Decision) -> list[tuple[Any, str]]:
+    """Where a clearing can be undone, while it can."""
+    if obj.outcome != "cleared" or not undoing.may_undo(obj.run, at=timezone.now()):
+        return []
+    return [(_("Undo this clearing"), f"{address(Run, obj.run_id)}?undo={obj.merchant.slug}#undo-programs")]
 
 
 def decision_facts(obj: Decision) -> list[tuple[Any, Any]]:

@@ -18,11 +18,13 @@ from django.utils.translation import gettext_lazy
 
 from compliance.admin.previews import confirmed, led_to, phrase
 from compliance.admin.progress import bar
+from compliance.admin.undoing import ask_for, undo_form, undo_said, undone_table
 from compliance.admin.words import BRAKES, COUNTED, run_chip
 from compliance.admin.workbench import left_until
 from compliance.lib.calendar import PLATFORM_ZONE
 from compliance.lib.runs import Run as RuleRun
 from compliance.models import Decision, Policy, Preview, Run, RunState
+from compliance.models.runs import ENDED
 from compliance.selectors import policies, run_reports, workbench
 from compliance.services import clearance, previews, reviews
 from members.admin.base import (
@@ -83,6 +85,7 @@ class RunAdmin(FactsAdmin):
             ("<int:run_id>/approve/", self.approve, "approve"),
             ("<int:run_id>/pause/", self.pause, "pause"),
             ("<int:run_id>/resume/", self.resume, "resume"),
+            ("<int:run_id>/undo/", self.undo, "undo"),
             ("<int:run_id>/progress/", self.progress, "progress"),
             ("<int:run_id>/decisions.csv", self.csv, "csv"),
         ]
@@ -114,7 +117,7 @@ class RunAdmin(FactsAdmin):
                 for run in coming
             ],
             "waiting": [
-                (address(Run, row.pk), row, run_chip(row)) for row in Run.objects.exclude(state=RunState.DONE)
+                (address(Run, row.pk), row, run_chip(row)) for row in Run.objects.exclude(state__in=ENDED)
             ],
             "may_run": self.may(request, "change"),
             "previews_url": listing(Preview),
@@ -123,7 +126,7 @@ class RunAdmin(FactsAdmin):
 
     def page_of(self, request: HttpRequest, obj: Any) -> Page:
         """The report: who, when, under which policy, what was decided."""
-        is_done = obj.state == RunState.DONE
+        is_done = obj.state in ENDED
         facts = [
             (_("State"), run_chip(obj)),
             (_("Judged at"), when(obj.at)),
@@ -134,7 +137,7 @@ class RunAdmin(FactsAdmin):
         ]
         tables = []
         if is_done:
-            tables = [_counts(obj), _reasons(obj), _cleared(obj)]
+            tables = [_counts(obj), _reasons(obj), _cleared(obj), undone_table(obj)]
         elif obj.state == RunState.BRAKED:
             tables = [_counts(obj, _("Foreseen"))]
         return Page(
@@ -157,6 +160,7 @@ class RunAdmin(FactsAdmin):
                 "brake": BRAKES.get(obj.brake, ""),
                 "confirm": self._approval(request, obj) if may else None,
                 "may_run": may,
+                "undo": undo_form(request, obj) if may else None,
                 "csv_url": reverse("admin:compliance_run_csv", args=[obj.pk]),
             }
         return super().render(request, template, page, obj, extra)
@@ -254,6 +258,18 @@ class RunAdmin(FactsAdmin):
             request, run_id, lambda **who: clearance.resume(run_id=run_id, **who), _("The run goes on.")
         )
 
+    def undo(self, request: HttpRequest, run_id: int) -> HttpResponse:
+        """Take back one clearing, some or all of a run, on a reason and the typed words."""
+        self._require_act(request)
+        row = self._row(run_id)
+        try:
+            made = ask_for(row, request.POST, at=timezone.now(), actor=actor(request))
+        except Refusal as refusal:
+            messages.error(request, refusal.detail)
+        else:
+            messages.success(request, undo_said(made))
+        return HttpResponseRedirect(address(Run, run_id))
+
     def _act(
         self,
         request: HttpRequest,
@@ -338,7 +354,7 @@ def _counts(obj: Run, title: str = "") -> Table:
     rows = [
         (
             link(listing(Decision, run__id__exact=obj.pk, outcome__exact=name), COUNTED[name])
-            if name != "eligible" and obj.state == RunState.DONE
+            if name != "eligible" and obj.state in ENDED
             else COUNTED[name],
             number(count),
         )

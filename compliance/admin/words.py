@@ -29,6 +29,7 @@ RUN_STATES = {
     RunState.RUNNING: "info",
     RunState.PAUSED: "warning",
     RunState.DONE: "success",
+    RunState.UNDONE: "neutral",
 }
 APPEAL_STATES = {
     AppealState.OPEN: "info",

@@ -21,9 +21,9 @@ from compliance.models import Appeal, Decision, Notice, Policy, Purpose
 from compliance.models import Run as RunRow
 from compliance.selectors import run_reports, workbench
 from compliance.selectors.workbench import Workbench
-from compliance.services import previews
+from compliance.services import decision_nights, previews
 from members.admin import ledger_proofs, tier_audits
-from members.admin.base import actor, address, chip, link, listing, number, when
+from members.admin.base import actor, address, chip, day, link, listing, number, when
 from members.lib.refusals import Conflict
 from members.models import JobTick, OutboxRow, PlatformAuditRow, Program
 from members.web import audit_words
@@ -53,6 +53,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     return {
         **ledger_proofs.alarm(),
         **tier_audits.alarm(),
+        **_replay_alarm(),
         "bench": found,
         "queues": _queues(found),
         "next_run": _next(found),
@@ -72,6 +73,26 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "policy_url": address(Policy, found.version.number),
         "runs_url": listing(RunRow),
         "may_run": request.user.has_perm("compliance.change_run"),
+    }
+
+
+def _replay_alarm() -> dict[str, Any]:
+    """What the workbench warns of: the latest night's replay of decisions, when something differed in it. One query."""
+    row = decision_nights.alarming()
+    if row is None:
+        return {}
+    report = row.report or {}
+    many = report["mismatches"]
+    text = ngettext(
+        "%(n)s decision differs from its replay (night of %(night)s).",
+        "%(n)s decisions differ from their replay (night of %(night)s).",
+        many,
+    )
+    first = report["listed"][0]
+    found = Decision.objects.filter(run__period=first["period"], merchant_id=first["merchant_id"]).first()
+    return {
+        "replay_alarm": text % {"n": number(many), "night": day(platform_date(row.due_at))},
+        "replay_alarm_url": "" if found is None else address(Decision, found.pk),
     }
 
 
@@ -216,6 +237,7 @@ WORDS = {
     "run.resumed": gettext_lazy("Run resumed"),
     "run.previewed": gettext_lazy("Run previewed"),
     "run.done": gettext_lazy("Run done"),
+    "run.undone": gettext_lazy("Clearings undone"),
     "admin.created": gettext_lazy("Platform admin made"),
     "admin.granted": gettext_lazy("Admin right given"),
     "admin.withdrawn": gettext_lazy("Admin right taken"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import takewhile
 from typing import NamedTuple
 
 from benefits.lib.spans import utc
 from compliance.lib.calendar import first_of_next_month, last_of_month, platform_date, run_instant, start_of
 from compliance.lib.policy import PolicyHistory, PolicyVersion
+
+UNDO_WITHIN = timedelta(hours=72)  # of a run's end; later a program is restored by its appeal
 
 
 class Run(NamedTuple):

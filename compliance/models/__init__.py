@@ -7,6 +7,7 @@ from compliance.models.policies import Policy
 from compliance.models.protections import Exemption, Protection, ProtectionCause
 from compliance.models.runs import Failure, Preview, PreviewState, Purpose, Run, RunChunk, RunState
 from compliance.models.standing import Standing
+from compliance.models.undos import Undo, UndoOutcome
 
 __all__ = [
     "Appeal",
@@ -28,4 +29,6 @@ __all__ = [
     "RunChunk",
     "RunState",
     "Standing",
+    "Undo",
+    "UndoOutcome",
 ]

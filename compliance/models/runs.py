@@ -9,13 +9,17 @@ from django.utils.translation import gettext_lazy as _
 
 
 class RunState(models.TextChoices):
-    """planned -> (braked, until a person approves) -> running -> done; running may be paused."""
+    """planned -> (braked, until a person approves) -> running -> done -> (undone); running may be paused."""
 
     PLANNED = "planned", _("Planned")
     BRAKED = "braked", _("Waits for approval")
     RUNNING = "running", _("Running")
     PAUSED = "paused", _("Paused")
     DONE = "done", _("Done")
+    UNDONE = "undone", _("Undone")
+
+
+ENDED = (RunState.DONE, RunState.UNDONE)
 
 
 class Counts(models.Model):

@@ -273,11 +273,12 @@ def _coverages(
         for merchant_id, rows in _by_merchant(stored).items()
     }
     if unseen and before is not None:
-        found |= _told_anew(unseen, before)
+        found |= told_anew(unseen, before)
     return found, unseen
 
 
-def _told_anew(ids: Iterable[int], before: dt.datetime) -> dict[int, tuple[Coverage, ...]]:
+def told_anew(ids: Iterable[int], before: dt.datetime) -> dict[int, tuple[Coverage, ...]]:
+    """Coverage by merchant from the revisions of benefits made before an instant."""
     revisions: dict[int, dict[int, list]] = {}
     rows = BenefitRevision.objects.filter(merchant_id__in=list(ids), at__lt=before)
     for row in rows.order_by("merchant_id", "benefit_id", "number"):

@@ -14,8 +14,9 @@ from compliance.lib import runs as rule
 from compliance.lib.calendar import platform_date
 from compliance.lib.policy import PolicyHistory
 from compliance.lib.runs import Run
-from compliance.models import Appeal, AppealState, Preview, Purpose, RunState, Standing
+from compliance.models import Appeal, AppealState, Preview, Purpose, Standing
 from compliance.models import Run as RunRow
+from compliance.models.runs import ENDED
 from compliance.selectors import judging, policies
 from members.models import JobTick, OutboxRow, PlatformAuditRow, ProgramStatus
 
@@ -69,8 +70,8 @@ def find(*, at: dt.datetime, next_runs: int = 4, acts: int = 8) -> Workbench:
         version=version,
         at_risk=_count(threatened_between(final + dt.timedelta(days=1), risk)),
         final_notice=_count(threatened_between(today, final)),
-        last_run=RunRow.objects.filter(state=RunState.DONE).order_by("-at").first(),
-        waiting=list(RunRow.objects.exclude(state=RunState.DONE).select_related("policy").order_by("at")),
+        last_run=RunRow.objects.filter(state__in=ENDED).order_by("-at").first(),
+        waiting=list(RunRow.objects.exclude(state__in=ENDED).select_related("policy").order_by("at")),
         undelivered=_count(emails),
         failed=_count(emails.filter(attempts__gt=0)),
         ticks=_count(JobTick.objects.filter(done_at=None, due_at__lte=at)),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import transaction
+from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
 from compliance.lib.appeals import APPEAL_DAYS, decision_due_on
@@ -148,6 +149,15 @@ def _end(appeal: Appeal, state: AppealState, at: dt.datetime, actor: Actor, acti
     appeal.ended_by_id = actor.user_id
     appeal.save(update_fields=["state", "ended_at", "ended_by", "answer"])
     _record(appeal, at, actor, action)
+
+
+def uphold_undone(*, program: Program, run_id: int, at: dt.datetime, actor: Actor) -> None:
+    """An appeal against a clearing that was undone has what it asked for. The program's lock is held."""
+    pending = Appeal.objects.of(program.pk).select_for_update().filter(run_id=run_id, state=AppealState.OPEN)
+    for appeal in pending:
+        with override(program.merchant.language):
+            appeal.answer = gettext("The platform has undone this clearing.")
+        _end(appeal, AppealState.UPHELD, at, actor, "appeal.decided")
 
 
 def _record(appeal: Appeal, at: dt.datetime, actor: Actor, action: str) -> None:

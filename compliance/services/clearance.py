@@ -16,6 +16,7 @@ from compliance.lib.policy import Policy
 from compliance.lib.runs import Run
 from compliance.models import Run as RunRow
 from compliance.models import RunChunk, RunState
+from compliance.models.runs import ENDED
 from compliance.selectors import judging, policies
 from compliance.services import standing
 from compliance.services.clearing import drain_chunk
@@ -128,7 +129,7 @@ def finish(*, run_id: int, at: dt.datetime) -> bool:
     """Close a running run whose chunks are all done; True when it is done. Idempotent."""
     with transaction.atomic():
         row = RunRow.objects.select_for_update().get(pk=run_id)
-        if row.state == RunState.DONE:
+        if row.state in ENDED:
             return True
         if row.state != RunState.RUNNING or row.chunks.filter(is_done=False).exists():
             return False

@@ -22,9 +22,9 @@ from members.models import Merchant
 from members.services import daily
 
 DAILY, ASSESSMENT, CLEARANCE, HOUSEKEEPING = "daily", "assessment", "clearance", "housekeeping"
-PROOF, TIER_AUDIT = "proof", "tier_audit"
+PROOF, TIER_AUDIT, DECISION_REPLAY = "proof", "tier_audit", "decision_replay"
 PLATFORM = "platform"
-ORDER = {DAILY: 0, ASSESSMENT: 1, CLEARANCE: 2, HOUSEKEEPING: 3, PROOF: 4, TIER_AUDIT: 5}
+ORDER = {DAILY: 0, ASSESSMENT: 1, CLEARANCE: 2, HOUSEKEEPING: 3, PROOF: 4, TIER_AUDIT: 5, DECISION_REPLAY: 6}
 
 
 class Job(NamedTuple):
@@ -64,7 +64,9 @@ def due_jobs(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
 
 
 def housekeeping(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
-    """The last housekeeping, proof of the ledger and audit of tiers due in (after, until]: one does all before it.
+    """The last housekeeping, proof of the ledger, audit of tiers and replay of decisions due in (after, until].
+
+    One does the work of all before it.
 
     Beside `due_jobs`, since plays and replays have none.
     """
@@ -73,6 +75,7 @@ def housekeeping(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
         (HOUSEKEEPING, calendar.housekeeping_instant),
         (PROOF, calendar.proof_instant),
         (TIER_AUDIT, calendar.proof_instant),
+        (DECISION_REPLAY, calendar.proof_instant),
     ):
         at = instant(calendar.platform_date(until))
         if at > until:

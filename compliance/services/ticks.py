@@ -15,7 +15,17 @@ from django.db import transaction
 
 from compliance.lib.calendar import platform_date
 from compliance.models import Run, RunChunk, RunState
-from compliance.services import assessment, clearance, housekeeping, installation, notices, previews, schedule
+from compliance.services import (
+    assessment,
+    clearance,
+    decision_nights,
+    housekeeping,
+    installation,
+    notices,
+    previews,
+    schedule,
+    undoing,
+)
 from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
@@ -112,6 +122,8 @@ def _job(job: Job, at: dt.datetime) -> dict[str, Any]:
         return ledger_nights.prove_night(night=platform_date(job.at), at=max(at, job.at))
     if job.name == schedule.TIER_AUDIT:
         return tier_audits.audit_night(night=platform_date(job.at), at=max(at, job.at))
+    if job.name == schedule.DECISION_REPLAY:
+        return decision_nights.replay_night(night=platform_date(job.at))
     return schedule.work(job)
 
 
@@ -130,6 +142,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     webhook_sending.sweep(at=at)
     imports.requeue_imports(at=at)
     points_daily.end_due_holds(at=at)
+    undoing.requeue()
     receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)
     return {
         "runs": len(runs),

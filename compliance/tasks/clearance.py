@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from compliance.services import clearance, ticks
+from compliance.services import clearance, ticks, undoing
 from members.lib.queue import task
 
 
@@ -26,3 +26,9 @@ def sweep(**_: Any) -> dict[str, int]:
 def drain(*, run_id: int, **_: Any) -> bool:
     """Work a run's open chunks; as many of these as there are workers may run at once."""
     return clearance.drain(run_id=run_id, at=timezone.now())
+
+
+@task(undoing.TASK)
+def undo(*, run_id: int, **_: Any) -> int:
+    """Undo what was asked of a run; as many of these as there are workers may run at once."""
+    return undoing.work(run_id=run_id, at=timezone.now())

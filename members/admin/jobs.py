@@ -33,6 +33,7 @@ JOBS = {
     "housekeeping": _("Daily housekeeping"),
     "proof": _("Nightly proof of the points ledger"),
     "tier_audit": _("Nightly audit of tiers"),
+    "decision_replay": _("Nightly replay of decisions"),
 }
 
 

@@ -43,8 +43,8 @@ def test_jobs_missed_while_workers_were_down_are_made_up_once_and_in_order(insta
     first = tick("2024-06-12 12:00")
     second = tick("2024-06-12 12:01")
 
-    assert (first["worked"], second["worked"]) == (7, 0)
-    assert worked()[-7:] == [
+    assert (first["worked"], second["worked"]) == (8, 0)
+    assert worked()[-8:] == [
         ("daily", "06-11 03:00"),
         ("assessment", "06-11 04:00"),
         ("daily", "06-12 03:00"),
@@ -52,6 +52,7 @@ def test_jobs_missed_while_workers_were_down_are_made_up_once_and_in_order(insta
         ("housekeeping", "06-12 05:00"),  # one does the work of all that were missed
         ("proof", "06-12 05:30"),  # likewise
         ("tier_audit", "06-12 05:30"),
+        ("decision_replay", "06-12 05:30"),
     ]
 
 
@@ -66,6 +67,7 @@ def test_nothing_that_fell_due_before_the_installation_is_made_up(installed):
         ("housekeeping", "06-09 05:00"),
         ("proof", "06-09 05:30"),
         ("tier_audit", "06-09 05:30"),
+        ("decision_replay", "06-09 05:30"),
     ]
 
 
@@ -116,7 +118,7 @@ def test_a_job_that_fails_stays_open_and_is_worked_by_the_next_tick(installed, m
 
     healed = tick("2024-06-12 12:01")
 
-    assert (failed["worked"], failed["open"]) == (5, 2)
+    assert (failed["worked"], failed["open"]) == (6, 2)
     assert (healed["worked"], healed["open"]) == (2, 0)
 
 
