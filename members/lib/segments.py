@@ -51,6 +51,7 @@ FACTS: dict[str, Fact] = {
     "recency": Fact("number", (*NUMBERS, "never"), most=36_500),
     "orders": Fact("number", NUMBERS, most=1_000_000, window="optional"),
     "spend": Fact("money", NUMBERS, window="optional"),
+    "active_days": Fact("number", NUMBERS, most=100_000),
     "lifecycle": Fact("choice", SETS),
     "tier": Fact("choice", SETS),
     "tag": Fact("choice", SETS),
@@ -255,6 +256,12 @@ def _check_size(rule: Rule, known: Known, own_id: str) -> None:
             raise _wrong("r", text)
 
 
+def is_too_large(rule: Rule, rules: Mapping[str, Rule]) -> bool:
+    """Whether a rule with all that it names is larger than a query may become: one stored before it was, or before
+    those it names grew."""
+    return not _fits(_sizes({**rules, "": rule})[""])
+
+
 def _fits(size: tuple[int, int]) -> bool:
     return size[0] <= MOST_LEVELS and size[1] <= MOST_IN_ALL
 
@@ -354,6 +361,8 @@ def _number_of(rule: Rule, person: Person, today: date) -> int | None:
     if fact in ("orders", "spend"):
         place = 0 if fact == "orders" else 1
         return sum(totals[place] for day, totals in person.days.items() if _is_within(day, rule, today))
+    if fact == "active_days":
+        return sum(1 for day, (orders, _spend) in person.days.items() if orders and day <= today)
     if fact == "joined":
         return (today - person.joined_on).days
     if fact == "points":

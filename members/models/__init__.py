@@ -23,7 +23,7 @@ from members.models.points import (
 )
 from members.models.programs import Closure, Program, ProgramStatus
 from members.models.rules import RulesVersion, Tier
-from members.models.segments import MemberTag, Segment, SegmentKind, SegmentMember
+from members.models.segments import FactsDue, MemberFacts, MemberTag, Segment, SegmentKind, SegmentMember
 from members.models.staff import ApiKey, Invitation, Role, Staff
 from members.models.statements import PointsStatement
 from members.models.tiers import TierMove, TierStanding, TierValidity
@@ -42,6 +42,7 @@ __all__ = [
     "EarningUse",
     "EntryKind",
     "ExpiryNotice",
+    "FactsDue",
     "IdempotencyRow",
     "Identity",
     "ImportJob",
@@ -54,6 +55,7 @@ __all__ = [
     "JoinSource",
     "LedgerProof",
     "Member",
+    "MemberFacts",
     "MemberStatus",
     "MemberTag",
     "Merchant",

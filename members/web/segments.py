@@ -80,7 +80,11 @@ def segments_list(request: StaffRequest) -> HttpResponse:
     counts = selectors.counts(shop=shop, segments=shop.segments.values())
     context = {
         "rows": [
-            {"segment": each, "count": counts[each.pk], "gone": _gone(shop, each)}
+            {
+                "segment": each,
+                "count": counts.get(each.pk),  # None: too large to be asked
+                "gone": _gone(shop, each),
+            }
             for each in shop.segments.values()
         ],
         "total": selectors.everybody(merchant_id=request.merchant.pk),
@@ -126,7 +130,8 @@ def show_segment(
     """The page of a segment, with the forms that somebody filled in."""
     shop = shop_of(request, timezone.now())
     segment = segment_of(shop, segment_id)
-    found: Any = Found(shop, selectors.rule_of(segment))
+    too_large = shop.too_large(selectors.rule_of(segment))
+    found: Any = [] if too_large else Found(shop, selectors.rule_of(segment))
     page: Any = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     total = selectors.everybody(merchant_id=request.merchant.pk)
     day = shop.scope.today.isoformat()
@@ -136,9 +141,10 @@ def show_segment(
         "is_static": segment.kind == SegmentKind.STATIC,
         "lines": segment_words.lines(segment.rule, shop),
         "gone": _gone(shop, segment),
+        "too_large": too_large,
         "page_obj": page,
         "people": people(request, list(page.object_list), shop),
-        "count": page.paginator.count,
+        "count": None if too_large else page.paginator.count,
         "total": total,
         "share": page.paginator.count * 1000 // total if total else 0,
         "others": [each for each in shop.segments.values() if each.pk != segment.pk],
@@ -163,7 +169,10 @@ def _overlap(shop: Shop, segment: Segment, other_id: str) -> dict[str, Any]:
     other = shop.segments.get(other_id)
     if other is None or other.pk == segment.pk:
         return {"other": None}
-    shared = selectors.overlap(shop=shop, left=selectors.rule_of(segment), right=selectors.rule_of(other))
+    rules = selectors.rule_of(segment), selectors.rule_of(other)
+    if any(shop.too_large(rule) for rule in rules):
+        return {"other": other, "cannot_compare": True}
+    shared = selectors.overlap(shop=shop, left=rules[0], right=rules[1])
     return {
         "other": other,
         "shared": shared,
@@ -250,6 +259,8 @@ def segments_csv(request: StaffRequest, segment_id: str) -> HttpResponse | FileR
     shop = shop_of(request, timezone.now())
     segment = segment_of(shop, segment_id)
     rule = selectors.rule_of(segment)
+    if shop.too_large(rule):  # its page says so
+        return redirect("members:segments_page", segment_id=segment_id)
     count = selectors.count(shop=shop, rule=rule)
     if count > MOST_LINES:
         told = _("These are %(n)s members; a file holds %(most)s. Narrow the segment first.")

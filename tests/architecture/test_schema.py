@@ -8,7 +8,13 @@ from django.conf import settings
 from django.db import connections, transaction
 
 from members.lib.databases import owner_connection
-from members.lib.schema import constraint_name, has_merchant, set_reference_triggers, tenant_relations
+from members.lib.schema import (
+    constraint_name,
+    has_merchant,
+    marking_triggers,
+    set_reference_triggers,
+    tenant_relations,
+)
 
 OURS = ("members", "benefits", "compliance")
 APP, PLATFORM = f"{settings.DB_ROLE_PREFIX}_app", f"{settings.DB_ROLE_PREFIX}_platform"
@@ -23,6 +29,7 @@ KEYED_BY = {
     "members_pointslot": ("points_lot_number", "PRIMARY KEY (merchant_id, member_id, number)"),
     "members_segmentmember": ("segment_member_once", "PRIMARY KEY (merchant_id, segment_id, member_id)"),
     "members_membertag": ("member_tag_once", "PRIMARY KEY (merchant_id, member_id, name)"),
+    "members_memberfacts": ("member_facts_once", "PRIMARY KEY (merchant_id, member_id)"),
     "members_pointsallocation": (
         "points_allocation_entry",
         "PRIMARY KEY (merchant_id, member_id, sequence, id)",
@@ -43,6 +50,8 @@ SET_REFERENCED = {
         "pendingpoints",
         "segmentmember",
         "membertag",
+        "memberfacts",
+        "factsdue",
     )
 }
 APPEND_ONLY = {
@@ -212,7 +221,7 @@ def test_columns_constraints_and_indexes_are_those_of_the_models_and_no_others(c
     assert (missing, extra, other) == ({}, {}, {})
 
 
-def test_triggers_are_those_of_append_only_tables_and_of_set_references(catalogue):
+def test_triggers_are_those_of_append_only_tables_of_set_references_and_of_marks(catalogue):
     rows = catalogue.execute(
         "select tgrelid::regclass::text, tgname, tgenabled from pg_trigger where not tgisinternal"
     )
@@ -225,6 +234,7 @@ def test_triggers_are_those_of_append_only_tables_and_of_set_references(catalogu
         for field in tenant_relations(model)
         for trigger in set_reference_triggers(model, field)
     }
+    wanted |= marking_triggers("members_dailytotal", "members_factsdue").keys()
     assert found == wanted
 
 
