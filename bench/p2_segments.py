@@ -3,7 +3,8 @@
 A shop whose members bought on six days each within the last year: a tenth hold the higher tier, days lie in the order
 in which they came. Two segments: one over what stands in the member's own row, and what a win-back campaign asks for:
 of the higher tier, the last order a month to a quarter ago, and something spent in the last half year, which the
-members' rows of facts say. How long making those rows took stands beside. The limit is `count(*)` over the members without indexes.
+members' rows of facts say. How long making those rows took stands beside. The limit is `count(*)` over
+the members without indexes.
 """
 
 from __future__ import annotations

@@ -116,7 +116,8 @@ def _job(job: Job, at: dt.datetime) -> dict[str, Any]:
 
 
 def sweep(*, at: dt.datetime) -> dict[str, int]:
-    """Send again what is open: drains, previews, due outbox rows and webhooks, ticks, facts of members; note e-mails handed over."""
+    """Send again what is open: drains, previews, due outbox rows and webhooks, ticks, facts of members; note e-mails
+    handed over."""
     with transaction.atomic():
         runs = list(Run.objects.filter(state=RunState.RUNNING).values_list("id", flat=True))
         chunks = RunChunk.objects.filter(run_id__in=runs, is_done=False).count()

@@ -256,10 +256,10 @@ def _check_size(rule: Rule, known: Known, own_id: str) -> None:
             raise _wrong("r", text)
 
 
-def is_too_large(rule: Rule, rules: Mapping[str, Rule]) -> bool:
-    """Whether a rule with all that it names is larger than a query may become: one stored before it was, or before
-    those it names grew."""
-    return not _fits(_sizes({**rules, "": rule})[""])
+def too_large(rules: Mapping[str, Rule]) -> frozenset[str]:
+    """Which of these rules, by id, are larger with all that they name than a query may become: stored before there was
+    a limit, or before those they name grew."""
+    return frozenset(key for key, size in _sizes(rules).items() if not _fits(size))
 
 
 def _fits(size: tuple[int, int]) -> bool:

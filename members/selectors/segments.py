@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from members.lib.periods import merchant_day
 from members.lib.refusals import Conflict
-from members.lib.segments import Known, Rule, is_too_large, named
+from members.lib.segments import Known, Rule, named, too_large
 from members.lib.set_based import fetch_all
 from members.models import (
     Channel,
@@ -70,7 +70,7 @@ class Shop:
 
     def too_large(self, rule: Rule) -> bool:
         """Whether a rule with all that it names is too large to be asked."""
-        return is_too_large(rule, self.known.rules)
+        return "" in too_large({**self.known.rules, "": rule})
 
     def require_askable(self, *rules: Rule) -> None:
         """Raises TooLarge."""
@@ -143,9 +143,8 @@ def everybody(*, merchant_id: int) -> int:
 def counts(*, shop: Shop, segments: Iterable[Segment]) -> dict[int, int]:
     """How many members each segment has now, by its row id; those too large to be asked are left out. Two queries: the
     rules', and the snapshots'."""
-    chosen = [
-        each for each in segments if each.kind == SegmentKind.STATIC or not shop.too_large(each.rule)
-    ]
+    large = too_large(shop.known.rules)
+    chosen = [each for each in segments if each.public_id not in large]
     static = [each.pk for each in chosen if each.kind == SegmentKind.STATIC]
     rows = SegmentMember.objects.of(shop.merchant).filter(segment_id__in=static).values_list("segment_id")
     found: dict[int, int] = dict(rows.annotate(n=Count("member_id")).order_by()) if static else {}

@@ -76,11 +76,13 @@ class Recalculated:
 
 def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
     """The daily job of a zone's merchants: close the books of a month that is over, confirm waiting points, recalculate
-    tiers, expire points, tiers again; then what birthdays and referrals bring, notices of points that expire soon, and the facts that segments ask.
+    tiers, expire points, tiers again; then what birthdays and referrals bring, notices of points that expire soon, and
+    the facts that segments ask.
 
     Works as platform to find who is due, then as each merchant. A killed job is simply run again: what was done is
     no longer due. domain.md 5 and 6, play.md. Returns counts: examined, upgraded, downgraded, unchanged, the lots and
-    points confirmed and expired, birthdays with their points, referrals, the months closed, the notices given, the members with new facts.
+    points confirmed and expired, birthdays with their points, referrals, the months closed, the notices given, and the
+    members with new facts.
     """
     closed = statements.close_due(zone=zone, at=at)
     confirmed = points_daily.confirm_due(zone=zone, at=at)

@@ -19,10 +19,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from members.lib.fields import opaque_id
 from members.lib.refusals import Refusal
-from members.lib.segments import LONGEST_TAG, Rule
+from members.lib.segments import LONGEST_TAG, Rule, named
 from members.models import Segment, SegmentKind
 from members.selectors import members as members_of
 from members.selectors import segments as selectors
+from members.selectors import tags as tags_of
 from members.selectors.segments import Found, Shop
 from members.services import segments as services
 from members.services import tags as tag_services
@@ -78,12 +79,13 @@ def segments_list(request: StaffRequest) -> HttpResponse:
     """Segments with how many are in them; the ready-made ones where there are none yet."""
     shop = shop_of(request, timezone.now())
     counts = selectors.counts(shop=shop, segments=shop.segments.values())
+    untagged = _tags_of_nobody(shop, *shop.segments.values())
     context = {
         "rows": [
             {
                 "segment": each,
                 "count": counts.get(each.pk),  # None: too large to be asked
-                "gone": _gone(shop, each),
+                "gone": _gone(shop, each, untagged),
             }
             for each in shop.segments.values()
         ],
@@ -95,8 +97,16 @@ def segments_list(request: StaffRequest) -> HttpResponse:
     return render(request, "members/segments/list.html", context)
 
 
-def _gone(shop: Shop, segment: Segment) -> list[str]:
-    return shop.gone(segment.rule) if segment.kind == SegmentKind.DYNAMIC else []
+def _gone(shop: Shop, segment: Segment, untagged: set[str]) -> list[str]:
+    """What the rule of a segment names in vain."""
+    if segment.kind != SegmentKind.DYNAMIC:
+        return []
+    return shop.gone(segment.rule) + sorted(untagged & named(segment.rule, "tag"))
+
+
+def _tags_of_nobody(shop: Shop, *segments: Segment) -> set[str]:
+    names = {tag for each in segments for tag in named(each.rule, "tag")}
+    return tags_of.of_nobody(merchant_id=shop.merchant.pk, names=names)
 
 
 class SnapshotForm(forms.Form):
@@ -140,7 +150,7 @@ def show_segment(
         "segment": segment,
         "is_static": segment.kind == SegmentKind.STATIC,
         "lines": segment_words.lines(segment.rule, shop),
-        "gone": _gone(shop, segment),
+        "gone": _gone(shop, segment, _tags_of_nobody(shop, segment)),
         "too_large": too_large,
         "page_obj": page,
         "people": people(request, list(page.object_list), shop),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ def computed(shop: Any, at: dt.datetime) -> dict[int, dict[str, Any]]:
     found = {}
     for member, totals in days.items():
         bought = sorted(day for day, (orders, _spend) in totals.items() if orders)
-        gaps = sorted((after - before).days for before, after in zip(bought, bought[1:], strict=False))
+        gaps = sorted((after - before).days for before, after in pairwise(bought))
         figures: dict[str, Any] = {
             "first_day": min(bought, default=None),
             "last_day": max(bought, default=None),
