@@ -94,6 +94,14 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AddIndex(
+            model_name="member",
+            index=models.Index(
+                condition=models.Q(("status", "active"), _negated=True),
+                fields=["merchant", "id"],
+                name="member_not_active",
+            ),
+        ),
         TenantTables(["MemberFacts", "FactsDue"]),
         # Written thousands at once.
         SetReferences(["MemberFacts", "FactsDue"]),

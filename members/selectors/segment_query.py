@@ -22,6 +22,7 @@ from members.selectors import lifecycle, member_facts
 
 DAY = dt.timedelta(days=1)
 # Facts that stand in the member's own row, its standing or its account: cheap to ask of everybody.
+OWN_ROW = frozenset({"channel", "joined", "joined_on", "birthday", "birth_month", "lifecycle"})
 CHEAP = frozenset({"tier", "channel", "joined", "joined_on", "points", "birthday", "birth_month"})
 
 
@@ -51,6 +52,7 @@ class Query:
         self.expiring: dict[str, str] = {}
         self.until: dt.date = scope.today
         self.joins: set[str] = set()
+        self.asks_member = False  # for columns of the member's own row
 
     # ---- predicates ----
 
@@ -66,6 +68,7 @@ class Query:
 
     def _condition(self, rule: Rule, seen: frozenset[str]) -> str:
         fact = rule["fact"]
+        self.asks_member |= fact in OWN_ROW
         if FACTS[fact].kind == "choice":
             held = self._choice(fact, rule, seen)
             return held if rule["op"] == "is_in" else f"({held}) is not true"
@@ -202,6 +205,23 @@ class Query:
             "where m.merchant_id = %(merchant)s and m.status = 'active'"
         )
 
+    def count_of(self, rule: Rule) -> str:
+        """The statement that counts the members a rule means. Where only buyers fit and nothing of the member's own row
+        is asked, rows of facts are counted, less those of the few members who are none any more."""
+        where = self.predicate(rule)
+        if self.asks_member or self.joins & {"d", "x"} or not any(map(_means_buyers, rule.get("all", []))):
+            other = Query(self.scope)
+            statement = other.select_of("count(*)", rule)
+            self.values = other.values
+            return statement
+        beside = self._beside(buyers=True)
+        return (
+            f"select count(*) from {member_facts.source(sorted(self.kept))} f "
+            f"cross join lateral (select f.member_id as id) m{beside} where ({where}) and not exists ("
+            "select from members_member e where e.merchant_id = %(merchant)s and e.status <> 'active' "
+            "and e.id = f.member_id)"
+        )
+
     def select_of(self, what: str, rule: Rule, tail: str = "") -> str:
         """`select what from the members that a rule means …`: what is cheap to ask of everybody is asked first."""
         cheap, rest = _split(rule)
@@ -237,13 +257,13 @@ class Query:
     def _sources(self, who: str) -> str:
         return self._beside() + self._daily(who) + self._lots(who)
 
-    def _beside(self) -> str:
-        """What has one row a member."""
+    def _beside(self, *, buyers: bool = False) -> str:
+        """What has one row a member; `buyers`: beside the rows of facts."""
         found = ""
         for name, table in (("s", "members_tierstanding"), ("a", "members_pointsaccount")):
             if name in self.joins:
                 found += f" left join {table} {name} on {name}.merchant_id = %(merchant)s and {name}.member_id = m.id"
-        if "f" in self.joins:
+        if "f" in self.joins and not buyers:
             found += f" left join {member_facts.source(sorted(self.kept))} f on f.member_id = m.id"
         if "c" in self.joins:
             found += f" {lifecycle.STAGE_OF}"
@@ -280,3 +300,13 @@ def _split(rule: Rule) -> tuple[Rule | None, Rule | None]:
     cheap = [part for part in parts if part.get("fact") in CHEAP]
     rest = [part for part in parts if part.get("fact") not in CHEAP]
     return ({"all": cheap} if cheap else None), ({"all": rest} if rest else None)
+
+
+def _means_buyers(condition: Rule) -> bool:
+    """Whether a condition holds for nobody without a row of facts."""
+    fact, op = condition.get("fact"), condition.get("op")
+    if fact == "recency":
+        return op != "never"
+    if fact not in ("orders", "spend", "active_days") or op == "at_most":
+        return False
+    return bool(condition["value"][0] if op == "between" else condition["value"])

@@ -132,7 +132,7 @@ def count(*, shop: Shop, rule: Rule) -> int:
     """How many members a checked rule means now. One query. Raises TooLarge."""
     shop.require_askable(rule)
     query = Query(shop.scope)
-    return _one(query, query.select_of("count(*)", rule))[0]
+    return _one(query, query.count_of(rule))[0]
 
 
 def everybody(*, merchant_id: int) -> int:

@@ -43,7 +43,7 @@ select %(merchant)s, w.member_id, %(today)s, coalesce(d.changes_on, {facts.NEVER
 from unnest(%(members)s::bigint[]) w (member_id) left join (
     select member_id, {facts.CHANGES_ON} as changes_on,
         {", ".join(f"{figure} as {name}" for name, figure in facts.FIGURES.items())}
-    from {facts.days_of("select unnest(%(members)s::bigint[])", gaps=True)} group by member_id
+    from {facts.days_of("%(members)s::bigint[]", gaps=True)} group by member_id
 ) d on d.member_id = w.member_id
 on conflict (merchant_id, member_id) do update set {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)}
 """
