@@ -173,7 +173,7 @@ def set_reference_triggers(model: Any, field: Any) -> dict[tuple[str, str], str]
     }
 
 
-_FUNCTION = "language plpgsql security definer set search_path = pg_catalog, pg_temp"
+FUNCTION = "language plpgsql security definer set search_path = pg_catalog, pg_temp"
 # A session plans once, perhaps while tables are empty. Only the plan that is right at every size is left: by the
 # parent's key, which alone gives the order that the query asks for.
 _BY_KEY = " ".join(f"set enable_{plan} = off" for plan in ("seqscan", "bitmapscan", "sort"))
@@ -189,7 +189,7 @@ def set_reference_check_sql(model: Any, field: Any) -> str:
     name, column = set_reference_name(model, field.column), field.column
     child, parent = model._meta.db_table, field.remote_field.model._meta.db_table
     return f"""
-create or replace function "{name}_names"() returns trigger {_FUNCTION} {_BY_KEY} as $$
+create or replace function "{name}_names"() returns trigger {FUNCTION} {_BY_KEY} as $$
 declare missing bigint; is_long bool;
 begin {_READ_COMMITTED}
 if tg_op = 'INSERT' then
@@ -242,7 +242,7 @@ def set_reference_sql(model: Any, field: Any) -> Iterable[str]:
     violation = _violation(child, name)
     yield set_reference_check_sql(model, field)
     yield f"""
-create function "{name}_keeps"() returns trigger {_FUNCTION} as $$
+create function "{name}_keeps"() returns trigger {FUNCTION} as $$
 declare kept bigint;
 begin {_READ_COMMITTED}
 if tg_op = 'DELETE' then
@@ -325,58 +325,6 @@ class KeyedBy(_ModelsOperation):
                 f'alter table "{table}" drop constraint "{table}_pkey", drop constraint "{self.constraint}", '
                 f'add constraint "{self.constraint}" primary key ({columns})'
             )
-
-
-FOLLOWED = {  # event: what its rows are called
-    "insert": "new table as changed",
-    "update": "new table as changed",
-    "delete": "old table as changed",
-}
-
-
-def marking_triggers(source: str, target: str) -> dict[tuple[str, str], str]:
-    """When each trigger of MarkChanged fires, by its table and name."""
-    return {
-        (source, f"{target}_{event}"): (
-            f'after {event} on "{source}" referencing {rows} for each statement execute function "{target}_mark"()'
-        )
-        for event, rows in FOLLOWED.items()
-    }
-
-
-class MarkChanged(Operation):
-    """Whoever writes rows of one table leaves a mark in another for each member that they are of: in one statement, and
-    never waiting for somebody else's. The function is the owner's, so that no door can forget it."""
-
-    reduces_to_sql = True
-    reversible = False
-
-    def __init__(self, source: str, target: str) -> None:
-        """The names of both tables."""
-        self.source, self.target = source, target
-
-    def state_forwards(self, app_label: str, state: Any) -> None:
-        """The models' state does not change."""
-
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return (type(self).__name__, [self.source, self.target], {})
-
-    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        schema_editor.execute(
-            f"""
-create function "{self.target}_mark"() returns trigger {_FUNCTION} as $$
-begin
-insert into public."{self.target}" (merchant_id, member_id) select distinct merchant_id, member_id from changed;
-return null;
-end $$""",
-            params=None,
-        )
-        for (table, trigger), when in marking_triggers(self.source, self.target).items():
-            assert f'on "{table}"' in when
-            schema_editor.execute(f'create trigger "{trigger}" {when}', params=None)
-
-    def describe(self) -> str:
-        return f"Changes of {self.source} are marked in {self.target}"
 
 
 class AppendOnly(_ModelsOperation):

@@ -4,7 +4,8 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import members.lib.fields
-from members.lib.schema import KeyedBy, MarkChanged, SetReferences, TenantTables
+from members.lib.schema import KeyedBy, SetReferences, TenantTables
+from members.lib.schema_marks import MarkChanged
 
 
 class Migration(migrations.Migration):

@@ -11,10 +11,10 @@ from members.lib.databases import owner_connection
 from members.lib.schema import (
     constraint_name,
     has_merchant,
-    marking_triggers,
     set_reference_triggers,
     tenant_relations,
 )
+from members.lib.schema_marks import marking_triggers
 
 OURS = ("members", "benefits", "compliance")
 APP, PLATFORM = f"{settings.DB_ROLE_PREFIX}_app", f"{settings.DB_ROLE_PREFIX}_platform"
