@@ -30,7 +30,7 @@ from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
 from members.models import Installation, JobTick
-from members.services import ledger_nights, outbox, points_daily, tier_audits, webhook_sending
+from members.services import ledger_nights, member_facts, outbox, points_daily, tier_audits, webhook_sending
 from members.services.imports import jobs as imports
 
 log = structlog.get_logger(__name__)
@@ -128,15 +128,19 @@ def _job(job: Job, at: dt.datetime) -> dict[str, Any]:
 
 
 def sweep(*, at: dt.datetime) -> dict[str, int]:
-    """Send again what is open: drains, previews, due outbox rows and webhooks, ticks; note e-mails handed over."""
+    """Send again what is open: drains, previews, due outbox rows and webhooks, ticks, facts of members; note e-mails
+    handed over."""
     with transaction.atomic():
         runs = list(Run.objects.filter(state=RunState.RUNNING).values_list("id", flat=True))
         chunks = RunChunk.objects.filter(run_id__in=runs, is_done=False).count()
         ticks = JobTick.objects.filter(done_at=None).count()
+        facts_due = member_facts.is_due()
     for run_id in runs:
         queue.enqueue(clearance.TASK, run_id=run_id)
     if ticks:
         queue.enqueue("compliance.tick")
+    if facts_due:
+        queue.enqueue(member_facts.TASK)
     open_previews = previews.requeue()
     outbox.sweep(at=at)
     webhook_sending.sweep(at=at)

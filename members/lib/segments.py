@@ -51,6 +51,7 @@ FACTS: dict[str, Fact] = {
     "recency": Fact("number", (*NUMBERS, "never"), most=36_500),
     "orders": Fact("number", NUMBERS, most=1_000_000, window="optional"),
     "spend": Fact("money", NUMBERS, window="optional"),
+    "active_days": Fact("number", NUMBERS, most=100_000),
     "lifecycle": Fact("choice", SETS),
     "tier": Fact("choice", SETS),
     "tag": Fact("choice", SETS),
@@ -255,6 +256,12 @@ def _check_size(rule: Rule, known: Known, own_id: str) -> None:
             raise _wrong("r", text)
 
 
+def too_large(rules: Mapping[str, Rule]) -> frozenset[str]:
+    """Which of these rules, by id, are larger with all that they name than a query may become: stored before there was
+    a limit, or before those they name grew."""
+    return frozenset(key for key, size in _sizes(rules).items() if not _fits(size))
+
+
 def _fits(size: tuple[int, int]) -> bool:
     return size[0] <= MOST_LEVELS and size[1] <= MOST_IN_ALL
 
@@ -354,6 +361,8 @@ def _number_of(rule: Rule, person: Person, today: date) -> int | None:
     if fact in ("orders", "spend"):
         place = 0 if fact == "orders" else 1
         return sum(totals[place] for day, totals in person.days.items() if _is_within(day, rule, today))
+    if fact == "active_days":
+        return sum(1 for day, (orders, _spend) in person.days.items() if orders and day <= today)
     if fact == "joined":
         return (today - person.joined_on).days
     if fact == "points":

@@ -25,7 +25,7 @@ from members.models.points import (
 )
 from members.models.programs import Closure, Program, ProgramStatus
 from members.models.rules import RulesVersion, Tier
-from members.models.segments import MemberTag, Segment, SegmentKind, SegmentMember
+from members.models.segments import FactsDue, MemberFacts, MemberTag, Segment, SegmentKind, SegmentMember
 from members.models.staff import ApiKey, Invitation, Role, Staff
 from members.models.statements import PointsStatement
 from members.models.tiers import TierMove, TierStanding, TierValidity
@@ -46,6 +46,7 @@ __all__ = [
     "ExpiryEmail",
     "ExpiryEmailState",
     "ExpiryNotice",
+    "FactsDue",
     "IdempotencyRow",
     "Identity",
     "ImportJob",
@@ -58,6 +59,7 @@ __all__ = [
     "JoinSource",
     "LedgerProof",
     "Member",
+    "MemberFacts",
     "MemberStatus",
     "MemberTag",
     "Merchant",

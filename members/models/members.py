@@ -147,6 +147,12 @@ class Member(TenantModel):
                 condition=models.Q(status=MemberStatus.ERASED),
                 name="member_erased",
             ),
+            # Segments are those of all who bought, less these few.
+            models.Index(
+                fields=["merchant", "id"],
+                condition=~models.Q(status=MemberStatus.ACTIVE),
+                name="member_not_active",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -76,3 +76,45 @@ class MemberTag(TenantModel):
             models.CheckConstraint(condition=~models.Q(name=""), name="member_tag_named"),
         ]
         indexes = [models.Index(fields=["merchant", "name", "member"], name="member_tag_by_name")]
+
+
+class MemberFacts(TenantModel):
+    """What a member's daily totals come to as of a day, so that asking a million members reads a row of each.
+
+    Derived, and never trusted beyond its days: the figures hold from `as_of` until the day before `changes_on`, when a
+    day leaves a window or one that lay ahead has come; and only while no FactsDue names the member. `gap` and `spread`
+    are those of the days of purchase, the median and the distance of the quartiles.
+    """
+
+    member = TenantForeignKey(Member, related_name="+")
+    as_of = models.DateField()
+    changes_on = models.DateField()
+    first_day = models.DateField(null=True)
+    last_day = models.DateField(null=True)
+    days = models.IntegerField()
+    gap = models.IntegerField(null=True)
+    spread = models.IntegerField(null=True)
+    orders = models.IntegerField()
+    orders_30 = models.IntegerField()
+    orders_90 = models.IntegerField()
+    orders_180 = models.IntegerField()
+    orders_365 = models.IntegerField()
+    spend = models.BigIntegerField()
+    spend_30 = models.BigIntegerField()
+    spend_90 = models.BigIntegerField()
+    spend_180 = models.BigIntegerField()
+    spend_365 = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["merchant", "member"], name="member_facts_once")]
+        indexes = [
+            models.Index(fields=["merchant", "changes_on"], name="member_facts_by_change"),
+            models.Index(fields=["merchant", "as_of"], name="member_facts_by_day"),
+        ]
+
+
+class FactsDue(TenantModel):
+    """A member whose daily totals changed since its facts were made. The database writes one with every such change;
+    many may name one member, so that nobody who posts waits for anybody."""
+
+    member = TenantForeignKey(Member, related_name="+")

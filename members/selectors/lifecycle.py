@@ -14,51 +14,45 @@ from members.lib.lifecycle import STAGES, Limits, Rhythm
 from members.lib.periods import merchant_day
 from members.lib.set_based import fetch_all
 from members.models import Merchant
+from members.selectors import member_facts
 
-# One pass over the days of purchase: gaps of each member, of them the median and the quartiles as places of what was.
-OWN = """
+COLUMNS = ("days", "last_day", "gap", "spread")
+# The medians over all who have a rhythm of their own, by counting how many have which: the value at place ceil(n / 2).
+PROGRAM_RHYTHM = f"""
 lifecycle_own as materialized (
-    select member_id, count(*) as days, max(day) as last_day,
-        percentile_disc(array[0.25, 0.5, 0.75]) within group (order by gap) as q
-    from (
-        select member_id, day, day - lag(day) over (partition by member_id order by day) as gap
-        from members_dailytotal
-        where merchant_id = %(merchant)s and orders > 0 and day <= %(today)s
-            and member_id in (select id from members_member where merchant_id = %(merchant)s and status = 'active')
-    ) g group by member_id
+    select f.gap, f.spread, count(*) as n from {member_facts.source(("days", "gap", "spread"))} f
+    join members_member m on m.merchant_id = %(merchant)s and m.id = f.member_id and m.status = 'active'
+    where f.days >= %(own_days)s group by 1, 2
 ),
 lifecycle_program as materialized (
-    select case when count(*) < %(least_own)s then %(usual_gap)s
-            else percentile_disc(0.5) within group (order by q[2]) end as gap,
-        case when count(*) < %(least_own)s then %(usual_spread)s
-            else percentile_disc(0.5) within group (order by q[3] - q[1]) end as spread
-    from lifecycle_own where days >= %(own_days)s
+    select own, case when own < %(least_own)s then %(usual_gap)s else (
+            select min(gap) from (select gap, sum(sum(n)) over (order by gap) as upto from lifecycle_own group by gap) g
+            where 2 * upto >= own) end as gap,
+        case when own < %(least_own)s then %(usual_spread)s else (
+            select min(spread) from (
+                select spread, sum(sum(n)) over (order by spread) as upto from lifecycle_own group by spread) g
+            where 2 * upto >= own) end as spread
+    from (select coalesce(sum(n), 0)::bigint as own from lifecycle_own) every
 )
 """
-STAGE = """
-lifecycle as materialized (
-    select s.id as member_id, s.days, s.last_day, s.quiet, s.gap, s.is_own,
-        case when s.quiet > %(lost_times)s * s.late then 'lost'
-            when s.quiet > %(dormant_times)s * s.late then 'dormant'
-            when s.quiet > s.late then 'decline'
-            when s.days < %(growth_days)s then 'introduction'
-            when s.days < %(own_days)s then 'growth'
-            else 'mature' end as stage
+_IS_OWN = "coalesce(f.days >= %(own_days)s, false)"
+_GAP = f"case when {_IS_OWN} then f.gap else (select gap from lifecycle_program) end"
+_SPREAD = f"case when {_IS_OWN} then f.spread else (select spread from lifecycle_program) end"
+_QUIET = "%(today)s - coalesce(f.last_day, m.joined_on)"
+# The stage of a member `m` with its facts `f`, to stand in a list of sources; the program's rhythm is one value.
+STAGE_OF = f"""
+cross join lateral (
+    select case when s.quiet > %(lost_times)s * s.late then 'lost'
+        when s.quiet > %(dormant_times)s * s.late then 'dormant'
+        when s.quiet > s.late then 'decline'
+        when coalesce(f.days, 0) < %(growth_days)s then 'introduction'
+        when f.days < %(own_days)s then 'growth'
+        else 'mature' end as stage, s.quiet, s.gap, s.is_own
     from (
-        select m.id, coalesce(o.days, 0) as days, o.last_day,
-            %(today)s - coalesce(o.last_day, m.joined_on) as quiet, r.gap, r.is_own,
-            r.gap + greatest(r.spread, (r.gap + 1) / 2, %(least_slack)s) as late
-        from members_member m
-        left join lifecycle_own o on o.member_id = m.id
-        cross join lifecycle_program p
-        cross join lateral (
-            select case when o.days >= %(own_days)s then o.q[2] else p.gap end as gap,
-                case when o.days >= %(own_days)s then o.q[3] - o.q[1] else p.spread end as spread,
-                coalesce(o.days >= %(own_days)s, false) as is_own
-        ) r
-        where m.merchant_id = %(merchant)s and m.status = 'active'
+        select r.quiet, r.gap, r.is_own, r.gap + greatest(r.spread, (r.gap + 1) / 2, %(least_slack)s) as late
+        from (select {_GAP} as gap, {_SPREAD} as spread, {_QUIET} as quiet, {_IS_OWN} as is_own) r
     ) s
-)
+) c
 """
 PARAMETERS = {
     "own_days": rule.OWN_DAYS,
@@ -70,29 +64,22 @@ PARAMETERS = {
     "usual_gap": rule.USUAL.gap,
     "usual_spread": rule.USUAL.spread,
 }
-COUNTS = f"with {OWN}, {STAGE} select stage, count(*) from lifecycle group by stage"
-PROGRAM = (
-    f"with {OWN} select p.gap, p.spread, (select count(*) from lifecycle_own where days >= %(own_days)s) "
-    "from lifecycle_program p"
+_FACTS = member_facts.source((*COLUMNS, "spend_365"))
+_FROM = (
+    f"from members_member m left join {_FACTS} f on f.member_id = m.id {STAGE_OF} "
+    "where m.merchant_id = %(merchant)s and m.status = 'active'"
 )
+COUNTS = f"with {PROGRAM_RHYTHM} select c.stage, count(*) {_FROM} group by c.stage"
+PROGRAM = f"with {PROGRAM_RHYTHM} select gap, spread, own from lifecycle_program"
 IN_STAGE = f"""
-with {OWN}, {STAGE}
-select member_id from lifecycle where stage = %(stage)s
-order by coalesce(last_day, date '0001-01-01') desc, member_id desc limit %(limit)s offset %(offset)s
+with {PROGRAM_RHYTHM} select m.id {_FROM} and c.stage = %(stage)s
+order by coalesce(f.last_day, date '0001-01-01') desc, m.id desc limit %(limit)s offset %(offset)s
 """
 # Who has a rhythm, has broken it and is not gone yet; those who spent most in the last year first.
 WARNED = f"""
-with {OWN}, {STAGE}, late as (
-    select member_id, gap, quiet, last_day from lifecycle where stage = 'decline' and is_own
-)
-select l.member_id, l.gap, l.quiet, l.last_day, coalesce(d.spend, 0), count(*) over ()
-from late l left join (
-    select member_id, sum(spend_minor)::bigint as spend from members_dailytotal
-    where merchant_id = %(merchant)s and day > %(today)s - 365 and day <= %(today)s
-        and member_id in (select member_id from late)
-    group by member_id
-) d on d.member_id = l.member_id
-order by 5 desc, l.quiet, l.member_id limit %(limit)s offset %(offset)s
+with {PROGRAM_RHYTHM} select m.id, c.gap, c.quiet, f.last_day, f.spend_365, count(*) over ()
+{_FROM} and f.days >= %(own_days)s and c.stage = 'decline'
+order by 5 desc, 3, 1 limit %(limit)s offset %(offset)s
 """
 
 

@@ -12,28 +12,49 @@ from members.lib import rfm as rule
 from members.lib.periods import merchant_day
 from members.lib.set_based import fetch_all
 from members.models import Merchant
+from members.selectors import member_facts
 
 AXES = ("frequency", "spend")  # beside recency
-SCORED = """
-with bought as materialized (
-    select d.member_id, max(d.day) as last_day, sum(d.orders) as orders, sum(d.spend_minor) as spend
-    from members_dailytotal d
-    join members_member m on m.merchant_id = d.merchant_id and m.id = d.member_id and m.status = 'active'
-    where d.merchant_id = %(merchant)s and d.day >= %(since)s and d.day <= %(today)s and d.orders > 0
-    group by d.member_id
-),
-scored as materialized (
-    select member_id, last_day,
-        1 + %(scores)s * (rank() over (order by last_day) - 1) / count(*) over () as recency,
-        1 + %(scores)s * (rank() over (order by orders) - 1) / count(*) over () as frequency,
-        1 + %(scores)s * (rank() over (order by spend) - 1) / count(*) over () as spend
-    from bought
-)
+_BOUGHT = """
+from {source} f join members_member m on m.merchant_id = %(merchant)s and m.id = f.member_id and m.status = 'active'
+where f.last_day >= %(since)s
 """
-GRID = f"{SCORED} select recency, {{axis}}, count(*) from scored group by 1, 2"
-CELL = f"""{SCORED} select member_id from scored where recency = %(recency)s and {{axis}} = %(other)s
-order by last_day desc, member_id desc limit %(limit)s offset %(offset)s"""
-EVERY = f"{SCORED} select member_id, recency, frequency, spend from scored"
+_VALUES = {"frequency": "orders_365", "spend": "spend_365"}
+
+
+def _scored(axis: str) -> str:
+    """Each pair of last day and other value with how many have it and its scores: what is ranked are values, which are
+    far fewer than members."""
+    value = _VALUES[axis]
+    score = "1 + %(scores)s * (sum(sum(n)) over (order by {by}) - sum(n)) / (select sum(n) from pairs)"
+    bought = _BOUGHT.format(source=member_facts.source(("last_day", value)))
+    return f"""
+with pairs as materialized (select f.last_day, f.{value} as value, count(*)::bigint as n {bought} group by 1, 2),
+days as (select last_day, floor({score.format(by="last_day")})::int as score from pairs group by 1),
+others as (select value, floor({score.format(by="value")})::int as score from pairs group by 1)
+"""
+
+
+def _grid(axis: str) -> str:
+    return f"""{_scored(axis)} select d.score, o.score, sum(p.n)::bigint from pairs p
+join days d on d.last_day = p.last_day join others o on o.value = p.value group by 1, 2"""
+
+
+def _cell(axis: str) -> str:
+    value = _VALUES[axis]
+    bought = _BOUGHT.format(source=member_facts.source(("last_day", value)))
+    return f"""{_scored(axis)} select m.id {bought}
+and f.last_day in (select last_day from days where score = %(recency)s)
+and f.{value} in (select value from others where score = %(other)s)
+order by f.last_day desc, m.id desc limit %(limit)s offset %(offset)s"""
+
+
+EVERY = f"""
+select m.id, 1 + %(scores)s * (rank() over (order by f.last_day) - 1) / count(*) over (),
+    1 + %(scores)s * (rank() over (order by f.orders_365) - 1) / count(*) over (),
+    1 + %(scores)s * (rank() over (order by f.spend_365) - 1) / count(*) over ()
+{_BOUGHT.format(source=member_facts.source(("last_day", *_VALUES.values())))}
+"""
 
 
 def _rows(statement: str, merchant: Merchant, at: dt.datetime, **more: Any) -> list[tuple[Any, ...]]:
@@ -44,7 +65,7 @@ def _rows(statement: str, merchant: Merchant, at: dt.datetime, **more: Any) -> l
 
 def grid(*, merchant: Merchant, at: dt.datetime, axis: str = "frequency") -> dict[tuple[int, int], int]:
     """Members by (recency, the other score), of those who bought in the window. One query."""
-    found = _rows(GRID.format(axis=AXES[AXES.index(axis)]), merchant, at)
+    found = _rows(_grid(axis), merchant, at)
     return {(recency, other): count for recency, other, count in found}
 
 
@@ -59,8 +80,7 @@ def members_in(
     offset: int = 0,
 ) -> list[int]:
     """The ids of the members of a cell, the last to have bought first. One query."""
-    statement = CELL.format(axis=AXES[AXES.index(axis)])
-    found = _rows(statement, merchant, at, recency=recency, other=other, limit=limit, offset=offset)
+    found = _rows(_cell(axis), merchant, at, recency=recency, other=other, limit=limit, offset=offset)
     return [row[0] for row in found]
 
 

@@ -1,8 +1,9 @@
 """A segment's rule as one query with parameters: the set-based twin of `members.lib.segments.matches`.
 
-Each kind of fact has one source that is joined once, however many conditions ask it. Sums over days are one pass over
-the daily totals, bounded by the longest window that is asked. Conditions that every match must fulfil and that need no
-sum go first: sums are then made for those members alone.
+Each kind of fact has one source that is joined once, however many conditions ask it. What was bought stands in each
+member's row of facts (`member_facts`). Only windows that are not kept there are one pass over the daily totals, bounded
+by the longest that is asked. Conditions that every match must fulfil and that need no sum go first: sums are then made
+for those members alone.
 
 A condition on a value that is missing is NULL, which `and` and `or` carry and a WHERE takes for false; where the
 opposite is asked ("none", "not_in") `is not true` makes it definite.
@@ -17,10 +18,11 @@ from typing import Any
 
 from members.lib.earning_events import birthdays_on
 from members.lib.segments import FACTS, GROUPS, Rule
-from members.selectors import lifecycle
+from members.selectors import lifecycle, member_facts
 
 DAY = dt.timedelta(days=1)
 # Facts that stand in the member's own row, its standing or its account: cheap to ask of everybody.
+OWN_ROW = frozenset({"channel", "joined", "joined_on", "birthday", "birth_month", "lifecycle"})
 CHEAP = frozenset({"tier", "channel", "joined", "joined_on", "points", "birthday", "birth_month"})
 
 
@@ -45,10 +47,12 @@ class Query:
         self.scope = scope
         self.values: dict[str, Any] = {"merchant": scope.merchant_id, "today": scope.today}
         self.sums: dict[str, str] = {}  # column of the daily pass: its expression
-        self.since: dt.date | None = scope.today + DAY  # the first day the pass needs; None: all days
+        self.since: dt.date = scope.today + DAY  # the first day the pass needs
+        self.kept: set[str] = set()  # columns of the row of facts
         self.expiring: dict[str, str] = {}
         self.until: dt.date = scope.today
         self.joins: set[str] = set()
+        self.asks_member = False  # for columns of the member's own row
 
     # ---- predicates ----
 
@@ -64,6 +68,7 @@ class Query:
 
     def _condition(self, rule: Rule, seen: frozenset[str]) -> str:
         fact = rule["fact"]
+        self.asks_member |= fact in OWN_ROW
         if FACTS[fact].kind == "choice":
             held = self._choice(fact, rule, seen)
             return held if rule["op"] == "is_in" else f"({held}) is not true"
@@ -72,7 +77,7 @@ class Query:
             return f"m.joined_on {sign} {self._put(dt.date.fromisoformat(rule['value']))}"
         if fact == "birthday":
             return self._birthday(rule["value"])
-        number = self._recency(rule) if fact == "recency" else self._number(fact, rule)
+        number = self._recency() if fact == "recency" else self._number(fact, rule)
         return self._compared(number, rule)
 
     def _put(self, value: Any) -> str:
@@ -90,24 +95,30 @@ class Query:
             return f"{number} between {self._put(value[0])} and {self._put(value[1])}"
         return f"{number} {'>=' if op == 'at_least' else '<='} {self._put(value)}"
 
-    def _recency(self, rule: Rule) -> str:
-        """Days since the last day of purchase; older ones than are asked for need not be looked at."""
-        first = None
-        if rule["op"] in ("at_most", "between"):
-            most: int = rule["value"][1] if rule["op"] == "between" else rule["value"]
-            first = self.scope.today - most * DAY
-        self._from_day(first)
-        self.sums["last_day"] = "max(day) filter (where orders > 0)"
-        return "(%(today)s - d.last_day)"
+    def _recency(self) -> str:
+        """Days since the last day of purchase."""
+        return f"(%(today)s - {self._kept('last_day')})"
 
-    def _from_day(self, day: dt.date | None) -> None:
-        self.joins.add("d")
-        self.since = None if day is None or self.since is None else min(self.since, day)
+    def _kept(self, column: str) -> str:
+        self.joins.add("f")
+        self.kept.add(column)
+        return f"f.{column}"
+
+    def _none_is_zero(self, number: str, rule: Rule) -> str:
+        """A figure that is missing is 0. Where 0 fits nobody it may stay missing: the join then starts with the few
+        who fit."""
+        value: Any = rule["value"]
+        least = value[0] if rule["op"] == "between" else value if rule["op"] == "at_least" else 0
+        return number if least > 0 else f"coalesce({number}, 0)"
 
     def _number(self, fact: str, rule: Rule) -> str:
         days = rule.get("days")
         if fact in ("orders", "spend"):
+            if days is None or days in member_facts.WINDOWS:
+                return self._none_is_zero(self._kept(fact if days is None else f"{fact}_{days}"), rule)
             return self._summed("orders" if fact == "orders" else "spend_minor", days)
+        if fact == "active_days":
+            return self._none_is_zero(self._kept("days"), rule)
         if fact == "joined":
             return "(%(today)s - m.joined_on)"
         if fact == "points":
@@ -120,13 +131,14 @@ class Query:
         self.expiring[name] = f"sum(l.remaining) filter (where l.expires_on <= {self._put(until)})"
         return f"coalesce(x.{name}, 0)"
 
-    def _summed(self, column: str, days: int | None) -> str:
-        name = f"{column}_{days or 'all'}"
-        first = None if days is None else self.scope.today - (days - 1) * DAY
-        self._from_day(first)
+    def _summed(self, column: str, days: int) -> str:
+        """A window that no row keeps, over the daily totals."""
+        first = self.scope.today - (days - 1) * DAY
+        self.joins.add("d")
+        self.since = min(self.since, first)
+        name = f"{column}_{days}"
         if name not in self.sums:
-            only = "" if first is None else f" filter (where day >= {self._put(first)})"
-            self.sums[name] = f"sum({column}){only}"
+            self.sums[name] = f"sum({column}) filter (where day >= {self._put(first)})"
         return f"coalesce(d.{name}, 0)"
 
     def _birthday(self, days: int) -> str:
@@ -147,7 +159,8 @@ class Query:
             # Who never moved has no standing, and holds the lowest tier.
             return f"({held} or s.tier_id is null)" if self.scope.base_tier_id in ids else held
         if fact == "lifecycle":
-            self.joins.add("c")
+            self.joins |= {"f", "c"}
+            self.kept |= set(lifecycle.COLUMNS)
             return f"c.stage = any({self._put(values)}::text[])"
         if fact == "segment":
             return " or ".join(f"({self._segment(each, seen)})" for each in values)
@@ -192,6 +205,23 @@ class Query:
             "where m.merchant_id = %(merchant)s and m.status = 'active'"
         )
 
+    def count_of(self, rule: Rule) -> str:
+        """The statement that counts the members a rule means. Where only buyers fit and nothing of the member's own row
+        is asked, rows of facts are counted, less those of the few members who are none any more."""
+        where = self.predicate(rule)
+        if self.asks_member or self.joins & {"d", "x"} or not any(map(_means_buyers, rule.get("all", []))):
+            other = Query(self.scope)
+            statement = other.select_of("count(*)", rule)
+            self.values = other.values
+            return statement
+        beside = self._beside(buyers=True)
+        return (
+            f"select count(*) from {member_facts.source(sorted(self.kept))} f "
+            f"cross join lateral (select f.member_id as id) m{beside} where ({where}) and not exists ("
+            "select from members_member e where e.merchant_id = %(merchant)s and e.status <> 'active' "
+            "and e.id = f.member_id)"
+        )
+
     def select_of(self, what: str, rule: Rule, tail: str = "") -> str:
         """`select what from the members that a rule means …`: what is cheap to ask of everybody is asked first."""
         cheap, rest = _split(rule)
@@ -221,27 +251,29 @@ class Query:
     def _with(self, parts: list[str]) -> str:
         if "c" in self.joins:
             self.values |= lifecycle.PARAMETERS
-            parts = [lifecycle.OWN, lifecycle.STAGE, *parts]
+            parts = [lifecycle.PROGRAM_RHYTHM, *parts]
         return f"with {', '.join(parts)} " if parts else ""
 
     def _sources(self, who: str) -> str:
         return self._beside() + self._daily(who) + self._lots(who)
 
-    def _beside(self) -> str:
-        """What has one row a member."""
+    def _beside(self, *, buyers: bool = False) -> str:
+        """What has one row a member; `buyers`: beside the rows of facts."""
         found = ""
         for name, table in (("s", "members_tierstanding"), ("a", "members_pointsaccount")):
             if name in self.joins:
                 found += f" left join {table} {name} on {name}.merchant_id = %(merchant)s and {name}.member_id = m.id"
+        if "f" in self.joins and not buyers:
+            found += f" left join {member_facts.source(sorted(self.kept))} f on f.member_id = m.id"
         if "c" in self.joins:
-            found += " left join lifecycle c on c.member_id = m.id"
+            found += f" {lifecycle.STAGE_OF}"
         return found
 
     def _daily(self, who: str) -> str:
         if "d" not in self.joins:
             return ""
         columns = ", ".join(f"{expression} as {name}" for name, expression in self.sums.items())
-        since = "" if self.since is None else f" and day >= {self._put(self.since)}"
+        since = f" and day >= {self._put(self.since)}"
         return (
             f" left join (select member_id, {columns} from members_dailytotal "
             f"where merchant_id = %(merchant)s and day <= %(today)s{since}{who} group by member_id) d "
@@ -268,3 +300,13 @@ def _split(rule: Rule) -> tuple[Rule | None, Rule | None]:
     cheap = [part for part in parts if part.get("fact") in CHEAP]
     rest = [part for part in parts if part.get("fact") not in CHEAP]
     return ({"all": cheap} if cheap else None), ({"all": rest} if rest else None)
+
+
+def _means_buyers(condition: Rule) -> bool:
+    """Whether a condition holds for nobody without a row of facts."""
+    fact, op = condition.get("fact"), condition.get("op")
+    if fact == "recency":
+        return op != "never"
+    if fact not in ("orders", "spend", "active_days") or op == "at_most":
+        return False
+    return bool(condition["value"][0] if op == "between" else condition["value"])

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count
+from django.utils.translation import gettext_lazy as _
 
 from members.lib.periods import merchant_day
-from members.lib.segments import Known, Rule, named
+from members.lib.refusals import Conflict
+from members.lib.segments import Known, Rule, named, too_large
 from members.lib.set_based import fetch_all
 from members.models import (
     Channel,
@@ -27,6 +29,10 @@ from members.selectors.segment_query import Query, Scope
 
 MOST = 100  # segments of a merchant
 MOST_LISTED = 100_000  # of a page without an end
+
+
+class TooLarge(Conflict):
+    """A segment that became larger than a query may be; it can be changed, and is not asked until then."""
 
 
 def listed(*, merchant_id: int) -> list[Segment]:
@@ -61,6 +67,20 @@ class Shop:
             },
             rules={key: each.rule for key, each in self.segments.items() if each.kind == SegmentKind.DYNAMIC},
         )
+
+    def too_large(self, rule: Rule) -> bool:
+        """Whether a rule with all that it names is too large to be asked."""
+        return "" in too_large({**self.known.rules, "": rule})
+
+    def require_askable(self, *rules: Rule) -> None:
+        """Raises TooLarge."""
+        if any(self.too_large(rule) for rule in rules):
+            raise TooLarge(
+                _(
+                    "This segment has too many conditions with all the segments it is made of, so it cannot be "
+                    "counted. Change it: take conditions or segments out."
+                )
+            )
 
     @property
     def scope(self) -> Scope:
@@ -109,9 +129,10 @@ def rule_of(segment: Segment) -> Rule:
 
 
 def count(*, shop: Shop, rule: Rule) -> int:
-    """How many members a checked rule means now. One query."""
+    """How many members a checked rule means now. One query. Raises TooLarge."""
+    shop.require_askable(rule)
     query = Query(shop.scope)
-    return _one(query, query.select_of("count(*)", rule))[0]
+    return _one(query, query.count_of(rule))[0]
 
 
 def everybody(*, merchant_id: int) -> int:
@@ -120,8 +141,10 @@ def everybody(*, merchant_id: int) -> int:
 
 
 def counts(*, shop: Shop, segments: Iterable[Segment]) -> dict[int, int]:
-    """How many members each segment has now, by its row id. Two queries: the rules', and the snapshots'."""
-    chosen = list(segments)
+    """How many members each segment has now, by its row id; those too large to be asked are left out. Two queries: the
+    rules', and the snapshots'."""
+    large = too_large(shop.known.rules)
+    chosen = [each for each in segments if each.public_id not in large]
     static = [each.pk for each in chosen if each.kind == SegmentKind.STATIC]
     rows = SegmentMember.objects.of(shop.merchant).filter(segment_id__in=static).values_list("segment_id")
     found: dict[int, int] = dict(rows.annotate(n=Count("member_id")).order_by()) if static else {}
@@ -144,7 +167,8 @@ class Overlap:
 
 
 def overlap(*, shop: Shop, left: Rule, right: Rule) -> Overlap:
-    """How far two checked rules mean the same members. One query."""
+    """How far two checked rules mean the same members. One query. Raises TooLarge."""
+    shop.require_askable(left, right)
     query = Query(shop.scope)
     one, other = query.predicate(left), query.predicate(right)
     columns = ", ".join(f"count(*) filter (where {each})" for each in (one, other, f"({one}) and ({other})"))
@@ -179,7 +203,8 @@ class Found:
 
 
 def member_ids(*, shop: Shop, rule: Rule, limit: int | None = None, offset: int = 0) -> list[int]:
-    """The row ids of the members a checked rule means, the newest first. One query."""
+    """The row ids of the members a checked rule means, the newest first. One query. Raises TooLarge."""
+    shop.require_askable(rule)
     query = Query(shop.scope)
     query.values |= {"limit": limit, "offset": offset}
     tail = "order by m.joined_at desc, m.id desc limit %(limit)s offset %(offset)s"

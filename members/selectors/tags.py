@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from members.models import MemberTag
 
 MOST_NAMES = 50
@@ -17,3 +19,11 @@ def of_member(*, merchant_id: int, member_id: int) -> list[str]:
     """The tags of one member, by name. One query."""
     rows = MemberTag.objects.of(merchant_id).filter(member_id=member_id).order_by("name")
     return list(rows.values_list("name", flat=True))
+
+
+def of_nobody(*, merchant_id: int, names: Collection[str]) -> set[str]:
+    """Those of these tags that no member has. At most one query."""
+    if not names:
+        return set()
+    rows = MemberTag.objects.of(merchant_id).filter(name__in=sorted(names)).order_by("name")
+    return set(names) - set(rows.values_list("name", flat=True).distinct())

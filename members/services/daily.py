@@ -20,6 +20,7 @@ from members.selectors import rules as rules_selector
 from members.services import (
     earning_daily,
     expiry_notices,
+    member_facts,
     points_daily,
     posting,
     programs,
@@ -75,11 +76,13 @@ class Recalculated:
 
 def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
     """The daily job of a zone's merchants: close the books of a month that is over, confirm waiting points, recalculate
-    tiers, expire points, tiers again; then what birthdays and referrals bring, and notices of points that expire soon.
+    tiers, expire points, tiers again; then what birthdays and referrals bring, notices of points that expire soon, and
+    the facts that segments ask.
 
     Works as platform to find who is due, then as each merchant. A killed job is simply run again: what was done is
     no longer due. domain.md 5 and 6, play.md. Returns counts: examined, upgraded, downgraded, unchanged, the lots and
-    points confirmed and expired, birthdays with their points, referrals, the months closed, and the notices given.
+    points confirmed and expired, birthdays with their points, referrals, the months closed, the notices given, and the
+    members with new facts.
     """
     closed = statements.close_due(zone=zone, at=at)
     confirmed = points_daily.confirm_due(zone=zone, at=at)
@@ -90,6 +93,7 @@ def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
     birthdays = earning_daily.birthdays_due(zone=zone, at=at)
     referrals = earning_daily.referrals_due(zone=zone, at=at)
     told = expiry_notices.tell_due(zone=zone, at=at)
+    facts = member_facts.refresh_due(zone=zone, at=at)
     return asdict(total) | {
         "birthdays": birthdays.members,
         "birthday_points": birthdays.points,
@@ -100,6 +104,7 @@ def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
         "expired_points": expired.points,
         "months_closed": closed,
         "expiry_notices": told,
+        "facts": facts,
     }
 
 

@@ -144,6 +144,7 @@ def snapshot(
         by_id=actor.user_id,
     )
     rule = selectors.rule_of(source)
+    shop.require_askable(rule)
     query = Query(shop.scope)
     query.values["segment"] = taken.pk
     statement = TAKE + query.select_of("%(merchant)s, %(segment)s, m.id", rule)

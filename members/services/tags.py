@@ -64,6 +64,7 @@ def add_to_segment(*, merchant_id: int, at: dt.datetime, actor: Actor, public_id
     if segment is None:
         raise NotFound(_("There is no such segment."))
     rule = selectors.rule_of(segment)
+    shop.require_askable(rule)
     query = Query(shop.scope)
     query.values |= {"tag": name, "tagged_at": at, "most_tags": MOST_TAGS}
     statement = (

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from members.lib.lifecycle import STAGES
+from members.lib.lifecycle import OWN_DAYS, STAGES
 from members.lib.segments import FACTS, GROUPS, Rule
 from members.models import Channel
 from members.selectors.segments import Shop
@@ -20,6 +20,7 @@ FACT_WORDS: dict[str, Any] = {
     "recency": gettext_lazy("Days since the last order"),
     "orders": gettext_lazy("Number of orders"),
     "spend": gettext_lazy("Amount spent"),
+    "active_days": gettext_lazy("Days of purchase"),
     "lifecycle": gettext_lazy("Lifecycle stage"),
     "tier": gettext_lazy("Tier"),
     "tag": gettext_lazy("Tag"),
@@ -87,7 +88,12 @@ TEMPLATES = [
         "at-risk",
         gettext_lazy("At risk of leaving"),
         gettext_lazy("Bought by a rhythm of their own and are late now. The best moment for a reminder."),
-        {"all": [{"fact": "lifecycle", "op": "is_in", "value": ["decline"]}]},
+        {
+            "all": [
+                {"fact": "lifecycle", "op": "is_in", "value": ["decline"]},
+                {"fact": "active_days", "op": "at_least", "value": OWN_DAYS},
+            ]
+        },
     ),
     Template(
         "dormant",

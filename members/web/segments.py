@@ -19,10 +19,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from members.lib.fields import opaque_id
 from members.lib.refusals import Refusal
-from members.lib.segments import LONGEST_TAG, Rule
+from members.lib.segments import LONGEST_TAG, Rule, named
 from members.models import Segment, SegmentKind
 from members.selectors import members as members_of
 from members.selectors import segments as selectors
+from members.selectors import tags as tags_of
 from members.selectors.segments import Found, Shop
 from members.services import segments as services
 from members.services import tags as tag_services
@@ -78,9 +79,14 @@ def segments_list(request: StaffRequest) -> HttpResponse:
     """Segments with how many are in them; the ready-made ones where there are none yet."""
     shop = shop_of(request, timezone.now())
     counts = selectors.counts(shop=shop, segments=shop.segments.values())
+    untagged = _tags_of_nobody(shop, *shop.segments.values())
     context = {
         "rows": [
-            {"segment": each, "count": counts[each.pk], "gone": _gone(shop, each)}
+            {
+                "segment": each,
+                "count": counts.get(each.pk),  # None: too large to be asked
+                "gone": _gone(shop, each, untagged),
+            }
             for each in shop.segments.values()
         ],
         "total": selectors.everybody(merchant_id=request.merchant.pk),
@@ -91,8 +97,16 @@ def segments_list(request: StaffRequest) -> HttpResponse:
     return render(request, "members/segments/list.html", context)
 
 
-def _gone(shop: Shop, segment: Segment) -> list[str]:
-    return shop.gone(segment.rule) if segment.kind == SegmentKind.DYNAMIC else []
+def _gone(shop: Shop, segment: Segment, untagged: set[str]) -> list[str]:
+    """What the rule of a segment names in vain."""
+    if segment.kind != SegmentKind.DYNAMIC:
+        return []
+    return shop.gone(segment.rule) + sorted(untagged & named(segment.rule, "tag"))
+
+
+def _tags_of_nobody(shop: Shop, *segments: Segment) -> set[str]:
+    names = {tag for each in segments for tag in named(each.rule, "tag")}
+    return tags_of.of_nobody(merchant_id=shop.merchant.pk, names=names)
 
 
 class SnapshotForm(forms.Form):
@@ -126,7 +140,8 @@ def show_segment(
     """The page of a segment, with the forms that somebody filled in."""
     shop = shop_of(request, timezone.now())
     segment = segment_of(shop, segment_id)
-    found: Any = Found(shop, selectors.rule_of(segment))
+    too_large = shop.too_large(selectors.rule_of(segment))
+    found: Any = [] if too_large else Found(shop, selectors.rule_of(segment))
     page: Any = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     total = selectors.everybody(merchant_id=request.merchant.pk)
     day = shop.scope.today.isoformat()
@@ -135,10 +150,11 @@ def show_segment(
         "segment": segment,
         "is_static": segment.kind == SegmentKind.STATIC,
         "lines": segment_words.lines(segment.rule, shop),
-        "gone": _gone(shop, segment),
+        "gone": _gone(shop, segment, _tags_of_nobody(shop, segment)),
+        "too_large": too_large,
         "page_obj": page,
         "people": people(request, list(page.object_list), shop),
-        "count": page.paginator.count,
+        "count": None if too_large else page.paginator.count,
         "total": total,
         "share": page.paginator.count * 1000 // total if total else 0,
         "others": [each for each in shop.segments.values() if each.pk != segment.pk],
@@ -163,7 +179,10 @@ def _overlap(shop: Shop, segment: Segment, other_id: str) -> dict[str, Any]:
     other = shop.segments.get(other_id)
     if other is None or other.pk == segment.pk:
         return {"other": None}
-    shared = selectors.overlap(shop=shop, left=selectors.rule_of(segment), right=selectors.rule_of(other))
+    rules = selectors.rule_of(segment), selectors.rule_of(other)
+    if any(shop.too_large(rule) for rule in rules):
+        return {"other": other, "cannot_compare": True}
+    shared = selectors.overlap(shop=shop, left=rules[0], right=rules[1])
     return {
         "other": other,
         "shared": shared,
@@ -250,6 +269,8 @@ def segments_csv(request: StaffRequest, segment_id: str) -> HttpResponse | FileR
     shop = shop_of(request, timezone.now())
     segment = segment_of(shop, segment_id)
     rule = selectors.rule_of(segment)
+    if shop.too_large(rule):  # its page says so
+        return redirect("members:segments_page", segment_id=segment_id)
     count = selectors.count(shop=shop, rule=rule)
     if count > MOST_LINES:
         told = _("These are %(n)s members; a file holds %(most)s. Narrow the segment first.")

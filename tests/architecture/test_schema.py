@@ -10,6 +10,7 @@ from django.db import connections, transaction
 from members.lib.databases import owner_connection
 from members.lib.references import triggers as reference_triggers
 from members.lib.schema import constraint_name, has_merchant, tenant_relations
+from members.lib.schema_marks import marking_triggers
 
 OURS = ("members", "benefits", "compliance")
 APP, PLATFORM = f"{settings.DB_ROLE_PREFIX}_app", f"{settings.DB_ROLE_PREFIX}_platform"
@@ -24,6 +25,7 @@ KEYED_BY = {
     "members_pointslot": ("points_lot_number", "PRIMARY KEY (merchant_id, member_id, number)"),
     "members_segmentmember": ("segment_member_once", "PRIMARY KEY (merchant_id, segment_id, member_id)"),
     "members_membertag": ("member_tag_once", "PRIMARY KEY (merchant_id, member_id, name)"),
+    "members_memberfacts": ("member_facts_once", "PRIMARY KEY (merchant_id, member_id)"),
     "members_pointsallocation": (
         "points_allocation_entry",
         "PRIMARY KEY (merchant_id, member_id, sequence, id)",
@@ -45,6 +47,8 @@ SET_REFERENCED = {
         "segmentmember",
         "membertag",
         "expiryemail",
+        "memberfacts",
+        "factsdue",
     )
 }
 APPEND_ONLY = {
@@ -214,7 +218,7 @@ def test_columns_constraints_and_indexes_are_those_of_the_models_and_no_others(c
     assert (missing, extra, other) == ({}, {}, {})
 
 
-def test_triggers_are_those_of_append_only_tables_and_of_set_references(catalogue):
+def test_triggers_are_those_of_append_only_tables_of_set_references_and_of_marks(catalogue):
     rows = catalogue.execute(
         "select tgrelid::regclass::text, tgname, tgenabled from pg_trigger where not tgisinternal"
     )
@@ -226,6 +230,7 @@ def test_triggers_are_those_of_append_only_tables_and_of_set_references(catalogu
         if model._meta.db_table in SET_REFERENCED
         for trigger in reference_triggers(model)
     }
+    wanted |= marking_triggers("members_dailytotal", "members_factsdue").keys()
     assert found == wanted
 
 

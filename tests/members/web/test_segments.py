@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from members.lib import tenant as tenancy
+from members.lib.segments import MOST_LEVELS
 from members.models import Member, MemberTag, Segment
 from members.services import segments
 from members.services.audit import Actor
@@ -232,6 +233,51 @@ def test_a_rule_that_names_what_is_gone_says_so(owner, cast):
     assert "no longer there: gold" in page and count_of(page) == "2" and "Needs a change" in listed
 
 
+def test_a_rule_that_names_a_tag_nobody_has_any_more_says_so(owner, cast):
+    member = ledger_members(cast.shop)[0]
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        tag = MemberTag.objects.create(merchant=cast.shop, member=member, name="vip", at=timezone.now())
+    segment = make(cast.shop, rule={"all": [{"fact": "tag", "op": "is_in", "value": ["vip"]}]})
+    assert "Needs a change" not in owner.get("/members/segments").content.decode()
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        MemberTag.objects.of(cast.shop).filter(member=member, name=tag.name).delete()
+
+    page = owner.get(f"/members/segments/{segment.public_id}").content.decode()
+
+    assert "no longer there: vip" in page
+    assert "Needs a change" in owner.get("/members/segments").content.decode()
+
+
+def test_a_segment_that_is_too_large_says_so_and_can_be_changed(owner, cast):
+    """Stored before there was a limit: its own pages stand, nothing is asked, and the builder opens."""
+    below = make(cast.shop, "Level 0")
+    others = [below]
+    for number in range(1, MOST_LEVELS + 2):
+        rule = {"all": [{"fact": "segment", "op": "is_in", "value": [others[-1].public_id]}]}
+        with tenancy.tenant(cast.shop.pk), transaction.atomic():
+            now = timezone.now()
+            others.append(
+                Segment.objects.create(
+                    merchant=cast.shop, name=f"Level {number}", rule=rule, created_at=now, changed_at=now
+                )
+            )
+    large = others[-1]
+    url = f"/members/segments/{large.public_id}"
+    before = [(each.name, each.rule, each.version) for each in stored(cast.shop)]
+
+    page = owner.get(url, {"with": below.public_id}).content.decode()
+    assert "more conditions or levels than can be asked" in page and f"{url}/edit" in page
+    assert count_of(page) == "--" and "cannot be compared" in page
+    listed = owner.get("/members/segments").content.decode()
+    assert "Needs a change" in listed and "Level 0" in listed
+    assert owner.get(f"{url}/members.csv").status_code == 302
+    for act, data in (("snapshot", {"name": "Then", "once": ""}), ("tag", {"tag": "vip"})):
+        answer = owner.post(f"{url}/{act}", data)
+        assert answer.status_code == 422 and "too many conditions" in answer.content.decode()
+    assert [(each.name, each.rule, each.version) for each in stored(cast.shop)] == before
+    assert owner.get(f"{url}/edit").status_code == 200
+
+
 def test_a_cashier_and_another_shop_see_nothing(owner, client, cast):
     segment = make(cast.shop)
     client.force_login(cast.clerk)
@@ -254,6 +300,9 @@ def test_the_lifecycle_page_warns_of_who_is_late(owner, cast):
 
     page = owner.get("/members/lifecycle").content.decode()
     assert "Usually buys every 12 days, last 31 days ago" in page and "¥100.00" in page
+    assert "template=at-risk" in page
+    built = owner.get("/members/segments/new", {"template": "at-risk"}).content.decode()
+    assert count_of(built) == "1"
     page = owner.get("/members/lifecycle", {"stage": "decline"}).content.decode()
     assert member.public_id in page and "template=stage-decline" in page
     built = owner.get("/members/segments/new", {"template": "stage-decline"}).content.decode()

@@ -1,0 +1,110 @@
+"""Making the row of facts of each member whose daily totals changed, or whose windows moved (domain.md 10).
+
+Its cost follows what changed. What is not made yet is no harm: readers go over the daily totals of those members
+(`members.selectors.member_facts`). A chunk is a transaction, so that a job that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+
+from members.lib import set_based
+from members.lib import tenant as tenancy
+from members.lib.periods import merchant_day
+from members.models import Merchant
+from members.selectors import member_facts as facts
+
+CHUNK = 20_000  # members
+LOCK = "select pg_try_advisory_xact_lock(hashtextextended('members.facts', %s))"
+# The marks go first, the days are read by the next statement: a change that comes between leaves its own mark.
+MARKED = """
+with taken as (
+    delete from members_factsdue where merchant_id = %(merchant)s and id <= (
+        select max(id) from (
+            select id from members_factsdue where merchant_id = %(merchant)s order by id limit %(chunk)s) first)
+    returning member_id
+)
+select distinct member_id from taken
+"""
+MOVED = """
+select member_id from members_memberfacts where merchant_id = %(merchant)s and changes_on <= %(today)s
+limit %(chunk)s
+"""
+_COLUMNS = ("as_of", "changes_on", *facts.FIGURES)
+MAKE = f"""
+insert into members_memberfacts (merchant_id, member_id, {", ".join(_COLUMNS)})
+select %(merchant)s, w.member_id, %(today)s, coalesce(d.changes_on, {facts.NEVER}), d.first_day, d.last_day,
+    coalesce(d.days, 0), d.gap, d.spread,
+    {", ".join(f"coalesce(d.{name}, 0)" for name in facts.FIGURES if name.startswith(("orders", "spend")))}
+from unnest(%(members)s::bigint[]) w (member_id) left join (
+    select member_id, {facts.CHANGES_ON} as changes_on,
+        {", ".join(f"{figure} as {name}" for name, figure in facts.FIGURES.items())}
+    from {facts.days_of("%(members)s::bigint[]", gaps=True)} group by member_id
+) d on d.member_id = w.member_id
+on conflict (merchant_id, member_id) do update set {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)}
+"""
+DUE = """
+select m.id from members_merchant m where m.timezone = %(zone)s and coalesce(
+    (select true from members_factsdue d where d.merchant_id = m.id limit 1),
+    (select true from members_memberfacts f where f.merchant_id = m.id and f.changes_on <= %(today)s limit 1)
+) order by m.id
+"""
+MARKS = "select distinct merchant_id from members_factsdue order by 1 limit %(most)s"
+TASK = "members.facts"
+MOST_SHOPS = 200  # that a minute looks at
+
+
+def refresh_due(*, zone: str, at: dt.datetime) -> int:
+    """Make the facts of a zone's members that are due at `at`, as platform to find whose, then as each merchant. How
+    many members."""
+    today = merchant_day(at, ZoneInfo(zone))
+    with tenancy.platform(), transaction.atomic():
+        shops = _rows(DUE, {"zone": zone, "today": today})
+    return sum(refresh(merchant_id=merchant_id, at=at) for (merchant_id,) in shops)
+
+
+def is_due() -> bool:
+    """Whether any member waits, for whoever may see all merchants."""
+    return bool(_rows("select true from members_factsdue limit 1", {}))
+
+
+def refresh_marked(*, at: dt.datetime) -> int:
+    """Make the facts of members with changes since, wherever they are: what a minute does. How many members."""
+    with tenancy.platform(), transaction.atomic():
+        shops = _rows(MARKS, {"most": MOST_SHOPS})
+    return sum(refresh(merchant_id=merchant_id, at=at) for (merchant_id,) in shops)
+
+
+def refresh(*, merchant_id: int, at: dt.datetime, chunk: int = CHUNK) -> int:
+    """Make the facts of a merchant's members that are due, chunk by chunk. How many members; nothing while another
+    process is at it. Idempotent."""
+    done = 0
+    while made := _refresh_chunk(merchant_id, at, chunk):
+        done += made
+    return done
+
+
+def _refresh_chunk(merchant_id: int, at: dt.datetime, chunk: int) -> int:
+    with tenancy.tenant(merchant_id), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LOCK, [merchant_id])
+        if not cursor.fetchone()[0]:
+            return 0
+        today = merchant_day(at, Merchant.objects.get(pk=merchant_id).zone)
+        values: dict[str, Any] = {"merchant": merchant_id, "today": today, "chunk": chunk}
+        members = {row[0] for row in _rows(MARKED, values)}
+        if len(members) < chunk:
+            members |= {row[0] for row in _rows(MOVED, values)}
+        if not members:
+            return 0
+        set_based.execute(MAKE, {**values, "members": sorted(members)})
+        return len(members)
+
+
+def _rows(statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())
