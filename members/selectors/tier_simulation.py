@@ -32,7 +32,7 @@ SAMPLE = 50
 YEAR = dt.timedelta(days=364)
 
 # {parts} is built by `_query` from the rules: see there. One row for each member.
-OUTCOMES = """
+NOW = """
 with ladder (tier_id, old_place, place, target_id) as (values {ladder}),
 people as (
     select m.id as member_id, m.joined_on, coalesce(s.tier_id, %(base)s) as held, s.valid_until
@@ -53,7 +53,11 @@ now as (
     left join members_tiervalidity v
         on v.merchant_id = %(merchant)s and v.member_id = p.member_id and v.tier_id = l.target_id
     left join now_sums n on n.member_id = p.member_id
-),
+)
+"""
+OUTCOMES = (
+    NOW
+    + """,
 staying as (
     select *, greatest(until + 1, %(first)s::date) as check_on,
         greatest(until + {grace} + 1, %(first)s::date) as fall_on
@@ -102,6 +106,8 @@ outcomes as materialized (
     where n.is_gone
 )
 """
+)
+AT_ONCE = "select member_id from now where qualified > place or is_gone order by 1"
 COUNTS = """
 select 0, kind, why, held, to_place, count(*), sum(year_points), min(day), max(day), null::bigint, null::date,
     count(*) filter (where again)
@@ -193,6 +199,19 @@ def listed(*, merchant: Merchant, at: dt.datetime, proposal: Proposal) -> Iterat
         yield public_id, kind, why, held, tiers[to].id, day
 
 
+def moved_at_once(*, merchant: Merchant, at: dt.datetime, proposal: Proposal) -> list[int]:
+    """The members whom putting the proposal into force moves at that instant: those who rise, and those of tiers taken
+    out. One statement; all others stay what they are.
+    """
+    query, known = _query(proposal, merchant_day(at, merchant.zone), text=NOW)
+    with connection.cursor() as cursor:
+        cursor.execute("set local enable_nestloop = off")
+        cursor.execute(query + AT_ONCE, {"merchant": merchant.pk, **known})
+        found = [row[0] for row in cursor.fetchall()]
+        cursor.execute("set local enable_nestloop = on")
+        return found
+
+
 def points_a_year(flow: Flow, multipliers: Mapping[int, Decimal]) -> int:
     """How many more points (negative: fewer) a flow's members would have earned with the last 365 days' orders."""
     was, becomes = multipliers.get(flow.from_id, Decimal(1)), multipliers.get(flow.to_id, Decimal(1))
@@ -217,8 +236,8 @@ def _rows(
         return found
 
 
-def _query(proposal: Proposal, today: dt.date) -> tuple[str, dict[str, Any]]:
-    """The statement of all outcomes and its parameters."""
+def _query(proposal: Proposal, today: dt.date, text: str = OUTCOMES) -> tuple[str, dict[str, Any]]:
+    """The statement of all outcomes, or of the present alone, and its parameters."""
     present, proposed = proposal.present, proposal.proposed
     fall_to = (
         "f.place - 1"
@@ -226,7 +245,7 @@ def _query(proposal: Proposal, today: dt.date) -> tuple[str, dict[str, Any]]:
         else "greatest(f.fall_qualified, coalesce(b.place, 0))"
     )
     days = ("check", "fall") if proposed.grace_days else ("fall",)  # without grace both are one day
-    query = OUTCOMES.format(
+    query = text.format(
         ladder=_ladder(proposal),
         now_sums=_now_sums(proposal),
         old_qualified=tier_sql.place_of(present, "n.new_" if present.window == proposed.window else "n.old_"),
