@@ -1,11 +1,11 @@
 """Members whose metrics reach a higher tier than they hold: lifts that should have happened (domain.md 5).
 
-Whoever reaches a tier rises at once, and time alone only lowers metrics: so a member below the tier that today's metrics
-reach was missed, unless something may explain it, which is left out:
+Whoever reaches a tier rises at once, and time alone only lowers metrics: so a member below the tier that today's
+metrics reach was missed, unless something may explain it, which is left out:
 
 - staff moved the member, and no order landed since;
 - the program was closed at some time since the window began: what arrives then moves nobody until the next order;
-- an order still counts without terms, or has points that no landing brought.
+- an order counts that has no terms yet: it arrived while the program was not open, and moved nobody.
 """
 
 from __future__ import annotations
