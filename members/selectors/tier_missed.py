@@ -11,6 +11,7 @@ metrics reach was missed, unless something may explain it, which is left out:
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.db import connection
 
@@ -82,7 +83,7 @@ def _of_shop(merchant: Merchant, *, part: int, share: int, at: dt.datetime) -> l
         ladder=", ".join(f"({int(tier.id)}, {place})" for place, tier in enumerate(rules.ladder)),
         qualified=tier_sql.place_of(rules, "n.now_"),
     )
-    known = {
+    known: dict[str, Any] = {
         "merchant": merchant.pk,
         "today": today,
         "since": since,

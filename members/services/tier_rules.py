@@ -68,10 +68,8 @@ def configure(
     version = rules.new_version(merchant_id=merchant_id, at=at, actor=actor, values=values)
     if before is not None and version.number != before.number:
         moves = _targets(merchant_id, before, version, targets or {}, at)
-        codes = selector.tier_codes(merchant_id=merchant_id)
-        rules.lift_members(
-            merchant_id=merchant_id, at=at, before=selector.tier_rules(before, codes), targets=moves
-        )
+        former = selector.tier_rules(before, selector.tier_codes(merchant_id=merchant_id))
+        rules.lift_members(merchant_id=merchant_id, at=at, before=former, targets=moves)
     return version
 
 
