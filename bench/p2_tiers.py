@@ -38,11 +38,11 @@ PROPOSED = [
 FILL = """
 insert into members_dailytotal (merchant_id, member_id, day, spend_minor, orders, points)
 select {merchant}, i, '{today}'::date - (n * 61 + i * 7919 %% 61)::int, (i * 2654435761 + n * 40503) %% 180000, 1, 500
-from generate_series(6, 1, -1) n, generate_series(1, {members}) i;
+from generate_series(6, 1, -1) n, generate_series(1::bigint, {members}) i;
 insert into members_tierstanding (merchant_id, member_id, tier_id, since, valid_until)
 select {merchant}, i, case when i %% 10 = 0 then {gold} else {silver} end, '2024-01-01',
     '{today}'::date + (i * 7919 %% 365)::int
-from generate_series(1, {members}) i where i %% 2 = 0;
+from generate_series(1::bigint, {members}) i where i %% 2 = 0;
 insert into members_tiervalidity (merchant_id, member_id, tier_id, valid_until)
 select merchant_id, member_id, tier_id, valid_until from members_tierstanding where merchant_id = {merchant};
 """

@@ -19,6 +19,7 @@ WHAT = {
     "tier": _("The tier is not the one that the last move led to"),
     "validity": _("The end of validity is not that of the tier"),
     "overdue": _("Validity is over and no recalculation decided"),
+    "missed": _("The metrics reach a higher tier and nobody was lifted"),
 }
 
 

@@ -5,7 +5,7 @@ Only whole numbers, decimals and names of our own columns get into the text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -42,13 +42,23 @@ def earliest_start(window: Window, today: date) -> date:
     return window.start(today)
 
 
-def sums(prefix: str, only: str = "") -> str:
-    """The plain metrics of the rows for which `only` holds (all without), as columns named with a prefix."""
+def sums(prefix: str, only: str = "", wanted: Collection[str] = tuple(SUMS)) -> str:
+    """The plain metrics (all, or those wanted) of the rows for which `only` holds (all without), as columns with a
+    prefix.
+    """
     known = {
         "only": f" filter (where {only})" if only else "",
         "and_only": f" and {only}" if only else "",
     }
-    return ", ".join(f"{text.format(**known)} as {prefix}{metric}" for metric, text in SUMS.items())
+    return ", ".join(
+        f"{text.format(**known)} as {prefix}{metric}" for metric, text in SUMS.items() if metric in wanted
+    )
+
+
+def asked(rules: TierRules) -> set[str]:
+    """The plain metrics that decide by these rules: what a ladder does not ask for need not be counted."""
+    found: set[str] = {metric for tier in rules.ladder for metric, _least in tier.requirements}
+    return (found - {"growth"}) | (set(rules.growth) if "growth" in found else set())
 
 
 def place_of(rules: TierRules, prefix: str) -> str:

@@ -25,7 +25,7 @@ class TierStanding(TenantModel):
             models.Index(fields=["merchant", "tier"], name="tier_standing_by_tier"),
             # Across merchants: the daily job finds who is due by the day alone.
             models.Index(
-                fields=["valid_until"],
+                fields=["valid_until", "merchant", "member"],
                 condition=models.Q(valid_until__isnull=False),
                 name="tier_standing_due",
             ),

@@ -30,47 +30,51 @@ from members.models import Merchant
 
 SAMPLE = 50
 YEAR = dt.timedelta(days=364)
+WORK_MEM = "256MB"  # for one statement of one request
+PLANNED = "set local enable_nestloop = off; set local enable_sort = off; set local jit = off"
+UNPLANNED = (
+    "set local work_mem to default; set local enable_nestloop = on; set local enable_sort = on; "
+    "set local jit to default"
+)
 
 # {parts} is built by `_query` from the rules: see there. One row for each member.
-OUTCOMES = """
+NOW = """
 with ladder (tier_id, old_place, place, target_id) as (values {ladder}),
-people as (
+held as (
     select m.id as member_id, m.joined_on, coalesce(s.tier_id, %(base)s) as held, s.valid_until
     from members_member m left join members_tierstanding s on s.merchant_id = m.merchant_id and s.member_id = m.id
     where m.merchant_id = %(merchant)s and m.status = 'active'
 ),
-now_sums as ({now_sums}),
-now as (
+kept as (
     select p.member_id, p.joined_on, p.held, l.old_place, l.target_id is not null as is_gone,
         coalesce(t.tier_id, p.held) as kept, coalesce(t.place, l.place) as place,
         coalesce(t.old_place, l.old_place) as kept_old_place,
-        case when coalesce(t.place, l.place) > 0
-            then coalesce(greatest(p.valid_until, v.valid_until), %(renewed)s::date) end as until,
-        {old_qualified} as old_qualified, {qualified} as qualified, coalesce(n.year_points, 0) as year_points
-    from people p
+        case when coalesce(t.place, l.place) > 0 then {until} end as until
+    from held p
     join ladder l on l.tier_id = p.held
     left join ladder t on t.tier_id = l.target_id
-    left join members_tiervalidity v
-        on v.merchant_id = %(merchant)s and v.member_id = p.member_id and v.tier_id = l.target_id
-    left join now_sums n on n.member_id = p.member_id
+    {target_validity}
 ),
-staying as (
-    select *, greatest(until + 1, %(first)s::date) as check_on,
-        greatest(until + {grace} + 1, %(first)s::date) as fall_on
-    from now where place > 0 and qualified <= place
+people as (
+    select *, case when place > 0 then greatest(until + 1, %(first)s::date) end as check_on,
+        case when place > 0 then greatest(until + {grace} + 1, %(first)s::date) end as fall_on
+    from kept
 ),
-then_sums as (
-    select s.member_id, {then_sums}
-    from staying s join members_dailytotal d
-        on d.merchant_id = %(merchant)s and d.member_id = s.member_id and d.day >= %(since)s and d.day <= s.fall_on
-    group by 1
-),
+sums as ({sums}),
+now as (
+    select p.*, {old_qualified} as old_qualified, {qualified} as qualified, {falls} as falls_short,
+        {fall_qualified} as fall_qualified, coalesce(n.year_points, 0) as year_points
+    from people p left join sums n on n.member_id = p.member_id
+)
+"""
+OUTCOMES = (
+    NOW
+    + """,
 falling as (
-    select s.member_id, s.fall_on, s.place, {fall_qualified} as fall_qualified,
-        case when s.qualified >= s.place then 'unless'
-            when s.old_qualified >= s.kept_old_place then 'change' else 'anyway' end as why
-    from staying s left join then_sums t on t.member_id = s.member_id
-    where {check_qualified} < s.place
+    select member_id, fall_on, place, fall_qualified,
+        case when qualified >= place then 'unless' when old_qualified >= kept_old_place then 'change' else 'anyway' end
+            as why
+    from now where place > 0 and qualified <= place and falls_short
 ),
 below as (
     select f.member_id, max(l.place) as place
@@ -102,6 +106,8 @@ outcomes as materialized (
     where n.is_gone
 )
 """
+)
+AT_ONCE = "select member_id from now where qualified > place or is_gone order by 1"
 COUNTS = """
 select 0, kind, why, held, to_place, count(*), sum(year_points), min(day), max(day), null::bigint, null::date,
     count(*) filter (where again)
@@ -193,6 +199,16 @@ def listed(*, merchant: Merchant, at: dt.datetime, proposal: Proposal) -> Iterat
         yield public_id, kind, why, held, tiers[to].id, day
 
 
+def moved_at_once(*, merchant: Merchant, at: dt.datetime, proposal: Proposal) -> list[int]:
+    """The members whom putting the proposal into force moves at that instant: those who rise, and those of tiers taken
+    out. One statement; all others stay what they are.
+    """
+    today = merchant_day(at, merchant.zone)
+    query, known = _query(proposal, today, text=NOW)
+    parameters = {"merchant": merchant.pk, "first": today, **known}
+    return [row[0] for row in _run(query + AT_ONCE, parameters)]
+
+
 def points_a_year(flow: Flow, multipliers: Mapping[int, Decimal]) -> int:
     """How many more points (negative: fewer) a flow's members would have earned with the last 365 days' orders."""
     was, becomes = multipliers.get(flow.from_id, Decimal(1)), multipliers.get(flow.to_id, Decimal(1))
@@ -208,33 +224,48 @@ def _rows(
     today = merchant_day(at, merchant.zone)
     query, known = _query(proposal, today)
     first = tier_sql.first_job_day(today, is_after_job=daily_job_instant(today, merchant.zone) <= at)
+    return _run(query + select, {"merchant": merchant.pk, "first": first, **known, **more})
+
+
+def _run(query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The rows of a statement over all members.
+
+    Row security hides from the planner how many rows there are: left alone it looks up each member's days by itself, or
+    sorts them on disk, or compiles for longer than it computes.
+    """
     with connection.cursor() as cursor:
-        # Row security hides from the planner how many rows there are: it would look up each member's days by itself.
-        cursor.execute("set local enable_nestloop = off")
-        cursor.execute(query + select, {"merchant": merchant.pk, "first": first, **known, **more})
+        cursor.execute(f"set local work_mem = '{WORK_MEM}'; {PLANNED}")
+        cursor.execute(query, parameters)
         found = cursor.fetchall()
-        cursor.execute("set local enable_nestloop = on")
+        cursor.execute(UNPLANNED)
         return found
 
 
-def _query(proposal: Proposal, today: dt.date) -> tuple[str, dict[str, Any]]:
-    """The statement of all outcomes and its parameters."""
+def _query(proposal: Proposal, today: dt.date, text: str = OUTCOMES) -> tuple[str, dict[str, Any]]:
+    """The statement of all outcomes, or of the present alone, and its parameters."""
     present, proposed = proposal.present, proposal.proposed
     fall_to = (
         "f.place - 1"
         if proposed.downgrade == "one_step"
         else "greatest(f.fall_qualified, coalesce(b.place, 0))"
     )
-    days = ("check", "fall") if proposed.grace_days else ("fall",)  # without grace both are one day
-    query = OUTCOMES.format(
+    day = "check" if proposed.grace_days else "fall"  # without grace both are one day
+    # Only who is moved from a tier taken out can have a validity of the tier where it goes.
+    validity = (
+        "left join members_tiervalidity v "
+        "on v.merchant_id = %(merchant)s and v.member_id = p.member_id and v.tier_id = l.target_id"
+    )
+    known_until = "greatest(p.valid_until, v.valid_until)" if proposal.targets else "p.valid_until"
+    query = text.format(
         ladder=_ladder(proposal),
-        now_sums=_now_sums(proposal),
+        until=f"coalesce({known_until}, %(renewed)s::date)",
+        target_validity=validity if proposal.targets else "",
+        sums=_sums(proposal),
         old_qualified=tier_sql.place_of(present, "n.new_" if present.window == proposed.window else "n.old_"),
         qualified=tier_sql.place_of(proposed, "n.new_"),
         grace=int(proposed.grace_days),
-        then_sums=", ".join(_then_sums(proposed, f"{name}_", f"s.{name}_on") for name in days),
-        check_qualified=tier_sql.place_of(proposed, f"t.{days[0]}_"),
-        fall_qualified=tier_sql.place_of(proposed, f"t.{days[-1]}_"),
+        falls=f"{tier_sql.place_of(proposed, f'n.{day}_')} < p.place",
+        fall_qualified=tier_sql.place_of(proposed, "n.fall_"),
         fall_to=fall_to,
     )
     since = min(tier_sql.earliest_start(rules.window, today) for rules in (present, proposed))
@@ -261,24 +292,30 @@ def _ladder(proposal: Proposal) -> str:
     return ", ".join(rows)
 
 
-def _now_sums(proposal: Proposal) -> str:
-    """Today's metrics by both windows, and the points of a year; each member's days are read once."""
-    windows = {"new_": proposal.proposed.window}
-    if proposal.present.window != proposal.proposed.window:
-        windows["old_"] = proposal.present.window
-    by_member = any(window.kind == "membership_year" for window in windows.values())
+def _sums(proposal: Proposal) -> str:
+    """Each member's metrics today by both windows and on the days that decide, and the points of a year: the days are
+    read once. What a statement does not use of them is not counted.
+    """
+    present, proposed = proposal.present, proposal.proposed
+    today, wanted = "%(today)s::date", tier_sql.asked(proposed)
+    # prefix -> (window, the day on which it ends, what is counted)
+    counted = {"new_": (proposed.window, today, wanted)}
+    if present.window == proposed.window:
+        counted["new_"] = (proposed.window, today, wanted | tier_sql.asked(present))
+    else:
+        counted["old_"] = (present.window, today, tier_sql.asked(present))
+    for name in ("check", "fall") if proposed.grace_days else ("fall",):
+        counted[f"{name}_"] = (proposed.window, f"p.{name}_on", wanted)
     columns = [
-        tier_sql.sums(prefix, f"d.day >= {tier_sql.start_of(window, '%(today)s::date', 'p.joined_on')}")
-        for prefix, window in windows.items()
+        tier_sql.sums(
+            prefix, f"d.day >= {tier_sql.start_of(window, day, 'p.joined_on')} and d.day <= {day}", metrics
+        )
+        for prefix, (window, day, metrics) in counted.items()
+        if metrics
     ]
-    joined = "join people p on p.member_id = d.member_id " if by_member else ""
+    columns.append(f"sum(d.points) filter (where d.day >= %(year)s and d.day <= {today}) as year_points")
     return (
-        f"select d.member_id, {', '.join(columns)}, sum(d.points) filter (where d.day >= %(year)s) as year_points "
-        f"from members_dailytotal d {joined}"
-        "where d.merchant_id = %(merchant)s and d.day >= %(earliest)s and d.day <= %(today)s group by 1"
+        f"select d.member_id, {', '.join(columns)} "
+        "from members_dailytotal d join people p on p.member_id = d.member_id "
+        "where d.merchant_id = %(merchant)s and d.day >= %(earliest)s group by 1"
     )
-
-
-def _then_sums(rules: TierRules, prefix: str, day: str) -> str:
-    start = tier_sql.start_of(rules.window, day, "s.joined_on")
-    return tier_sql.sums(prefix, f"d.day >= {start} and d.day <= {day}")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -29,6 +31,15 @@ from members.services import (
 )
 
 CHUNK = 5_000
+BATCH = 50_000  # of members due, read at once
+# In the order of the index, each part behind the one before.
+DUE = """
+select s.valid_until, s.merchant_id, s.member_id from members_tierstanding s
+join members_program p on p.merchant_id = s.merchant_id and p.status = 'open'
+join members_merchant m on m.id = s.merchant_id and m.timezone = %s
+where s.valid_until < %s and (s.valid_until, s.merchant_id, s.member_id) > (%s, %s, %s)
+order by 1, 2, 3 limit %s
+"""
 # A day that no order is of any more comes to nothing.
 REBUILD = """
 with sums as (
@@ -112,26 +123,31 @@ def recalculate_due(*, zone: str, at: dt.datetime) -> Recalculated:
     """Recalculate the tiers of a zone's members whose validities ended before the merchant day of `at`."""
     today = merchant_day(at, ZoneInfo(zone))
     total = Recalculated()
-    for merchant_id, members in due_members(zone=zone, today=today).items():
-        for start in range(0, len(members), CHUNK):
-            total.add(recalculate(merchant_id=merchant_id, member_ids=members[start : start + CHUNK], at=at))
+    for merchant_id, member_ids in due_members(zone=zone, today=today):
+        total.add(recalculate(merchant_id=merchant_id, member_ids=member_ids, at=at))
     return total
 
 
-def due_members(*, zone: str, today: dt.date) -> dict[int, list[int]]:
-    """Members of open programs of a zone whose present tier's validity ended before today, by merchant."""
-    found: dict[int, list[int]] = defaultdict(list)
-    with tenancy.platform(), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "select s.merchant_id, s.member_id from members_tierstanding s "
-            "join members_program p on p.merchant_id = s.merchant_id and p.status = 'open' "
-            "join members_merchant m on m.id = s.merchant_id and m.timezone = %s "
-            "where s.valid_until < %s order by 1, 2",
-            [zone, today],
-        )
-        for merchant_id, member_id in cursor.fetchall():
+def due_members(*, zone: str, today: dt.date) -> Iterator[tuple[int, list[int]]]:
+    """Members of open programs of a zone whose present tier's validity ended before today: (merchant, members), at most
+    CHUNK members at a time, so that a day on which everybody is due needs no more memory than any other.
+
+    Who became due by a move of the same day is not asked for again; who is decided by the time a later part is read is
+    not in it. Works as platform while it reads, and in no scope between.
+    """
+    after: tuple[Any, ...] = (dt.date.min, 0, 0)
+    while after:
+        with tenancy.platform(), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(DUE, [zone, today, *after, BATCH])
+            rows = cursor.fetchall()
+        after = rows[-1] if len(rows) == BATCH else ()
+        found: dict[int, list[int]] = defaultdict(list)
+        for _day, merchant_id, member_id in rows:
             found[merchant_id].append(member_id)
-    return found
+        for merchant_id, members in found.items():
+            members.sort()
+            for start in range(0, len(members), CHUNK):
+                yield merchant_id, members[start : start + CHUNK]
 
 
 def recalculate(*, merchant_id: int, member_ids: list[int], at: dt.datetime) -> Recalculated:

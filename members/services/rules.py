@@ -16,6 +16,8 @@ from members.lib.refusals import Invalid
 from members.lib.tiers import TierRules
 from members.models import Merchant, RulesVersion, Tier
 from members.selectors import rules as selector
+from members.selectors import tier_simulation
+from members.selectors.tier_simulation import Proposal
 from members.services import audit, posting, programs, tier_welcomes, webhook_events
 from members.services.audit import Actor
 
@@ -143,15 +145,29 @@ def tier_ids(
     return {code: tier.pk for code, tier in known.items()}
 
 
-def lift_members(*, merchant_id: int, at: dt.datetime, targets: Mapping[int, int] | None = None) -> int:
-    """Apply the rules in force to every member at an edit's instant: they may rise, nobody falls. How many moved."""
+def lift_members(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    before: TierRules | None = None,
+    targets: Mapping[int, int] | None = None,
+) -> int:
+    """Apply the rules in force to every member at an edit's instant: they may rise, nobody falls. How many moved.
+
+    `before` are the rules until then (none: the same); `targets` are where members of tiers taken out of them go. Who
+    moves is asked of the database at once: the rule itself is run for those alone.
+    """
     program = programs.lock_for_write(merchant_id=merchant_id)
     rules = selector.rules_at(merchant_id=merchant_id, at=at, program=program)
     merchant = Merchant.objects.get(pk=merchant_id)
+    proposal = Proposal(before or rules.tiers, rules.tiers, targets or {})
+    members = tier_simulation.moved_at_once(merchant=merchant, at=at, proposal=proposal)
     moved = 0
-    for ids in posting.member_chunks(merchant_id=merchant_id, size=CHUNK):
+    for start in range(0, len(members), CHUNK):
         changes = Changes()
-        states = posting.load(merchant=merchant, rules=rules, member_ids=ids, at=at)
+        states = posting.load(
+            merchant=merchant, rules=rules, member_ids=members[start : start + CHUNK], at=at, spending=()
+        )
         for state in states.values():
             fold(state, [RulesEdit(at=at, rules=rules, targets=targets)], rules, changes=changes)
         posting.write(merchant_id=merchant_id, changes=changes)

@@ -9,6 +9,8 @@ moment and written down with how far it came: a job that was killed goes on behi
 - `overdue`: validity and grace are over since yesterday or longer, and no recalculation decided. Nothing is overdue
   while the program is closed, nor in the two days after: the nights that decide are still to come. Grace is the longest
   of the last two days, for the same reason.
+- `missed`: the metrics reach a higher tier than the one held, and no order, edit or hand explains it
+  (`members.selectors.tier_missed`).
 
 Erased members hold nothing and are left out.
 """
@@ -26,6 +28,7 @@ from django.db import connection, transaction
 
 from members.lib import tenant as tenancy
 from members.models import Merchant, TierAudit, User
+from members.selectors import tier_missed
 from members.services import mail, outbox
 
 log = structlog.get_logger(__name__)
@@ -150,9 +153,21 @@ def audit_shops(
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(SAMPLE, known)
         rows = cursor.fetchall()
+        missed = tier_missed.of_shops(first=first, last=last, part=part, share=share, at=at)
     names = ("merchant_id", "member_id", "what")
     listed = [dict(zip(names, row[2:], strict=True)) for row in rows if row[4] is not None]
-    return rows[0][0], rows[0][1], listed
+    # Whose days or tier are wrong already has one difference, not two. Past what is listed nobody is told apart.
+    told = {(each["merchant_id"], each["member_id"]) for each in listed}
+    more = [
+        {"merchant_id": merchant_id, "member_id": member_id, "what": "missed"}
+        for merchant_id, member_id in missed
+        if (merchant_id, member_id) not in told
+    ]
+    return rows[0][0], rows[0][1] + len(more), sorted([*listed, *more], key=_place)[:LISTED]
+
+
+def _place(listed: dict[str, Any]) -> tuple[int, int]:
+    return listed["merchant_id"], listed["member_id"]
 
 
 @transaction.atomic

@@ -18,7 +18,7 @@ from members.lib.tiers import MOST_GRACE_DAYS, MOST_VALIDITY_MONTHS, MOST_WINDOW
 from members.models import Member, RulesVersion, Tier, TierStanding
 from members.selectors import rules as selector
 from members.selectors.tier_simulation import Proposal
-from members.services import rules
+from members.services import rules, tier_versions
 from members.services.audit import Actor
 
 LONGEST_NAME = 40
@@ -46,8 +46,11 @@ def configure(
     downgrade: str = "to_qualified",
     growth: Mapping[str, Decimal] | None = None,
     targets: Mapping[str, str] | None = None,
+    seen: int | None = None,
 ) -> RulesVersion:
     """Replace the tier part of the rules from `at` on. Members rise at once, nobody falls (cause "rules").
+
+    `seen` is the number of the version that the editor began from: Conflict when another changed the tiers since.
 
     `ladder` is lowest first: {"code", "name", "all" or "any": {metric: at least}, "welcome": points}. `growth` are the
     weights of the merchant's own score, by metric. `targets` says, by code, where members of a deleted tier go; the
@@ -55,6 +58,8 @@ def configure(
     out of range, a deleted tier without target, or a window (days), validity (months) or grace (days) that is too long.
     """
     values = _values(ladder, window, validity_months, grace_days, downgrade, growth)
+    if seen is not None:
+        tier_versions.check_seen(merchant_id=merchant_id, seen=seen, at=at)
     names = {rung["code"]: rung["name"] for rung in ladder if rung.get("name")}
     codes = [rung["code"] for rung in ladder]
     ids = rules.tier_ids(merchant_id=merchant_id, codes=codes, at=at, names=names)
@@ -63,7 +68,8 @@ def configure(
     version = rules.new_version(merchant_id=merchant_id, at=at, actor=actor, values=values)
     if before is not None and version.number != before.number:
         moves = _targets(merchant_id, before, version, targets or {}, at)
-        rules.lift_members(merchant_id=merchant_id, at=at, targets=moves)
+        former = selector.tier_rules(before, selector.tier_codes(merchant_id=merchant_id))
+        rules.lift_members(merchant_id=merchant_id, at=at, before=former, targets=moves)
     return version
 
 

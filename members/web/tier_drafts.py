@@ -38,6 +38,7 @@ class LadderForm:
     targets: TargetsForm
     rows: Sequence[RungForm]
     currency: str
+    seen: int | None  # the number of the version that the editor began from
 
     @property
     def all(self) -> list[forms.Form]:
@@ -84,7 +85,17 @@ def read(request: StaffRequest, at: dt.datetime) -> LadderForm:
         initial = _settings(version, 10 ** get_currency_precision(currency))
         settings = SettingsForm(currency=currency, initial=initial)
         targets = TargetsForm(gone=[], rows=rows)
-    return LadderForm(version, counts, tiers, is_own, settings, targets, rows, currency)
+    return LadderForm(
+        version, counts, tiers, is_own, settings, targets, rows, currency, _seen(request, version)
+    )
+
+
+def _seen(request: StaffRequest, version: RulesVersion | None) -> int | None:
+    """The version that the form was made from, as it travels with it; a form without says nothing of it."""
+    if request.method != "POST":
+        return version.number if version else None
+    typed = request.POST.get("seen", "")
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else None
 
 
 def draft_of(request: StaffRequest, form: LadderForm, at: dt.datetime) -> Draft | None:

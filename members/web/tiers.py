@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from members.lib.refusals import Refusal
+from members.lib.refusals import Conflict, Refusal
 from members.services import program_settings, tier_rules
 from members.services.audit import Actor
 from members.web import gates, tier_drafts, tier_forms, tier_simulation
@@ -46,6 +46,7 @@ def tiers_edit(request: StaffRequest) -> HttpResponse:
         "row_forms": form.rows,
         "targets": form.targets,
         "version": form.version if form.is_own else None,
+        "seen": form.seen,
         "may_write": request.staff.role in gates.MANAGERS,
         "may_add": len(form.rows) < tier_forms.MOST_TIERS,
         "is_live": any(form.counts.values()),
@@ -60,8 +61,12 @@ def _save(request: StaffRequest, at: dt.datetime, form: LadderForm) -> bool:
         return False
     actor = Actor.person(request.user)
     try:
-        tier_rules.configure(merchant_id=request.merchant.pk, at=at, actor=actor, **form.options())
+        tier_rules.configure(
+            merchant_id=request.merchant.pk, at=at, actor=actor, seen=form.seen, **form.options()
+        )
     except Refusal as refusal:
+        if isinstance(refusal, Conflict) and form.version is not None:
+            form.seen = form.version.number  # who saves again has been told
         add_refusal(form.settings, refusal)
         return False
     program_settings.tick(merchant_id=request.merchant.pk, at=at, actor=actor, step="tiers")

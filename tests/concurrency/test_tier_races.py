@@ -82,3 +82,14 @@ def test_a_recalculation_that_was_killed_goes_on_with_who_is_left(till, monkeypa
 
     assert (rest.examined, rest.downgraded) == (PEOPLE - 10, PEOPLE - 10)
     assert len(moves(till)) == len(set(moves(till))) == PEOPLE and holding_silver(till) == 0
+
+
+def test_a_night_read_in_small_parts_misses_nobody_and_reads_nobody_twice(till, monkeypatch):
+    monkeypatch.setattr(daily, "BATCH", 5)
+    monkeypatch.setattr(daily, "CHUNK", 2)
+
+    parts = [ids for _shop, ids in daily.due_members(zone=ZONE.key, today=NIGHT.date())]
+
+    due = [till.members[f"u{n}"] for n in range(PEOPLE)]
+    assert sorted(member for ids in parts for member in ids) == sorted(due)
+    assert max(map(len, parts)) == 2 and recalculated().downgraded == PEOPLE

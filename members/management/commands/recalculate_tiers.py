@@ -45,10 +45,8 @@ class Command(base.Command):
     def due(self, zone: str, at: dt.datetime, wanted: set[int]) -> list[Recalculated]:
         """The members of a zone whose validity ended before the merchant day of `at`."""
         due = daily.due_members(zone=zone, today=merchant_day(at, ZoneInfo(zone)))
-        done = []
-        for merchant_id, members in due.items():
-            if merchant_id in wanted:
-                for start in range(0, len(members), daily.CHUNK):
-                    part = members[start : start + daily.CHUNK]
-                    done.append(daily.recalculate(merchant_id=merchant_id, member_ids=part, at=at))
-        return done
+        return [
+            daily.recalculate(merchant_id=merchant_id, member_ids=member_ids, at=at)
+            for merchant_id, member_ids in due
+            if merchant_id in wanted
+        ]

@@ -10,8 +10,8 @@ from django.core import mail
 from django.db import connections, transaction
 
 from members.lib import tenant as tenancy
-from members.models import TierAudit
-from members.services import daily, outbox, tier_audits
+from members.models import TierAudit, TierMove, TierStanding
+from members.services import daily, outbox, tier_audits, tier_hand
 from tests.conftest import NOON
 from tests.factories import ledger
 
@@ -152,3 +152,34 @@ def test_erased_members_are_in_no_sample(shop):
     owner("update members_member set status = 'erased' where merchant_id = %s", shop)
 
     assert found(shop) == []
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_a_lift_that_did_not_happen_is_found_and_one_that_staff_took_back_is_not(shop):
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        move = TierMove.objects.of(shop.pk).order_by("id").last()
+        held = TierStanding.objects.of(shop.pk).get(member_id=move.member_id)
+        set_by_hand = {"merchant_id": shop.pk, "at": NOON, "actor": ledger.JOB}
+    # As if neither move nor standing had ever been written.
+    owner("delete from members_tiervalidity where merchant_id = %s", shop)
+    owner("delete from members_tierstanding where merchant_id = %s", shop)
+    with transaction.atomic("owner"), connections["owner"].cursor() as cursor:
+        cursor.execute("alter table members_tiermove disable trigger user")
+        cursor.execute("delete from members_tiermove where merchant_id = %s", [shop.pk])
+        cursor.execute("alter table members_tiermove enable trigger user")
+
+    assert held.tier_id == move.to_tier_id and set(found(shop)) == {"missed"}
+    missed = {each["member_id"] for each in listed(shop)}
+
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        for member_id in missed:
+            tier_hand.set_tier(
+                **set_by_hand, member_id=member_id, tier="silver", until=NOON.date(), reason="a test"
+            )
+            tier_hand.set_tier(**set_by_hand, member_id=member_id, tier="base", until=None, reason="a test")
+    assert found(shop) == []
+
+
+def listed(shop) -> list[dict]:
+    with tenancy.platform():
+        return tier_audits.audit_shops(first=shop.pk, last=shop.pk, **PRESENT)[2]

@@ -164,3 +164,30 @@ def test_a_fall_is_foretold_with_what_would_prevent_it(owner, cast, people):
     assert re.search(
         r"Falls to Member on 20\d\d-\d\d-\d\d, unless before then ¥5,000.00 more is spent.", page
     )
+
+
+def test_of_two_editors_the_second_is_told_what_the_first_saved_and_keeps_what_was_typed(owner, cast, people):
+    seen = re.search(r'name="seen" value="(\d+)"', owner.get("/program/tiers").content.decode())[1]
+    first = ladder_form(("base", "Member", "", ""), ("silver", "Silver", "700", ""), LADDER[2])
+    assert owner.post("/program/tiers", first | {"save": "1", "seen": seen}).status_code == 302
+    before, held = versions(cast.shop), tiers_of(cast.shop)
+
+    refused = owner.post("/program/tiers", ladder_form(*LADDER) | {"save": "1", "seen": seen})
+
+    text = text_of(refused)
+    assert refused.status_code == 422 and (versions(cast.shop), tiers_of(cast.shop)) == (before, held)
+    assert cast.owner.email in text and "the ladder (Silver, Gold)" in text
+    assert 'value="800"' in refused.content.decode()
+    again = re.search(r'name="seen" value="(\d+)"', refused.content.decode())[1]
+    assert int(again) == int(seen) + 1
+    saved = owner.post("/program/tiers", ladder_form(*LADDER) | {"save": "1", "seen": again})
+    assert saved.status_code == 302 and versions(cast.shop) == before + 1
+
+
+def test_a_change_of_the_points_alone_refuses_no_editor_of_the_tiers(owner, cast, people):
+    seen = re.search(r'name="seen" value="(\d+)"', owner.get("/program/tiers").content.decode())[1]
+    ledger.configure(cast.shop, timezone.now(), pending_days=7)
+
+    saved = owner.post("/program/tiers", ladder_form(*LADDER) | {"save": "1", "seen": seen})
+
+    assert saved.status_code == 302
