@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """The members due in a night are read in parts, each behind the one before: the index holds them in that order."""
 
-    dependencies = [("members", "0025_segments")]
+    dependencies = [("members", "0029_member_facts")]
 
     operations = [
         migrations.RemoveIndex(model_name="tierstanding", name="tier_standing_due"),
