@@ -4,6 +4,7 @@ from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
 from members.models.consumers import Consumer, ConsumerLink
 from members.models.earning import EarningUse, OrderBonus, Referral
+from members.models.exports import Export, ExportFormat, ExportKind
 from members.models.imports import ColumnName, ImportedMember, ImportJob, ImportKind, ImportState
 from members.models.jobs import IdempotencyRow, JobTick, LedgerProof, OutboxRow, TierAudit
 from members.models.members import Identity, JoinSource, Member, MemberStatus
@@ -23,12 +24,14 @@ from members.models.points import (
 )
 from members.models.programs import Closure, Program, ProgramStatus
 from members.models.rules import RulesVersion, Tier
+from members.models.saved_views import SavedView
 from members.models.segments import MemberTag, Segment, SegmentKind, SegmentMember
 from members.models.staff import ApiKey, Invitation, Role, Staff
 from members.models.statements import PointsStatement
 from members.models.tiers import TierMove, TierStanding, TierValidity
 from members.models.users import User
 from members.models.webhooks import WebhookDelivery, WebhookEndpoint
+from members.models.worked import WorkState
 
 __all__ = [
     "ApiKey",
@@ -42,6 +45,9 @@ __all__ = [
     "EarningUse",
     "EntryKind",
     "ExpiryNotice",
+    "Export",
+    "ExportFormat",
+    "ExportKind",
     "IdempotencyRow",
     "Identity",
     "ImportJob",
@@ -79,6 +85,7 @@ __all__ = [
     "Refund",
     "Role",
     "RulesVersion",
+    "SavedView",
     "Segment",
     "SegmentKind",
     "SegmentMember",
@@ -94,4 +101,5 @@ __all__ = [
     "User",
     "WebhookDelivery",
     "WebhookEndpoint",
+    "WorkState",
 ]

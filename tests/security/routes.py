@@ -54,6 +54,8 @@ ARGUMENTS = [
     Argument("program_id", lambda shop: str(shop.merchant.pk), "/platform/"),
     Argument("key_id", of("members.ApiKey")),
     Argument("import_id", of("members.ImportJob")),
+    Argument("export_id", of("members.Export")),
+    Argument("view_id", of("members.SavedView")),
     Argument("webhook_id", of("members.WebhookEndpoint")),
     Argument("message_id", of("members.WebhookDelivery")),
     Argument("redemption_id", of("members.PointsRequest")),

@@ -21,6 +21,7 @@ from members.lib.scopes import Scope
 from members.lib.webhooks import WebhookEvent
 from members.models import (
     ColumnName,
+    Export,
     ImportedMember,
     ImportJob,
     Invitation,
@@ -30,6 +31,7 @@ from members.models import (
     PointsRequestStatus,
     PointsVerb,
     Referral,
+    SavedView,
     Role,
     User,
 )
@@ -168,6 +170,10 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         made=False,
         remarks=[label],
     )
+    Export.objects.create(
+        merchant=merchant, kind="members", format="csv", by=owner, by_label=label, created_at=at
+    )
+    SavedView.objects.create(merchant=merchant, name=label, query="channel=jd", by=owner, created_at=at)
     ColumnName.objects.create(merchant=merchant, header=f"{label} header", field="amount")
     PointsRequest.objects.create(
         merchant=merchant,
