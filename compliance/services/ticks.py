@@ -19,8 +19,9 @@ from compliance.services import assessment, clearance, housekeeping, installatio
 from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
-from members.models import Export, Installation, JobTick
+from members.models import BulkAct, Export, Installation, JobTick
 from members.services import leases, ledger_nights, outbox, points_daily, tier_audits, webhook_sending
+from members.services.bulk_acts import jobs as bulk_acts
 from members.services.exports import jobs as exports
 from members.services.imports import jobs as imports
 
@@ -131,6 +132,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     webhook_sending.sweep(at=at)
     imports.requeue_imports(at=at)
     leases.requeue(Export, exports.TASK)
+    leases.requeue(BulkAct, bulk_acts.TASK)
     points_daily.end_due_holds(at=at)
     receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)
     return {

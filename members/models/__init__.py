@@ -2,6 +2,7 @@
 
 from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
+from members.models.bulk_acts import BulkAct, BulkActMember, BulkKind
 from members.models.consumers import Consumer, ConsumerLink
 from members.models.earning import EarningUse, OrderBonus, Referral
 from members.models.exports import Export, ExportFormat, ExportKind
@@ -36,6 +37,9 @@ from members.models.worked import WorkState
 __all__ = [
     "ApiKey",
     "AuditRow",
+    "BulkAct",
+    "BulkActMember",
+    "BulkKind",
     "Channel",
     "Closure",
     "ColumnName",

@@ -26,6 +26,8 @@ def save(
     Raises Invalid (a name, an address too long, a role that may not share), Conflict (too many).
     """
     name = _name(name)
+    if actor.user_id is None:
+        raise Invalid(_("Views are kept by people."))
     _check_sharing(role, is_shared)
     if len(query) > LONGEST_QUERY:
         raise Invalid.on("name", _("These filters are too long to be kept."))

@@ -1,5 +1,5 @@
 """Tasks, one file a topic; imported here, since Celery looks for them in this package."""
 
-from members.tasks import exports, imports, outbox, webhooks
+from members.tasks import bulk_acts, exports, imports, outbox, webhooks
 
-__all__ = ["exports", "imports", "outbox", "webhooks"]
+__all__ = ["bulk_acts", "exports", "imports", "outbox", "webhooks"]

@@ -54,6 +54,7 @@ ARGUMENTS = [
     Argument("program_id", lambda shop: str(shop.merchant.pk), "/platform/"),
     Argument("key_id", of("members.ApiKey")),
     Argument("import_id", of("members.ImportJob")),
+    Argument("act_id", of("members.BulkAct")),
     Argument("export_id", of("members.Export")),
     Argument("view_id", of("members.SavedView")),
     Argument("webhook_id", of("members.WebhookEndpoint")),

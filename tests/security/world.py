@@ -20,6 +20,8 @@ from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
 from members.lib.webhooks import WebhookEvent
 from members.models import (
+    BulkAct,
+    BulkActMember,
     ColumnName,
     Export,
     ImportedMember,
@@ -31,8 +33,8 @@ from members.models import (
     PointsRequestStatus,
     PointsVerb,
     Referral,
-    SavedView,
     Role,
+    SavedView,
     User,
 )
 from members.services import api_keys, members, points, segments, webhooks
@@ -169,6 +171,25 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         line=2,
         made=False,
         remarks=[label],
+    )
+    act = BulkAct.objects.create(
+        merchant=merchant,
+        kind="tag",
+        arguments={"tag": label},
+        by=owner,
+        by_label=label,
+        created_at=at,
+        finished_at=at,
+        state="done",
+        total=1,
+        changed=1,
+    )
+    BulkActMember.objects.create(
+        merchant=merchant,
+        act=act,
+        member=Member.objects.of(merchant).order_by("id").first(),
+        outcome="changed",
+        mark={"at": at.isoformat()},
     )
     Export.objects.create(
         merchant=merchant, kind="members", format="csv", by=owner, by_label=label, created_at=at
