@@ -127,6 +127,7 @@ def members_list(request: StaffRequest) -> HttpResponse:
         "is_narrow": wanted.is_narrow,
         "program": request.program,
         "query": _address(wanted.search, chosen).partition("?")[2],
+        "pairs": [(name, value) for name, value in {"q": wanted.search, **chosen}.items() if value],
         "views": saved_views.of(merchant_id=request.merchant.pk, user_id=request.user.pk),
         "may_export": request.staff.role in gates.READERS,
         "may_share": request.staff.role in gates.WRITERS,
