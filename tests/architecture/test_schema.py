@@ -42,6 +42,7 @@ SET_REFERENCED = {
         "pointsallocation",
         "pendingpoints",
         "segmentmember",
+        "bulkactmember",
         "membertag",
     )
 }
