@@ -10,6 +10,7 @@ import datetime as dt
 from benefits.services import price_uploads
 from compliance.services import reviews
 from members.services import idempotency, outbox, sessions
+from members.services.exports import jobs as exports
 from members.services.imports import leftovers
 
 
@@ -22,4 +23,5 @@ def tidy(*, at: dt.datetime) -> dict[str, int]:
         "sessions": sessions.forget_expired(at=at),
         "previews": reviews.forget_previews(at=at),
         "import_files": leftovers.clear(at=at),
+        "export_files": exports.clear(at=at),
     }

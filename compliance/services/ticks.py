@@ -29,8 +29,18 @@ from compliance.services import (
 from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
-from members.models import Installation, JobTick
-from members.services import ledger_nights, member_facts, outbox, points_daily, tier_audits, webhook_sending
+from members.models import BulkAct, Export, Installation, JobTick
+from members.services import (
+    leases,
+    ledger_nights,
+    member_facts,
+    outbox,
+    points_daily,
+    tier_audits,
+    webhook_sending,
+)
+from members.services.bulk_acts import jobs as bulk_acts
+from members.services.exports import jobs as exports
 from members.services.imports import jobs as imports
 
 log = structlog.get_logger(__name__)
@@ -145,6 +155,8 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     outbox.sweep(at=at)
     webhook_sending.sweep(at=at)
     imports.requeue_imports(at=at)
+    leases.requeue(Export, exports.TASK)
+    leases.requeue(BulkAct, bulk_acts.TASK)
     points_daily.end_due_holds(at=at)
     undoing.requeue()
     receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)

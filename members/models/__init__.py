@@ -2,8 +2,10 @@
 
 from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
+from members.models.bulk_acts import BulkAct, BulkActMember, BulkKind
 from members.models.consumers import Consumer, ConsumerLink
 from members.models.earning import EarningUse, OrderBonus, Referral
+from members.models.exports import Export, ExportFormat, ExportKind
 from members.models.imports import ColumnName, ImportedMember, ImportJob, ImportKind, ImportState
 from members.models.jobs import IdempotencyRow, JobTick, LedgerProof, OutboxRow, TierAudit
 from members.models.members import Identity, JoinSource, Member, MemberStatus
@@ -25,16 +27,21 @@ from members.models.points import (
 )
 from members.models.programs import Closure, Program, ProgramStatus
 from members.models.rules import RulesVersion, Tier
+from members.models.saved_views import SavedView
 from members.models.segments import FactsDue, MemberFacts, MemberTag, Segment, SegmentKind, SegmentMember
 from members.models.staff import ApiKey, Invitation, Role, Staff
 from members.models.statements import PointsStatement
 from members.models.tiers import TierMove, TierStanding, TierValidity
 from members.models.users import User
 from members.models.webhooks import WebhookDelivery, WebhookEndpoint
+from members.models.worked import WorkState
 
 __all__ = [
     "ApiKey",
     "AuditRow",
+    "BulkAct",
+    "BulkActMember",
+    "BulkKind",
     "Channel",
     "Closure",
     "ColumnName",
@@ -46,6 +53,9 @@ __all__ = [
     "ExpiryEmail",
     "ExpiryEmailState",
     "ExpiryNotice",
+    "Export",
+    "ExportFormat",
+    "ExportKind",
     "FactsDue",
     "IdempotencyRow",
     "Identity",
@@ -85,6 +95,7 @@ __all__ = [
     "Refund",
     "Role",
     "RulesVersion",
+    "SavedView",
     "Segment",
     "SegmentKind",
     "SegmentMember",
@@ -100,4 +111,5 @@ __all__ = [
     "User",
     "WebhookDelivery",
     "WebhookEndpoint",
+    "WorkState",
 ]

@@ -85,9 +85,10 @@ def give_many(
     at: dt.datetime,
     tiers: Mapping[int, Given],
     reason: str,
+    exactly: bool = False,
 ) -> dict[int, int]:
     """Give each member (id) a tier as staff do, unless theirs is as high already; the tier ids of those whose tier
-    stays. What is longer than may be said of the reason is cut off.
+    stays. What is longer than may be said of the reason is cut off. `exactly`: also a lower one, as `set_tier` does.
 
     In the caller's transaction, which holds the merchant alone (`posting.lock_merchant`) and the open program.
     """
@@ -99,10 +100,11 @@ def give_many(
     kept: dict[int, int] = {}
     for member_id, (tier_id, until) in tiers.items():
         held = states[member_id].standing.tier_id
-        if ladder.rank[held] >= ladder.rank[tier_id]:
+        if not exactly and ladder.rank[held] >= ladder.rank[tier_id]:
             kept[member_id] = held
             continue
-        event = TierGiven(at, tier_id, until or usual, "staff", reason[:LONGEST_REASON])
+        last = None if tier_id == ladder.base.id else until or usual
+        event = TierGiven(at, tier_id, last, "staff", reason[:LONGEST_REASON])
         fold(states[member_id], [event], rules, changes=changes)
     if changes:
         posting.write(merchant_id=merchant.pk, changes=changes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +13,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+
+from members.lib import masks
 
 register = template.Library()
 
@@ -193,32 +194,6 @@ def zone_note() -> str:
     return _("{zone} time").format(zone=name.replace("_", " "))
 
 
-@register.filter
-def masked_phone(value: Any) -> str:
-    """138****1402; anything short is masked whole."""
-    digits = "".join(c for c in str(value or "") if c.isdigit())
-    if not digits:
-        return NOTHING
-    if len(digits) < 8:
-        return "*" * len(digits)
-    return f"{digits[-11:][:3]}****{digits[-4:]}"
-
-
-PHONE = re.compile(r"(?:\+?86)?1[3-9]\d{9}")
-
-
-@register.filter
-def masked_id(value: Any) -> str:
-    """A channel's id of a person; one that is a phone number or an e-mail address is masked like them."""
-    text = str(value or "").strip()
-    if PHONE.fullmatch(text):
-        return masked_phone(text)
-    name, at, host = text.partition("@")
-    return f"{name[:1]}***@{host}" if at and name else text or NOTHING
-
-
-@register.filter
-def masked_name(value: Any) -> str:
-    """王*: the first character and one star, whatever the length."""
-    text = str(value or "").strip()
-    return f"{text[0]}*" if text else NOTHING
+masked_phone = register.filter(masks.masked_phone)
+masked_id = register.filter(masks.masked_id)
+masked_name = register.filter(masks.masked_name)

@@ -10,15 +10,9 @@ from typing import IO, Any
 
 from django.http import FileResponse, HttpResponse
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from members.lib.sheets import plain
+
 _TYPE = "text/csv; charset=utf-8"
-
-
-def plain(value: Any) -> str:
-    """A value that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    is_number = text.lstrip("+-").replace(".", "", 1).isdigit()
-    return f"'{text}" if text.startswith(_FORMULA) and not is_number else text
 
 
 def answer(name: str, head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> HttpResponse:

@@ -19,7 +19,14 @@ from members.lib.periods import merchant_day
 from members.lib.phones import national, region_of
 from members.lib.refusals import NotFound, Refusal
 from members.models import Channel, Member, Role, Tier
-from members.selectors import entry_words, member_entries, member_page, points_coming, tier_explained
+from members.selectors import (
+    entry_words,
+    member_entries,
+    member_page,
+    points_coming,
+    saved_views,
+    tier_explained,
+)
 from members.selectors import members as selectors
 from members.selectors import rules as rules_of
 from members.selectors import tags as tags_of
@@ -83,22 +90,28 @@ def _address(text: str, chosen: dict[str, str]) -> str:
     return reverse("members:members_list") + (f"?{query}" if query else "")
 
 
-@gates.staff(read=gates.EVERYONE, function="members")
-@require_GET
-def members_list(request: StaffRequest) -> HttpResponse:
-    """Members, fifty a page. The number of queries does not depend on how many there are."""
+def filters_of(request: StaffRequest) -> tuple[list[Tier], Tier | None, MemberFilters, MemberFilter]:
+    """The ladder, its lowest tier, the filters of the address, and whom they mean. Two queries."""
     tiers, base = _ladder(request, timezone.now())
     filters = MemberFilters(request.GET or None, tiers=tiers)
     filters.is_valid()
     chosen = filters.cleaned_data if filters.is_bound else {}
-    by_code = {tier.code: tier for tier in tiers}
-    tier = by_code.get(chosen.get("tier", ""))
+    tier = {tier.code: tier for tier in tiers}.get(chosen.get("tier", ""))
     wanted = MemberFilter(
         search=asked(request),
         tier_id=tier.pk if tier else None,
         channel=chosen.get("channel", ""),
         sort=chosen.get("sort") or SORTS[0],
     )
+    return tiers, base, filters, wanted
+
+
+@gates.staff(read=gates.EVERYONE, function="members")
+@require_GET
+def members_list(request: StaffRequest) -> HttpResponse:
+    """Members, fifty a page. The number of queries does not depend on how many there are."""
+    tiers, base, filters, wanted = filters_of(request)
+    chosen = filters.cleaned_data if filters.is_bound else {}
     found = selectors.listed(merchant=request.merchant, wanted=wanted, base_tier_id=base.pk if base else None)
     shown: Any = found
     if wanted.sort == "points":
@@ -113,6 +126,11 @@ def members_list(request: StaffRequest) -> HttpResponse:
         "rows": [(row, names.get(row.tier_id or 0) or (str(base) if base else "")) for row in rows],
         "is_narrow": wanted.is_narrow,
         "program": request.program,
+        "query": _address(wanted.search, chosen).partition("?")[2],
+        "pairs": [(name, value) for name, value in {"q": wanted.search, **chosen}.items() if value],
+        "views": saved_views.of(merchant_id=request.merchant.pk, user_id=request.user.pk),
+        "may_export": request.staff.role in gates.READERS,
+        "may_share": request.staff.role in gates.WRITERS,
     }
     if not wants_piece(request):
         return render(request, "members/members/list.html", context)

@@ -29,6 +29,7 @@ def register() -> None:
         order=40,
         roles=gates.READERS,
     )
+    add("settings", label=_("Exports"), route="members:exports_list", order=45, roles=gates.READERS)
     add("settings", label=_("Audit log"), route="members:audit_list", order=50, roles=audit.READERS)
     add(
         "settings", label=_("Name and language"), route="members:profile_edit", order=60, roles=gates.EVERYONE

@@ -45,6 +45,7 @@ SET_REFERENCED = {
         "pointsallocation",
         "pendingpoints",
         "segmentmember",
+        "bulkactmember",
         "membertag",
         "expiryemail",
         "memberfacts",

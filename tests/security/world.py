@@ -20,7 +20,10 @@ from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
 from members.lib.webhooks import WebhookEvent
 from members.models import (
+    BulkAct,
+    BulkActMember,
     ColumnName,
+    Export,
     ImportedMember,
     ImportJob,
     Invitation,
@@ -31,6 +34,7 @@ from members.models import (
     PointsVerb,
     Referral,
     Role,
+    SavedView,
     User,
 )
 from members.services import api_keys, members, points, segments, webhooks
@@ -168,6 +172,29 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         made=False,
         remarks=[label],
     )
+    act = BulkAct.objects.create(
+        merchant=merchant,
+        kind="tag",
+        arguments={"tag": label},
+        by=owner,
+        by_label=label,
+        created_at=at,
+        finished_at=at,
+        state="done",
+        total=1,
+        changed=1,
+    )
+    BulkActMember.objects.create(
+        merchant=merchant,
+        act=act,
+        member=Member.objects.of(merchant).order_by("id").first(),
+        outcome="changed",
+        mark={"at": at.isoformat()},
+    )
+    Export.objects.create(
+        merchant=merchant, kind="members", format="csv", by=owner, by_label=label, created_at=at
+    )
+    SavedView.objects.create(merchant=merchant, name=label, query="channel=jd", by=owner, created_at=at)
     ColumnName.objects.create(merchant=merchant, header=f"{label} header", field="amount")
     PointsRequest.objects.create(
         merchant=merchant,

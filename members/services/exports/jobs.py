@@ -1,0 +1,150 @@
+"""The life of an export: asked for, cancelled, fetched by a signed link for three days, then gone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.core import signing
+from django.db import transaction
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from members.lib import queue
+from members.lib.refusals import Conflict, Invalid, NotFound
+from members.models import Export, ExportFormat, ExportKind, Role, WorkState
+from members.models.worked import WORKED
+from members.services import audit, leases
+from members.services.audit import Actor
+from members.services.exports import storage
+
+TASK = "members.export"
+KEPT = dt.timedelta(hours=72)
+MOST_OPEN = 5
+CLEAR_ROLES = frozenset({Role.OWNER, Role.MANAGER})
+MASKED_ROLES = CLEAR_ROLES | {Role.OPERATOR, Role.ANALYST}
+_signer = signing.Signer(salt="members.exports")
+
+
+@transaction.atomic
+def create(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    role: str,
+    kind: ExportKind,
+    file_format: str,
+    filters: Mapping[str, Any],
+    is_clear: bool = False,
+    reason: str = "",
+    once: str = "",
+) -> Export:
+    """Have a file written. `once` makes a repeated request harmless: the export begun before comes back.
+
+    Names and phones are masked unless `is_clear`, which owners and managers may ask for with a reason. Also a closed
+    program's data can be had. Raises Invalid (a format, a reason that lacks, a role that may not), Conflict (too many
+    on their way).
+    """
+    if file_format not in ExportFormat.values:
+        raise Invalid.on("format", _("Choose CSV or Excel."))
+    if role not in (CLEAR_ROLES if is_clear else MASKED_ROLES):
+        raise Invalid.on("is_clear", _("Whole phone numbers are exported by owners and managers."))
+    if is_clear and not reason.strip():
+        raise Invalid.on(
+            "reason", _("Say why you need whole phone numbers; the reason goes into the audit log.")
+        )
+    rows = Export.objects.of(merchant_id)
+    if once and (known := rows.filter(public_id=once).first()):
+        return known
+    if rows.filter(state__in=WORKED).count() >= MOST_OPEN:
+        raise Conflict(_("%(most)s exports are on their way. Wait until one is done.") % {"most": MOST_OPEN})
+    job = Export(
+        merchant_id=merchant_id,
+        kind=kind,
+        format=file_format,
+        filters=dict(filters),
+        is_clear=is_clear,
+        reason=reason.strip()[:200],
+        by_id=actor.user_id,
+        by_label=actor.label[:120],
+        language=get_language() or "",
+        created_at=at,
+        **({"public_id": once} if once else {}),
+    )
+    job.save(force_insert=True)
+    record(job, at, actor, "export.started")
+    queue.enqueue(TASK, merchant_id=merchant_id, job_id=job.pk)
+    return job
+
+
+@transaction.atomic
+def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> Export:
+    """Stop it and remove what is written; again is a no-op. Raises NotFound."""
+    job = leases.lock(Export, merchant_id=merchant_id, public_id=public_id)
+    if job.is_worked:
+        end(job, WorkState.CANCELLED, at)
+        record(job, at, actor, "export.cancelled")
+    return job
+
+
+def end(job: Export, state: WorkState, at: dt.datetime, failure: str = "") -> None:
+    """The last word of a locked export that gave no file. In the caller's transaction."""
+    job.state, job.finished_at, job.failure = state, at, failure
+    job.save(update_fields=["state", "finished_at", "failure"])
+    transaction.on_commit(lambda: storage.forget(job))
+
+
+def token(job: Export) -> str:
+    """What the link to a file carries: it fits this export of this shop alone."""
+    return _signer.sign(f"{job.merchant_id}:{job.public_id}:{job.expires_at}").rpartition(":")[2]
+
+
+def may_fetch(job: Export, role: str) -> bool:
+    """Whether a role may have this file."""
+    return role in (CLEAR_ROLES if job.is_clear else MASKED_ROLES)
+
+
+@transaction.atomic
+def take(
+    *, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor, role: str, key: str
+) -> tuple[Export, Path]:
+    """The file, on record. Raises NotFound (no such file, another's link, one whose time is over), Invalid (role)."""
+    job = Export.objects.of(merchant_id).filter(public_id=public_id, state=WorkState.DONE).first()
+    if job is None or not job.stored_as or job.expires_at is None or job.expires_at <= at:
+        raise NotFound(_("This file is no longer here. Files are kept for 72 hours."))
+    if not constant_time_compare(key, token(job)) or not storage.file(job).exists():
+        raise NotFound(_("This file is no longer here. Files are kept for 72 hours."))
+    if not may_fetch(job, role):
+        raise Invalid(_("Whole phone numbers are exported by owners and managers."))
+    record(job, at, actor, "export.downloaded")
+    return job, storage.file(job)
+
+
+def clear(*, at: dt.datetime) -> int:
+    """Remove the files whose time is over; how many. Works as platform, once a day; idempotent."""
+    gone = 0
+    with transaction.atomic():
+        due = list(Export.objects.filter(expires_at__lte=at).exclude(stored_as="").order_by("pk")[:10_000])
+    for job in due:
+        storage.forget(job)
+        with transaction.atomic():
+            gone += Export.objects.of(job.merchant_id).filter(pk=job.pk).update(stored_as="")
+    return gone
+
+
+def record(job: Export, at: dt.datetime, actor: Actor, action: str, **more: object) -> None:
+    """Keep who did what with an export, in the caller's transaction."""
+    audit.record(
+        merchant_id=job.merchant_id,
+        at=at,
+        actor=actor,
+        action=action,
+        subject=("export", job.public_id),
+        label=job.get_kind_display(),
+        after={"kind": job.kind, "format": job.format, "whole": job.is_clear, **more},
+        reason=job.reason,
+    )

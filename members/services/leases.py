@@ -1,0 +1,82 @@
+"""Work in chunks, by one worker at a time: a lease on its row, as imports have it (services/imports/jobs.py).
+
+The lease is courtesy: each chunk locks the row and moves its position in the same transaction, so two workers could
+double nothing. A worker that died on this machine is seen to be dead, so that its work goes on at once.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from members.lib import queue
+from members.lib.refusals import NotFound
+from members.models.worked import WORKED, WorkedModel
+from members.services.imports.jobs import LEASE, is_dead, worker_name
+
+Job = TypeVar("Job", bound=WorkedModel)
+
+
+def lock(model: type[Job], *, merchant_id: int, public_id: str = "", pk: int | None = None) -> Job:
+    """The row, locked until the transaction ends. Raises NotFound."""
+    rows = model.objects.of(merchant_id).select_for_update()
+    job: Job | None = rows.filter(pk=pk).first() if pk else rows.filter(public_id=public_id).first()
+    if job is None:
+        raise NotFound(_("There is no such job."))
+    return job
+
+
+@transaction.atomic
+def claim(model: type[Job], *, merchant_id: int, pk: int) -> Job | None:
+    """Take the work for this process; None when another has it or nothing is to be done."""
+    job = lock(model, merchant_id=merchant_id, pk=pk)
+    if not job.is_worked:
+        return None
+    with connection.cursor() as cursor:
+        # The table is a model's own, never from outside.
+        cursor.execute(
+            f"update {model._meta.db_table} set worker = %s, leased_until = clock_timestamp() + %s::interval "
+            "where merchant_id = %s and id = %s and (leased_until is null or leased_until < clock_timestamp() or %s)",
+            [worker_name(), LEASE, merchant_id, pk, is_dead(job.worker)],
+        )
+        if not cursor.rowcount:
+            return None
+    job.refresh_from_db()
+    return job
+
+
+def held(model: type[Job], job: Job) -> Job | None:
+    """The row, locked and its lease renewed; None when it was cancelled or is another worker's now."""
+    found = lock(model, merchant_id=job.merchant_id, pk=job.pk)
+    if not found.is_worked or found.worker != job.worker:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"update {model._meta.db_table} set leased_until = clock_timestamp() + %s::interval "
+            "where merchant_id = %s and id = %s",
+            [LEASE, job.merchant_id, job.pk],
+        )
+    return found
+
+
+@transaction.atomic
+def release(model: type[Job], job: Job) -> None:
+    """Give the work back, so that it can go on at once elsewhere."""
+    mine = model.objects.of(job.merchant_id).filter(pk=job.pk, worker=job.worker)
+    mine.update(worker="", leased_until=None)
+
+
+def requeue(model: type[Job], task: str) -> int:
+    """Send the tasks of what nobody works on; called every minute as the platform. How many were sent."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"select merchant_id, id from {model._meta.db_table} where state = any(%s) "
+            "and (leased_until is null or leased_until < clock_timestamp()) order by id",
+            [[str(state) for state in WORKED]],
+        )
+        waiting = cursor.fetchall()
+        for merchant_id, pk in waiting:
+            queue.enqueue(task, merchant_id=merchant_id, job_id=pk)
+    return len(waiting)

@@ -1,0 +1,216 @@
+"""Acts on many members: done in chunks, once, with what became of each; taken back from who is still as they left."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.db import transaction
+
+from members.lib import tenant as tenancy
+from members.lib.refusals import Conflict, Invalid
+from members.models import BulkAct, BulkActMember, Member, MemberTag, TierStanding, WorkState
+from members.services import tags, tier_hand
+from members.services.audit import Actor
+from members.services.bulk_acts import jobs, kinds, work
+from tests.factories import ledger
+
+AT = dt.datetime(2026, 6, 1, 4, tzinfo=dt.UTC)
+LATER = AT + dt.timedelta(hours=1)
+LADDER = [
+    {"code": "base", "name": "Member"},
+    {"code": "silver", "name": "Silver", "all": {"spend_minor": 100_000}},
+    {"code": "gold", "name": "Gold", "all": {"spend_minor": 500_000}},
+]
+
+
+@pytest.fixture
+def actor(cast):
+    return Actor.person(cast.owner)
+
+
+@pytest.fixture
+def shop(cast):
+    """Five members of a program with three tiers."""
+    from members.services import tier_rules
+
+    ledger.open_shop(cast.shop, AT - dt.timedelta(days=1))
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        tier_rules.configure(
+            merchant_id=cast.shop.pk, at=AT - dt.timedelta(hours=9), actor=Actor.job("test"), ladder=LADDER
+        )
+    for n in range(5):
+        ledger.join(cast.shop, AT - dt.timedelta(hours=5 - n), f"u{n}")
+    return cast.shop
+
+
+def people(shop) -> list[Member]:
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        return list(Member.objects.of(shop).order_by("pk"))
+
+
+def begin(shop, actor, kind, at=AT, role="owner", reason="spring", once="", **given) -> BulkAct:
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        return jobs.create(
+            merchant=shop,
+            at=at,
+            actor=actor,
+            role=role,
+            kind=kind,
+            given=given,
+            reason=reason,
+            members=Member.objects.of(shop),
+            once=once,
+        )
+
+
+def do(shop, act, at=AT, **more) -> BulkAct:
+    with tenancy.tenant(shop.pk):
+        found = work.work(merchant_id=shop.pk, job_id=act.pk, at=at, **more)
+    assert found is not None
+    return found
+
+
+def undo(shop, act, actor, at=LATER, role="owner") -> BulkAct:
+    with tenancy.tenant(shop.pk):
+        jobs.undo(merchant_id=shop.pk, public_id=act.public_id, at=at, actor=actor, role=role)
+    return do(shop, act, at=at, chunk=2)
+
+
+def tagged(shop) -> list[int]:
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        return sorted(MemberTag.objects.of(shop).filter(name="vip").values_list("member_id", flat=True))
+
+
+def tiers(shop) -> dict[int, tuple[str, dt.date | None]]:
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        rows = TierStanding.objects.of(shop).select_related("tier")
+        return {row.member_id: (row.tier.code, row.valid_until) for row in rows}
+
+
+def outcomes(shop, act, field="outcome") -> list[str]:
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        rows = BulkActMember.objects.of(shop).filter(act_id=act.pk).order_by("member_id")
+        return list(rows.values_list(field, flat=True))
+
+
+def hand(shop, service, member, at, **more):
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        service(merchant_id=shop.pk, member_id=member.pk, at=at, actor=Actor.job("test"), **more)
+
+
+def test_a_tag_goes_on_everybody_and_undoing_leaves_who_had_it_or_got_it_anew(shop, actor):
+    first, second, *_rest = people(shop)
+    hand(shop, tags.add, first, AT, name="vip")
+
+    act = do(shop, begin(shop, actor, "tag", tag=" vip "), at=LATER, chunk=2)
+
+    assert (act.state, act.total, act.position, act.changed) == (WorkState.DONE, 5, 5, 4)
+    assert outcomes(shop, act) == ["same", *["changed"] * 4]
+    hand(shop, tags.remove, second, LATER, name="vip")
+    hand(shop, tags.add, second, LATER + dt.timedelta(minutes=1), name="vip")
+    act = undo(shop, act, actor, at=LATER + dt.timedelta(hours=2))
+    assert tagged(shop) == [first.pk, second.pk]
+    assert (act.state, act.undone) == (WorkState.UNDONE, 3)
+    assert outcomes(shop, act, "undone") == ["", "left", *["undone"] * 3]
+
+
+def test_a_tag_taken_off_comes_back(shop, actor):
+    do(shop, begin(shop, actor, "tag", tag="vip"))
+    act = do(shop, begin(shop, actor, "untag", tag="vip"))
+    assert tagged(shop) == []
+
+    undo(shop, act, actor)
+
+    assert tagged(shop) == [member.pk for member in people(shop)]
+
+
+def test_a_tier_is_given_to_who_is_below_it_and_undone_where_nothing_moved_since(shop, actor):
+    first, second, *rest = people(shop)
+    hand(shop, tier_hand.set_tier, first, AT, tier="gold", until=dt.date(2026, 9, 1), reason="friend")
+    before = tiers(shop)
+    until = dt.date(2026, 12, 31)
+
+    act = do(shop, begin(shop, actor, "tier", tier="silver", until=until), at=LATER, chunk=3)
+
+    assert outcomes(shop, act) == ["refused", *["changed"] * 4]
+    assert tiers(shop) == {first.pk: before[first.pk]} | {m.pk: ("silver", until) for m in (second, *rest)}
+    later = LATER + dt.timedelta(hours=1)
+    hand(shop, tier_hand.set_tier, second, later, tier="gold", until=dt.date(2026, 10, 1), reason="more")
+    act = undo(shop, act, actor, at=later)
+    assert outcomes(shop, act, "undone") == ["", "left", *["undone"] * 3]
+    assert tiers(shop)[second.pk] == ("gold", dt.date(2026, 10, 1))
+    assert all(tiers(shop)[member.pk] == ("base", None) for member in rest)
+
+
+def test_points_are_taken_from_who_has_them_and_each_is_told_why_not(shop, actor):
+    first, *_rest = people(shop)
+    ledger.adjust(shop, first, 50, AT)
+
+    act = do(shop, begin(shop, actor, "points", points=-20), at=LATER)
+
+    assert (act.changed, act.refused) == (1, 4)
+    assert all(outcomes(shop, act, "why")[1:])
+    undo(shop, act, actor, at=LATER + dt.timedelta(hours=1))
+    assert ledger.standing(shop, first, LATER + dt.timedelta(hours=2))["available"] == 50
+    assert ledger.mismatches(LATER + dt.timedelta(hours=2)) == 0
+
+
+def test_points_given_are_taken_back_but_from_who_spent_them(shop, actor):
+    first, *_rest = people(shop)
+    act = do(shop, begin(shop, actor, "points", points=30), chunk=2)
+    ledger.adjust(shop, first, -25, LATER)
+
+    act = undo(shop, act, actor, at=LATER + dt.timedelta(hours=1))
+
+    balances = [ledger.standing(shop, m, LATER + dt.timedelta(hours=2))["available"] for m in people(shop)]
+    assert balances == [5, 0, 0, 0, 0]
+    assert outcomes(shop, act, "undone") == ["left", *["undone"] * 4]
+
+
+def test_nobody_gives_more_than_one_person_may(shop, actor):
+    ledger.configure(shop, AT - dt.timedelta(hours=6), adjust_limit=100)
+
+    with pytest.raises(Invalid):
+        begin(shop, actor, "points", points=101)
+    for wrong in ({"points": 0}, {"points": True}, {"points": None}):
+        with pytest.raises(Invalid):
+            begin(shop, actor, "points", **wrong)
+    with pytest.raises(Invalid):
+        begin(shop, actor, "points", role="operator", points=1)
+    with pytest.raises(Invalid):
+        begin(shop, actor, "points", reason=" ", points=1)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        assert not BulkAct.objects.of(shop).exists()
+
+
+def test_a_worker_that_died_in_a_chunk_moves_nothing_twice(shop, actor, monkeypatch):
+    act, whole, calls = begin(shop, actor, "points", points=7), kinds.DO["points"], []
+
+    def dies(now, rows):
+        whole(now, rows)
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(kinds.DO, "points", dies)
+    with pytest.raises(KeyboardInterrupt):
+        do(shop, act, chunk=2)
+    monkeypatch.undo()
+
+    act = do(shop, act, at=LATER, chunk=2)
+
+    assert (act.position, act.changed) == (5, 5)
+    assert [ledger.standing(shop, m, LATER)["available"] for m in people(shop)] == [7] * 5
+
+
+def test_an_act_is_undone_within_72_hours_only_and_begun_once(shop, actor):
+    act = begin(shop, actor, "tag", tag="vip", once="a" * 16)
+    assert begin(shop, actor, "tag", tag="vip", once="a" * 16).pk == act.pk
+    with pytest.raises(Conflict):
+        begin(shop, actor, "tag", tag="other")
+    do(shop, act)
+
+    with pytest.raises(Conflict):
+        undo(shop, act, actor, at=AT + dt.timedelta(hours=72, seconds=1))
+    assert len(tagged(shop)) == 5

@@ -1,0 +1,124 @@
+"""Exports and saved views over HTTP: from the filtered list to the file; who may do what."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from members.lib import tenant as tenancy
+from members.models import Export, Role, SavedView, Staff
+from members.services.exports import work
+from tests.factories import ledger
+
+
+@pytest.fixture
+def owner(client, cast, settings, tmp_path):
+    """Three members of two channels."""
+    settings.UPLOADS_DIR = tmp_path
+    at = timezone.now() - dt.timedelta(days=2)
+    ledger.open_shop(cast.shop, at)
+    for name, channel in (("u1", "web"), ("u2", "jd"), ("u3", "jd")):
+        phone = f"+86139123400{name[1]}1"
+        ledger.join(cast.shop, at, name, channel=channel, phone=phone, name="王芳")
+    client.force_login(cast.owner)
+    client.cookies["django_language"] = "en"
+    return client
+
+
+def become(shop, role):
+    with tenancy.platform(), transaction.atomic():
+        Staff.objects.filter(merchant=shop).update(role=role)
+
+
+def rows(shop, model):
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        return list(model.objects.of(shop).order_by("pk"))
+
+
+def test_the_filtered_list_becomes_a_file_that_its_page_links_to(owner, cast):
+    page = owner.get("/members/?channel=jd").content.decode()
+    url = re.search(r'href="(/settings/exports/new[^"]*)"', page)[1]
+    assert "2 members are exported" in owner.get(url).content.decode()
+
+    answer = owner.post(url, {"format": "csv", "once": "abcdefghjk234567"})
+    job = rows(cast.shop, Export)[0]
+    assert answer.url == f"/settings/exports/{job.public_id}"
+    assert "data-hx-trigger" in owner.get(answer.url).content.decode()
+    with tenancy.tenant(cast.shop.pk):
+        work.work(merchant_id=cast.shop.pk, job_id=job.pk, at=timezone.now())
+
+    page = owner.get(answer.url).content.decode()
+    link = re.search(r'href="([^"]*/file\?key=[^"]*)"', page)[1]
+    file = owner.get(link)
+    assert file["Content-Disposition"].startswith("attachment")
+    text = b"".join(file.streaming_content).decode()
+    assert text.count("\n") == 3 and "139****0021" in text and "王芳" not in text
+    assert owner.get(link.partition("?")[0]).status_code == 404
+    assert owner.get(f"{link}x").status_code == 404
+
+
+def test_another_shops_person_gets_neither_page_nor_file(owner, cast, client):
+    owner.post("/settings/exports/new", {"format": "csv"})
+    job = rows(cast.shop, Export)[0]
+
+    client.force_login(cast.outsider)
+
+    assert client.get(f"/settings/exports/{job.public_id}").status_code == 404
+    assert client.get(f"/settings/exports/{job.public_id}/file?key=x").status_code == 404
+
+
+def test_cashiers_export_nothing_and_operators_are_not_offered_whole_numbers(owner, cast):
+    become(cast.shop, Role.OPERATOR)
+    assert "is_clear" not in owner.get("/settings/exports/new").content.decode()
+    answer = owner.post("/settings/exports/new", {"format": "csv", "is_clear": "on", "reason": "x"})
+    assert answer.status_code == 422
+
+    become(cast.shop, Role.CASHIER)
+    assert owner.post("/settings/exports/new", {"format": "csv"}).status_code == 403
+    assert rows(cast.shop, Export) == []
+
+
+def test_a_view_is_saved_chosen_renamed_and_deleted(owner, cast):
+    page = owner.get("/members/?channel=jd&sort=oldest").content.decode()
+    url = re.search(r'href="(/members/views\?query=[^"]*)"', page)[1]
+
+    answer = owner.post(url, {"name": "JD, oldest", "is_shared": "on"}, follow=True)
+    assert answer.redirect_chain[-1][0] == "/members/?channel=jd&sort=oldest"
+    view = rows(cast.shop, SavedView)[0]
+    assert f'?{view.query.replace("&", "&amp;")}" aria-current="page"' in answer.content.decode()
+
+    owner.post(f"/members/views/{view.public_id}", {"name": "From JD"})
+    view = rows(cast.shop, SavedView)[0]
+    assert (view.name, view.is_shared) == ("From JD", False)
+    owner.post(f"/members/views/{view.public_id}", {"delete": "1"})
+    assert rows(cast.shop, SavedView) == []
+
+
+def test_a_view_keeps_filters_alone(owner, cast):
+    owner.post(
+        "/members/views?query=" + "channel%3Djd%26page%3D3%26next%3Dhttps%3A%2F%2Fevil.example", {"name": "x"}
+    )
+
+    assert rows(cast.shop, SavedView)[0].query == "channel=jd"
+
+
+def test_ones_own_view_is_not_another_persons_and_a_shared_one_is_changed_by_its_keepers(owner, cast, client):
+    owner.post("/members/views?query=channel%3Djd", {"name": "Mine"})
+    owner.post("/members/views?query=channel%3Dweb", {"name": "Ours", "is_shared": "on"})
+    mine, ours = rows(cast.shop, SavedView)
+
+    owner.get("/members/")  # what was said of them is read
+    client.force_login(cast.clerk)
+    page = client.get("/members/").content.decode()
+
+    assert "Ours" in page and "Mine" not in page
+    assert client.get(f"/members/views/{mine.public_id}").status_code == 404
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        Staff.objects.filter(merchant=cast.shop, user=cast.clerk).update(role=Role.CASHIER)
+    assert client.post(f"/members/views/{ours.public_id}", {"delete": "1"}).status_code == 404
+    assert client.post("/members/views", {"name": "x", "is_shared": "on"}).status_code == 422
+    assert len(rows(cast.shop, SavedView)) == 2
