@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from benefits.api import benefits
+from benefits.api import benefits, quotes
 from members.api.operations import endpoint
 
 urlpatterns = [
@@ -14,4 +14,5 @@ urlpatterns = [
     path("benefits/<str:benefit_id>/pause", endpoint(benefits.PauseBenefit)),
     path("benefits/<str:benefit_id>/resume", endpoint(benefits.ResumeBenefit)),
     path("benefits/<str:benefit_id>/end", endpoint(benefits.EndBenefit)),
+    path("quotes", endpoint(quotes.PriceBasket)),
 ]

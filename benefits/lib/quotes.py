@@ -24,6 +24,12 @@ MOST_MINOR = 10**12
 HUNDRED = Decimal(100)
 
 
+class UnknownSku(Invalid):
+    """A basket names a SKU that had no price then."""
+
+    slug = "unknown-sku"
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """How a member or fan price is said: percent of a price (90 is 9 折), a fixed price, or an amount off."""

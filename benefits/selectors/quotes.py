@@ -4,17 +4,65 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
 
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.quotes import Buyer, Cut, PriceRules, Quote, Reward, SkuPrices, Stack, Way, quote
+from benefits.lib.quotes import (
+    Buyer,
+    Cut,
+    PriceRules,
+    Quote,
+    Reward,
+    SkuPrices,
+    Stack,
+    UnknownSku,
+    Way,
+    quote,
+)
 from benefits.models import PriceVersion, SkuPrice
-from members.lib.refusals import NotFound
 from members.models import Closure, Program, ProgramStatus, TierMove
 from members.selectors import rules as rules_selector
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A quote with what it rests on: the tier that counted, and the version of the rules (0 before any)."""
+
+    quote: Quote
+    tier: str | None
+    version: int
+    stack: Stack
+
+
+def explained(
+    *,
+    merchant_id: int,
+    member_id: int | None,
+    lines: Sequence[tuple[str, int]],
+    follows: bool,
+    at: dt.datetime,
+) -> Explained:
+    """Price (SKU, quantity) lines for a member, or for a visitor (None), at an instant. Queries do not grow with lines.
+
+    While the program is not open nobody is a member to a price. Raises UnknownSku, with every line that names a SKU
+    without a price then, and what `benefits.lib.quotes.quote` raises.
+    """
+    prices = _prices(merchant_id, {sku for sku, _quantity in lines}, at)
+    unknown = {f"lines[{i}].sku": sku for i, (sku, _quantity) in enumerate(lines) if sku not in prices}
+    if unknown:
+        errors = {
+            place: _("There is no price of the SKU “%(sku)s”.") % {"sku": sku}
+            for place, sku in unknown.items()
+        }
+        raise UnknownSku(next(iter(errors.values())), errors=errors)
+    buyer = Buyer(tier_at(merchant_id=merchant_id, member_id=member_id, at=at), follows)
+    basket = [(prices[sku], quantity) for sku, quantity in lines]
+    version, rules = _version_at(merchant_id, at)
+    return Explained(quote(basket, rules, buyer), buyer.tier, version, rules.stack)
 
 
 def quoted(
@@ -25,17 +73,9 @@ def quoted(
     follows: bool,
     at: dt.datetime,
 ) -> Quote:
-    """Price (SKU, quantity) lines for a member, or for a visitor (None), at an instant. Queries do not grow with lines.
-
-    While the program is not open nobody is a member to a price. Raises NotFound for a SKU without a price then, and
-    what `benefits.lib.quotes.quote` raises.
-    """
-    prices = _prices(merchant_id, {sku for sku, _quantity in lines}, at)
-    if unknown := [sku for sku, _quantity in lines if sku not in prices]:
-        raise NotFound(_("There is no price of the SKU “%(sku)s”.") % {"sku": unknown[0]})
-    buyer = Buyer(tier_at(merchant_id=merchant_id, member_id=member_id, at=at), follows)
-    basket = [(prices[sku], quantity) for sku, quantity in lines]
-    return quote(basket, rules_at(merchant_id=merchant_id, at=at), buyer)
+    """The quote alone, see `explained`."""
+    found = explained(merchant_id=merchant_id, member_id=member_id, lines=lines, follows=follows, at=at)
+    return found.quote
 
 
 def known_skus(*, merchant_id: int, at: dt.datetime, skus: set[str]) -> set[str]:
@@ -43,12 +83,13 @@ def known_skus(*, merchant_id: int, at: dt.datetime, skus: set[str]) -> set[str]
     return set(_prices(merchant_id, skus, at))
 
 
-def rules_at(*, merchant_id: int, at: dt.datetime) -> PriceRules:
-    """How prices meet at an instant; the defaults before any version."""
+def _version_at(merchant_id: int, at: dt.datetime) -> tuple[int, PriceRules]:
+    """How prices meet at an instant, and the number of that version; the defaults, as 0, before any."""
     row = PriceVersion.objects.of(merchant_id).filter(at__lte=at).order_by("-at", "-number").first()
     if row is None:
-        return PriceRules()
-    return PriceRules(cast(Stack, row.stack), tuple(Reward(least, off) for least, off in row.rewards))
+        return 0, PriceRules()
+    rewards = tuple(Reward(least, off) for least, off in row.rewards)
+    return row.number, PriceRules(cast(Stack, row.stack), rewards)
 
 
 def _prices(merchant_id: int, skus: set[str], at: dt.datetime) -> dict[str, SkuPrices]:

@@ -29,6 +29,7 @@ PROBLEMS: dict[str, tuple[int, Any]] = {
     "invalid": (422, _("Refused by a rule")),
     "refund-exceeds-order": (422, _("More than is left to refund")),
     "insufficient-points": (422, _("Not enough points")),
+    "unknown-sku": (422, _("No such SKU")),
     "unknown-activity": (422, _("No such activity")),
     "activity-not-rewarded": (422, _("Nothing is given for this")),
     "too-many-requests": (429, _("Too many requests")),

@@ -215,6 +215,10 @@ BODIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
     "ResumeBenefit": lambda shop: {},
     "PublishBenefit": lambda shop: {},
     "EndBenefit": lambda shop: {"reason": "walk"},
+    "PriceBasket": lambda shop: {
+        "member": shop.ids["members.Member"],
+        "lines": [{"sku": "tea", "quantity": 1}],
+    },
     "Redeem": lambda shop: {"points": 1},
     "Hold": lambda shop: {"points": 1},
     "ReportActivity": lambda shop: {"kind": "referral", "referred": shop.ids["members.Member"]},

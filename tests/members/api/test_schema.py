@@ -89,6 +89,7 @@ def test_it_names_every_operation_of_the_interface():
         ("POST", "/members/{member_id}/points/adjustments"),
         ("GET", "/benefits"), ("POST", "/benefits"), ("POST", "/benefits/{benefit_id}/publish"),
         ("POST", "/benefits/{benefit_id}/pause"), ("POST", "/benefits/{benefit_id}/end"), ("GET", "/compliance"),
+        ("POST", "/quotes"),
     }  # fmt: skip
 
     assert {(method, f"/api/v1{path}") for method, path in promised} <= OPERATIONS
