@@ -1,0 +1,239 @@
+"""Everything stored about one member, newest first, whatever table it is in.
+
+Each source is one query by the member, of a page's length; the newest of all of them make the page. What else a page
+needs (names of tiers, e-mails of notices) is read for the lines that are shown, not for each.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from members.models import (
+    AuditRow,
+    BulkActMember,
+    ExpiryEmail,
+    ExpiryNotice,
+    Identity,
+    ImportedMember,
+    Member,
+    MemberStatus,
+    MemberTag,
+    Merchant,
+    Order,
+    Refund,
+    TierMove,
+)
+from members.selectors import member_entries
+
+PER_PAGE = 30
+KINDS = ("membership", "orders", "points", "tiers", "tags", "notices", "acts")
+TAGGED = ("member.tagged", "member.untagged")
+# Each is told by what it left: an entry of the ledger, a joining.
+TOLD_ELSEWHERE = Q(action="member.joined") | (
+    Q(action__startswith="points.") & ~Q(action__startswith="points.adjustment_")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a page ends: the instant of its last line, the place of its source among all, its number there."""
+
+    at: dt.datetime
+    place: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.at.astimezone(dt.UTC):%Y%m%dT%H%M%S.%f}_{self.place}_{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> Mark | None:
+        """The mark of an address; None for anything else."""
+        at, _, rest = text.partition("_")
+        place, _, number = rest.partition("_")
+        if not (place.isascii() and place.isdigit() and number.isascii() and number.isdigit()):
+            return None
+        if len(place) > 2 or len(number) > 18:
+            return None
+        try:
+            return cls(
+                dt.datetime.strptime(at, "%Y%m%dT%H%M%S.%f").replace(tzinfo=dt.UTC), int(place), int(number)
+            )
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened: its source by name, its row, and what was read beside it."""
+
+    mark: Mark
+    source: str
+    row: Any
+    beside: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Lines of a page, newest first, and the mark behind which the next begins; None at the end."""
+
+    lines: list[Line]
+    next: Mark | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows of one member in one table: by which columns they are ordered, and whether they tell of the person."""
+
+    name: str
+    kind: str
+    rows: Callable[[Merchant, Member], QuerySet[Any]]
+    at: str = "at"
+    number: str = "pk"
+    is_personal: bool = False
+
+
+def _identities(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    return Identity.objects.of(merchant.pk).filter(member_id=member.pk, linked_at__isnull=False)
+
+
+def _orders(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    return Order.objects.of(merchant.pk).filter(member_id=member.pk, paid_at__isnull=False)
+
+
+def _unpaid(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    return Order.objects.of(merchant.pk).filter(member_id=member.pk, paid_at__isnull=True)
+
+
+def _refunds(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    rows = Refund.objects.of(merchant.pk).filter(order__merchant_id=merchant.pk, order__member_id=member.pk)
+    return rows.select_related("order")
+
+
+def _entries(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    return member_entries.entries(merchant=merchant, member_id=member.pk)
+
+
+def _moves(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    rows = TierMove.objects.of(merchant.pk).filter(member_id=member.pk)
+    return rows.select_related("from_tier", "to_tier")
+
+
+def _tags(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    """Tags that are on and that no line of the audit log tells of."""
+    put_on = _about(merchant, member).filter(action="member.tagged", at=OuterRef("at"))
+    return MemberTag.objects.of(merchant.pk).filter(~Exists(put_on), member_id=member.pk)
+
+
+def _notices(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    return ExpiryNotice.objects.of(merchant.pk).filter(member_id=member.pk)
+
+
+def _bulk(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    """What acts on many did to this one: an act of the shop is looked up by it, and they are few."""
+    rows = BulkActMember.objects.of(merchant.pk).filter(
+        member_id=member.pk, act__merchant_id=merchant.pk, outcome__in=("changed", "refused")
+    )
+    return rows.select_related("act")
+
+
+def _imports(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    rows = ImportedMember.objects.of(merchant.pk).filter(member_id=member.pk)
+    return rows.select_related("job")
+
+
+def _about(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    return AuditRow.objects.of(merchant.pk).filter(
+        subject_kind="member", subject_id__in=[member.public_id, str(member.pk)]
+    )
+
+
+def _audit(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    moved = TierMove.objects.of(merchant.pk).filter(member_id=member.pk, at=OuterRef("at"))
+    rows = _about(merchant, member).exclude(TOLD_ELSEWHERE).exclude(action__in=TAGGED)
+    return rows.exclude(Q(action="tier.set") & Exists(moved))
+
+
+def _tagged(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    return _about(merchant, member).filter(action__in=TAGGED)
+
+
+def _self(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    return Member.objects.of(merchant.pk).filter(pk=member.pk)
+
+
+def _agreed(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    return _self(merchant, member).filter(email_consent_at__isnull=False)
+
+
+# In the order of cause and effect at one instant; a line's place is its source's, so that new ones come last.
+SOURCES = (
+    Source("joined", "membership", _self, "joined_at"),
+    Source("identity", "membership", _identities, "linked_at", is_personal=True),
+    Source("agreed", "membership", _agreed, "email_consent_at", is_personal=True),
+    Source("order", "orders", _orders, "paid_at"),
+    Source("unpaid", "orders", _unpaid),
+    Source("refund", "orders", _refunds),
+    Source("entry", "points", _entries, number="sequence"),
+    Source("move", "tiers", _moves),
+    Source("tag", "tags", _tags, is_personal=True),
+    Source("tagged", "tags", _tagged, is_personal=True),
+    Source("notice", "notices", _notices, is_personal=True),
+    Source("bulk", "acts", _bulk, "act__created_at", is_personal=True),
+    Source("import", "acts", _imports, "job__created_at", is_personal=True),
+    Source("audit", "acts", _audit, is_personal=True),
+)
+
+
+def page(
+    *,
+    merchant: Merchant,
+    member: Member,
+    kind: str = "",
+    before: Mark | None = None,
+    size: int = PER_PAGE,
+) -> Page:
+    """The `size` lines behind a mark, newest first. One query a source, one more where a notice is shown."""
+    lines: list[Line] = []
+    is_erased = member.status == MemberStatus.ERASED
+    for place, source in enumerate(SOURCES):
+        if (kind in KINDS and source.kind != kind) or (is_erased and source.is_personal):
+            continue
+        for row in _newest(source, place, merchant, member, before)[: size + 1]:
+            lines.append(Line(Mark(row.timeline_at, place, row.timeline_number), source.name, row))
+    lines.sort(key=lambda line: (line.mark.at, line.mark.place, line.mark.number), reverse=True)
+    shown = lines[:size]
+    return Page(_with_emails(merchant, shown), shown[-1].mark if len(lines) > size else None)
+
+
+def _newest(
+    source: Source, place: int, merchant: Merchant, member: Member, before: Mark | None
+) -> QuerySet[Any]:
+    rows = source.rows(merchant, member)
+    if before is not None:
+        # A plain bound on the instant, for the index to begin at; then what of that instant is behind the mark.
+        rows = rows.filter(
+            **{f"{source.at}__lte" if place <= before.place else f"{source.at}__lt": before.at}
+        )
+        if place == before.place:
+            behind = Q(**{f"{source.number}__lt": before.number})
+            rows = rows.filter(Q(**{f"{source.at}__lt": before.at}) | behind)
+    rows = rows.annotate(timeline_at=F(source.at), timeline_number=F(source.number))
+    return rows.order_by(f"-{source.at}", f"-{source.number}")
+
+
+def _with_emails(merchant: Merchant, lines: list[Line]) -> list[Line]:
+    """The same lines, notices with the e-mail that left for them. At most one query."""
+    notices = [line.row.pk for line in lines if line.source == "notice"]
+    if not notices:
+        return lines
+    rows = ExpiryEmail.objects.of(merchant.pk).filter(notice_id__in=notices)
+    emails = {row.notice_id: row for row in rows}
+    return [
+        Line(line.mark, line.source, line.row, emails.get(line.row.pk)) if line.source == "notice" else line
+        for line in lines
+    ]
