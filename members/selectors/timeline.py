@@ -203,16 +203,17 @@ def page(
     for place, source in enumerate(SOURCES):
         if (kind in KINDS and source.kind != kind) or (is_erased and source.is_personal):
             continue
-        for row in _newest(source, place, merchant, member, before)[: size + 1]:
+        for row in newest(source, place, merchant, member, before)[: size + 1]:
             lines.append(Line(Mark(row.timeline_at, place, row.timeline_number), source.name, row))
     lines.sort(key=lambda line: (line.mark.at, line.mark.place, line.mark.number), reverse=True)
     shown = lines[:size]
     return Page(_with_emails(merchant, shown), shown[-1].mark if len(lines) > size else None)
 
 
-def _newest(
+def newest(
     source: Source, place: int, merchant: Merchant, member: Member, before: Mark | None
 ) -> QuerySet[Any]:
+    """The rows of one source behind a mark, newest first, to be cut to a page's length. Runs no query."""
     rows = source.rows(merchant, member)
     if before is not None:
         # A plain bound on the instant, for the index to begin at; then what of that instant is behind the mark.
