@@ -104,7 +104,7 @@ def _order(line: Line, reader: Reader) -> Told:
         _("It comes to %(points)s points under version %(version)s of the rules")
         % {"points": points_text(order.posted), "version": order.rules_version}
         if order.rules_version is not None
-        else _("It earned no points: no rules were in force for it")
+        else _("It earned no points")
         if order.status == "paid"
         else ""
     )
