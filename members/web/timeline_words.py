@@ -101,7 +101,7 @@ def _order(line: Line, reader: Reader) -> Told:
     )
     state = order.get_status_display() if order.status == "cancelled" else ""
     rule = (
-        _("It comes to %(points)s points under version %(version)s of the rules")
+        _("It comes to %(points)s points by now, under version %(version)s of the rules")
         % {"points": points_text(order.posted), "version": order.rules_version}
         if order.rules_version is not None
         else _("It earned no points")
