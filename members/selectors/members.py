@@ -114,6 +114,16 @@ def _found(merchant: Merchant, text: str) -> RawSQL:
     return RawSQL(" union ".join(parts), values)
 
 
+def searched(*, merchant: Merchant, text: str) -> list[str]:
+    """What a search for this text looks among, as `_found` does: "tail", "name", "phone", "id". Runs no query."""
+    if not text:
+        return []
+    found = ["tail" if len(text) == 4 and text.isdigit() else "name"]
+    if e164_or_none(text, region_of(merchant.currency)):
+        found.append("phone")
+    return [*found, "id"]
+
+
 def _on_every_channel(merchant_id: int, external_id: str) -> list[bytes]:
     """What an external id is found by where nobody said which channel's it is."""
     return crypto.identity_indexes(merchant_id, [(channel, external_id) for channel in Channel.values])

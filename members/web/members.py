@@ -42,6 +42,13 @@ ENTRIES_PER_PAGE = 20
 REVEALERS = frozenset({Role.OWNER, Role.MANAGER, Role.OPERATOR, Role.CASHIER})
 SORT_LABELS = {"newest": _("Newest first"), "oldest": _("Oldest first"), "points": _("Most points first")}
 
+SEARCHED = {
+    "tail": _("last four digits of the phone"),
+    "name": _("name or part of it"),
+    "phone": _("whole phone number"),
+    "id": _("customer id or card number"),
+}
+
 
 class MemberFilters(forms.Form):
     """Filters that live in the address."""
@@ -122,6 +129,9 @@ def members_list(request: StaffRequest) -> HttpResponse:
     context = {
         "filters": filters,
         "q": wanted.search,
+        "searched": [
+            SEARCHED[one] for one in selectors.searched(merchant=request.merchant, text=wanted.search.strip())
+        ],
         "page_obj": page,
         "rows": [(row, names.get(row.tier_id or 0) or (str(base) if base else "")) for row in rows],
         "is_narrow": wanted.is_narrow,

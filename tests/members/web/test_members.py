@@ -99,6 +99,19 @@ def test_members_are_found_by_number_tail_name_and_id(owner, shop, at):
     assert found(owner, q="nobody' or 1=1 --") == set()
 
 
+def test_a_search_says_what_it_looked_among(owner, shop, at):
+    join(shop, "u1", at, phone="13800131402", name="王小明")
+
+    def told(text):
+        page = owner.get("/members/", {"q": text}).content.decode()
+        return page.partition("Searched among: ")[2].partition("</p>")[0]
+
+    assert told("1402") == "last four digits of the phone, customer id or card number"
+    assert told("小明") == "name or part of it, customer id or card number"
+    assert told("13800131402") == "name or part of it, whole phone number, customer id or card number"
+    assert told("") == ""
+
+
 def test_filters_narrow_and_sort(owner, shop, at):
     first = join(shop, "u1", at)
     join(shop, "u2", at + dt.timedelta(hours=1), channel="jd")
