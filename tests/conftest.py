@@ -14,11 +14,10 @@ from django.core.management import call_command
 from django.db import connections, transaction
 from django.test import Client
 from django.utils import translation
-from psycopg.sql import SQL, Identifier
 
 from config import embedded
 from members.lib import tenant as tenancy
-from members.lib.databases import drop_database, make_database, owner_connection
+from members.lib.databases import drop_database, make_database
 from tests.environment import missing
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -62,9 +61,6 @@ def django_db_setup(django_db_modify_db_settings: None, django_db_blocker) -> It
     name = connections["owner"].settings_dict["NAME"]
     with django_db_blocker.unblock():
         make_database(name)
-        with owner_connection() as server:
-            # Nothing here outlives the server, so no commit waits for the disk.
-            server.execute(SQL("alter database {} set synchronous_commit = off").format(Identifier(name)))
         call_command("migrate", database="owner", verbosity=0, interactive=False)
     yield
     with django_db_blocker.unblock():

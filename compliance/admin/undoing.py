@@ -58,13 +58,14 @@ def undo_form(request: HttpRequest, row: Run) -> dict[str, Any] | None:
 
 def ask_for(row: Run, posted: Mapping[str, Any], *, at: dt.datetime, actor: Actor) -> int:
     """Ask for what the form says; how many more are undone. Raises what `undoing.ask` does."""
-    names = sorted(set(str(posted.get("programs", "")).replace(",", " ").split()))
+    said = {name: str(posted.get(name, "")).replace("\0", "") for name in ("programs", "confirm", "reason")}
+    names = sorted(set(said["programs"].replace(",", " ").split()))
     ids = None if not names else _ids(names)
     return undoing.ask(
         run_id=row.pk,
         merchant_ids=ids,
-        confirmed=typed_number(str(posted.get("confirm", ""))),
-        reason=str(posted.get("reason", "")),
+        confirmed=typed_number(said["confirm"]),
+        reason=said["reason"],
         at=at,
         actor=actor,
     )

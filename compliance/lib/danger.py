@@ -7,7 +7,10 @@ Rule 2 holds at an instant `at` when no qualifying benefit covers any instant of
   A benefit that ended exactly W ago does not cover: its last instant is before `b`, and `at - W = b` is excluded too;
   one microsecond earlier it does (the instants between are those that no clock shows);
 - an instant `c` of configuration lies in `(at - W, at]` exactly when `at` lies in `[c, c + W)`;
-- a stretch of the union of the counted kinds shorter than `min_cover_days` counts only while it runs: `[a, b)`.
+- a stretch of the union of the counted kinds shorter than `min_cover_days` counts only while it runs: `[a, b)`; seen
+  from `b` on it is as if it had not been, so that a benefit of a second moves no danger date and voids no warning;
+- configuring counts only if the stretch in force that it begins, or changes, is not such a short one: else publishing
+  a benefit of a second would cover the whole window.
 
 So the instants at which rule 2 does *not* hold are a union of half-open stretches, and the rest, where it holds, is
 one too. Everything below is read from that set. To store per program: `Assessment`.
@@ -15,7 +18,7 @@ one too. Everything below is read from that set. To store per program: `Assessme
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -33,39 +36,51 @@ def stretches_in_force(coverages: Iterable[Coverage], policy: Policy) -> Spans:
     return normalise(span for row in coverages if policy.counts(row.kind) for span in row.in_force)
 
 
-def _is_long(stretch: Span, policy: Policy) -> bool:
+def is_long_enough(stretch: Span, policy: Policy) -> bool:
+    """Whether a stretch in force keeps counting when it is over."""
     if stretch.start is None or stretch.end is None:
         return True
     return stretch.end - stretch.start >= policy.min_cover
 
 
-def _counts(configured: Configured, policy: Policy) -> bool:
-    """With a limit on the lead, configuring counts only if force begins (and so is foreseen to) within it."""
-    limit = policy.max_lead
-    if limit is None:
+def configuration_counts(configured: Configured, stretches: Spans, policy: Policy) -> bool:
+    """Whether a publication or change counts where configuring does: force begins (and so is foreseen to) within the
+    longest lead, and the unbroken force it belongs to is long enough. stretches: `stretches_in_force`."""
+    force_from = configured.force_from
+    if policy.max_lead is not None and (force_from is None or force_from - configured.at > policy.max_lead):
+        return False
+    if not policy.min_cover_days:
         return True
-    return configured.force_from is not None and configured.force_from - configured.at <= limit
+    stretch = None if force_from is None else span_at(stretches, force_from)
+    return stretch is not None and is_long_enough(stretch, policy)
 
 
-def covered(coverages: Collection[Coverage], policy: Policy) -> Spans:
-    """The instants at which rule 2 does not hold under one policy."""
+def covered(coverages: Collection[Coverage], policy: Policy, seen_from: datetime | None = None) -> Spans:
+    """The instants at which rule 2 does not hold under one policy. `seen_from`: a short stretch that is over then
+    covers nothing, not even while it ran (None: each instant as it is, or was, at itself)."""
     spans: list[Span] = []
+    stretches = stretches_in_force(coverages, policy)
     if policy.counting_basis is not CountingBasis.CONFIGURED:
-        for stretch in stretches_in_force(coverages, policy):
-            end = later(stretch.end, policy.window) if _is_long(stretch, policy) else stretch.end
-            spans.append(Span(stretch.start, end))
+        for stretch in stretches:
+            if is_long_enough(stretch, policy):
+                spans.append(Span(stretch.start, later(stretch.end, policy.window)))
+            elif seen_from is None or stretch.end is None or stretch.end > utc(seen_from):
+                spans.append(stretch)
     if policy.counting_basis is not CountingBasis.IN_FORCE:
-        for row in coverages:
-            if policy.counts(row.kind):
-                spans += (
-                    Span(c.at, later(c.at, policy.window)) for c in row.configured if _counts(c, policy)
-                )
+        spans += (Span(at, later(at, policy.window)) for at in _configured(coverages, stretches, policy))
     return normalise(spans)
 
 
-def uncovered(coverages: Collection[Coverage], policy: Policy) -> Spans:
+def _configured(coverages: Iterable[Coverage], stretches: Spans, policy: Policy) -> Iterator[datetime]:
+    """The instants of configuration that count."""
+    for row in coverages:
+        if policy.counts(row.kind):
+            yield from (each.at for each in row.configured if configuration_counts(each, stretches, policy))
+
+
+def uncovered(coverages: Collection[Coverage], policy: Policy, seen_from: datetime | None = None) -> Spans:
     """The instants at which rule 2 holds under one policy, past and foreseen."""
-    return complement(covered(coverages, policy))
+    return complement(covered(coverages, policy, seen_from))
 
 
 def uncovered_ahead(coverages: Collection[Coverage], history: PolicyHistory, at: datetime) -> Spans:
@@ -74,7 +89,7 @@ def uncovered_ahead(coverages: Collection[Coverage], history: PolicyHistory, at:
     return normalise(
         part
         for reign in history.ahead(at)
-        for part in clip(uncovered(coverages, reign.version.policy), reign.span)
+        for part in clip(uncovered(coverages, reign.version.policy, at), reign.span)
     )
 
 
@@ -121,16 +136,15 @@ def uncovered_since(
     not before `opened_at`; None while a counting stretch runs. A short stretch counts only while it runs."""
     opened_at, at = utc(opened_at), utc(at)
     last = opened_at
+    stretches = stretches_in_force(coverages, policy)
     if policy.counting_basis is not CountingBasis.CONFIGURED:
-        for stretch in stretches_in_force(coverages, policy):
+        for stretch in stretches:
             if stretch.holds(at):
                 return None
-            if stretch.end is not None and stretch.end <= at and _is_long(stretch, policy):
+            if stretch.end is not None and stretch.end <= at and is_long_enough(stretch, policy):
                 last = max(last, stretch.end)
     if policy.counting_basis is not CountingBasis.IN_FORCE:
-        for row in coverages:
-            if policy.counts(row.kind):
-                last = max([last, *(c.at for c in row.configured if c.at <= at and _counts(c, policy))])
+        last = max([last, *(each for each in _configured(coverages, stretches, policy) if each <= at)])
     return last
 
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from benefits.lib.coverage import Configured, Coverage
 from benefits.lib.spans import Span, Spans, clip, normalise, utc
+from compliance.lib import danger
 from compliance.lib.calendar import platform_date, start_of
-from compliance.lib.danger import stretches_in_force
+from compliance.lib.danger import is_long_enough, stretches_in_force
 from compliance.lib.policy import CountingBasis, Policy
 
 ONE_DAY = timedelta(days=1)
@@ -25,20 +26,11 @@ class StripDay(NamedTuple):
     state: str
 
 
-def is_long_enough(stretch: Span, policy: Policy) -> bool:
-    """Whether a stretch in force keeps counting when it is over."""
-    if stretch.start is None or stretch.end is None:
-        return True
-    return stretch.end - stretch.start >= policy.min_cover
-
-
-def configuration_counts(configured: Configured, policy: Policy) -> bool:
-    """Whether a publication or change counts: force begins within the longest lead."""
+def configuration_counts(configured: Configured, coverages: Collection[Coverage], policy: Policy) -> bool:
+    """Whether a publication or change counts under the policy's counting basis. coverages: the program's, all."""
     if policy.counting_basis is CountingBasis.IN_FORCE:
         return False
-    if policy.max_lead is None:
-        return True
-    return configured.force_from is not None and configured.force_from - configured.at <= policy.max_lead
+    return danger.configuration_counts(configured, stretches_in_force(coverages, policy), policy)
 
 
 def counted_force(coverages: Collection[Coverage], policy: Policy, at: datetime) -> Spans:
@@ -90,7 +82,7 @@ def counted_days(
         for row in own
         if policy.counts(row.kind)
         for each in row.configured
-        if each.at <= utc(at) and configuration_counts(each, policy)
+        if each.at <= utc(at) and configuration_counts(each, coverages, policy)
     }
     return days_of(force, first, last) | {day for day in configured if first <= day <= last}
 

@@ -96,7 +96,9 @@ def _line(
         configured=tuple(
             each.at
             for each in own.configured
-            if policy.counts(row.kind) and each.at <= at and strips.configuration_counts(each, policy)
+            if policy.counts(row.kind)
+            and each.at <= at
+            and strips.configuration_counts(each, facts.coverages, policy)
         ),
     )
 

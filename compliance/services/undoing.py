@@ -7,9 +7,10 @@ can be killed at any moment and goes on. Everything as platform.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
+import structlog
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -24,6 +25,7 @@ from members.models import Closure, Program, ProgramStatus
 from members.services import audit, programs
 from members.services.audit import Actor
 
+log = structlog.get_logger(__name__)
 TASK = "compliance.undo"
 BATCH = 500
 ASK = """
@@ -119,13 +121,25 @@ def _meant(row: RunRow, merchant_ids: Collection[int] | None) -> int:
     return cleared - Undo.objects.filter(run_id=row.pk, merchant_id__in=ids).count()
 
 
-def work(*, run_id: int, at: dt.datetime) -> int:
-    """Undo what was asked of a run and is not done; how many were done here. Idempotent, by any number of workers."""
-    done, after = 0, -1
+def work(*, run_id: int, now: Callable[[], dt.datetime]) -> int:
+    """Undo what was asked of a run and is not done; how many were done here. Idempotent, by any number of workers.
+
+    now: the clock. It is read for each program once that is locked: thousands take hours, and a program is closed
+    until its own turn. One that fails holds up none behind it; the first failure is raised at the end, and what is not
+    done is sent again.
+    """
+    done, after, failed = 0, -1, None
     while ids := _open_ids(run_id, after):
-        done += sum(_undo_one(run_id, merchant_id, at) for merchant_id in ids)
+        for merchant_id in ids:
+            try:
+                done += _undo_one(run_id, merchant_id, now)
+            except Exception as error:
+                log.exception("undo_failed", run=run_id, merchant=merchant_id)
+                failed = failed or error
         after = ids[-1]
-    _finish(run_id, at)
+    if failed is not None:
+        raise failed
+    _finish(run_id)
     return done
 
 
@@ -136,8 +150,9 @@ def _open_ids(run_id: int, after: int) -> list[int]:
 
 
 @transaction.atomic
-def _undo_one(run_id: int, merchant_id: int, at: dt.datetime) -> bool:
+def _undo_one(run_id: int, merchant_id: int, now: Callable[[], dt.datetime]) -> bool:
     program = programs.lock_for_close(merchant_id=merchant_id)
+    at = now()
     row = Undo.objects.of(merchant_id).select_for_update().filter(run_id=run_id, done_at=None).first()
     if row is None:
         return False
@@ -184,7 +199,7 @@ def _close_as_it_was(program: Program, at: dt.datetime, actor: Actor) -> None:
 
 
 @transaction.atomic
-def _finish(run_id: int, at: dt.datetime) -> None:
+def _finish(run_id: int) -> None:
     """A run of which everything was undone is undone itself."""
     row = RunRow.objects.select_for_update().get(pk=run_id)
     open_ones = Undo.objects.filter(run_id=run_id, done_at=None).exists()

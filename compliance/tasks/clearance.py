@@ -31,4 +31,4 @@ def drain(*, run_id: int, **_: Any) -> bool:
 @task(undoing.TASK)
 def undo(*, run_id: int, **_: Any) -> int:
     """Undo what was asked of a run; as many of these as there are workers may run at once."""
-    return undoing.work(run_id=run_id, at=timezone.now())
+    return undoing.work(run_id=run_id, now=timezone.now)

@@ -110,10 +110,4 @@ class Migration(migrations.Migration):
         TableReferences(["MemberFacts", "FactsDue"]),
         KeyedBy("MemberFacts", "member_facts_once"),
         MarkChanged("members_dailytotal", "members_factsdue"),
-        # All that was bought until now waits for its facts.
-        migrations.RunSQL(
-            "insert into members_factsdue (merchant_id, member_id) "
-            "select distinct merchant_id, member_id from members_dailytotal",
-            migrations.RunSQL.noop,
-        ),
     ]

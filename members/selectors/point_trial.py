@@ -24,7 +24,7 @@ TRIAL = """
 with o as (
     select o.id, o.tier_id, o.total_minor from members_order o
     where o.merchant_id = %(merchant)s and paid_on > %(first)s and paid_on <= %(today)s and status = 'paid'
-        and member_id is not null and per_major is not null and not ({folded})
+        and member_id is not null and per_major is not null and ({folded}) is not true
 ), earned as (
     select order_id, sum(points) as points from members_orderline
     where merchant_id = %(merchant)s and order_id in (select id from o) group by 1

@@ -39,7 +39,7 @@ select o.member_id, o.tier_id, o.channel, coalesce(b.scene, ''), o.paid_at, o.to
 from chosen o
 left join members_orderbonus b on b.merchant_id = %(merchant)s and b.order_id = o.id
 join lateral (
-    select jsonb_agg(jsonb_build_array(l.sku, l.amount_minor) order by l.number) as lines,
+    select coalesce(jsonb_agg(jsonb_build_array(l.sku, l.amount_minor) order by l.number), '[]') as lines,
         coalesce(sum(l.points), 0)::bigint as points
     from members_orderline l where l.merchant_id = %(merchant)s and l.order_id = o.id
 ) l on true

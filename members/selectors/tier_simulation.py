@@ -108,6 +108,12 @@ outcomes as materialized (
 """
 )
 AT_ONCE = "select member_id from now where qualified > place or is_gone order by 1"
+# Who is a member no more has a standing all the same, which must not name a tier that is gone.
+NO_MEMBERS = """
+select m.id from members_member m
+join members_tierstanding s on s.merchant_id = m.merchant_id and s.member_id = m.id
+where m.merchant_id = %(merchant)s and m.status <> 'active' and s.tier_id = any(%(gone)s) order by 1
+"""
 COUNTS = """
 select 0, kind, why, held, to_place, count(*), sum(year_points), min(day), max(day), null::bigint, null::date,
     count(*) filter (where again)
@@ -206,7 +212,11 @@ def moved_at_once(*, merchant: Merchant, at: dt.datetime, proposal: Proposal) ->
     today = merchant_day(at, merchant.zone)
     query, known = _query(proposal, today, text=NOW)
     parameters = {"merchant": merchant.pk, "first": today, **known}
-    return [row[0] for row in _run(query + AT_ONCE, parameters)]
+    found = [row[0] for row in _run(query + AT_ONCE, parameters)]
+    if proposal.targets:
+        gone = {"merchant": merchant.pk, "gone": list(proposal.targets)}
+        found += [row[0] for row in _run(NO_MEMBERS, gone)]
+    return found
 
 
 def points_a_year(flow: Flow, multipliers: Mapping[int, Decimal]) -> int:

@@ -21,7 +21,7 @@ from members.lib.expiry import Expiry
 from members.lib.periods import merchant_day
 from members.lib.posting import Account, Changes, Lot
 from members.lib.posting.ledger import Ledger
-from members.lib.refusals import IdempotencyConflict, Invalid, NotFound
+from members.lib.refusals import Conflict, IdempotencyConflict, Invalid, NotFound
 from members.lib.webhooks import WebhookEvent
 from members.models import Member, PointsRequest, PointsRequestStatus, Program
 from members.services import audit, programs, webhook_events
@@ -94,10 +94,13 @@ account as (
     update members_pointsaccount a set available = %(available)s, pending = %(pending)s, deficit = %(deficit)s,
         earned = %(earned)s, redeemed = %(redeemed)s, expired = %(expired)s, clawed_back = %(clawed_back)s,
         sequence = %(last)s
-    from r where a.merchant_id = %(merchant)s and a.member_id = %(member)s and a.sequence = %(first)s
+    from r where a.merchant_id = %(merchant)s and a.member_id = %(member)s and a.sequence = %(first)s{guard}
     returning r.id
 )
 """
+# Terms were read by a statement that may have waited for a lock behind an edit of the rules; this one has not.
+SAME_TERMS = """ and not exists (select from members_rulesversion
+        where merchant_id = %(merchant)s and at <= %(at)s and number > %(terms)s)"""
 ENTRIES = """, entries as (
     insert into members_pointsentry (merchant_id, member_id, sequence, at, kind, points, pending, balance_after,
         cause, refund, posting, request_id, lot, rules_version)
@@ -193,8 +196,8 @@ class Desk:
     def write(self, *, status: str, audited: Mapping[str, Any] | None = None, **values: Any) -> PointsRequest:
         """Write the request, all that moved and its audit row (`audit.row`), in one statement.
 
-        Raises IdempotencyConflict, or answers as another request with the same key did meanwhile; RuntimeError where
-        the account moved on, and nothing may stand.
+        Raises IdempotencyConflict, or answers as another request with the same key did meanwhile; Conflict where the
+        rules changed since they were read, RuntimeError where the account moved on: nothing may stand.
         """
         request = self.request
         request.status = status
@@ -202,21 +205,14 @@ class Desk:
             setattr(request, name, value)
         first = request.postings
         request.postings += len(self.changes.entries)
-        written = self._write(first, audited)
+        written = prepared.fetch_one(*_statement(self, first, audited))
         if written is None:
             return same_or_conflict(self._twin(), request)
-        request.pk = written
+        request.pk = int(written[0])
         if self.is_heard and self.changes.entries:
             span = (request.member_id, self._first + 1, self.account.sequence)
             webhook_events.points_changed(merchant_id=self.merchant_id, at=self.at, spans=[span])
         return request
-
-    def _write(self, first_posting: int, audited: Mapping[str, Any] | None) -> int | None:
-        statement, parameters = _statement(self, first_posting, audited)
-        row = prepared.fetch_one(statement, parameters)
-        if row is None and self.request.pk is not None:
-            raise RuntimeError(MOVED_ON)
-        return None if row is None else int(row[0])
 
     def _twin(self) -> PointsRequest:
         """What has the request's key: another's, asked at the same time for another member.
@@ -225,9 +221,12 @@ class Desk:
         """
         request = self.request
         twin = PointsRequest.objects.of(self.merchant_id).get(space=request.space, key=request.key)
-        if twin.public_id == request.public_id:
-            raise RuntimeError(MOVED_ON)
-        return twin
+        is_new = not request.pk
+        if is_new and twin.public_id != request.public_id:
+            return twin
+        if self._terms is not None:
+            raise Conflict(_("The rules were changed at this very moment. Send the request again."))
+        raise RuntimeError(MOVED_ON)
 
 
 def open_desk(
@@ -359,7 +358,10 @@ def _statement(
         "clawed_back": account.clawed_back,
         "rules_version": desk.rules_version,
     }
-    parts = [WRITE.format(request=UPDATED if request.pk else INSERTED)]
+    guard = ""
+    if desk._terms is not None:
+        guard, parameters["terms"] = SAME_TERMS, desk._terms.number
+    parts = [WRITE.format(request=UPDATED if request.pk else INSERTED, guard=guard)]
     entries = changes.entries
     if entries:
         parts.append(ENTRIES)

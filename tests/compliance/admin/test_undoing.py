@@ -18,7 +18,7 @@ def post(client, row: Run, **typed: str) -> str:
 
 def work(row: Run) -> None:
     with tenancy.platform():
-        undoing.work(run_id=row.pk, at=timezone.now())
+        undoing.work(run_id=row.pk, now=timezone.now)
 
 
 def statuses(*shops) -> list[str]:

@@ -45,17 +45,23 @@ class Literal:
             end = min((t for t in self.points if t > end), default=None)
         return start, end
 
-    def counts_in_window(self, instant: Tick, at: Tick, policy: Policy) -> bool:
+    def is_short(self, instant: Tick, policy: Policy) -> bool:
+        """Whether the unbroken force around an instant is too short to count when it is over."""
+        start, end = self.stretch(instant, policy)
+        return end is not None and end - start < policy.min_cover_days * DAY
+
+    def counts_in_window(self, instant: Tick, at: Tick, policy: Policy, seen: Tick) -> bool:
         """Whether force at one instant of the window of `at` counts: a short stretch does only while it
-        runs."""
+        runs, and not even that seen from its end on."""
         if not self.in_force(instant, policy):
             return False
-        start, end = self.stretch(instant, policy)
-        if end is None or end - start >= policy.min_cover_days * DAY:
+        if not self.is_short(instant, policy):
             return True
-        return start <= at < end
+        start, end = self.stretch(instant, policy)
+        assert end is not None
+        return start <= at < end and seen < end
 
-    def covered(self, at: Tick, policy: Policy) -> bool:
+    def covered(self, at: Tick, policy: Policy, seen: Tick) -> bool:
         """Whether some instant of `(at - window, at]` is covered, `at` being a clock reading."""
         assert at % 2 == 0
         opens = at - policy.window_days * DAY
@@ -63,20 +69,28 @@ class Literal:
         if basis is not CountingBasis.CONFIGURED:
             inside = [t for t in self.points if opens < t <= at]
             window = [t for t in samples([opens, *inside, at]) if opens < t <= at]
-            if any(self.counts_in_window(t, at, policy) for t in window):
+            if any(self.counts_in_window(t, at, policy, seen) for t in window):
                 return True
         if basis is not CountingBasis.IN_FORCE:
             for instant, kind, force in self.configured:
                 if (
                     opens < instant <= at
                     and kind not in policy.uncounted_kinds
-                    and _soon(instant, force, policy)
+                    and self.configuring_counts(instant, force, policy)
                 ):
                     return True
         return False
 
-    def rule_2(self, at: Tick, policy: Policy) -> bool:
-        return not self.covered(at, policy)
+    def configuring_counts(self, instant: Tick, force: Tick | None, policy: Policy) -> bool:
+        """Whether force begins soon enough after a configuration and lasts long enough."""
+        if not policy.min_cover_days:
+            return _soon(instant, force, policy)
+        lasts = force is not None and self.in_force(force, policy) and not self.is_short(force, policy)
+        return lasts and _soon(instant, force, policy)
+
+    def rule_2(self, at: Tick, policy: Policy, seen: Tick | None = None) -> bool:
+        """Whether rule 2 holds at an instant, seen from another (None: from itself)."""
+        return not self.covered(at, policy, at if seen is None else seen)
 
     def critical(self, policies: Sequence[Policy]) -> list[Tick]:
         """Every instant at which rule 2 may begin or cease to hold under one of the policies."""

@@ -162,6 +162,33 @@ def test_a_short_stretch_that_has_ended_leaves_the_days_without_cover_running():
     )
 
 
+def test_a_short_stretch_that_has_ended_moves_no_danger_date():
+    policy = Policy(counting_basis=CountingBasis.IN_FORCE, min_cover_days=7)
+    history = PolicyHistory([PolicyVersion(number=1, effective_from=OPENED, policy=policy)])
+    long, second = (
+        in_force(OPENED, NOW - DAYS_90 - timedelta(days=9)),
+        in_force(NOW - timedelta(days=3), NOW - timedelta(days=2)),
+    )
+    during = NOW - timedelta(days=2) - MICROSECOND
+
+    assert danger_date([long, second], history, OPENED, during) == NOW - timedelta(days=2)
+    assert danger_date([long, second], history, OPENED, NOW) == danger_date([long], history, OPENED, NOW)
+
+
+def test_configuring_a_short_stretch_counts_only_while_it_runs():
+    policy = Policy(min_cover_days=7)
+
+    def published(until: datetime | None) -> list[Coverage]:
+        return [Coverage("coupon", in_force(NOW, until).in_force, (Configured(NOW, NOW),))]
+
+    second, week = NOW + timedelta(seconds=1), NOW + timedelta(days=7)
+    assert not holds(published(second), NOW, policy)
+    assert holds(published(second), second, policy)
+    assert not holds(published(week), NOW + timedelta(days=89), policy)
+    assert not holds(published(None), NOW + timedelta(days=89), policy)
+    assert not holds(published(second), NOW + timedelta(days=89), Policy())
+
+
 def test_nothing_has_qualified_since_the_opening_where_nothing_ever_did():
     assert uncovered_since([], Policy(), OPENED, NOW) == OPENED
     assert uncovered_since([in_force(OPENED, None, "lucky_draw")], Policy(), OPENED, NOW) == OPENED
@@ -283,7 +310,7 @@ def _literal_gap(rule_2: Literal, history: PolicyHistory, opened_at: datetime, a
     now, opened = tick(at), tick(opened_at)
 
     def holds_at(instant: int) -> bool:
-        return rule_2.rule_2(instant, literal.version_at(history.versions, max(instant, now)).policy)
+        return rule_2.rule_2(instant, literal.version_at(history.versions, max(instant, now)).policy, now)
 
     critical = {opened, now, *rule_2.critical([v.policy for v in history.versions])}
     critical |= {tick(v.effective_from) for v in history.versions}
@@ -386,11 +413,11 @@ def test_nothing_has_qualified_since_the_last_instant_that_counted(benefits, pol
     basis = policy.counting_basis
     if basis is not CountingBasis.IN_FORCE:
         for instant, kind, force in rule_2.configured:
-            if policy.counts(kind) and literal._soon(instant, force, policy):
+            if policy.counts(kind) and rule_2.configuring_counts(instant, force, policy):
                 found = max(found, instant)
     if basis is not CountingBasis.CONFIGURED:
         for instant in [t for t in rule_2.line if t <= now]:
-            if rule_2.counts_in_window(instant, now, policy):
+            if rule_2.counts_in_window(instant, now, policy, now):
                 end = rule_2.stretch(instant, policy)[1]
                 found = now + 1 if end is None or end > now else max(found, end)
     assert since == (None if found > now else clock(found))

@@ -66,6 +66,24 @@ def test_a_benefit_of_one_second_covers_one_second_where_what_is_in_force_counts
     assert outcome(shop) == ("cleared", "uncovered")
 
 
+def test_publishing_a_benefit_of_one_second_covers_one_second(platform, shop):
+    platform.coupon(shop, "2024-06-05 10:00:00", "2024-06-05 10:00:01")
+    platform.assess("2024-06-10 04:00")
+    platform.run(RUN)
+
+    assert outcome(shop) == ("cleared", "uncovered")
+
+
+def test_a_benefit_of_one_second_each_month_voids_no_warning(platform, shop):
+    platform.policy("2024-01-01", counting_basis="in_force")
+    platform.assess_daily("2024-06-01", "2024-06-19")
+    platform.coupon(shop, "2024-06-20 10:00:00", "2024-06-20 10:00:01")
+    platform.assess_daily("2024-06-20", "2024-06-27")
+    platform.run(RUN)
+
+    assert outcome(shop) == ("cleared", "uncovered")
+
+
 def test_a_benefit_for_2030_edited_every_80_days_covers_nothing(platform, shop):
     with tenancy.tenant(shop.pk):
         made = benefits.publish_benefit(

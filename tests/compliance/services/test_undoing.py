@@ -69,7 +69,7 @@ def ask(
 
 def work(run: Run, when: str) -> int:
     with tenancy.platform():
-        return undoing.work(run_id=run.pk, at=at(when))
+        return undoing.work(run_id=run.pk, now=lambda: at(when))
 
 
 def status(shop: Any) -> tuple[str, dt.datetime | None]:
@@ -281,3 +281,26 @@ def test_decisions_of_and_after_an_undone_run_still_replay(platform, shops):
         august = [decision_replay.find(run="2024-08", program=shop.slug) for shop in shops[:2]]
 
     assert [each.differing for each in [*june, *august]] == [[]] * 5
+
+
+def test_each_program_is_given_back_at_its_own_instant_and_one_that_fails_holds_up_none(platform, shops):
+    platform.close(shops[0], "2024-06-27 22:00")
+    assert platform.run(RUN)["cleared"] == 3
+    with tenancy.platform(), transaction.atomic():
+        run = Run.objects.get()
+        Closure.objects.filter(merchant=shops[0]).update(to_at=at(RUN))  # nothing is left to go on
+    ask(run, 3, "2024-06-28 10:00")
+    clock = iter([at("2024-06-28 10:00"), at("2024-06-29 00:30"), at("2024-06-29 01:00")])
+
+    with tenancy.platform(), pytest.raises(Closure.DoesNotExist):
+        undoing.work(run_id=run.pk, now=lambda: next(clock))
+
+    with tenancy.platform():
+        assert [row.done_at for row in Undo.objects.order_by("merchant_id")] == [
+            None,
+            at("2024-06-29 00:30"),
+            at("2024-06-29 01:00"),
+        ]
+        assert Closure.objects.get(merchant=shops[1]).to_at == at("2024-06-29 00:30")
+        found = Program.objects.order_by("merchant_id").values_list("status", flat=True)
+        assert list(found) == ["cleared", "open", "open"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 
 from members.lib import tenant as tenancy
 from members.lib.refusals import (
@@ -14,8 +15,9 @@ from members.lib.refusals import (
     ProgramNotOpen,
 )
 from members.models import AuditRow, User
+from members.services import points, points_desk
 from members.services.audit import Actor
-from tests.members.services.till import Till
+from tests.members.services.till import JOB, Till, at
 
 pytestmark = pytest.mark.django_db
 
@@ -312,3 +314,23 @@ def test_a_closed_program_gives_nothing_back():
     till.close("2024-03-01")
 
     assert isinstance(till.refused(till.give_back, "2024-03-02", 1, "k"), ProgramNotOpen)
+
+
+def test_terms_that_changed_while_the_act_waited_are_not_applied():
+    till = Till(rules={"adjust_limit": 1000})
+    till.adjust("2024-01-05", 10, "first")
+    wanted = points._wanted("adjust", till.members["m"], 500, "k", "why", JOB, at("2024-01-10 12:00"))
+
+    def overtaken() -> None:
+        noon = at("2024-01-10 12:00")
+        with transaction.atomic():
+            desk = points_desk.open_desk(merchant_id=till.id, at=noon, wanted=wanted, with_terms=True)
+            till.configure("2024-01-10 11:00", adjust_limit=100)
+            points._adjust(desk, JOB)
+
+    with tenancy.tenant(till.id), pytest.raises(Conflict):
+        overtaken()
+
+    assert till.balance() == (10, 0, 0)
+    assert till.last() == ("adjust", 10, 0)
+    till.prove()

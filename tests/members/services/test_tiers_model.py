@@ -169,8 +169,10 @@ class TiersOfAShop(RuleBasedStateMachine):
         tier_rules_changed = self.in_force()
         with tenancy.tenant(self.till.id), transaction.atomic():
             tier_rules.configure(merchant_id=self.till.id, at=self.now, actor=JOB, **LADDERS[which])
-        if self.in_force().version != tier_rules_changed.version:
-            self.ann.edit(RulesEdit(self.now, self.in_force()))
+        if self.in_force().version == tier_rules_changed.version:
+            assert self.rank(self.ann.tier) == self.rank(held)
+            return  # the same ladder again is nothing to save, so nothing of what it told happens
+        self.ann.edit(RulesEdit(self.now, self.in_force()))
         assert self.rank(self.ann.tier) >= self.rank(held)
         risen = [
             flow.to_id for flow in told.sample if flow.kind == "rise" and flow.member_id == self.member_id
