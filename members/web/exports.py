@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
@@ -157,9 +158,12 @@ def exports_cancel(request: StaffRequest, export_id: str) -> HttpResponse:
             public_id=export_id,
             at=timezone.now(),
             actor=Actor.person(request.user),
+            role=request.staff.role,
         )
     except NotFound:
         raise Http404 from None
+    except Refusal as refusal:
+        messages.error(request, refusal.detail)
     return redirect("members:exports_page", export_id)
 
 

@@ -82,9 +82,11 @@ def create(
 
 
 @transaction.atomic
-def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> Export:
-    """Stop it and remove what is written; again is a no-op. Raises NotFound."""
+def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor, role: str) -> Export:
+    """Stop it and remove what is written; again is a no-op. Raises NotFound, Invalid (a role that may not have it)."""
     job = leases.lock(Export, merchant_id=merchant_id, public_id=public_id)
+    if not may_fetch(job, role):
+        raise Invalid(_("Whole phone numbers are exported by owners and managers."))
     if job.is_worked:
         end(job, WorkState.CANCELLED, at)
         record(job, at, actor, "export.cancelled")
