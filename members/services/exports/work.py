@@ -55,11 +55,16 @@ def work(*, merchant_id: int, job_id: int, at: dt.datetime, chunk: int = CHUNK) 
         with transaction.atomic():
             if (locked := leases.held(Export, job)) is not None:
                 jobs.end(locked, WorkState.FAILED, at, refusal.detail)
+    except FileNotFoundError:  # a cancelling removes files at any moment
+        if leases.renew(Export, job) is not None:
+            raise
     finally:
         with suppress(DatabaseError):  # a database that is down: the lease runs out
             leases.release(Export, job)
     with transaction.atomic():
         job.refresh_from_db()
+    if job.state == WorkState.CANCELLED:  # what the cancelling removed may be there again
+        storage.forget(job)
     return job
 
 
@@ -72,10 +77,6 @@ def _begin(job: Export, merchant: Merchant, at: dt.datetime) -> None:
             _put_down(job, beside, total)
     finally:
         beside.unlink(missing_ok=True)
-    with transaction.atomic():
-        is_cancelled = Export.objects.of(merchant).filter(pk=job.pk, state=WorkState.CANCELLED).exists()
-    if is_cancelled:  # what the cancelling removed may be there again
-        storage.forget(job)
 
 
 def _list_ids(job: Export, merchant: Merchant, at: dt.datetime, beside: Path) -> int | None:
@@ -109,7 +110,8 @@ def _put_down(job: Export, beside: Path, total: int) -> None:
             _flush(out)
         locked.state, locked.total = WorkState.RUNNING, total
         locked.size_so_far = storage.growing(job).stat().st_size
-        locked.save(update_fields=["state", "total", "size_so_far"])
+        locked.filters = kinds.without_people(locked.filters)
+        locked.save(update_fields=["state", "total", "size_so_far", "filters"])
 
 
 def _write_chunk(job: Export, merchant: Merchant, chunk: int) -> bool:

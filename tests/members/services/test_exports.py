@@ -143,6 +143,7 @@ def folder(shop, job):
     return storage.place(shop.pk, job.public_id)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_sheet_is_made_in_no_transaction_and_keeps_its_lease(shop, monkeypatch):
     monkeypatch.setattr(work, "ROWS_A_LEASE", 2)
     monkeypatch.setattr(work, "BYTES_A_LEASE", 100)
@@ -160,6 +161,7 @@ def test_a_sheet_is_made_in_no_transaction_and_keeps_its_lease(shop, monkeypatch
     assert [path.name for path in folder(shop, job).iterdir()] == ["lines.xlsx"]
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("by_rows", [True, False])
 def test_a_sheet_that_is_cancelled_while_it_is_made_leaves_no_file(shop, monkeypatch, by_rows):
     monkeypatch.setattr(work, "ROWS_A_LEASE" if by_rows else "BYTES_A_LEASE", 2)
@@ -301,3 +303,69 @@ def test_only_a_few_are_on_their_way_at_once(shop):
 
     with pytest.raises(Conflict):
         ask(shop)
+
+
+def test_what_a_worker_left_behind_goes_with_the_daily_job(shop, monkeypatch):
+    failed, running, done = ask(shop), ask(shop, filters={"search": "0013"}), write(shop, ask(shop))
+    for job in (failed, running):
+        (storage.folder(job) / "lines.csv").write_text("x")
+    unknown = storage.place(shop.pk, "nobody")
+    unknown.mkdir()
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        rows = Export.objects.of(shop)
+        rows.filter(pk=failed.pk).update(state=WorkState.FAILED, filters={"search": "13912340013"})
+
+    with tenancy.platform():
+        assert jobs.clear(at=AT) == 2
+        assert jobs.clear(at=AT) == 0
+
+    assert not folder(shop, failed).exists() and not unknown.exists()
+    assert folder(shop, running).exists() and storage.file(done).exists()
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        assert rows.get(pk=failed.pk).filters == {}
+        assert rows.get(pk=running.pk).filters != {}
+
+
+def test_a_file_that_cannot_be_removed_is_not_forgotten(shop, monkeypatch):
+    job, late = write(shop, ask(shop)), AT + dt.timedelta(hours=72)
+    monkeypatch.setattr(storage.shutil, "rmtree", lambda *_args, **_more: None)
+    with tenancy.platform():
+        assert jobs.clear(at=late) == 0
+        monkeypatch.undo()
+        assert jobs.clear(at=late) == 1
+    assert not folder(shop, job).exists()
+
+
+def test_what_was_searched_for_is_never_kept_in_clear_nor_longer_than_needed(shop):
+    job = ask(shop, filters={"search": "13912340013", "sort": "oldest"})
+    assert "139" not in str(job.filters)
+
+    job = write(shop, job)
+
+    assert (job.rows, job.filters) == (1, {"sort": "oldest"})
+
+
+@pytest.mark.parametrize("gone", [{"tier_id": 999_999_999}, {"channel": "fax"}, {"sort": "luck"}])
+def test_filters_by_what_is_not_there_mean_nobody(shop, gone):
+    with pytest.raises(Invalid):
+        ask(shop, filters=gone)
+    assert actions(shop) == []
+
+    job = ask(shop)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        Export.objects.of(shop).filter(pk=job.pk).update(filters=gone)
+    job = write(shop, job)
+    assert job.state == WorkState.FAILED and job.failure
+
+
+def test_whole_numbers_are_cancelled_by_who_may_have_them(shop):
+    job = ask(shop, is_clear=True, reason="Letters")
+
+    with pytest.raises(Invalid):
+        cancel(shop, job, role="analyst")
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        job.refresh_from_db()
+    assert job.is_worked and actions(shop) == ["export.started"]
+
+    cancel(shop, job, role="manager")
+    assert actions(shop) == ["export.started", "export.cancelled"]
