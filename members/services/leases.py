@@ -6,7 +6,9 @@ double nothing. A worker that died on this machine is seen to be dead, so that i
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
@@ -59,6 +61,46 @@ def held(model: type[Job], job: Job) -> Job | None:
             [LEASE, job.merchant_id, job.pk],
         )
     return found
+
+
+@transaction.atomic
+def renew(model: type[Job], job: Job) -> Job | None:
+    """Keep the lease in a transaction of its own, for work that stands in none; None when it is no longer ours."""
+    return held(model, job)
+
+
+@contextmanager
+def beside(model: type[Job], job: Job) -> Iterator[Callable[[], bool]]:
+    """What keeps the lease while the caller's transaction reads on: whether it is still ours.
+
+    Over a connection of its own, opened when first called: the caller's would hold the row's lock and tell nobody.
+    """
+    # The table is a model's own, never from outside.
+    renewing = (
+        f"update {model._meta.db_table} set leased_until = clock_timestamp() + %s::interval "
+        "where merchant_id = %s and id = %s and worker = %s and state = any(%s)"
+    )
+    values = [LEASE, job.merchant_id, job.pk, job.worker, [str(state) for state in WORKED]]
+    other: Any = connection.copy()
+
+    def keep() -> bool:
+        other.set_autocommit(False)  # as a transaction of the scope in force
+        try:
+            with other.cursor() as cursor:
+                cursor.execute(renewing, values)
+                is_ours = bool(cursor.rowcount)
+            other.commit()
+        except BaseException:
+            other.rollback()
+            raise
+        finally:
+            other.set_autocommit(True)
+        return is_ours
+
+    try:
+        yield keep
+    finally:
+        other.close()
 
 
 @transaction.atomic

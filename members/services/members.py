@@ -30,6 +30,7 @@ from members.services.member_lists import (
     Joining,
     KnownIdentity,
     check_identity,
+    check_printable,
     identify_many,
     join_many,
 )
@@ -146,6 +147,7 @@ def _check_join(*, source: str, name: str, joined_at: dt.datetime, at: dt.dateti
     if len(name) > LONGEST_NAME:
         problem = _("A name has at most %(most)s characters.") % {"most": LONGEST_NAME}
         raise Invalid(problem, errors={"name": problem})
+    check_printable("name", name)
     if joined_at > at:
         problem = _("Nobody has joined in the future: %(joined)s is later than now.") % {
             "joined": joined_at.isoformat(timespec="minutes")

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
@@ -22,7 +23,7 @@ from members.lib.refusals import NotFound, Refusal
 from members.models import Export, ExportFormat, ExportKind, WorkState
 from members.selectors import members as members_of
 from members.services.audit import Actor
-from members.services.exports import jobs
+from members.services.exports import jobs, kinds
 from members.web import gates
 from members.web.forms import add_refusal, answer, asked
 from members.web.htmx import wants_piece
@@ -70,7 +71,10 @@ def exports_list(request: StaffRequest) -> HttpResponse:
 @gates.staff(write=gates.READERS)
 def exports_new(request: StaffRequest) -> HttpResponse:
     """Say what the file of the members whom the address means is like, and begin it."""
-    tiers, base, _filters, wanted = filters_of(request)
+    tiers, base, filters, wanted = filters_of(request)
+    if filters.is_bound and not filters.is_valid():  # the list shows everybody then; a file must not
+        messages.error(request, kinds.GONE)
+        return redirect("members:members_list")
     form = ExportForm(request.POST or None, initial={"once": opaque_id()})
     if request.method == "POST" and form.is_valid():
         once = form.cleaned_data["once"]
@@ -157,9 +161,12 @@ def exports_cancel(request: StaffRequest, export_id: str) -> HttpResponse:
             public_id=export_id,
             at=timezone.now(),
             actor=Actor.person(request.user),
+            role=request.staff.role,
         )
     except NotFound:
         raise Http404 from None
+    except Refusal as refusal:
+        messages.error(request, refusal.detail)
     return redirect("members:exports_page", export_id)
 
 

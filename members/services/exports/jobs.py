@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from django.core import signing
 from django.db import transaction
+from django.db.models import Q
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -19,8 +21,9 @@ from members.models import Export, ExportFormat, ExportKind, Role, WorkState
 from members.models.worked import WORKED
 from members.services import audit, leases
 from members.services.audit import Actor
-from members.services.exports import storage
+from members.services.exports import kinds, storage
 
+log = logging.getLogger(__name__)
 TASK = "members.export"
 KEPT = dt.timedelta(hours=72)
 MOST_OPEN = 5
@@ -46,8 +49,8 @@ def create(
     """Have a file written. `once` makes a repeated request harmless: the export begun before comes back.
 
     Names and phones are masked unless `is_clear`, which owners and managers may ask for with a reason. Also a closed
-    program's data can be had. Raises Invalid (a format, a reason that lacks, a role that may not), Conflict (too many
-    on their way).
+    program's data can be had. Raises Invalid (a format, a reason that lacks, a role that may not, a filter by
+    what is not there), Conflict (too many on their way).
     """
     if file_format not in ExportFormat.values:
         raise Invalid.on("format", _("Choose CSV or Excel."))
@@ -66,7 +69,7 @@ def create(
         merchant_id=merchant_id,
         kind=kind,
         format=file_format,
-        filters=dict(filters),
+        filters=kinds.sealed(merchant_id, kinds.checked(merchant_id, filters)),
         is_clear=is_clear,
         reason=reason.strip()[:200],
         by_id=actor.user_id,
@@ -82,9 +85,11 @@ def create(
 
 
 @transaction.atomic
-def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> Export:
-    """Stop it and remove what is written; again is a no-op. Raises NotFound."""
+def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor, role: str) -> Export:
+    """Stop it and remove what is written; again is a no-op. Raises NotFound, Invalid (a role that may not have it)."""
     job = leases.lock(Export, merchant_id=merchant_id, public_id=public_id)
+    if not may_fetch(job, role):
+        raise Invalid(_("Whole phone numbers are exported by owners and managers."))
     if job.is_worked:
         end(job, WorkState.CANCELLED, at)
         record(job, at, actor, "export.cancelled")
@@ -93,8 +98,8 @@ def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -
 
 def end(job: Export, state: WorkState, at: dt.datetime, failure: str = "") -> None:
     """The last word of a locked export that gave no file. In the caller's transaction."""
-    job.state, job.finished_at, job.failure = state, at, failure
-    job.save(update_fields=["state", "finished_at", "failure"])
+    job.state, job.finished_at, job.failure, job.filters = state, at, failure, {}
+    job.save(update_fields=["state", "finished_at", "failure", "filters"])
     transaction.on_commit(lambda: storage.forget(job))
 
 
@@ -125,14 +130,34 @@ def take(
 
 
 def clear(*, at: dt.datetime) -> int:
-    """Remove the files whose time is over; how many. Works as platform, once a day; idempotent."""
+    """Remove the files whose time is over, and what others left; how many. Works as platform, once a day; idempotent.
+
+    A row forgets its file only when that is gone, and whom it was about with it.
+    """
     gone = 0
     with transaction.atomic():
         due = list(Export.objects.filter(expires_at__lte=at).exclude(stored_as="").order_by("pk")[:10_000])
     for job in due:
-        storage.forget(job)
+        if not storage.forget(job):
+            log.warning("the files of export %s could not be removed", job.pk)
+            continue
         with transaction.atomic():
-            gone += Export.objects.of(job.merchant_id).filter(pk=job.pk).update(stored_as="")
+            gone += Export.objects.of(job.merchant_id).filter(pk=job.pk).update(stored_as="", filters={})
+    with transaction.atomic():
+        ended = Export.objects.filter(stored_as="").exclude(state__in=WORKED)
+        ended.exclude(filters={}).update(filters={})
+    return gone + _sweep(at)
+
+
+def _sweep(at: dt.datetime) -> int:
+    """Remove the folders that no export needs, as of one that failed while its worker died; how many."""
+    gone = 0
+    for merchant_id, folders in storage.kept():
+        with transaction.atomic():
+            rows = Export.objects.of(merchant_id)
+            needed = rows.filter(Q(state__in=WORKED) | Q(state=WorkState.DONE, expires_at__gt=at))
+            ids = set(needed.filter(public_id__in=list(folders)).values_list("public_id", flat=True))
+        gone += sum(storage.remove(path) for public_id, path in folders.items() if public_id not in ids)
     return gone
 
 

@@ -1,7 +1,8 @@
 """Writing an export, from wherever it stood when the last worker let go of it.
 
 Who is in it is written down once; each chunk's lines are on disk before its transaction says how many bytes count, so
-that a worker killed at any moment leaves at worst bytes that the next one cuts off.
+that a worker killed at any moment leaves at worst bytes that the next one cuts off. What takes long is done outside of
+transactions, in files of the worker's own, and the lease is kept meanwhile.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from members.services.exports import jobs, kinds, storage
 CHUNK = 2_000
 MOST_SHEET_ROWS = 1_000_000  # a sheet has 1,048,576
 WIDTH = 8
+LISTED_AT_ONCE = 10_000
+ROWS_A_LEASE, BYTES_A_LEASE = 10_000, 1 << 20
 
 
 def work(*, merchant_id: int, job_id: int, at: dt.datetime, chunk: int = CHUNK) -> Export | None:
@@ -50,40 +53,65 @@ def work(*, merchant_id: int, job_id: int, at: dt.datetime, chunk: int = CHUNK) 
             _finish(job, at)
     except Refusal as refusal:
         with transaction.atomic():
-            jobs.end(
-                leases.lock(Export, merchant_id=merchant_id, pk=job_id), WorkState.FAILED, at, refusal.detail
-            )
+            if (locked := leases.held(Export, job)) is not None:
+                jobs.end(locked, WorkState.FAILED, at, refusal.detail)
+    except FileNotFoundError:  # a cancelling removes files at any moment
+        if leases.renew(Export, job) is not None:
+            raise
     finally:
         with suppress(DatabaseError):  # a database that is down: the lease runs out
             leases.release(Export, job)
     with transaction.atomic():
         job.refresh_from_db()
+    if job.state == WorkState.CANCELLED:  # what the cancelling removed may be there again
+        storage.forget(job)
     return job
 
 
 def _begin(job: Export, merchant: Merchant, at: dt.datetime) -> None:
     """Write down who is in it, and the head."""
-    kind, total = kinds.of(job.kind), 0
+    beside = storage.part(storage.ids(job), job)
+    try:
+        total = _list_ids(job, merchant, at, beside)
+        if total is not None:
+            _put_down(job, beside, total)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _list_ids(job: Export, merchant: Merchant, at: dt.datetime, beside: Path) -> int | None:
+    """Write the ids into a file of this worker; how many, None when the export is no longer ours.
+
+    Read in one transaction, so that nobody is in it twice; the lease is kept beside it, as shops may be large.
+    """
+    total, most = 0, MOST_SHEET_ROWS if job.format == ExportFormat.XLSX else None
+    with transaction.atomic(), leases.beside(Export, job) as keep, _private(beside) as out:
+        found = kinds.of(job.kind).ids(merchant, job.filters, at)
+        while some := array("q", islice(found, LISTED_AT_ONCE)):
+            out.write(some.tobytes())
+            total += len(some)
+            if most is not None and total > most:
+                raise Invalid(_("A sheet holds 1,000,000 rows. Export as CSV, or narrow the list."))
+            if len(some) == LISTED_AT_ONCE and not keep():
+                return None
+        _flush(out)
+    return total
+
+
+def _put_down(job: Export, beside: Path, total: int) -> None:
+    """The list is whole: what was searched for need not be known any more."""
     with transaction.atomic():
-        beside = storage.ids(job).with_suffix(".part")
-        with _private(beside) as out:
-            found = kind.ids(merchant, job.filters, at)
-            while some := array("q", islice(found, 10_000)):
-                out.write(some.tobytes())
-                total += len(some)
-        beside.replace(storage.ids(job))
-        if job.format == ExportFormat.XLSX and total > MOST_SHEET_ROWS:
-            raise Invalid(_("A sheet holds 1,000,000 rows. Export as CSV, or narrow the list."))
-        with _private(storage.growing(job)) as out:
-            out.write("\ufeff".encode() + _csv([kind.head()]))
-            _flush(out)
         locked = leases.held(Export, job)
-        if locked is None:  # cancelled meanwhile
-            storage.forget(job)
+        if locked is None:
             return
+        beside.replace(storage.ids(job))
+        with _private(storage.growing(job)) as out:
+            out.write("\ufeff".encode() + _csv([kinds.of(job.kind).head()]))
+            _flush(out)
         locked.state, locked.total = WorkState.RUNNING, total
         locked.size_so_far = storage.growing(job).stat().st_size
-        locked.save(update_fields=["state", "total", "size_so_far"])
+        locked.filters = kinds.without_people(locked.filters)
+        locked.save(update_fields=["state", "total", "size_so_far", "filters"])
 
 
 def _write_chunk(job: Export, merchant: Merchant, chunk: int) -> bool:
@@ -109,43 +137,78 @@ def _write_chunk(job: Export, merchant: Merchant, chunk: int) -> bool:
 
 
 def _finish(job: Export, at: dt.datetime) -> None:
-    """Put the finished file in its place."""
-    with transaction.atomic():
-        locked = leases.held(Export, job)
-        if locked is None:
+    """Put the finished file in its place. A sheet is made before, in no transaction: it takes minutes."""
+    now = leases.renew(Export, job)
+    if now is None or now.position < now.total:
+        return
+    path, beside = storage.growing(job), None
+    os.truncate(path, now.size_so_far)
+    if now.format == ExportFormat.XLSX:
+        path, beside = storage.sheet(job), storage.part(storage.sheet(job), job)
+    try:
+        if beside is not None and not _as_sheet(job, beside):
             return
-        path = storage.growing(job)
-        os.truncate(path, locked.size_so_far)
-        if locked.format == ExportFormat.XLSX:
-            path = _as_sheet(path, kinds.of(locked.kind).numbers)
-        locked.state, locked.finished_at, locked.expires_at = WorkState.DONE, at, at + jobs.KEPT
-        locked.size = path.stat().st_size
-        locked.stored_as = str(path.relative_to(settings.UPLOADS_DIR))
-        locked.save(update_fields=["state", "finished_at", "expires_at", "size", "stored_as"])
-        actor = Actor(kind="job", label="export")
-        jobs.record(locked, at, actor, "export.finished", rows=locked.rows)
-    storage.ids(job).unlink(missing_ok=True)
-    if job.format == ExportFormat.XLSX:
-        storage.growing(job).unlink(missing_ok=True)
+        with transaction.atomic():
+            locked = leases.held(Export, job)
+            if locked is None:
+                return
+            if beside is not None:
+                beside.replace(path)
+            locked.state, locked.finished_at, locked.expires_at = WorkState.DONE, at, at + jobs.KEPT
+            locked.size = path.stat().st_size
+            locked.stored_as = str(path.relative_to(settings.UPLOADS_DIR))
+            locked.save(update_fields=["state", "finished_at", "expires_at", "size", "stored_as"])
+            jobs.record(locked, at, Actor(kind="job", label="export"), "export.finished", rows=locked.rows)
+    finally:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+    storage.tidy(locked)
 
 
-def _as_sheet(path: Path, numbers: frozenset[int]) -> Path:
-    """The lines as a sheet, a row at a time; text stays text, so that no cell is a formula."""
-    target, beside = path.with_name("lines.xlsx"), path.with_name("lines.xlsx.part")
+def _as_sheet(job: Export, target: Path) -> bool:
+    """The lines as a sheet, a row at a time; False when the export is no longer ours.
+
+    Text stays text, so that no cell is a formula. The lease is kept by row, and by the bytes that are packed.
+    """
+    numbers = kinds.of(job.kind).numbers
     book = Workbook(write_only=True)
     sheet = book.create_sheet()
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        for line in csv.reader(lines):
-            sheet.append(
-                [
-                    int(text) if place in numbers and is_whole(text) else text
-                    for place, text in enumerate(line)
-                ]
-            )
-    book.save(beside)
-    beside.chmod(0o600)
-    beside.replace(target)
-    return target
+    try:
+        with storage.growing(job).open(encoding="utf-8-sig", newline="") as lines:
+            for n, line in enumerate(csv.reader(lines), start=1):
+                sheet.append(
+                    [
+                        int(text) if place in numbers and is_whole(text) else plain(text)
+                        for place, text in enumerate(line)
+                    ]
+                )
+                if n % ROWS_A_LEASE == 0 and leases.renew(Export, job) is None:
+                    return False
+        with _Packed(target, job) as out:
+            book.save(out)
+            _flush(out)
+        return out.is_ours
+    finally:
+        if sheet._writer is not None:  # its rows lie in a file of the machine's, in clear
+            with suppress(OSError, ValueError):  # after saving it is gone
+                if not sheet.closed:
+                    sheet.close()
+                sheet._writer.cleanup()
+
+
+class _Packed(io.BufferedRandom):
+    """A file that keeps the export's lease while it is written."""
+
+    def __init__(self, path: Path, job: Export) -> None:
+        super().__init__(io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "r+"))
+        self.job, self.since, self.is_ours = job, 0, True
+
+    def write(self, data: Any) -> int:
+        """As ever; a lease that is lost is told at the end, since a half-packed file cannot be let go of."""
+        self.since += len(data)
+        if self.since > BYTES_A_LEASE and self.is_ours:
+            self.since, self.is_ours = 0, leases.renew(Export, self.job) is not None
+        return super().write(data)
 
 
 def _csv(lines: list[Any]) -> bytes:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+from contextlib import contextmanager
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from openpyxl import load_workbook
 
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid, NotFound
 from members.models import AuditRow, Export, ExportKind, WorkState
+from members.services import leases, members
 from members.services.audit import Actor
 from members.services.exports import jobs, storage, work
 from tests.factories import ledger
@@ -106,7 +108,7 @@ def test_a_worker_that_died_leaves_nothing_twice(shop, monkeypatch, format_):
     def dies(out):
         whole(out)
         calls.append(1)
-        if len(calls) == 3:  # the second chunk is on disk, its transaction is lost
+        if len(calls) == 4:  # the second chunk is on disk, its transaction is lost
             raise KeyboardInterrupt
 
     monkeypatch.setattr(work, "_flush", dies)
@@ -124,6 +126,127 @@ def test_a_worker_that_died_leaves_nothing_twice(shop, monkeypatch, format_):
     else:
         found = [row[0].value for row in load_workbook(storage.file(job)).active.iter_rows(min_row=2)]
     assert len(found) == len(set(found)) == job.rows == 7
+
+
+def cancel(shop, job, role="owner"):
+    with tenancy.tenant(shop.pk):
+        jobs.cancel(merchant_id=shop.pk, public_id=job.public_id, at=AT, actor=WHO, role=role)
+
+
+def stolen(shop, job):
+    """Another worker takes the export, as it may once a lease ran out."""
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        Export.objects.of(shop).filter(pk=job.pk).update(worker="elsewhere:1:b0b0", leased_until=None)
+
+
+def folder(shop, job):
+    return storage.place(shop.pk, job.public_id)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sheet_is_made_in_no_transaction_and_keeps_its_lease(shop, monkeypatch):
+    monkeypatch.setattr(work, "ROWS_A_LEASE", 2)
+    monkeypatch.setattr(work, "BYTES_A_LEASE", 100)
+    whole, renewed = leases.renew, []
+
+    def renew(model, job):
+        assert not connection.in_atomic_block
+        renewed.append(1)
+        return whole(model, job)
+
+    monkeypatch.setattr(leases, "renew", renew)
+    job = write(shop, ask(shop, file_format="xlsx"))
+
+    assert job.state == WorkState.DONE and len(renewed) > 5
+    assert [path.name for path in folder(shop, job).iterdir()] == ["lines.xlsx"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("by_rows", [True, False])
+def test_a_sheet_that_is_cancelled_while_it_is_made_leaves_no_file(shop, monkeypatch, by_rows):
+    monkeypatch.setattr(work, "ROWS_A_LEASE" if by_rows else "BYTES_A_LEASE", 2)
+    job, whole, calls = ask(shop, file_format="xlsx"), leases.renew, []
+
+    def renew(model, mine):
+        calls.append(1)
+        if len(calls) == 2:
+            cancel(shop, job)
+        return whole(model, mine)
+
+    monkeypatch.setattr(leases, "renew", renew)
+
+    assert write(shop, job).state == WorkState.CANCELLED
+    assert not folder(shop, job).exists()
+
+
+def test_a_worker_that_lost_the_export_leaves_the_others_files_alone(shop, monkeypatch):
+    job, whole = ask(shop), work._list_ids
+    theirs = storage.folder(job) / "ids.b0b0.part"
+
+    def slow(*given):
+        total = whole(*given)
+        stolen(shop, job)
+        theirs.write_bytes(b"")
+        return total
+
+    monkeypatch.setattr(work, "_list_ids", slow)
+    assert write(shop, job).state == WorkState.QUEUED
+    assert [path.name for path in folder(shop, job).iterdir()] == [theirs.name]
+
+    monkeypatch.undo()
+    assert write(shop, job).rows == 7
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_cancelling_while_the_list_is_written_ends_the_work(shop, monkeypatch, when):
+    job, whole = ask(shop), work._list_ids
+
+    def slow(*given):
+        if when == "before":
+            cancel(shop, job)
+        total = whole(*given)
+        if when == "after":
+            cancel(shop, job)
+        return total
+
+    monkeypatch.setattr(work, "_list_ids", slow)
+
+    assert write(shop, job).state == WorkState.CANCELLED
+    assert not folder(shop, job).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_lease_is_kept_while_the_list_is_written(shop, monkeypatch):
+    monkeypatch.setattr(work, "LISTED_AT_ONCE", 2)
+    job, whole, seen = ask(shop), leases.beside, []
+
+    @contextmanager
+    def watched(model, mine):
+        with whole(model, mine) as keep:
+            yield lambda: seen.append(keep()) or seen[-1]
+
+    monkeypatch.setattr(leases, "beside", watched)
+
+    assert write(shop, job).rows == 7
+    assert seen == [True, True, True]
+
+
+def test_control_characters_are_no_names_and_stop_no_sheet(shop):
+    with pytest.raises(Invalid):
+        ledger.join(shop, AT, "u9", name="王\x0b芳")
+    member = ledger.join(shop, AT, "u9", name="王芳")
+    with tenancy.tenant(shop.pk), pytest.raises(Invalid):
+        members.change(merchant_id=shop.pk, at=AT, actor=WHO, public_id=member.public_id, name="a\x01b")
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        member.refresh_from_db()
+        assert member.name == "王芳"
+        member.name = "\x01=1\x0b+1\uffff"  # as one that came in before
+        member.save()
+
+    job = write(shop, ask(shop, file_format="xlsx", is_clear=True, reason="Moving"))
+
+    names = [row[1].value for row in load_workbook(storage.file(job)).active.iter_rows(min_row=2)]
+    assert names.count("'=1+1") == 2
 
 
 def test_whole_numbers_need_a_manager_and_a_reason(shop):
@@ -169,7 +292,7 @@ def test_asked_twice_it_is_one_and_cancelled_it_leaves_no_file(shop):
     assert ask(shop, once="a" * 16).pk == job.pk
 
     with tenancy.tenant(shop.pk):
-        jobs.cancel(merchant_id=shop.pk, public_id=job.public_id, at=AT, actor=WHO)
+        jobs.cancel(merchant_id=shop.pk, public_id=job.public_id, at=AT, actor=WHO, role="owner")
         assert work.work(merchant_id=shop.pk, job_id=job.pk, at=AT) is None
     assert actions(shop) == ["export.started", "export.cancelled"]
 
@@ -180,3 +303,69 @@ def test_only_a_few_are_on_their_way_at_once(shop):
 
     with pytest.raises(Conflict):
         ask(shop)
+
+
+def test_what_a_worker_left_behind_goes_with_the_daily_job(shop, monkeypatch):
+    failed, running, done = ask(shop), ask(shop, filters={"search": "0013"}), write(shop, ask(shop))
+    for job in (failed, running):
+        (storage.folder(job) / "lines.csv").write_text("x")
+    unknown = storage.place(shop.pk, "nobody")
+    unknown.mkdir()
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        rows = Export.objects.of(shop)
+        rows.filter(pk=failed.pk).update(state=WorkState.FAILED, filters={"search": "13912340013"})
+
+    with tenancy.platform():
+        assert jobs.clear(at=AT) == 2
+        assert jobs.clear(at=AT) == 0
+
+    assert not folder(shop, failed).exists() and not unknown.exists()
+    assert folder(shop, running).exists() and storage.file(done).exists()
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        assert rows.get(pk=failed.pk).filters == {}
+        assert rows.get(pk=running.pk).filters != {}
+
+
+def test_a_file_that_cannot_be_removed_is_not_forgotten(shop, monkeypatch):
+    job, late = write(shop, ask(shop)), AT + dt.timedelta(hours=72)
+    monkeypatch.setattr(storage.shutil, "rmtree", lambda *_args, **_more: None)
+    with tenancy.platform():
+        assert jobs.clear(at=late) == 0
+        monkeypatch.undo()
+        assert jobs.clear(at=late) == 1
+    assert not folder(shop, job).exists()
+
+
+def test_what_was_searched_for_is_never_kept_in_clear_nor_longer_than_needed(shop):
+    job = ask(shop, filters={"search": "13912340013", "sort": "oldest"})
+    assert "139" not in str(job.filters)
+
+    job = write(shop, job)
+
+    assert (job.rows, job.filters) == (1, {"sort": "oldest"})
+
+
+@pytest.mark.parametrize("gone", [{"tier_id": 999_999_999}, {"channel": "fax"}, {"sort": "luck"}])
+def test_filters_by_what_is_not_there_mean_nobody(shop, gone):
+    with pytest.raises(Invalid):
+        ask(shop, filters=gone)
+    assert actions(shop) == []
+
+    job = ask(shop)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        Export.objects.of(shop).filter(pk=job.pk).update(filters=gone)
+    job = write(shop, job)
+    assert job.state == WorkState.FAILED and job.failure
+
+
+def test_whole_numbers_are_cancelled_by_who_may_have_them(shop):
+    job = ask(shop, is_clear=True, reason="Letters")
+
+    with pytest.raises(Invalid):
+        cancel(shop, job, role="analyst")
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        job.refresh_from_db()
+    assert job.is_worked and actions(shop) == ["export.started"]
+
+    cancel(shop, job, role="manager")
+    assert actions(shop) == ["export.started", "export.cancelled"]

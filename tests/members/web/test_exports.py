@@ -122,3 +122,24 @@ def test_ones_own_view_is_not_another_persons_and_a_shared_one_is_changed_by_its
     assert client.post(f"/members/views/{ours.public_id}", {"delete": "1"}).status_code == 404
     assert client.post("/members/views", {"name": "x", "is_shared": "on"}).status_code == 422
     assert len(rows(cast.shop, SavedView)) == 2
+
+
+def test_a_filter_that_is_no_longer_there_exports_nobody(owner, cast):
+    for answer in (
+        owner.get("/settings/exports/new?tier=gone"),
+        owner.post("/settings/exports/new?tier=gone", {"format": "csv"}),
+    ):
+        assert (answer.status_code, answer.url) == (302, "/members/")
+    assert "no longer there" in owner.get("/members/").content.decode()
+    assert rows(cast.shop, Export) == []
+
+
+def test_an_analyst_does_not_cancel_an_export_of_whole_numbers(owner, cast):
+    owner.post("/settings/exports/new", {"format": "csv", "is_clear": "on", "reason": "Letters"})
+    job = rows(cast.shop, Export)[0]
+    become(cast.shop, Role.ANALYST)
+
+    assert "/cancel" not in owner.get(f"/settings/exports/{job.public_id}").content.decode()
+    owner.post(f"/settings/exports/{job.public_id}/cancel")
+
+    assert rows(cast.shop, Export)[0].is_worked
