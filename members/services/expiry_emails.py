@@ -3,12 +3,14 @@
 `expiry_notices` leaves one row a notice, in the notice's own transaction. The outbox sends it: the row says whether it
 went out, so a worker that died sends what was not sent and nothing twice. Where it died in the moment between the mail
 server's answer and the row, the message goes out again under the same Message-ID, by which mailboxes know it.
+
+Consent, day and points are looked at once more just before the sending. A message already handed over may still arrive
+after a stop: none is called back.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import smtplib
 from collections.abc import Callable
 from email.utils import parseaddr
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
+from django.db.models import Sum
 
 from members.lib import tenant as tenancy
 from members.lib.periods import merchant_day
@@ -25,6 +28,8 @@ from members.models import (
     ExpiryNotice,
     Member,
     Merchant,
+    PointsAccount,
+    PointsLot,
     Program,
     ProgramStatus,
 )
@@ -45,16 +50,17 @@ def prepare(merchant_id: int, payload: dict[str, Any], at: dt.datetime) -> Calla
     merchant = Merchant.objects.get(pk=merchant_id)
     is_open = Program.objects.filter(pk=merchant_id, status=ProgramStatus.OPEN).exists()
     is_late = merchant_day(at, merchant.zone) > notice.expires_on
-    if not is_open or is_late or not member_emails.may_write_to(member):
+    points = _points_left(notice)
+    if not is_open or is_late or not points or not member_emails.may_write_to(member):
         _settle(row, ExpiryEmailState.LEFT_OUT, at)
         return None
-    message = compose(merchant=merchant, member=member, notice=notice)
+    message = compose(merchant=merchant, member=member, notice=notice, points=points)
 
     def send() -> None:
         state = ExpiryEmailState.SENT
         try:
-            message.send()
-        except smtplib.SMTPRecipientsRefused:  # no such mailbox: asking again changes nothing
+            mail.deliver(message)
+        except mail.RefusedForGood:
             state = ExpiryEmailState.REFUSED
         with tenancy.tenant(merchant_id), transaction.atomic():
             _settle(row, state, at)
@@ -62,12 +68,23 @@ def prepare(merchant_id: int, payload: dict[str, Any], at: dt.datetime) -> Calla
     return send
 
 
-def compose(*, merchant: Merchant, member: Member, notice: ExpiryNotice) -> EmailMessage:
-    """The message in the member's language, else the shop's, with the link that stops such messages."""
+def _points_left(notice: ExpiryNotice) -> int:
+    """How many points still end on the notice's day: some may have been spent, or their day have moved, since."""
+    account = PointsAccount.objects.of(notice.merchant_id).filter(member_id=notice.member_id).first()
+    if account is None or (account.expired_through and account.expired_through >= notice.expires_on):
+        return 0
+    lots = PointsLot.objects.of(notice.merchant_id).filter(
+        member_id=notice.member_id, expires_on=notice.expires_on, remaining__gt=0
+    )
+    return int(lots.aggregate(left=Sum("remaining"))["left"] or 0)
+
+
+def compose(*, merchant: Merchant, member: Member, notice: ExpiryNotice, points: int) -> EmailMessage:
+    """The message about so many points in the member's language, else the shop's, with the link that stops them."""
     link = member_emails.stop_link(merchant=merchant, member=member)
     context = {
         "merchant_name": merchant.name,
-        "points": notice.points,
+        "points": points,
         "until": notice.expires_on.isoformat(),
         "stop_link": link,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin
 
@@ -128,9 +129,10 @@ def prepare_alarm(merchant_id: int, payload: dict[str, Any], at: dt.datetime) ->
         "link": urljoin(settings.SITE_URL, "/platform/members/ledgerproof/"),
     }
     language = mail.language_for(email=admin.email)
-    return mail.compose(
+    message = mail.compose(
         to=admin.email, template="members/ledger/email/alarm", context=context, language=language
-    ).send
+    )
+    return partial(mail.deliver, message)
 
 
 def last_done() -> LedgerProof | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import smtplib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +17,7 @@ from members.lib import tenant as tenancy
 from members.models import Merchant, OutboxRow, User
 from members.services import outbox
 
+PERMANENT = 500  # an SMTP code from here on: trying again changes nothing
 LANGUAGES = frozenset(code for code, _name in settings.LANGUAGES)
 
 
@@ -34,6 +37,37 @@ def compose(*, to: str, template: str, context: Mapping[str, Any], language: str
         subject = " ".join(render_to_string(f"{template}_subject.txt", values).split())
         body = render_to_string(f"{template}_body.txt", values).strip() + "\n"
     return EmailMessage(subject=subject, body=body, from_email=settings.DEFAULT_FROM_EMAIL, to=[to])
+
+
+class NotSent(Exception):
+    """A message was not taken. Names the error's class and code alone: its text often quotes the receiver."""
+
+
+class RefusedForGood(NotSent):
+    """The mail server wants no such message, or knows no such mailbox: asking again changes nothing."""
+
+
+def deliver(message: EmailMessage) -> None:
+    """Send a message. Raises NotSent, which carries nothing of the address: it goes to the log and the outbox."""
+    try:
+        message.send()
+        return
+    except Exception as error:  # whatever a backend raises
+        code = _code(error)
+        is_final = (
+            isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) and code >= PERMANENT
+        )
+        words = f"{type(error).__name__} {code}" if code else type(error).__name__
+    # outside the block, so that the first error is not carried along as the context
+    raise (RefusedForGood if is_final else NotSent)(words)
+
+
+def _code(error: Exception) -> int:
+    """The mail server's code, the lowest of several receivers; else the system's, 0 for none."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return min((code for code, _text in error.recipients.values()), default=0)
+    code = getattr(error, "smtp_code", None) or getattr(error, "errno", None)
+    return code if isinstance(code, int) else 0
 
 
 def leave_email(
@@ -67,4 +101,5 @@ def prepare_email(merchant_id: int, payload: dict[str, Any], at: dt.datetime) ->
     merchant = Merchant.objects.get(pk=tenancy.current_merchant_id())
     language = language_for(email=payload["to"], merchant=merchant)
     context = {"merchant_name": merchant.name, **payload["context"]}
-    return compose(to=payload["to"], template=payload["template"], context=context, language=language).send
+    message = compose(to=payload["to"], template=payload["template"], context=context, language=language)
+    return partial(deliver, message)

@@ -4,12 +4,16 @@ Rules:
 - An address alone is no consent: nothing is sent before the member agreed, which is kept with its time and source.
 - The consent is to one address: another address has none unless it is given with it.
 - Whoever stopped e-mails is written to only after agreeing anew; no list brings that back.
+- A stop, or another address, that came while somebody looked at a form wins over what the form says of consent.
+- The link in an e-mail stops the address it was sent to, no later one of the member.
+- A message already handed over to the mail server may still arrive after a stop: none is called back.
 - Stopping works whatever the program's state: it is the person's right, none of the shop's functions.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from typing import NamedTuple
 from urllib.parse import urljoin
 
 from django.conf import settings
@@ -21,14 +25,23 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from members.lib import crypto
-from members.lib.refusals import Invalid, NotFound
+from members.lib.refusals import Conflict, Invalid, NotFound
 from members.models import Member, MemberStatus, Merchant
 from members.services import audit
 from members.services.audit import Actor
 
 SALT = "members.email.stop"
 LONGEST, LONGEST_SOURCE = 254, 200
+MARK_SIZE = 8  # bytes of the address's index: enough to tell addresses of one member apart
 HIMSELF = Actor.job("member")  # the log knows no members as actors
+
+
+class StopLink(NamedTuple):
+    """What the link in an e-mail names: the shop, the member and (`mark`) the address it was sent to."""
+
+    slug: str
+    public_id: str
+    mark: str
 
 
 def address_or_none(raw: str) -> str:
@@ -57,11 +70,20 @@ def set_email(
     address: str | None = None,
     consent: bool | None = None,
     source: str = "",
+    seen: str | None = None,
 ) -> list[str]:
     """Set a member's address and consent; None leaves each. What changed; the caller saves and logs.
 
-    Raises Invalid: a consent without an address or without its source.
+    `member` is locked. `seen` is the `consent_mark` of what the person who says this looked at; None: no page was.
+    Raises Invalid: a consent without an address or without its source. Raises Conflict: it is not as seen any more.
     """
+    if seen is not None and seen != consent_mark(member):
+        raise Conflict(
+            _(
+                "The member's address or consent was changed after you opened this page. Nothing was saved. "
+                "Open the page again to see what is stored now."
+            )
+        )
     changed = []
     if address is not None and (address := clean(address)) != member.email:
         member.email = address
@@ -83,6 +105,19 @@ def set_email(
     return changed
 
 
+def consent_mark(member: Member) -> str:
+    """The address (marked) and the instant of its consent or of the stop; "" for none of these."""
+    since = member.email_consent_at or member.email_stopped_at
+    if since is None:
+        return address_mark(member)
+    return f"{address_mark(member)}{'+' if member.email_consent_at else '-'}{since.astimezone(dt.UTC).isoformat()}"
+
+
+def address_mark(member: Member) -> str:
+    """What tells a member's address from another without saying it; "" for none."""
+    return bytes(member.email_index)[:MARK_SIZE].hex() if member.email_index is not None else ""
+
+
 def may_write_to(member: Member) -> bool:
     """Whether the member can be sent e-mails now."""
     return (
@@ -95,27 +130,39 @@ def may_write_to(member: Member) -> bool:
 
 def stop_link(*, merchant: Merchant, member: Member) -> str:
     """The address in every e-mail to a member that stops them, without signing in and for ever."""
-    token = signing.Signer(salt=SALT).sign(f"{merchant.slug}/{member.public_id}").replace("/", "~")
+    named = "/".join((merchant.slug, member.public_id, address_mark(member)))
+    token = signing.Signer(salt=SALT).sign(named).replace("/", "~")
     return urljoin(settings.SITE_URL, reverse("members:email_stop", args=[token]))
 
 
-def read_token(token: str) -> tuple[str, str]:
-    """(merchant slug, member id) of a link. Raises NotFound when it was not made here."""
+def read_token(token: str) -> StopLink:
+    """What a link names. Raises NotFound when it was not made here."""
     try:
-        slug, slash, public_id = signing.Signer(salt=SALT).unsign(token.replace("~", "/")).partition("/")
+        named = signing.Signer(salt=SALT).unsign(token.replace("~", "/")).split("/")
     except signing.BadSignature:
-        slash = ""
-    if not slash:
+        named = []
+    if len(named) != len(StopLink._fields):
         raise NotFound(_("This link is not whole. Open it from the e-mail again."))
-    return slug, public_id
+    return StopLink(*named)
+
+
+def stops(member: Member, link: StopLink) -> bool:
+    """Whether a link is of the member's present address and there is something to stop."""
+    return link.mark == address_mark(member) and may_write_to(member)
 
 
 @transaction.atomic
-def stop(*, merchant_id: int, public_id: str, at: dt.datetime) -> bool:
-    """Send a member no more e-mails; whether anything changed. Again is a no-op. Raises NotFound."""
-    member = Member.objects.of(merchant_id).select_for_update().filter(public_id=public_id).first()
+def stop(*, merchant_id: int, link: StopLink, at: dt.datetime) -> bool:
+    """Send a member no more e-mails; whether anything changed. Raises NotFound.
+
+    Again, or by the link of an address that is the member's no more, it changes nothing. What was handed over to the
+    mail server before may still arrive.
+    """
+    member = Member.objects.of(merchant_id).select_for_update().filter(public_id=link.public_id).first()
     if member is None:
         raise NotFound(_("There is no such member."))
+    if link.mark != address_mark(member):
+        return False
     if member.email_stopped_at is not None or member.status == MemberStatus.ERASED:
         return False
     _stop(member, at)

@@ -248,13 +248,15 @@ def change(
     email: str | None = None,
     email_consent: bool | None = None,
     email_consent_source: str = "",
+    email_consent_seen: str | None = None,
 ) -> Member:
     """Change a member's phone, name, birthday (05-17), e-mail address or consent to e-mails (`member_emails`).
 
-    None leaves it, "" takes it away, a new phone is not verified.
+    None leaves it, "" takes it away, a new phone is not verified. `email_consent_seen` is what the page that asks had
+    shown (`member_emails.consent_mark`).
 
     What changes nothing writes nothing; the log names the fields, never the values (domain.md 11).
-    Raises NotFound, Invalid, ProgramNotOpen, ProgramCleared.
+    Raises NotFound, Invalid, Conflict (not as seen), ProgramNotOpen, ProgramCleared.
     """
     programs.lock_open(merchant_id=merchant_id)
     member = Member.objects.of(merchant_id).select_for_update().filter(public_id=public_id).first()
@@ -276,7 +278,12 @@ def change(
         member.birth_month, member.birth_day = born
         changed.append("birthday")
     changed += member_emails.set_email(
-        member, at=at, address=email, consent=email_consent, source=email_consent_source
+        member,
+        at=at,
+        address=email,
+        consent=email_consent,
+        source=email_consent_source,
+        seen=email_consent_seen,
     )
     if changed:
         member.save()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin
 
@@ -195,9 +196,10 @@ def prepare_invitation(
         "link": urljoin(settings.SITE_URL, f"/invitations/{token_of(invitation)}"),
     }
     language = mail.language_for(email=invitation.email, merchant=invitation.merchant)
-    return mail.compose(
+    message = mail.compose(
         to=invitation.email, template="members/staff/email/invitation", context=context, language=language
-    ).send
+    )
+    return partial(mail.deliver, message)
 
 
 def state(invitation: Invitation, at: dt.datetime) -> str:

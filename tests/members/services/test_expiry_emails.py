@@ -12,6 +12,7 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.test import Client
 from django.utils import translation
+from structlog.testing import capture_logs
 
 from members.lib import tenant as tenancy
 from members.models import AuditRow, ExpiryEmail, ExpiryNotice, Member, OutboxRow, Program
@@ -100,7 +101,7 @@ def test_it_is_in_the_language_of_the_shop():
         notice = ExpiryNotice.objects.of(till.id).get()
         member = Member.objects.of(till.id).get()
         member.merchant.language = "en"
-        message = expiry_emails.compose(merchant=member.merchant, member=member, notice=notice)
+        message = expiry_emails.compose(merchant=member.merchant, member=member, notice=notice, points=50)
     assert message.subject == "50 points at shop can be used until 2024-03-10"
 
 
@@ -196,6 +197,64 @@ def test_an_address_that_the_mail_server_refuses_is_not_tried_again(monkeypatch)
     assert states(till) == ["refused"]
 
 
+def failing(monkeypatch, error: Exception) -> None:
+    def fails(*_arguments, **_more):
+        raise error
+
+    monkeypatch.setattr(EmailMessage, "send", fails)
+
+
+def test_a_message_that_the_mail_server_refuses_for_good_is_not_tried_again(monkeypatch):
+    till = shop()
+    agrees(till)
+    till.night(NIGHT)
+    failing(monkeypatch, smtplib.SMTPDataError(554, f"no mail for {ADDRESS}".encode()))
+
+    assert (drain().done, drain(SENT_AT + outbox.LEASE).done) == (1, 0)
+    assert states(till) == ["refused"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (smtplib.SMTPDataError(451, f"later, {ADDRESS}".encode()), "NotSent: SMTPDataError 451"),
+        (
+            smtplib.SMTPRecipientsRefused({ADDRESS: (450, b"greylisted")}),
+            "NotSent: SMTPRecipientsRefused 450",
+        ),
+        (ValueError(f"Invalid address {ADDRESS}"), "NotSent: ValueError"),
+        (ConnectionRefusedError(111, "Connection refused"), "NotSent: ConnectionRefusedError 111"),
+    ],
+)
+def test_what_hinders_a_message_is_kept_and_logged_without_the_address(monkeypatch, error, said):
+    till = shop()
+    agrees(till)
+    till.night(NIGHT)
+    failing(monkeypatch, error)
+
+    with capture_logs() as logs:
+        assert drain().failed == 1
+
+    assert states(till) == ["waiting"] and ADDRESS not in str(logs)
+    assert [line["error"] for line in logs if line["event"] == "outbox_failed"] == [said.split(": ")[1]]
+    with tenancy.tenant(till.id), transaction.atomic():
+        assert OutboxRow.objects.of(till.id).get(topic=expiry_emails.TOPIC).last_error == said
+
+
+@pytest.mark.parametrize(("spent", "says"), [(30, 20), (50, None)])
+def test_points_spent_before_the_sending_are_not_in_the_message(spent, says):
+    till = shop()
+    agrees(till)
+    till.night(NIGHT)
+    till.redeem("2024-02-09 03:02", spent, "r")
+
+    drain()
+
+    assert states(till) == ["left_out" if says is None else "sent"]
+    numbers = [re.findall(r"\d+", message.subject.replace("2024-03-10", "")) for message in mailbox.outbox]
+    assert numbers == ([] if says is None else [[str(says)]])
+
+
 def test_the_thousands_of_a_shop_are_spread_over_minutes(monkeypatch):
     monkeypatch.setattr(expiry_emails, "A_MINUTE", 2)
     till = shop()
@@ -252,6 +311,22 @@ class TestStopping:
         for wrong in (f"{link}x", link.replace(":", ":A", 1), "/email/stop/nothing"):
             assert Client().post(wrong).status_code == 404
         assert self.member(till).email_consent_at is not None
+
+    def test_the_link_of_a_former_address_stops_no_later_one_and_shows_none(self):
+        till, link = self.sent_link()
+        agrees(till, address="new@example.com")
+        before = self.member(till).email_consent_at
+
+        client = Client(headers={"accept-language": "en"})
+        looked, posted = client.get(link), client.post(link)
+
+        for answer in (looked, posted):
+            assert answer.status_code == 200 and "sends you no more" in answer.text
+            assert "example.com" not in answer.text and 'class="form"' not in answer.text
+        member = self.member(till)
+        assert before and (member.email_consent_at, member.email_stopped_at) == (before, None)
+        with tenancy.tenant(till.id), transaction.atomic():
+            assert not AuditRow.objects.of(till.id).filter(action="member.email_stopped").exists()
 
     def test_it_works_while_the_program_is_closed(self):
         till, link = self.sent_link()

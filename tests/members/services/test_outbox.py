@@ -119,6 +119,17 @@ def test_a_failure_is_tried_again_after_pauses_that_grow(cast, topic):
     assert only_row().done_at is None and "the other side is down" in only_row().last_error
 
 
+def test_a_message_that_fails_leaves_no_address_behind(cast, monkeypatch):
+    def fails(*_arguments, **_more):
+        raise ValueError("Invalid address owner@example.com")
+
+    monkeypatch.setattr(letters.EmailMessage, "send", fails)
+    leave(cast)
+
+    assert drain().failed == 1
+    assert only_row().last_error == "NotSent: ValueError"
+
+
 def test_a_worker_that_died_leaves_a_row_for_the_next(cast, topic):
     leave_test(cast)
     with tenancy.platform():
