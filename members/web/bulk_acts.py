@@ -168,12 +168,12 @@ def acts_page(request: StaffRequest, act_id: str) -> HttpResponse:
     act = BulkAct.objects.of(request.merchant).filter(public_id=act_id).first()
     if act is None:
         raise Http404
-    last = jobs.undo_until(act)
+    at = timezone.now()
     context = {
         "act": act,
         "level": LEVELS.get(WorkState(act.state), "accent"),
-        "undo_until": last if last is not None and timezone.now() <= last else None,
-        "may_undo": request.staff.role in jobs.ROLES[BulkKind(act.kind)],
+        "undo_until": jobs.undo_until(act) if jobs.may_be_undone(act, at) else None,
+        "may_act": request.staff.role in jobs.ROLES[BulkKind(act.kind)],
         "left_count": act.undo_position - act.undone,
     }
     if wants_piece(request):
@@ -208,7 +208,7 @@ def _act(request: StaffRequest, act_id: str, service: Any, **more: Any) -> HttpR
 @require_POST
 def acts_cancel(request: StaffRequest, act_id: str) -> HttpResponse:
     """Stop; what is done stays and can be undone."""
-    return _act(request, act_id, jobs.cancel)
+    return _act(request, act_id, jobs.cancel, role=request.staff.role)
 
 
 @gates.staff(read=gates.NOBODY, write=gates.WRITERS, function="members")

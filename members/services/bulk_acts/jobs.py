@@ -141,14 +141,23 @@ def _write_down(act: BulkAct, members: QuerySet[Member]) -> int:
 
 
 @transaction.atomic
-def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> BulkAct:
-    """Stop after the chunk at hand; what is done stays and can be undone. Again is a no-op. Raises NotFound."""
+def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor, role: str) -> BulkAct:
+    """Stop after the chunk at hand; what is done stays and can be undone. Again is a no-op.
+
+    Raises NotFound, Invalid (a role that may not do this kind).
+    """
     act = leases.lock(BulkAct, merchant_id=merchant_id, public_id=public_id)
+    _check_role(act, role)
     if act.state in (WorkState.QUEUED, WorkState.RUNNING):
         act.state, act.finished_at = WorkState.CANCELLED, at
         act.save(update_fields=["state", "finished_at"])
         record(act, at, actor, "bulk.cancelled")
     return act
+
+
+def _check_role(act: BulkAct, role: str) -> None:
+    if role not in ROLES[BulkKind(act.kind)]:
+        raise Invalid(_("Tiers and points of many members are changed by owners and managers."))
 
 
 def undo_until(act: BulkAct) -> dt.datetime | None:
@@ -157,21 +166,27 @@ def undo_until(act: BulkAct) -> dt.datetime | None:
     return act.finished_at + UNDO_FOR if is_over and act.finished_at and act.changed else None
 
 
+def may_be_undone(act: BulkAct, at: dt.datetime) -> bool:
+    """Whether an undoing may begin; one that was begun in time and broke off may be begun again at any time."""
+    last = undo_until(act)
+    return last is not None and (at <= last or bool(act.undo_by_label))
+
+
 @transaction.atomic
 def undo(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor, role: str) -> BulkAct:
     """Take it back from those who are still as it left them; again is a no-op. Raises NotFound, Invalid (role),
     Conflict (too late, nothing to undo), ProgramNotOpen, ProgramCleared."""
     programs.lock_open(merchant_id=merchant_id)
     act = leases.lock(BulkAct, merchant_id=merchant_id, public_id=public_id)
-    if role not in ROLES[BulkKind(act.kind)]:
-        raise Invalid(_("Tiers and points of many members are changed by owners and managers."))
+    _check_role(act, role)
     if act.state in (WorkState.UNDOING, WorkState.UNDONE):
         return act
-    last = undo_until(act)
-    if last is None or at > last:
+    if not may_be_undone(act, at):
         raise Conflict(_("This can no longer be undone: an act is undone within 72 hours of its end."))
-    act.state, act.undo_by_label = WorkState.UNDOING, actor.label[:120]
-    act.save(update_fields=["state", "undo_by_label"])
+    if act.undo_by_label:
+        act.failure = ""  # it told of the undoing before
+    act.state, act.undo_by_label, act.attempts = WorkState.UNDOING, actor.label[:120], 0
+    act.save(update_fields=["state", "undo_by_label", "attempts", "failure"])
     record(act, at, actor, "bulk.undo_started")
     queue.enqueue(TASK, merchant_id=merchant_id, job_id=act.pk)
     return act

@@ -14,6 +14,7 @@ from members.lib.refusals import Conflict, Invalid, NotFound
 from members.models import AuditRow, Export, ExportKind, WorkState
 from members.services.audit import Actor
 from members.services.exports import jobs, storage, work
+from members.services.imports.jobs import MOST_ATTEMPTS
 from tests.factories import ledger
 
 AT = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
@@ -180,3 +181,21 @@ def test_only_a_few_are_on_their_way_at_once(shop):
 
     with pytest.raises(Conflict):
         ask(shop)
+
+
+def test_an_export_that_breaks_off_eight_times_at_one_place_has_failed(shop, monkeypatch):
+    job = ask(shop)
+
+    def breaks(_lines):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(work, "_csv", breaks)
+    for _n in range(MOST_ATTEMPTS):
+        with pytest.raises(RuntimeError):
+            write(shop, job)
+
+    job = write(shop, job)
+
+    assert (job.state, job.finished_at) == (WorkState.FAILED, AT)
+    assert str(MOST_ATTEMPTS) in job.failure
+    assert actions(shop) == ["export.started"]

@@ -34,7 +34,7 @@ def rows(shop, model):
 def done(shop, client) -> str:
     act = rows(shop, BulkAct)[-1]
     with tenancy.tenant(shop.pk):
-        work.work(merchant_id=shop.pk, job_id=act.pk, at=timezone.now())
+        work.work(merchant_id=shop.pk, job_id=act.pk, now=timezone.now)
     return client.get(f"/members/acts/{act.public_id}").content.decode()
 
 
