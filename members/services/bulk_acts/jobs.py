@@ -25,6 +25,7 @@ from members.services.audit import Actor
 TASK = "members.bulk_act"
 UNDO_FOR = dt.timedelta(hours=72)
 MOST, LONGEST_REASON, MOST_POINTS = 200_000, 180, 1_000_000_000
+CHANGED = _("What is done or to whom has changed since it was shown. Look at the result again, then confirm.")
 ROLES = {
     BulkKind.TAG: frozenset({Role.OWNER, Role.MANAGER, Role.OPERATOR}),
     BulkKind.UNTAG: frozenset({Role.OWNER, Role.MANAGER, Role.OPERATOR}),
@@ -94,16 +95,24 @@ def create(
     reason: str,
     members: QuerySet[Member],
     once: str = "",
+    shown: int | None = None,
 ) -> BulkAct:
     """Begin an act on `members`, who are written down now. `once`: a repeated request gives the act begun before.
 
-    Raises Invalid (arguments, nobody, too many), Conflict (another act is on its way), ProgramNotOpen, ProgramCleared.
+    `shown`: how many they were when somebody confirmed them. Raises Invalid (arguments, nobody, too many), Conflict
+    (another act is on its way, `once` began another act, there are not as many as shown), ProgramNotOpen,
+    ProgramCleared.
     """
     programs.lock_open(merchant_id=merchant.pk)
     arguments = check(merchant=merchant, at=at, role=role, kind=kind, given=given, reason=reason)
     acts = BulkAct.objects.of(merchant.pk)
     posting.lock_order(merchant_id=merchant.pk, key=("bulk", ""))  # one beginning of a shop at a time
+    reason = reason.strip()[:LONGEST_REASON]
     if once and (known := acts.filter(public_id=once).first()):
+        if (known.kind, known.arguments, known.reason) != (kind, arguments, reason):
+            raise Conflict(
+                _("This form has begun another act already. Look at the result again, then confirm.")
+            )
         return known
     if acts.filter(state__in=WORKED).exists():
         raise Conflict(_("Another act on many members is on its way. Wait until it is done."))
@@ -111,7 +120,7 @@ def create(
         merchant_id=merchant.pk,
         kind=kind,
         arguments=arguments,
-        reason=reason.strip()[:LONGEST_REASON],
+        reason=reason,
         by_id=actor.user_id,
         by_label=actor.label[:120],
         language=get_language() or "",
@@ -122,6 +131,8 @@ def create(
     act.total = _write_down(act, members.filter(status=MemberStatus.ACTIVE))
     if not 0 < act.total <= MOST:
         raise Invalid(_("An act takes 1 to %(most)s members.") % {"most": MOST})
+    if shown is not None and act.total != shown:
+        raise Conflict(CHANGED)
     act.save(update_fields=["total"])
     record(act, at, actor, "bulk.started")
     queue.enqueue(TASK, merchant_id=merchant.pk, job_id=act.pk)

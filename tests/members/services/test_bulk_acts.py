@@ -50,9 +50,10 @@ def people(shop) -> list[Member]:
         return list(Member.objects.of(shop).order_by("pk"))
 
 
-def begin(shop, actor, kind, at=AT, role="owner", reason="spring", once="", **given) -> BulkAct:
+def begin(shop, actor, kind, at=AT, role="owner", reason="spring", once="", shown=None, **given) -> BulkAct:
     with tenancy.tenant(shop.pk), transaction.atomic():
         return jobs.create(
+            shown=shown,
             merchant=shop,
             at=at,
             actor=actor,
@@ -208,8 +209,11 @@ def test_a_worker_that_died_in_a_chunk_moves_nothing_twice(shop, actor, monkeypa
 def test_an_act_is_undone_within_72_hours_only_and_begun_once(shop, actor):
     act = begin(shop, actor, "tag", tag="vip", once="a" * 16)
     assert begin(shop, actor, "tag", tag="vip", once="a" * 16).pk == act.pk
+    for given in ({"tag": "other"}, {"tag": "other", "once": "a" * 16}, {"tag": "vip", "reason": "summer"}):
+        with pytest.raises(Conflict):
+            begin(shop, actor, "tag", **given)
     with pytest.raises(Conflict):
-        begin(shop, actor, "tag", tag="other")
+        begin(shop, actor, "untag", tag="vip", once="a" * 16)
     do(shop, act)
 
     with pytest.raises(Conflict):
@@ -343,3 +347,14 @@ def test_who_may_not_begin_an_act_may_not_stop_it(shop, actor):
     assert do(shop, act).changed == 5
     act = begin(shop, actor, "tag", tag="vip")
     assert stop("operator").state == WorkState.CANCELLED
+
+
+def test_nothing_begins_on_more_or_fewer_than_were_shown(shop, actor):
+    for shown in (4, 6):
+        with pytest.raises(Conflict):
+            begin(shop, actor, "tag", tag="vip", shown=shown)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        assert not BulkAct.objects.of(shop).exists()
+        assert not BulkActMember.objects.of(shop).exists()
+
+    assert begin(shop, actor, "tag", tag="vip", shown=5).total == 5
