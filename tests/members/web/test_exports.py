@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from urllib.parse import urlencode
 
 import pytest
 from django.db import transaction
@@ -122,3 +123,28 @@ def test_ones_own_view_is_not_another_persons_and_a_shared_one_is_changed_by_its
     assert client.post(f"/members/views/{ours.public_id}", {"delete": "1"}).status_code == 404
     assert client.post("/members/views", {"name": "x", "is_shared": "on"}).status_code == 422
     assert len(rows(cast.shop, SavedView)) == 2
+
+
+def test_a_view_keeps_nobodys_phone_or_email(owner, cast):
+    for searched in ("13912340011", "+86 139-1234-0011", "１３９１２３４００１１", "Wang@Example.com"):
+        for sharing in ({}, {"is_shared": "on"}):
+            query = urlencode({"query": urlencode({"q": searched, "channel": "jd"})})
+            answer = owner.post(f"/members/views?{query}", {"name": "x"} | sharing)
+            assert answer.status_code == 422
+            assert "no phone number or e-mail" in answer.content.decode()
+    assert rows(cast.shop, SavedView) == []
+
+    for kept in ("王芳", "0011"):
+        assert owner.post(f"/members/views?query=q%3D{kept}", {"name": kept}).status_code == 302
+
+
+def test_a_view_that_names_a_phone_from_before_is_not_shared(owner, cast):
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        view = SavedView.objects.create(
+            merchant=cast.shop, by=cast.owner, name="x", query="q=13912340011", created_at=timezone.now()
+        )
+
+    answer = owner.post(f"/members/views/{view.public_id}", {"name": "x", "is_shared": "on"})
+
+    assert answer.status_code == 422
+    assert rows(cast.shop, SavedView)[0].is_shared is False
