@@ -43,6 +43,7 @@ class WorkedModel(TenantModel):
     finished_at = models.DateTimeField(_("finished"), null=True)
     worker = models.CharField(max_length=120, blank=True)  # host:pid:token of the process at work
     leased_until = models.DateTimeField(null=True)
+    attempts = models.SmallIntegerField(default=0)  # since it last got on
 
     class Meta:
         abstract = True

@@ -1,7 +1,8 @@
 """Work in chunks, by one worker at a time: a lease on its row, as imports have it (services/imports/jobs.py).
 
 The lease is courtesy: each chunk locks the row and moves its position in the same transaction, so two workers could
-double nothing. A worker that died on this machine is seen to be dead, so that its work goes on at once.
+double nothing. A worker that died on this machine is seen to be dead, so that its work goes on at once. Each taking
+is counted until a chunk has committed, so that what breaks off again and again at one place is given up.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from members.lib import queue
 from members.lib.refusals import NotFound
 from members.models.worked import WORKED, WorkedModel
-from members.services.imports.jobs import LEASE, is_dead, worker_name
+from members.services.imports.jobs import LEASE, MOST_ATTEMPTS, is_dead, worker_name
 
 Job = TypeVar("Job", bound=WorkedModel)
 
@@ -39,7 +40,8 @@ def claim(model: type[Job], *, merchant_id: int, pk: int) -> Job | None:
     with connection.cursor() as cursor:
         # The table is a model's own, never from outside.
         cursor.execute(
-            f"update {model._meta.db_table} set worker = %s, leased_until = clock_timestamp() + %s::interval "
+            f"update {model._meta.db_table} set worker = %s, leased_until = clock_timestamp() + %s::interval, "
+            "attempts = attempts + 1 "
             "where merchant_id = %s and id = %s and (leased_until is null or leased_until < clock_timestamp() or %s)",
             [worker_name(), LEASE, merchant_id, pk, is_dead(job.worker)],
         )
@@ -50,17 +52,25 @@ def claim(model: type[Job], *, merchant_id: int, pk: int) -> Job | None:
 
 
 def held(model: type[Job], job: Job) -> Job | None:
-    """The row, locked and its lease renewed; None when it was cancelled or is another worker's now."""
+    """The row, locked and its lease renewed; None when it was cancelled or is another worker's now.
+
+    The attempts begin anew once the caller's transaction has committed: it got on.
+    """
     found = lock(model, merchant_id=job.merchant_id, pk=job.pk)
     if not found.is_worked or found.worker != job.worker:
         return None
     with connection.cursor() as cursor:
         cursor.execute(
-            f"update {model._meta.db_table} set leased_until = clock_timestamp() + %s::interval "
+            f"update {model._meta.db_table} set leased_until = clock_timestamp() + %s::interval, attempts = 0 "
             "where merchant_id = %s and id = %s",
             [LEASE, job.merchant_id, job.pk],
         )
     return found
+
+
+def is_spent(job: WorkedModel) -> bool:
+    """Whether claimed work broke off so often at the same place that it is to be given up."""
+    return job.attempts > MOST_ATTEMPTS
 
 
 @transaction.atomic

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from urllib.parse import parse_qs
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from members.lib.phones import e164_or_none, region_of
 from members.lib.refusals import Conflict, Invalid, NotFound
 from members.models import Merchant, Role, SavedView
-from members.services import audit
+from members.services import audit, member_emails
 from members.services.audit import Actor
 
 LONGEST_NAME, LONGEST_QUERY, MOST = 60, 600, 50
@@ -23,7 +25,8 @@ def save(
 ) -> SavedView:
     """Keep a list's address under a name; the same name of the same person again takes the new address.
 
-    Raises Invalid (a name, an address too long, a role that may not share), Conflict (too many).
+    Raises Invalid (a name, an address too long, a search for one person, a role that may not share), Conflict (too
+    many).
     """
     name = _name(name)
     if actor.user_id is None:
@@ -31,7 +34,8 @@ def save(
     _check_sharing(role, is_shared)
     if len(query) > LONGEST_QUERY:
         raise Invalid.on("name", _("These filters are too long to be kept."))
-    Merchant.objects.select_for_update(no_key=True).get(pk=merchant_id)
+    merchant = Merchant.objects.select_for_update(no_key=True).get(pk=merchant_id)
+    _check_search(merchant, query)
     mine = SavedView.objects.of(merchant_id).filter(by_id=actor.user_id)
     view = mine.filter(list="members", name=name).first()
     if view is None and mine.count() >= MOST:
@@ -54,6 +58,8 @@ def change(
     name = _name(name)
     if is_shared != view.is_shared:
         _check_sharing(role, True)
+    if is_shared:
+        _check_search(Merchant.objects.get(pk=merchant_id), view.query)
     same = SavedView.objects.of(merchant_id).filter(by_id=view.by_id, list=view.list, name=name)
     if same.exclude(pk=view.pk).exists():
         raise Conflict(_("There is a view “%(name)s” already.") % {"name": name})
@@ -92,6 +98,16 @@ def _name(name: str) -> str:
 def _check_sharing(role: str, is_shared: bool) -> None:
     if is_shared and role not in SHARERS:
         raise Invalid.on("is_shared", _("Views are shared by owners, managers and operators."))
+
+
+def _check_search(merchant: Merchant, query: str) -> None:
+    """Whole numbers and addresses are sealed and shown to some roles alone; a view would keep them in clear."""
+    for text in parse_qs(query).get("q", []):
+        if e164_or_none(text, region_of(merchant.currency)) or member_emails.address_or_none(text):
+            raise Invalid.on(
+                "name",
+                _("A view keeps no phone number or e-mail address. Clear the search, then save the view."),
+            )
 
 
 def _record(

@@ -13,5 +13,5 @@ from members.services.bulk_acts import jobs, work
 @task(jobs.TASK, role="tenant")
 def work_bulk_act(*, merchant_id: int, job_id: int, **_: Any) -> dict[str, Any]:
     """Do what is still to be done of an act; idempotent, one worker at a time."""
-    act = work.work(merchant_id=merchant_id, job_id=job_id, at=timezone.now())
+    act = work.work(merchant_id=merchant_id, job_id=job_id, now=timezone.now)
     return {} if act is None else {"state": act.state, "changed": act.changed}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
+from django.core import signing
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -26,12 +30,13 @@ from members.selectors.member_page import worth_minor
 from members.services.audit import Actor
 from members.services.bulk_acts import jobs
 from members.web import gates
-from members.web.forms import add_refusal, answer, asked
+from members.web.forms import OnceField, add_refusal, answer, asked
 from members.web.htmx import wants_piece
 from members.web.members import PER_PAGE, filters_of
 from members.web.request import StaffRequest
 
 SHOWN = 100
+_signer = signing.Signer(salt="members.bulk_acts")
 LEVELS = {
     WorkState.DONE: "success",
     WorkState.FAILED: "critical",
@@ -62,7 +67,7 @@ class ActForm(forms.Form):
         required=False,
         help_text=_("For tiers and points; it stays in each member's history."),
     )
-    once = forms.CharField(max_length=16, widget=forms.HiddenInput, required=False)
+    once = OnceField()
 
     def __init__(self, *args: Any, tiers: list[Tier], role: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -78,60 +83,104 @@ class ActForm(forms.Form):
                 del self.fields[name]
 
 
-def _selection(request: StaffRequest) -> tuple[QuerySet[Member], list[Tier], str]:
-    """Whom the address means: those ticked, or all that its filters match; the ladder; the list's own address."""
-    tiers, base, _filters, wanted = filters_of(request)
+@dataclass(frozen=True)
+class Selection:
+    """Whom an address means: those ticked, or all that its filters match."""
+
+    members: QuerySet[Member]
+    means: list[Any]  # the same in a few words, which stay while it means the same
+    tiers: list[Tier]
+    list_url: str
+    is_wrong: bool  # a filter that is none any more would mean everybody
+
+
+def _selection(request: StaffRequest) -> Selection:
+    tiers, base, filters, wanted = filters_of(request)
     query = {name: asked(request, name) for name in ("q", "tier", "channel", "sort")}
     back = urlencode({name: value for name, value in query.items() if value})
-    list_url = reverse("members:members_list") + (f"?{back}" if back else "")
-    if request.GET.get("who") == "all":
+    is_all = request.GET.get("who") == "all"
+    means: list[Any]
+    if is_all:
+        means = ["all", wanted.search, wanted.tier_id, wanted.channel]
         found = members_of.listed(
             merchant=request.merchant, wanted=wanted, base_tier_id=base.pk if base else None
         )
     else:
         ticked = [text[:24] for text in request.GET.getlist("m")[:PER_PAGE] if "\x00" not in text]
+        means = ["ticked", *sorted(ticked)]
         found = Member.objects.of(request.merchant).filter(public_id__in=ticked)
-    return found.filter(status=MemberStatus.ACTIVE), tiers, list_url
+    return Selection(
+        members=found.filter(status=MemberStatus.ACTIVE),
+        means=means,
+        tiers=tiers,
+        list_url=reverse("members:members_list") + (f"?{back}" if back else ""),
+        is_wrong=is_all and bool(filters.errors.keys() & {"tier", "channel"}),
+    )
+
+
+def _signature(merchant_id: int, means: list[Any], count: int, what: dict[str, Any]) -> str:
+    """What a confirmation carries of what was shown: the act, its arguments, whom it means and how many they were."""
+    shown = [merchant_id, means, count, what["kind"], what["checked"], what["reason"].strip()]
+    return _signer.signature(json.dumps(shown, sort_keys=True))
 
 
 @gates.staff(read=gates.WRITERS, write=gates.WRITERS, function="members")
 def acts_new(request: StaffRequest) -> HttpResponse:
     """Say what is done to the selection; shown with how many and what it costs before it is confirmed."""
-    at = timezone.now()
-    found, tiers, list_url = _selection(request)
-    count = found.count()
-    if not count:
+    chosen = _selection(request)
+    if chosen.is_wrong:
+        messages.error(request, _("A filter of this list is no longer there. Filter the list again."))
+        return redirect("members:members_list")
+    count = chosen.members.count()
+    form = ActForm(request.POST or None, tiers=chosen.tiers, role=request.staff.role)
+    is_sent = request.method == "POST" and form.is_valid()
+    acts = BulkAct.objects.of(request.merchant)
+    is_known = is_sent and acts.filter(public_id=form.cleaned_data["once"]).exists()
+    if not count and not is_known:
         messages.warning(request, _("Tick members in the list first."))
-        return redirect(list_url)
-    form = ActForm(request.POST or None, tiers=tiers, role=request.staff.role, initial={"once": opaque_id()})
-    checked: dict[str, Any] | None = None
-    if request.method == "POST" and form.is_valid():
-        data, once = form.cleaned_data, form.cleaned_data["once"]
-        what: dict[str, Any] = {
-            "merchant": request.merchant,
-            "at": at,
-            "role": request.staff.role,
-            "kind": data["kind"],
-            "given": data,
-            "reason": data.get("reason", ""),
-        }
+        return redirect(chosen.list_url)
+    context = {"form": form, "count": count, "list_url": chosen.list_url}
+    if is_sent:
         try:
-            checked = jobs.check(**what)
-            if "confirm" in request.POST:
-                act = jobs.create(
-                    **what,
-                    actor=Actor.person(request.user),
-                    members=found,
-                    once=once if len(once) == 16 and once.isalnum() and once.isascii() else "",
-                )
-                return redirect("members:acts_page", act.public_id)
+            act, more = _asked_for(request, form, chosen, count, is_known=is_known)
         except Refusal as refusal:
-            checked = None
             add_refusal(form, refusal)
-    context = {"form": form, "count": count, "list_url": list_url, "checked": checked}
-    if checked is not None:
-        context |= _consequences(request, form.cleaned_data["kind"], checked, count, tiers)
+        else:
+            if act is not None:
+                return redirect("members:acts_page", act.public_id)
+            context |= more
+    if is_known:
+        sent = request.POST.copy()
+        sent["once"] = opaque_id(16)  # the former one is used up
+        form.data = sent
     return answer(request, "members/bulk_acts/new.html", context, form)
+
+
+def _asked_for(
+    request: StaffRequest, form: ActForm, chosen: Selection, count: int, *, is_known: bool
+) -> tuple[BulkAct | None, dict[str, Any]]:
+    """The act that was confirmed as it was shown, or what is to be shown first. Raises Refusal."""
+    data = form.cleaned_data
+    what: dict[str, Any] = {
+        "merchant": request.merchant,
+        "at": timezone.now(),
+        "role": request.staff.role,
+        "kind": data["kind"],
+        "given": data,
+        "reason": data.get("reason", ""),
+    }
+    checked = jobs.check(**what)
+    signature = _signature(request.merchant.pk, chosen.means, count, what | {"checked": checked})
+    if "confirm" in request.POST:
+        if is_known or constant_time_compare(request.POST.get("shown", ""), signature):
+            actor = Actor.person(request.user)
+            return (
+                jobs.create(**what, actor=actor, members=chosen.members, once=data["once"], shown=count),
+                {},
+            )
+        form.add_error(None, jobs.CHANGED)
+    consequences = _consequences(request, data["kind"], checked, count, chosen.tiers)
+    return None, {"checked": checked, "shown": signature, **consequences}
 
 
 def _consequences(
@@ -168,12 +217,12 @@ def acts_page(request: StaffRequest, act_id: str) -> HttpResponse:
     act = BulkAct.objects.of(request.merchant).filter(public_id=act_id).first()
     if act is None:
         raise Http404
-    last = jobs.undo_until(act)
+    at = timezone.now()
     context = {
         "act": act,
         "level": LEVELS.get(WorkState(act.state), "accent"),
-        "undo_until": last if last is not None and timezone.now() <= last else None,
-        "may_undo": request.staff.role in jobs.ROLES[BulkKind(act.kind)],
+        "undo_until": jobs.undo_until(act) if jobs.may_be_undone(act, at) else None,
+        "may_act": request.staff.role in jobs.ROLES[BulkKind(act.kind)],
         "left_count": act.undo_position - act.undone,
     }
     if wants_piece(request):
@@ -208,7 +257,7 @@ def _act(request: StaffRequest, act_id: str, service: Any, **more: Any) -> HttpR
 @require_POST
 def acts_cancel(request: StaffRequest, act_id: str) -> HttpResponse:
     """Stop; what is done stays and can be undone."""
-    return _act(request, act_id, jobs.cancel)
+    return _act(request, act_id, jobs.cancel, role=request.staff.role)
 
 
 @gates.staff(read=gates.NOBODY, write=gates.WRITERS, function="members")

@@ -25,6 +25,7 @@ from members.services.audit import Actor
 TASK = "members.bulk_act"
 UNDO_FOR = dt.timedelta(hours=72)
 MOST, LONGEST_REASON, MOST_POINTS = 200_000, 180, 1_000_000_000
+CHANGED = _("What is done or to whom has changed since it was shown. Look at the result again, then confirm.")
 ROLES = {
     BulkKind.TAG: frozenset({Role.OWNER, Role.MANAGER, Role.OPERATOR}),
     BulkKind.UNTAG: frozenset({Role.OWNER, Role.MANAGER, Role.OPERATOR}),
@@ -94,16 +95,24 @@ def create(
     reason: str,
     members: QuerySet[Member],
     once: str = "",
+    shown: int | None = None,
 ) -> BulkAct:
     """Begin an act on `members`, who are written down now. `once`: a repeated request gives the act begun before.
 
-    Raises Invalid (arguments, nobody, too many), Conflict (another act is on its way), ProgramNotOpen, ProgramCleared.
+    `shown`: how many they were when somebody confirmed them. Raises Invalid (arguments, nobody, too many), Conflict
+    (another act is on its way, `once` began another act, there are not as many as shown), ProgramNotOpen,
+    ProgramCleared.
     """
     programs.lock_open(merchant_id=merchant.pk)
     arguments = check(merchant=merchant, at=at, role=role, kind=kind, given=given, reason=reason)
     acts = BulkAct.objects.of(merchant.pk)
     posting.lock_order(merchant_id=merchant.pk, key=("bulk", ""))  # one beginning of a shop at a time
+    reason = reason.strip()[:LONGEST_REASON]
     if once and (known := acts.filter(public_id=once).first()):
+        if (known.kind, known.arguments, known.reason) != (kind, arguments, reason):
+            raise Conflict(
+                _("This form has begun another act already. Look at the result again, then confirm.")
+            )
         return known
     if acts.filter(state__in=WORKED).exists():
         raise Conflict(_("Another act on many members is on its way. Wait until it is done."))
@@ -111,7 +120,7 @@ def create(
         merchant_id=merchant.pk,
         kind=kind,
         arguments=arguments,
-        reason=reason.strip()[:LONGEST_REASON],
+        reason=reason,
         by_id=actor.user_id,
         by_label=actor.label[:120],
         language=get_language() or "",
@@ -122,6 +131,8 @@ def create(
     act.total = _write_down(act, members.filter(status=MemberStatus.ACTIVE))
     if not 0 < act.total <= MOST:
         raise Invalid(_("An act takes 1 to %(most)s members.") % {"most": MOST})
+    if shown is not None and act.total != shown:
+        raise Conflict(CHANGED)
     act.save(update_fields=["total"])
     record(act, at, actor, "bulk.started")
     queue.enqueue(TASK, merchant_id=merchant.pk, job_id=act.pk)
@@ -141,14 +152,23 @@ def _write_down(act: BulkAct, members: QuerySet[Member]) -> int:
 
 
 @transaction.atomic
-def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> BulkAct:
-    """Stop after the chunk at hand; what is done stays and can be undone. Again is a no-op. Raises NotFound."""
+def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor, role: str) -> BulkAct:
+    """Stop after the chunk at hand; what is done stays and can be undone. Again is a no-op.
+
+    Raises NotFound, Invalid (a role that may not do this kind).
+    """
     act = leases.lock(BulkAct, merchant_id=merchant_id, public_id=public_id)
+    _check_role(act, role)
     if act.state in (WorkState.QUEUED, WorkState.RUNNING):
         act.state, act.finished_at = WorkState.CANCELLED, at
         act.save(update_fields=["state", "finished_at"])
         record(act, at, actor, "bulk.cancelled")
     return act
+
+
+def _check_role(act: BulkAct, role: str) -> None:
+    if role not in ROLES[BulkKind(act.kind)]:
+        raise Invalid(_("Tiers and points of many members are changed by owners and managers."))
 
 
 def undo_until(act: BulkAct) -> dt.datetime | None:
@@ -157,21 +177,27 @@ def undo_until(act: BulkAct) -> dt.datetime | None:
     return act.finished_at + UNDO_FOR if is_over and act.finished_at and act.changed else None
 
 
+def may_be_undone(act: BulkAct, at: dt.datetime) -> bool:
+    """Whether an undoing may begin; one that was begun in time and broke off may be begun again at any time."""
+    last = undo_until(act)
+    return last is not None and (at <= last or bool(act.undo_by_label))
+
+
 @transaction.atomic
 def undo(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor, role: str) -> BulkAct:
     """Take it back from those who are still as it left them; again is a no-op. Raises NotFound, Invalid (role),
     Conflict (too late, nothing to undo), ProgramNotOpen, ProgramCleared."""
     programs.lock_open(merchant_id=merchant_id)
     act = leases.lock(BulkAct, merchant_id=merchant_id, public_id=public_id)
-    if role not in ROLES[BulkKind(act.kind)]:
-        raise Invalid(_("Tiers and points of many members are changed by owners and managers."))
+    _check_role(act, role)
     if act.state in (WorkState.UNDOING, WorkState.UNDONE):
         return act
-    last = undo_until(act)
-    if last is None or at > last:
+    if not may_be_undone(act, at):
         raise Conflict(_("This can no longer be undone: an act is undone within 72 hours of its end."))
-    act.state, act.undo_by_label = WorkState.UNDOING, actor.label[:120]
-    act.save(update_fields=["state", "undo_by_label"])
+    if act.undo_by_label:
+        act.failure = ""  # it told of the undoing before
+    act.state, act.undo_by_label, act.attempts = WorkState.UNDOING, actor.label[:120], 0
+    act.save(update_fields=["state", "undo_by_label", "attempts", "failure"])
     record(act, at, actor, "bulk.undo_started")
     queue.enqueue(TASK, merchant_id=merchant_id, job_id=act.pk)
     return act

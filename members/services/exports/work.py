@@ -23,7 +23,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from openpyxl import Workbook
 
-from members.lib.refusals import Invalid, Refusal
+from members.lib.refusals import Conflict, Invalid, Refusal
 from members.lib.sheets import is_whole, plain
 from members.models import Export, ExportFormat, Merchant, WorkState
 from members.services import leases
@@ -46,6 +46,10 @@ def work(*, merchant_id: int, job_id: int, at: dt.datetime, chunk: int = CHUNK) 
         merchant = Merchant.objects.get(pk=merchant_id)
     try:
         with translation.override(job.language or merchant.language):
+            if leases.is_spent(job):
+                raise Conflict(
+                    _("The export broke off %(times)s times at the same place.") % {"times": job.attempts - 1}
+                )
             if job.state == WorkState.QUEUED:
                 _begin(job, merchant, at)
             while _write_chunk(job, merchant, chunk):

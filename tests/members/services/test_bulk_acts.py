@@ -9,10 +9,11 @@ from django.db import transaction
 
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid
-from members.models import BulkAct, BulkActMember, Member, MemberTag, TierStanding, WorkState
-from members.services import tags, tier_hand
+from members.models import BulkAct, BulkActMember, Member, MemberTag, TierMove, TierStanding, WorkState
+from members.services import leases, tags, tier_hand
 from members.services.audit import Actor
 from members.services.bulk_acts import jobs, kinds, work
+from members.services.imports.jobs import MOST_ATTEMPTS
 from tests.factories import ledger
 
 AT = dt.datetime(2026, 6, 1, 4, tzinfo=dt.UTC)
@@ -49,9 +50,10 @@ def people(shop) -> list[Member]:
         return list(Member.objects.of(shop).order_by("pk"))
 
 
-def begin(shop, actor, kind, at=AT, role="owner", reason="spring", once="", **given) -> BulkAct:
+def begin(shop, actor, kind, at=AT, role="owner", reason="spring", once="", shown=None, **given) -> BulkAct:
     with tenancy.tenant(shop.pk), transaction.atomic():
         return jobs.create(
+            shown=shown,
             merchant=shop,
             at=at,
             actor=actor,
@@ -66,7 +68,7 @@ def begin(shop, actor, kind, at=AT, role="owner", reason="spring", once="", **gi
 
 def do(shop, act, at=AT, **more) -> BulkAct:
     with tenancy.tenant(shop.pk):
-        found = work.work(merchant_id=shop.pk, job_id=act.pk, at=at, **more)
+        found = work.work(merchant_id=shop.pk, job_id=act.pk, now=at if callable(at) else lambda: at, **more)
     assert found is not None
     return found
 
@@ -207,10 +209,152 @@ def test_a_worker_that_died_in_a_chunk_moves_nothing_twice(shop, actor, monkeypa
 def test_an_act_is_undone_within_72_hours_only_and_begun_once(shop, actor):
     act = begin(shop, actor, "tag", tag="vip", once="a" * 16)
     assert begin(shop, actor, "tag", tag="vip", once="a" * 16).pk == act.pk
+    for given in ({"tag": "other"}, {"tag": "other", "once": "a" * 16}, {"tag": "vip", "reason": "summer"}):
+        with pytest.raises(Conflict):
+            begin(shop, actor, "tag", **given)
     with pytest.raises(Conflict):
-        begin(shop, actor, "tag", tag="other")
+        begin(shop, actor, "untag", tag="vip", once="a" * 16)
     do(shop, act)
 
     with pytest.raises(Conflict):
         undo(shop, act, actor, at=AT + dt.timedelta(hours=72, seconds=1))
     assert len(tagged(shop)) == 5
+
+
+def ticking(start: dt.datetime, step: dt.timedelta = dt.timedelta(hours=1)):
+    """A clock that has gone on by a step each time it is asked."""
+    ticks = [start]
+
+    def now() -> dt.datetime:
+        ticks.append(ticks[-1] + step)
+        return ticks[-2]
+
+    return now
+
+
+def test_each_chunk_happens_at_its_own_time_and_the_end_after_the_last(shop, actor):
+    act = begin(shop, actor, "tag", tag="vip")
+
+    act = do(shop, act, at=ticking(LATER), chunk=2)
+
+    marks = [dt.datetime.fromisoformat(mark["at"]) for mark in outcomes(shop, act, "mark")]
+    hours = [(at - LATER) / dt.timedelta(hours=1) for at in marks]
+    assert hours == [0, 0, 1, 1, 2]
+    assert act.finished_at == LATER + dt.timedelta(hours=3)
+    assert jobs.undo_until(act) == act.finished_at + jobs.UNDO_FOR
+
+    begun = LATER + dt.timedelta(hours=5)
+    with tenancy.tenant(shop.pk):
+        jobs.undo(merchant_id=shop.pk, public_id=act.public_id, at=begun, actor=actor, role="owner")
+    act = do(shop, act, at=ticking(begun), chunk=2)
+    assert act.undone_at == begun + dt.timedelta(hours=3)
+
+
+def test_what_moved_while_an_act_went_on_lies_before_what_the_act_does(shop, actor):
+    """A tier given by hand between the chunks counts, and the moves stay in the order in which they happened."""
+    *_first, last = people(shop)
+    act = begin(shop, actor, "tier", tier="silver", until=dt.date(2026, 12, 31))
+    by_hand = LATER + dt.timedelta(minutes=30)
+    hand(shop, tier_hand.set_tier, last, by_hand, tier="silver", until=dt.date(2026, 9, 1), reason="friend")
+    hand(shop, tier_hand.set_tier, last, by_hand, tier="base", until=None, reason="no friend")
+
+    do(shop, act, at=ticking(LATER, dt.timedelta(minutes=20)), chunk=2)
+
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        moves = list(TierMove.objects.of(shop).filter(member_id=last.pk).order_by("pk"))
+    assert [move.at for move in moves] == sorted(move.at for move in moves)
+    assert moves[-1].at == LATER + dt.timedelta(minutes=40)
+
+
+def breaks(now, rows):
+    raise RuntimeError("broken")
+
+
+def tries(shop, act, times: int) -> None:
+    for _n in range(times):
+        with pytest.raises(RuntimeError):
+            do(shop, act, at=LATER, chunk=2)
+
+
+def test_an_act_that_breaks_off_eight_times_at_one_place_has_failed_and_the_next_may_begin(
+    shop, actor, monkeypatch
+):
+    act = begin(shop, actor, "tag", tag="vip")
+    monkeypatch.setitem(kinds.DO, "tag", breaks)
+
+    tries(shop, act, MOST_ATTEMPTS)
+    act = do(shop, act, at=LATER)
+
+    assert (act.state, act.position, act.finished_at) == (WorkState.FAILED, 0, LATER)
+    assert str(MOST_ATTEMPTS) in act.failure
+    assert tagged(shop) == []
+    with tenancy.platform():
+        assert leases.requeue(BulkAct, jobs.TASK) == 0
+    begin(shop, actor, "tag", tag="other")
+
+
+def test_attempts_are_counted_anew_once_a_chunk_is_done(shop, actor, monkeypatch):
+    act = begin(shop, actor, "tag", tag="vip")
+    whole, calls = kinds.DO["tag"], []
+
+    def one_then_breaks(now, rows):
+        calls.append(1)
+        if len(calls) % 2 == 0:
+            raise RuntimeError("broken")
+        whole(now, rows)
+
+    monkeypatch.setitem(kinds.DO, "tag", breaks)
+    tries(shop, act, MOST_ATTEMPTS - 1)
+    monkeypatch.setitem(kinds.DO, "tag", one_then_breaks)
+    tries(shop, act, 1)
+
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        act = BulkAct.objects.of(shop).get(pk=act.pk)
+    assert (act.state, act.position, act.attempts) == (WorkState.RUNNING, 2, 0)
+
+
+def test_an_undoing_that_broke_off_eight_times_blocks_nobody_and_is_begun_again_by_hand(
+    shop, actor, monkeypatch
+):
+    act = do(shop, begin(shop, actor, "tag", tag="vip"))
+    with tenancy.tenant(shop.pk):
+        jobs.undo(merchant_id=shop.pk, public_id=act.public_id, at=LATER, actor=actor, role="owner")
+    monkeypatch.setitem(kinds.UNDO, "tag", breaks)
+
+    tries(shop, act, MOST_ATTEMPTS)
+    act = do(shop, act, at=LATER)
+
+    assert (act.state, act.undone, act.finished_at) == (WorkState.FAILED, 0, AT)
+    assert len(tagged(shop)) == 5
+    do(shop, begin(shop, actor, "tag", tag="other"))
+    monkeypatch.undo()
+    late = AT + dt.timedelta(hours=100)  # it was begun in time
+    act = undo(shop, act, actor, at=late)
+    assert (act.state, act.undone, act.failure) == (WorkState.UNDONE, 5, "")
+    assert tagged(shop) == []
+
+
+def test_who_may_not_begin_an_act_may_not_stop_it(shop, actor):
+    act = begin(shop, actor, "points", points=5)
+
+    def stop(role):
+        with tenancy.tenant(shop.pk):
+            return jobs.cancel(merchant_id=shop.pk, public_id=act.public_id, at=LATER, actor=actor, role=role)
+
+    with pytest.raises(Invalid):
+        stop("operator")
+
+    assert do(shop, act).changed == 5
+    act = begin(shop, actor, "tag", tag="vip")
+    assert stop("operator").state == WorkState.CANCELLED
+
+
+def test_nothing_begins_on_more_or_fewer_than_were_shown(shop, actor):
+    for shown in (4, 6):
+        with pytest.raises(Conflict):
+            begin(shop, actor, "tag", tag="vip", shown=shown)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        assert not BulkAct.objects.of(shop).exists()
+        assert not BulkActMember.objects.of(shop).exists()
+
+    assert begin(shop, actor, "tag", tag="vip", shown=5).total == 5

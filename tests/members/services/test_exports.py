@@ -16,6 +16,7 @@ from members.models import AuditRow, Export, ExportKind, WorkState
 from members.services import leases, members
 from members.services.audit import Actor
 from members.services.exports import jobs, storage, work
+from members.services.imports.jobs import MOST_ATTEMPTS
 from tests.factories import ledger
 
 AT = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
@@ -369,3 +370,21 @@ def test_whole_numbers_are_cancelled_by_who_may_have_them(shop):
 
     cancel(shop, job, role="manager")
     assert actions(shop) == ["export.started", "export.cancelled"]
+
+
+def test_an_export_that_breaks_off_eight_times_at_one_place_has_failed(shop, monkeypatch):
+    job = ask(shop)
+
+    def breaks(_lines):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(work, "_csv", breaks)
+    for _n in range(MOST_ATTEMPTS):
+        with pytest.raises(RuntimeError):
+            write(shop, job)
+
+    job = write(shop, job)
+
+    assert (job.state, job.finished_at) == (WorkState.FAILED, AT)
+    assert str(MOST_ATTEMPTS) in job.failure
+    assert actions(shop) == ["export.started"]

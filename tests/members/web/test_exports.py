@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from urllib.parse import urlencode
 
 import pytest
 from django.db import transaction
@@ -143,3 +144,28 @@ def test_an_analyst_does_not_cancel_an_export_of_whole_numbers(owner, cast):
     owner.post(f"/settings/exports/{job.public_id}/cancel")
 
     assert rows(cast.shop, Export)[0].is_worked
+
+
+def test_a_view_keeps_nobodys_phone_or_email(owner, cast):
+    for searched in ("13912340011", "+86 139-1234-0011", "１３９１２３４００１１", "Wang@Example.com"):
+        for sharing in ({}, {"is_shared": "on"}):
+            query = urlencode({"query": urlencode({"q": searched, "channel": "jd"})})
+            answer = owner.post(f"/members/views?{query}", {"name": "x"} | sharing)
+            assert answer.status_code == 422
+            assert "no phone number or e-mail" in answer.content.decode()
+    assert rows(cast.shop, SavedView) == []
+
+    for kept in ("王芳", "0011"):
+        assert owner.post(f"/members/views?query=q%3D{kept}", {"name": kept}).status_code == 302
+
+
+def test_a_view_that_names_a_phone_from_before_is_not_shared(owner, cast):
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        view = SavedView.objects.create(
+            merchant=cast.shop, by=cast.owner, name="x", query="q=13912340011", created_at=timezone.now()
+        )
+
+    answer = owner.post(f"/members/views/{view.public_id}", {"name": "x", "is_shared": "on"})
+
+    assert answer.status_code == 422
+    assert rows(cast.shop, SavedView)[0].is_shared is False
