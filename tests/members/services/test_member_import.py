@@ -389,7 +389,10 @@ class TestEmails:
     def test_what_is_stored_stays_and_whoever_stopped_e_mails_is_not_written_to(self, shop):
         known = join(shop, "c1", email="old@example.com")
         stopped = join(shop, "c2", email="x@example.com", email_consent=True, email_consent_source="form")
-        member_emails.stop(merchant_id=shop.pk, public_id=stopped.public_id, at=NOON)
+        link = member_emails.StopLink(
+            shop.slug, stopped.public_id, member_emails.address_mark(member(shop, "c2"))
+        )
+        member_emails.stop(merchant_id=shop.pk, link=link, at=NOON)
         joining.change(merchant_id=shop.pk, at=NOON, actor=JOB, public_id=stopped.public_id, email="")
         job = take(shop, text("c1,new@example.com,1,", "c2,x@example.com,1,", head=self.head))
 
