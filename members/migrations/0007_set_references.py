@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from members.lib.schema import SetReferences
+from members.lib.references import SetReferences
 
 
 class Migration(migrations.Migration):

@@ -5,7 +5,8 @@ from django.conf import settings
 from django.db import migrations, models
 
 import members.lib.fields
-from members.lib.schema import AppendOnly, SetReferences, TenantRelation, TenantTables
+from members.lib.references import SetReferences, TenantRelation
+from members.lib.schema import AppendOnly, TenantTables
 
 
 class Migration(migrations.Migration):

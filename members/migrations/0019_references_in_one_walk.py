@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from members.lib.schema import SetReferenceChecks
+from members.lib.references import SetReferenceChecks
 
 
 class Migration(migrations.Migration):

@@ -5,7 +5,8 @@ from django.conf import settings
 from django.db import migrations, models
 
 import members.lib.fields
-from members.lib.schema import KeyedBy, SetReferences, TenantTables
+from members.lib.references import SetReferences
+from members.lib.schema import KeyedBy, TenantTables
 
 
 class Migration(migrations.Migration):

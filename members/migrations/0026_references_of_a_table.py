@@ -2,14 +2,14 @@
 
 from django.db import migrations
 
-from members.lib.references import TableReferences
+from members.lib.references import SetReferenceChecks
 
 
 class Migration(migrations.Migration):
     dependencies = [("members", "0025_segments")]
 
     operations = [
-        TableReferences(
+        SetReferenceChecks(
             [
                 "Order",
                 "OrderLine",

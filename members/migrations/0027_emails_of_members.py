@@ -3,8 +3,8 @@ from django.db import migrations, models
 
 import members.lib.crypto
 import members.lib.fields
-from members.lib.references import TableReferences
-from members.lib.schema import SetReferences, TenantTables
+from members.lib.references import SetReferences
+from members.lib.schema import TenantTables
 
 
 class Migration(migrations.Migration):
@@ -136,5 +136,4 @@ class Migration(migrations.Migration):
         TenantTables(["ExpiryEmail"]),
         # A morning's e-mails: written at once, checked a statement at a time.
         SetReferences(["ExpiryEmail"]),
-        TableReferences(["ExpiryEmail"]),
     ]

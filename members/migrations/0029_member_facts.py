@@ -4,8 +4,8 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import members.lib.fields
-from members.lib.references import TableReferences
-from members.lib.schema import KeyedBy, SetReferences, TenantTables
+from members.lib.references import SetReferences
+from members.lib.schema import KeyedBy, TenantTables
 from members.lib.schema_marks import MarkChanged
 
 
@@ -107,7 +107,6 @@ class Migration(migrations.Migration):
         TenantTables(["MemberFacts", "FactsDue"]),
         # Written thousands at once.
         SetReferences(["MemberFacts", "FactsDue"]),
-        TableReferences(["MemberFacts", "FactsDue"]),
         KeyedBy("MemberFacts", "member_facts_once"),
         MarkChanged("members_dailytotal", "members_factsdue"),
     ]

@@ -5,8 +5,8 @@ from django.conf import settings
 from django.db import migrations, models
 
 import members.lib.fields
-from members.lib.references import TableReferences
-from members.lib.schema import SetReferences, TenantTables
+from members.lib.references import SetReferences
+from members.lib.schema import TenantTables
 
 
 class Migration(migrations.Migration):
@@ -380,5 +380,4 @@ class Migration(migrations.Migration):
         TenantTables(["BulkAct", "BulkActMember", "Export", "SavedView"]),
         # Two hundred thousand members of an act: written at once, checked a statement at a time.
         SetReferences(["BulkActMember"]),
-        TableReferences(["BulkActMember"]),
     ]
