@@ -26,11 +26,11 @@ class StripDay(NamedTuple):
     state: str
 
 
-def configuration_counts(configured: Configured, coverages: Collection[Coverage], policy: Policy) -> bool:
-    """Whether a publication or change counts under the policy's counting basis. coverages: the program's, all."""
+def configuration_counts(configured: Configured, stretches: Spans, policy: Policy) -> bool:
+    """Whether a publication or change counts under the policy's counting basis. stretches: `stretches_in_force`."""
     if policy.counting_basis is CountingBasis.IN_FORCE:
         return False
-    return danger.configuration_counts(configured, stretches_in_force(coverages, policy), policy)
+    return danger.configuration_counts(configured, stretches, policy)
 
 
 def counted_force(coverages: Collection[Coverage], policy: Policy, at: datetime) -> Spans:
@@ -77,12 +77,13 @@ def counted_days(
         for stretch in clip(row.in_force, past)
         for part in clip(counted, stretch)
     ]
+    stretches = stretches_in_force(coverages, policy)
     configured = {
         platform_date(each.at)
         for row in own
         if policy.counts(row.kind)
         for each in row.configured
-        if each.at <= utc(at) and configuration_counts(each, coverages, policy)
+        if each.at <= utc(at) and configuration_counts(each, stretches, policy)
     }
     return days_of(force, first, last) | {day for day in configured if first <= day <= last}
 

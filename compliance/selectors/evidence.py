@@ -78,6 +78,7 @@ def _line(
     first = strips.window_of(policy, at)
     within = clip(row.in_force, window)
     own = Coverage(row.kind, within, tuple(each for each in row.configured if window.holds(each.at)))
+    whole = danger.stretches_in_force(facts.coverages, policy)
     days = strips.counted_days(
         facts.coverages, policy, at, first, first + (policy.window_days - 1) * ONE_DAY, of=[own]
     )
@@ -96,9 +97,7 @@ def _line(
         configured=tuple(
             each.at
             for each in own.configured
-            if policy.counts(row.kind)
-            and each.at <= at
-            and strips.configuration_counts(each, facts.coverages, policy)
+            if policy.counts(row.kind) and each.at <= at and strips.configuration_counts(each, whole, policy)
         ),
     )
 

@@ -15,6 +15,7 @@ from members.lib.fields import PublicIdField, TenantForeignKey
 from members.models.base import TenantModel
 from members.models.members import Member
 from members.models.merchants import Channel
+from members.models.worked import LeasedModel
 
 
 class ImportKind(models.TextChoices):
@@ -48,7 +49,7 @@ OPEN_STATES = (ImportState.QUEUED, ImportState.CHECKING, ImportState.CHECKED, Im
 WORKED_STATES = (ImportState.QUEUED, ImportState.CHECKING, ImportState.RUNNING, ImportState.UNDOING)
 
 
-class ImportJob(TenantModel):
+class ImportJob(LeasedModel):
     """One file. `position` is how many of its orders, in order of arrival, are posted.
 
     `at` is when all of its orders arrive: the instant the run began, kept through every resume. Counters of rows are
@@ -56,6 +57,8 @@ class ImportJob(TenantModel):
     "order" of its own: `created` counts the credits, `points` their sum, `undo` how far they were taken back. Of
     members likewise: `created` are new, `changed` filled in, `remarks` counts rows taken that have something to say.
     """
+
+    worked_states = WORKED_STATES
 
     public_id = PublicIdField()
     kind = models.CharField(_("kind"), max_length=8, choices=ImportKind.choices, default=ImportKind.ORDERS)
@@ -104,9 +107,6 @@ class ImportJob(TenantModel):
     created_at = models.DateTimeField(_("uploaded"))
     at = models.DateTimeField(_("arrival of its orders"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
-    worker = models.CharField(max_length=120, blank=True)  # host:pid:token of the process at work
-    leased_until = models.DateTimeField(null=True)
-    attempts = models.SmallIntegerField(default=0)  # since it last got on
 
     class Meta:
         verbose_name = _("order import")
@@ -139,11 +139,6 @@ class ImportJob(TenantModel):
     def is_open(self) -> bool:
         """Whether something is still to come."""
         return self.state in OPEN_STATES
-
-    @property
-    def is_worked(self) -> bool:
-        """Whether a worker has it, or should."""
-        return self.state in WORKED_STATES
 
 
 class ColumnName(TenantModel):

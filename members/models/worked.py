@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -25,8 +28,28 @@ class WorkState(models.TextChoices):
 WORKED = (WorkState.QUEUED, WorkState.RUNNING, WorkState.UNDOING)
 
 
-class WorkedModel(TenantModel):
+class LeasedModel(TenantModel):
+    """Work that one process at a time has, by a lease (`members.services.leases`)."""
+
+    worked_states: ClassVar[Collection[str]]  # in which a worker has it, or should
+    state: models.CharField[str, str]
+    worker = models.CharField(max_length=120, blank=True)  # host:pid:token of the process at work
+    leased_until = models.DateTimeField(null=True)
+    attempts = models.SmallIntegerField(default=0)  # since it last got on
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_worked(self) -> bool:
+        """Whether a worker has it, or should."""
+        return self.state in self.worked_states
+
+
+class WorkedModel(LeasedModel):
     """Work that a person began and may leave: `position` of `total` is done, each chunk in one transaction."""
+
+    worked_states = WORKED
 
     public_id = PublicIdField()
     state = models.CharField(_("state"), max_length=9, choices=WorkState.choices, default=WorkState.QUEUED)
@@ -41,14 +64,6 @@ class WorkedModel(TenantModel):
     language = models.CharField(max_length=10, blank=True)
     created_at = models.DateTimeField(_("begun"))
     finished_at = models.DateTimeField(_("finished"), null=True)
-    worker = models.CharField(max_length=120, blank=True)  # host:pid:token of the process at work
-    leased_until = models.DateTimeField(null=True)
-    attempts = models.SmallIntegerField(default=0)  # since it last got on
 
     class Meta:
         abstract = True
-
-    @property
-    def is_worked(self) -> bool:
-        """Whether a worker has it, or should."""
-        return self.state in WORKED

@@ -1,4 +1,4 @@
-"""Work in chunks, by one worker at a time: a lease on its row, as imports have it (services/imports/jobs.py).
+"""Work in chunks, by one worker at a time: a lease on its row, kept by the database's clock.
 
 The lease is courtesy: each chunk locks the row and moves its position in the same transaction, so two workers could
 double nothing. A worker that died on this machine is seen to be dead, so that its work goes on at once. Each taking
@@ -7,19 +7,44 @@ is counted until a chunk has committed, so that what breaks off again and again 
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from members.lib import queue
 from members.lib.refusals import NotFound
-from members.models.worked import WORKED, WorkedModel
-from members.services.imports.jobs import LEASE, MOST_ATTEMPTS, is_dead, worker_name
+from members.models.worked import LeasedModel
 
-Job = TypeVar("Job", bound=WorkedModel)
+LEASE = "120 seconds"
+MOST_ATTEMPTS = 8
+Job = TypeVar("Job", bound=LeasedModel)
+
+
+def worker_name() -> str:
+    """This process at this work: host, process and a random part."""
+    return f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def is_dead(worker: str) -> bool:
+    """Whether the worker was a process of this machine that is no more."""
+    host, _colon, rest = worker.partition(":")
+    if host != socket.gethostname()[:60]:
+        return False
+    try:
+        os.kill(int(rest.partition(":")[0]), 0)
+    except (ProcessLookupError, ValueError):
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def lock(model: type[Job], *, merchant_id: int, public_id: str = "", pk: int | None = None) -> Job:
@@ -32,8 +57,8 @@ def lock(model: type[Job], *, merchant_id: int, public_id: str = "", pk: int | N
 
 
 @transaction.atomic
-def claim(model: type[Job], *, merchant_id: int, pk: int) -> Job | None:
-    """Take the work for this process; None when another has it or nothing is to be done."""
+def claim(model: type[Job], *, merchant_id: int, pk: int, worker: str = "") -> Job | None:
+    """Take the work for this process (or the worker named); None when another has it or nothing is to be done."""
     job = lock(model, merchant_id=merchant_id, pk=pk)
     if not job.is_worked:
         return None
@@ -43,7 +68,7 @@ def claim(model: type[Job], *, merchant_id: int, pk: int) -> Job | None:
             f"update {model._meta.db_table} set worker = %s, leased_until = clock_timestamp() + %s::interval, "
             "attempts = attempts + 1 "
             "where merchant_id = %s and id = %s and (leased_until is null or leased_until < clock_timestamp() or %s)",
-            [worker_name(), LEASE, merchant_id, pk, is_dead(job.worker)],
+            [worker or worker_name(), LEASE, merchant_id, pk, is_dead(job.worker)],
         )
         if not cursor.rowcount:
             return None
@@ -68,7 +93,17 @@ def held(model: type[Job], job: Job) -> Job | None:
     return found
 
 
-def is_spent(job: WorkedModel) -> bool:
+def keep(job: LeasedModel) -> None:
+    """Keep the lease. In the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"update {job._meta.db_table} set leased_until = clock_timestamp() + %s::interval "
+            "where merchant_id = %s and id = %s and worker = %s",
+            [LEASE, job.merchant_id, job.pk, job.worker],
+        )
+
+
+def is_spent(job: LeasedModel) -> bool:
     """Whether claimed work broke off so often at the same place that it is to be given up."""
     return job.attempts > MOST_ATTEMPTS
 
@@ -90,7 +125,7 @@ def beside(model: type[Job], job: Job) -> Iterator[Callable[[], bool]]:
         f"update {model._meta.db_table} set leased_until = clock_timestamp() + %s::interval "
         "where merchant_id = %s and id = %s and worker = %s and state = any(%s)"
     )
-    values = [LEASE, job.merchant_id, job.pk, job.worker, [str(state) for state in WORKED]]
+    values = [LEASE, job.merchant_id, job.pk, job.worker, [str(state) for state in model.worked_states]]
     other: Any = connection.copy()
 
     def keep() -> bool:
@@ -120,15 +155,17 @@ def release(model: type[Job], job: Job) -> None:
     mine.update(worker="", leased_until=None)
 
 
+def untended(model: type[Job]) -> QuerySet[Job]:
+    """The work that nobody is at, in order of age."""
+    lapsed = Q(leased_until=None) | Q(leased_until__lt=Now())
+    rows: QuerySet[Any] = model._default_manager.filter(lapsed)
+    return rows.filter(state__in=[str(each) for each in model.worked_states]).order_by("pk")
+
+
+@transaction.atomic
 def requeue(model: type[Job], task: str) -> int:
     """Send the tasks of what nobody works on; called every minute as the platform. How many were sent."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            f"select merchant_id, id from {model._meta.db_table} where state = any(%s) "
-            "and (leased_until is null or leased_until < clock_timestamp()) order by id",
-            [[str(state) for state in WORKED]],
-        )
-        waiting = cursor.fetchall()
-        for merchant_id, pk in waiting:
-            queue.enqueue(task, merchant_id=merchant_id, job_id=pk)
+    waiting = list(untended(model).values_list("merchant_id", "pk"))
+    for merchant_id, pk in waiting:
+        queue.enqueue(task, merchant_id=merchant_id, job_id=pk)
     return len(waiting)

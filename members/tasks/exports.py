@@ -13,5 +13,5 @@ from members.services.exports import jobs, work
 @task(jobs.TASK, role="tenant")
 def write_export(*, merchant_id: int, job_id: int, **_: Any) -> dict[str, Any]:
     """Write what is still to be written of an export; idempotent, one worker at a time."""
-    job = work.work(merchant_id=merchant_id, job_id=job_id, at=timezone.now())
+    job = work.work(merchant_id=merchant_id, job_id=job_id, now=timezone.now)
     return {} if job is None else {"state": job.state, "rows": job.rows}

@@ -72,7 +72,7 @@ class ActForm(forms.Form):
     def __init__(self, *args: Any, tiers: list[Tier], role: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         cast(forms.ChoiceField, self.fields["tier"]).choices = [
-            ("", _("Choose")),
+            ("", _("Choose a tier")),
             *((tier.code, str(tier)) for tier in tiers[1:]),
         ]
         cast(forms.ChoiceField, self.fields["kind"]).choices = [

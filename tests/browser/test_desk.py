@@ -22,8 +22,7 @@ SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts",
 def worked(story: Story, model, service):
     job = story.rows(model)[-1]
     with tenancy.tenant(story.merchant.pk):
-        clock = {"now": timezone.now} if service is acts else {"at": timezone.now()}
-        service.work(merchant_id=story.merchant.pk, job_id=job.pk, **clock)
+        service.work(merchant_id=story.merchant.pk, job_id=job.pk, now=timezone.now)
     return story.rows(model)[-1]
 
 

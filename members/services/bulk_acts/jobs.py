@@ -14,12 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from members.lib import queue
 from members.lib.periods import add_months, merchant_day
 from members.lib.refusals import Conflict, Invalid
-from members.lib.segments import LONGEST_TAG
 from members.lib.tiers import MOST_VALIDITY_MONTHS
 from members.models import BulkAct, BulkKind, Member, MemberStatus, Merchant, Role, WorkState
 from members.models.worked import WORKED
 from members.selectors import rules as rules_selector
-from members.services import audit, leases, posting, programs
+from members.services import audit, leases, posting, programs, tags
 from members.services.audit import Actor
 
 TASK = "members.bulk_act"
@@ -43,10 +42,7 @@ def check(
     if role not in ROLES[BulkKind(kind)]:
         raise Invalid.on("kind", _("Tiers and points of many members are changed by owners and managers."))
     if kind in (BulkKind.TAG, BulkKind.UNTAG):
-        name = " ".join(str(given.get("tag") or "").split())
-        if not name or len(name) > LONGEST_TAG or "\x00" in name:
-            raise Invalid.on("tag", _("A tag has 1 to %(most)s characters.") % {"most": LONGEST_TAG})
-        return {"tag": name}
+        return {"tag": tags.name_of(str(given.get("tag") or ""))}
     if not reason.strip() or len(reason) > LONGEST_REASON:
         raise Invalid.on("reason", _("Say why, in at most %(most)s characters.") % {"most": LONGEST_REASON})
     return _tier(merchant, at, given) if kind == BulkKind.TIER else _points(merchant, at, given)

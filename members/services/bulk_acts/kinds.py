@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from members.lib.refusals import Conflict, Refusal
@@ -25,25 +25,12 @@ from members.models import (
     TierStanding,
 )
 from members.selectors import rules as rules_selector
-from members.services import points, points_reversal, posting, tier_hand
+from members.services import points, points_reversal, posting, tags, tier_hand
 from members.services.audit import Actor
-from members.services.tags import MOST_TAGS
 from members.services.tier_hand import Given
 
 CHANGED, SAME, REFUSED = "changed", "same", "refused"
 UNDONE, LEFT = "undone", "left"
-TAG = """
-insert into members_membertag (merchant_id, member_id, name, at)
-select %(merchant)s, m.id, %(name)s, %(at)s from members_member m
-where m.merchant_id = %(merchant)s and m.id = any(%(ids)s)
-    and %(most)s > (select count(*) from members_membertag h
-        where h.merchant_id = %(merchant)s and h.member_id = m.id)
-on conflict do nothing returning member_id
-"""
-UNTAG = """
-delete from members_membertag
-where merchant_id = %(merchant)s and name = %(name)s and member_id = any(%(ids)s) returning member_id
-"""
 
 
 @dataclass(frozen=True)
@@ -74,11 +61,13 @@ def alive(merchant_id: int, rows: Iterable[BulkActMember]) -> list[BulkActMember
     return [row for row in rows if row.member_id in here]
 
 
-def _execute(statement: str, now: Round, ids: Collection[int], **more: object) -> set[int]:
-    values = {"merchant": now.merchant.pk, "name": now.act.arguments["tag"], "ids": list(ids), **more}
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return {row[0] for row in cursor.fetchall()}
+def _put_on(now: Round, ids: Collection[int]) -> set[int]:
+    name = now.act.arguments["tag"]
+    return tags.put_on(merchant_id=now.merchant.pk, at=now.at, member_ids=ids, name=name)
+
+
+def _take_off(now: Round, ids: Collection[int]) -> set[int]:
+    return tags.take_off(merchant_id=now.merchant.pk, member_ids=ids, name=now.act.arguments["tag"])
 
 
 def _holders(now: Round, ids: Collection[int], **more: object) -> set[int]:
@@ -90,30 +79,30 @@ def _holders(now: Round, ids: Collection[int], **more: object) -> set[int]:
 
 def tag(now: Round, rows: list[BulkActMember]) -> None:
     """Put the tag on who has it not and has room."""
-    posting.lock_order(merchant_id=now.merchant.pk, key=("tags", ""))
+    tags.lock(merchant_id=now.merchant.pk)
     ids = [row.member_id for row in rows]
     had = _holders(now, ids)
-    put = _execute(TAG, now, ids, at=now.at, most=MOST_TAGS)
+    put = _put_on(now, ids)
     for row in rows:
         if row.member_id in put:
             row.outcome, row.mark = CHANGED, {"at": now.at.isoformat()}
         elif row.member_id in had:
             row.outcome = SAME
         else:
-            row.outcome, row.why = REFUSED, _("Has %(most)s tags already.") % {"most": MOST_TAGS}
+            row.outcome, row.why = REFUSED, _("Has %(most)s tags already.") % {"most": tags.MOST_TAGS}
 
 
 def untag(now: Round, rows: list[BulkActMember]) -> None:
     """Take the tag off who has it."""
-    posting.lock_order(merchant_id=now.merchant.pk, key=("tags", ""))
-    gone = _execute(UNTAG, now, [row.member_id for row in rows])
+    tags.lock(merchant_id=now.merchant.pk)
+    gone = _take_off(now, [row.member_id for row in rows])
     for row in rows:
         row.outcome = CHANGED if row.member_id in gone else SAME
 
 
 def undo_tag(now: Round, rows: list[BulkActMember]) -> None:
     """Take the tag off those who have the very one that the act put on."""
-    posting.lock_order(merchant_id=now.merchant.pk, key=("tags", ""))
+    tags.lock(merchant_id=now.merchant.pk)
     ids = [row.member_id for row in rows]
     mine = {
         tag.member_id: tag.at.isoformat()
@@ -122,14 +111,14 @@ def undo_tag(now: Round, rows: list[BulkActMember]) -> None:
         )
     }
     here = [row.member_id for row in rows if mine.get(row.member_id) == row.mark["at"]]
-    _execute(UNTAG, now, here)
+    _take_off(now, here)
     _told(rows, set(here), _("The tag was taken off or put on again since."))
 
 
 def undo_untag(now: Round, rows: list[BulkActMember]) -> None:
     """Put the tag back on those who have it not."""
-    posting.lock_order(merchant_id=now.merchant.pk, key=("tags", ""))
-    put = _execute(TAG, now, [row.member_id for row in rows], at=now.at, most=MOST_TAGS)
+    tags.lock(merchant_id=now.merchant.pk)
+    put = _put_on(now, [row.member_id for row in rows])
     _told(rows, put, _("The tag is there again, or there are too many."))
 
 

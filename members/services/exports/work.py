@@ -12,6 +12,7 @@ import datetime as dt
 import io
 import os
 from array import array
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -31,14 +32,18 @@ from members.services.audit import Actor
 from members.services.exports import jobs, kinds, storage
 
 CHUNK = 2_000
+Clock = Callable[[], dt.datetime]
 MOST_SHEET_ROWS = 1_000_000  # a sheet has 1,048,576
 WIDTH = 8
 LISTED_AT_ONCE = 10_000
 ROWS_A_LEASE, BYTES_A_LEASE = 10_000, 1 << 20
 
 
-def work(*, merchant_id: int, job_id: int, at: dt.datetime, chunk: int = CHUNK) -> Export | None:
-    """Write what is still to be written; None when another worker has it. Works as the merchant."""
+def work(*, merchant_id: int, job_id: int, now: Clock, chunk: int = CHUNK) -> Export | None:
+    """Write what is still to be written; None when another worker has it. Works as the merchant.
+
+    `now` is asked when the list of members is made, and at the end, from which the file is kept.
+    """
     job = leases.claim(Export, merchant_id=merchant_id, pk=job_id)
     if job is None:
         return None
@@ -51,14 +56,14 @@ def work(*, merchant_id: int, job_id: int, at: dt.datetime, chunk: int = CHUNK) 
                     _("The export broke off %(times)s times at the same place.") % {"times": job.attempts - 1}
                 )
             if job.state == WorkState.QUEUED:
-                _begin(job, merchant, at)
+                _begin(job, merchant, now())
             while _write_chunk(job, merchant, chunk):
                 pass
-            _finish(job, at)
+            _finish(job, now)
     except Refusal as refusal:
         with transaction.atomic():
             if (locked := leases.held(Export, job)) is not None:
-                jobs.end(locked, WorkState.FAILED, at, refusal.detail)
+                jobs.end(locked, WorkState.FAILED, now(), refusal.detail)
     except FileNotFoundError:  # a cancelling removes files at any moment
         if leases.renew(Export, job) is not None:
             raise
@@ -140,14 +145,14 @@ def _write_chunk(job: Export, merchant: Merchant, chunk: int) -> bool:
     return True
 
 
-def _finish(job: Export, at: dt.datetime) -> None:
+def _finish(job: Export, now: Clock) -> None:
     """Put the finished file in its place. A sheet is made before, in no transaction: it takes minutes."""
-    now = leases.renew(Export, job)
-    if now is None or now.position < now.total:
+    mine = leases.renew(Export, job)
+    if mine is None or mine.position < mine.total:
         return
     path, beside = storage.growing(job), None
-    os.truncate(path, now.size_so_far)
-    if now.format == ExportFormat.XLSX:
+    os.truncate(path, mine.size_so_far)
+    if mine.format == ExportFormat.XLSX:
         path, beside = storage.sheet(job), storage.part(storage.sheet(job), job)
     try:
         if beside is not None and not _as_sheet(job, beside):
@@ -156,6 +161,7 @@ def _finish(job: Export, at: dt.datetime) -> None:
             locked = leases.held(Export, job)
             if locked is None:
                 return
+            at = now()
             if beside is not None:
                 beside.replace(path)
             locked.state, locked.finished_at, locked.expires_at = WorkState.DONE, at, at + jobs.KEPT

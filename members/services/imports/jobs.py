@@ -1,17 +1,14 @@
 """The life of an import: handed in, started, cancelled, claimed by one worker at a time, picked up again.
 
-A claim is a lease kept by the database's clock and renewed with every chunk; a worker that died on this machine is
-seen to be dead, so that its import goes on at once. The lease is courtesy: each chunk is posted under the lock of
-the import's row and says in the same transaction where the next one begins, so two workers could double nothing.
+A claim is a lease (`members.services.leases`) renewed with every chunk, which is posted under the lock of the import's
+row and says in the same transaction where the next one begins, so two workers could double nothing.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import os
-import secrets
 import shutil
-import socket
 from collections.abc import Mapping
 from typing import IO
 
@@ -23,15 +20,13 @@ from members.lib import queue
 from members.lib.fields import opaque_id
 from members.lib.refusals import Conflict, NotFound
 from members.models import ColumnName, ImportJob, ImportKind, ImportState
-from members.models.imports import OPEN_STATES, WORKED_STATES
-from members.services import audit
+from members.models.imports import OPEN_STATES
+from members.services import audit, leases
 from members.services.audit import Actor
 from members.services.imports import columns as recognising
 from members.services.imports import kinds, reading, storage
 from members.services.member_lists import check_channel
 
-LEASE = "120 seconds"
-MOST_ATTEMPTS = 8
 KEPT_UNSTARTED = dt.timedelta(days=7)
 
 
@@ -210,65 +205,11 @@ def lock(*, merchant_id: int, public_id: str = "", import_id: int | None = None)
     return job
 
 
-def worker_name() -> str:
-    """This process at this work: host, process and a random part."""
-    return f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
-
-
-def is_dead(worker: str) -> bool:
-    """Whether the worker was a process of this machine that is no more."""
-    host, _colon, rest = worker.partition(":")
-    if host != socket.gethostname()[:60]:
-        return False
-    try:
-        os.kill(int(rest.partition(":")[0]), 0)
-    except (ProcessLookupError, ValueError):
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
-@transaction.atomic
-def claim(*, merchant_id: int, import_id: int, worker: str) -> ImportJob | None:
-    """Take an import for this worker; None when another has it or nothing is to be done."""
-    job = lock(merchant_id=merchant_id, import_id=import_id)
-    if not job.is_worked:
-        return None
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update members_importjob set worker = %s, leased_until = clock_timestamp() + %s::interval, "
-            "attempts = attempts + 1 where merchant_id = %s and id = %s "
-            "and (leased_until is null or leased_until < clock_timestamp() or %s)",
-            [worker, LEASE, merchant_id, import_id, is_dead(job.worker)],
-        )
-        if not cursor.rowcount:
-            return None
-    job.refresh_from_db()
-    return job
-
-
-def renew(job: ImportJob) -> None:
-    """Keep the lease. In the caller's transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update members_importjob set leased_until = clock_timestamp() + %s::interval "
-            "where merchant_id = %s and id = %s and worker = %s",
-            [LEASE, job.merchant_id, job.pk, job.worker],
-        )
-
-
 def flush_later() -> None:
     """Let this transaction's commit not wait for the disk: the import's last commit waits for all of them, and a
     crash before it loses a chunk and its position alike."""
     with connection.cursor() as cursor:
         cursor.execute("set local synchronous_commit = off")
-
-
-@transaction.atomic
-def release(*, merchant_id: int, import_id: int, worker: str) -> None:
-    """Give the import back, so that it can go on at once elsewhere."""
-    ImportJob.objects.of(merchant_id).filter(pk=import_id, worker=worker).update(worker="", leased_until=None)
 
 
 def requeue_imports(*, at: dt.datetime) -> int:
@@ -277,15 +218,9 @@ def requeue_imports(*, at: dt.datetime) -> int:
     Imports checked and not started within a week are cancelled, so that files naming people do not lie about.
     """
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select merchant_id, id, kind from members_importjob where state = any(%s) "
-                "and (leased_until is null or leased_until < clock_timestamp()) order by id",
-                [[str(state) for state in WORKED_STATES]],
-            )
-            waiting = cursor.fetchall()
-        for merchant_id, import_id, kind in waiting:
-            queue.enqueue(kinds.of(kind).task, merchant_id=merchant_id, import_id=import_id)
+        waiting = list(leases.untended(ImportJob))
+        for job in waiting:
+            wake(job)
         old = ImportJob.objects.filter(state=ImportState.CHECKED, created_at__lt=at - KEPT_UNSTARTED)
         for job in old.select_for_update(skip_locked=True):
             end(job, ImportState.CANCELLED, at)

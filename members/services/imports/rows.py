@@ -17,6 +17,7 @@ from django.db import transaction
 from members.lib.collection import no_collection
 from members.lib.refusals import Invalid
 from members.models import ImportJob, ImportState, Merchant
+from members.services import leases
 from members.services.audit import Actor
 from members.services.imports import hold, jobs, reading, rejects
 from members.services.imports.kinds import Foreseen, Kind, Progress
@@ -128,4 +129,4 @@ class RowKind(Kind, Generic[Item]):
         if done.first is not None:
             job.requests = {"first": job.requests.get("first", done.first), "last": done.last}
         job.save()
-        jobs.renew(job)
+        leases.keep(job)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from members.lib.refusals import Conflict, Refusal
 from members.models import ImportJob, ImportState, Merchant
-from members.services import programs
+from members.services import leases, programs
 from members.services.audit import Actor
 from members.services.imports import hold, jobs, kinds
 
@@ -79,7 +79,7 @@ def work(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: kinds.Progre
     """Take back what is not taken back yet, chunk by chunk. A refusal gives the import its former state again."""
     undoing = kinds.of(job.kind).undoing
     assert undoing is not None
-    if job.attempts > jobs.MOST_ATTEMPTS:
+    if leases.is_spent(job):
         _give_up(job, at)
         return
     actor = Actor("user" if job.undo.get("by_id") else "job", job.undo.get("by", ""), job.undo.get("by_id"))
@@ -95,7 +95,7 @@ def work(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: kinds.Progre
                     jobs.record(job, at, actor, "import.undone", points=job.points, **undoing.numbers(job))
                 job.attempts = 0
                 job.save()
-                jobs.renew(job)
+                leases.keep(job)
             tell(job)
     except Refusal as refusal:
         with transaction.atomic():

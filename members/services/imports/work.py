@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from members.lib.refusals import Invalid, Refusal
 from members.models import ImportJob, ImportState, Merchant
+from members.services import leases
 from members.services.imports import hold, jobs, kinds, rejects, storage, undo
 
 
@@ -28,8 +29,7 @@ def work(
     `at` is now: when the run begins (unless it began before) and when it ends. A refusal fails the import and keeps
     what was posted; any other error leaves it to be picked up again.
     """
-    worker = jobs.worker_name()
-    job = jobs.claim(merchant_id=merchant_id, import_id=import_id, worker=worker)
+    job = leases.claim(ImportJob, merchant_id=merchant_id, pk=import_id)
     if job is None:
         return None
     with transaction.atomic():
@@ -44,7 +44,7 @@ def work(
         _end(job, ImportState.FAILED, at, refusal.detail)
     finally:
         with suppress(DatabaseError):  # a database that is down: the lease runs out
-            jobs.release(merchant_id=merchant_id, import_id=import_id, worker=worker)
+            leases.release(ImportJob, job)
     with transaction.atomic():
         job.refresh_from_db()
     return job
@@ -54,7 +54,7 @@ def _work(job: ImportJob, merchant: Merchant, at: dt.datetime, tell: kinds.Progr
     if job.state == ImportState.UNDOING:
         undo.work(job, merchant, at, tell, chunk)
         return
-    if job.attempts > jobs.MOST_ATTEMPTS:
+    if leases.is_spent(job):
         raise Invalid(
             _("The import broke off %(times)s times at the same place.") % {"times": job.attempts - 1}
         )

@@ -13,7 +13,7 @@ from members.models import BulkAct, BulkActMember, Member, MemberTag, TierMove, 
 from members.services import leases, tags, tier_hand
 from members.services.audit import Actor
 from members.services.bulk_acts import jobs, kinds, work
-from members.services.imports.jobs import MOST_ATTEMPTS
+from members.services.leases import MOST_ATTEMPTS
 from tests.factories import ledger
 
 AT = dt.datetime(2026, 6, 1, 4, tzinfo=dt.UTC)

@@ -16,7 +16,7 @@ from members.models import AuditRow, Export, ExportKind, WorkState
 from members.services import leases, members
 from members.services.audit import Actor
 from members.services.exports import jobs, storage, work
-from members.services.imports.jobs import MOST_ATTEMPTS
+from members.services.leases import MOST_ATTEMPTS
 from tests.factories import ledger
 
 AT = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
@@ -45,7 +45,7 @@ def ask(shop, **more) -> Export:
 
 def write(shop, job, **more) -> Export:
     with tenancy.tenant(shop.pk):
-        found = work.work(merchant_id=shop.pk, job_id=job.pk, at=AT, **more)
+        found = work.work(merchant_id=shop.pk, job_id=job.pk, now=lambda: AT, **more)
     assert found is not None
     return found
 
@@ -294,7 +294,7 @@ def test_asked_twice_it_is_one_and_cancelled_it_leaves_no_file(shop):
 
     with tenancy.tenant(shop.pk):
         jobs.cancel(merchant_id=shop.pk, public_id=job.public_id, at=AT, actor=WHO, role="owner")
-        assert work.work(merchant_id=shop.pk, job_id=job.pk, at=AT) is None
+        assert work.work(merchant_id=shop.pk, job_id=job.pk, now=lambda: AT) is None
     assert actions(shop) == ["export.started", "export.cancelled"]
 
 

@@ -32,7 +32,7 @@ from members.models import (
 )
 from members.selectors import members as members_selector
 from members.selectors import tier_counts
-from members.services import member_emails, merchants, orders, programs, tier_hand, tier_rules
+from members.services import leases, member_emails, merchants, orders, programs, tier_hand, tier_rules
 from members.services import members as joining
 from members.services.audit import Actor
 from members.services.imports import jobs, kinds, rejects, undo, work
@@ -538,7 +538,7 @@ class TestUndo:
             return whole(self, at_work, *arguments)
 
         monkeypatch.setattr(kind, "take_back", crashes)
-        for _attempt in range(jobs.MOST_ATTEMPTS + 1):  # the first gets on
+        for _attempt in range(leases.MOST_ATTEMPTS + 1):  # the first gets on
             with pytest.raises(RuntimeError):
                 work.work(merchant_id=shop.pk, import_id=job.pk, at=NOON + HOUR, chunk=2)
         work.work(merchant_id=shop.pk, import_id=job.pk, at=NOON + HOUR, chunk=2)

@@ -26,7 +26,7 @@ from members.models import (
     PointsEntry,
     Refund,
 )
-from members.services import merchants, point_rules, programs, tier_rules
+from members.services import leases, merchants, point_rules, programs, tier_rules
 from members.services.audit import Actor
 from members.services.imports import jobs, reading, rejects, storage, work
 from members.services.imports.orders import memory, staging
@@ -457,7 +457,7 @@ def test_a_file_on_its_way_is_not_begun_a_second_time(shop):
     second, made_again = jobs.create(content=io.BytesIO(content), **options)
 
     assert (made, made_again, second.pk) == (True, False, first.pk)
-    assert jobs.claim(merchant_id=shop.pk, import_id=first.pk, worker="elsewhere:1:a") is not None
+    assert leases.claim(ImportJob, merchant_id=shop.pk, pk=first.pk, worker="elsewhere:1:a") is not None
     assert work.work(merchant_id=shop.pk, import_id=first.pk, at=NOON) is None
 
 
@@ -552,7 +552,7 @@ def test_waiting_imports_are_sent_again(shop):
 
     with tenancy.platform():
         assert jobs.requeue_imports(at=NOON) == 1
-    jobs.claim(merchant_id=shop.pk, import_id=job.pk, worker="elsewhere:1:a")
+    leases.claim(ImportJob, merchant_id=shop.pk, pk=job.pk, worker="elsewhere:1:a")
     with tenancy.platform():
         assert jobs.requeue_imports(at=NOON) == 0
 

@@ -50,7 +50,7 @@ def test_the_filtered_list_becomes_a_file_that_its_page_links_to(owner, cast):
     assert answer.url == f"/settings/exports/{job.public_id}"
     assert "data-hx-trigger" in owner.get(answer.url).content.decode()
     with tenancy.tenant(cast.shop.pk):
-        work.work(merchant_id=cast.shop.pk, job_id=job.pk, at=timezone.now())
+        work.work(merchant_id=cast.shop.pk, job_id=job.pk, now=timezone.now)
 
     page = owner.get(answer.url).content.decode()
     link = re.search(r'href="([^"]*/file\?key=[^"]*)"', page)[1]

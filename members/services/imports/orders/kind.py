@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from members.lib.collection import no_collection
 from members.models import ImportJob, ImportKind, ImportState, Merchant
-from members.services import programs
+from members.services import leases, programs
 from members.services.audit import Actor
 from members.services.imports import hold, jobs, reading, rejects
 from members.services.imports.kinds import Foreseen, Kind, Progress
@@ -107,7 +107,7 @@ def stage(job: ImportJob, merchant: Merchant, at: dt.datetime) -> ImportJob:
         staging.stage(checked, import_id=job.pk, merchant_id=job.merchant_id, channel=job.channel)
         _count(job, checked)
         job.save()
-        jobs.renew(job)
+        leases.keep(job)
     return job
 
 
@@ -131,7 +131,7 @@ def post(job: ImportJob, actor: Actor, ahead: Ahead) -> None:
     job.rejected += len(done.reasons)
     job.attempts = 0
     job.save()
-    jobs.renew(job)
+    leases.keep(job)
 
 
 def _count(job: ImportJob, checked: Checked) -> None:
