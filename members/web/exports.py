@@ -18,14 +18,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from members.lib.fields import opaque_id
 from members.lib.refusals import NotFound, Refusal
 from members.models import Export, ExportFormat, ExportKind, WorkState
 from members.selectors import members as members_of
 from members.services.audit import Actor
 from members.services.exports import jobs, kinds
 from members.web import gates
-from members.web.forms import add_refusal, answer, asked
+from members.web.forms import OnceField, add_refusal, answer, asked
 from members.web.htmx import wants_piece
 from members.web.members import SORT_LABELS, filters_of
 from members.web.request import StaffRequest
@@ -51,7 +50,7 @@ class ExportForm(forms.Form):
         required=False,
         help_text=_("Only for whole numbers. Kept in the audit log with your name and the time."),
     )
-    once = forms.CharField(max_length=16, widget=forms.HiddenInput, required=False)
+    once = OnceField()
 
 
 def _level(job: Export) -> str:
@@ -75,9 +74,8 @@ def exports_new(request: StaffRequest) -> HttpResponse:
     if filters.is_bound and not filters.is_valid():  # the list shows everybody then; a file must not
         messages.error(request, kinds.GONE)
         return redirect("members:members_list")
-    form = ExportForm(request.POST or None, initial={"once": opaque_id()})
+    form = ExportForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        once = form.cleaned_data["once"]
         try:
             job = jobs.create(
                 merchant_id=request.merchant.pk,
@@ -94,7 +92,7 @@ def exports_new(request: StaffRequest) -> HttpResponse:
                 },
                 is_clear=form.cleaned_data["is_clear"],
                 reason=form.cleaned_data["reason"],
-                once=once if len(once) == 16 and once.isalnum() and once.isascii() else "",
+                once=form.cleaned_data["once"],
             )
         except Refusal as refusal:
             add_refusal(form, refusal)
