@@ -85,6 +85,25 @@ def test_a_segment_is_built_counted_and_its_file_taken(arrive: Arrive, scripts: 
     assert len(Path(download.value.path()).read_text("utf-8-sig").splitlines()) == int(counted) + 1
 
 
+def test_what_arrives_in_a_page_answers_at_once(arrive: Arrive):
+    """A person quicker than a twentieth of a second, or a slow machine: the new row's choice is not lost."""
+    story, _segment = filled()
+    visitor = arrive(story.owner)
+    page = visitor.page
+    visitor.go("/members/segments/new")
+    page.evaluate(
+        """() => document.body.addEventListener("htmx:afterSwap", () => setTimeout(() => {
+            const fact = document.querySelector('[name="r.1-fact"]');
+            fact.value = "lifecycle";
+            fact.dispatchEvent(new Event("change", {bubbles: true}));
+        }, 0), {once: true})"""
+    )
+
+    visitor.button("Add condition").click()
+
+    page.get_by_label("Mature").check()
+
+
 @pytest.mark.parametrize(
     ("width", "dark", "language"),
     [
