@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
-from members.lib.bulk import array_literal
+from members.lib.bulk import KEY_BY_KEY, array_literal
 from members.lib.posting import (
     Changes,
     Event,
@@ -212,8 +212,8 @@ def _owners(merchant_id: int, keys: set[OrderKey]) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "select distinct o.member_id from unnest(%s::text[], %s::text[]) as k (channel, external_id) "
-            "join members_order o on o.channel = k.channel and o.external_id = k.external_id "
-            "where o.merchant_id = %s and o.member_id is not null",
+            "cross join lateral (select member_id from members_order where merchant_id = %s and channel = k.channel "
+            f"and external_id = k.external_id {KEY_BY_KEY}) o where o.member_id is not null",
             [array_literal(channels), array_literal(external_ids), merchant_id],
         )
         return {row[0] for row in cursor.fetchall()}

@@ -16,7 +16,7 @@ from django.db import connection
 from django.utils.functional import cached_property
 
 from members.lib.bonus import DAY
-from members.lib.bulk import array_literal
+from members.lib.bulk import KEY_BY_KEY, array_literal
 from members.lib.points import earning_terms
 from members.lib.posting import (
     Account,
@@ -80,16 +80,20 @@ def lock_order(*, merchant_id: int, key: OrderKey) -> None:
 
 
 def lock_members(*, merchant_id: int, member_ids: Collection[int]) -> None:
-    """Lock the members' accounts in member order, in a statement of its own before anything is read."""
+    """Lock the members' accounts in member order, in a statement of its own before anything is read.
+
+    Those that lack are made before the first is locked: who waits for another's new account holds none.
+    """
     if not member_ids:
         return
     ids = sorted(member_ids)
     with connection.cursor() as cursor:
         cursor.execute(
             "insert into members_pointsaccount (merchant_id, member_id, available, pending, deficit, earned, "
-            "redeemed, expired, clawed_back, sequence) select %s, id, 0, 0, 0, 0, 0, 0, 0, 0 "
-            "from unnest(%s::bigint[]) as id on conflict do nothing",
-            [merchant_id, ids],
+            "redeemed, expired, clawed_back, sequence) select %s, m.id, 0, 0, 0, 0, 0, 0, 0, 0 "
+            "from unnest(%s::bigint[]) as m (id) where (select a.id from members_pointsaccount a "
+            "where a.merchant_id = %s and a.member_id = m.id) is null on conflict do nothing",
+            [merchant_id, ids, merchant_id],
         )
         cursor.execute(
             "select 1 from members_pointsaccount where merchant_id = %s and member_id = any(%s) "
@@ -250,9 +254,10 @@ class _Loader:
 
     def _days(self, states: dict[int | None, MemberState], wanted: list[int]) -> None:
         for member_id, day, spend, orders, points in self.rows(
-            "select member_id, day, spend_minor, orders, points from members_dailytotal "
-            "where merchant_id = %s and member_id = any(%s) and day >= %s",
-            [self.merchant_id, wanted, self.first_day],
+            "select d.* from unnest(%s::bigint[]) as m (id) cross join lateral (select member_id, day, spend_minor, "
+            "orders, points from members_dailytotal where merchant_id = %s and member_id = m.id and day >= %s "
+            f"{KEY_BY_KEY}) d",
+            [wanted, self.merchant_id, self.first_day],
         ):
             states[member_id].daily[day] = DayTotals(spend, orders, points)
 
@@ -267,11 +272,13 @@ class _Loader:
                 "select o.id, o.channel, o.external_id, o.member_id, o.at, o.status, o.paid_at, o.paid_on, "
                 "o.completed_at, o.total_minor, o.refunded_minor, o.rules_version, o.tier_id, o.per_major, "
                 "o.multiplier, o.pending_days, o.posted, o.postings, o.revision, p.points, p.due_at, p.confirmed, "
-                "b.scene, b.kept::text from members_order o left join members_pendingpoints p "
-                "on p.merchant_id = o.merchant_id and p.order_id = o.id "
-                "left join members_orderbonus b on b.merchant_id = o.merchant_id and b.order_id = o.id "
-                "join unnest(%s::text[], %s::text[]) as k (channel, external_id) "
-                "on o.channel = k.channel and o.external_id = k.external_id where o.merchant_id = %s",
+                "b.scene, b.kept::text from unnest(%s::text[], %s::text[]) as k (channel, external_id) "
+                "cross join lateral (select * from members_order where merchant_id = %s and channel = k.channel "
+                f"and external_id = k.external_id {KEY_BY_KEY}) o "
+                "left join lateral (select points, due_at, confirmed from members_pendingpoints "
+                f"where merchant_id = o.merchant_id and order_id = o.id {KEY_BY_KEY}) p on true "
+                "left join lateral (select scene, kept from members_orderbonus "
+                f"where merchant_id = o.merchant_id and order_id = o.id {KEY_BY_KEY}) b on true",
                 [array_literal(channels), array_literal(external_ids), self.merchant_id],
             )
         ]
