@@ -10,14 +10,15 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from django.core.management import call_command
 from django.db import connections, transaction
-from django.test import Client
+from django.test import Client, TransactionTestCase
 from django.utils import translation
 
+from compliance.play.stage import ensure_template, let_commits_lag
 from config import embedded
 from members.lib import tenant as tenancy
-from members.lib.databases import drop_database, make_database
+from members.lib.databases import create_database, drop_database
+from tests.emptying import empty
 from tests.environment import missing
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -57,15 +58,35 @@ def django_db_modify_db_settings(worker_id: str) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_modify_db_settings: None, django_db_blocker) -> Iterator[None]:
-    """Make and migrate the database over the owner's connection; drop it at the end."""
+    """Clone the database from the migrated template of plays, over the owner's connection; drop it at the end.
+
+    Its commits do not wait for the disk: the server dies in no test but those that make a cluster of their own.
+    """
     name = connections["owner"].settings_dict["NAME"]
     with django_db_blocker.unblock():
-        make_database(name)
-        call_command("migrate", database="owner", verbosity=0, interactive=False)
+        drop_database(name)
+        create_database(name, ensure_template())
+        let_commits_lag(name, lag=True)
     yield
     with django_db_blocker.unblock():
         connections.close_all()
         drop_database(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emptied_quickly(django_db_modify_db_settings: None) -> Iterator[None]:
+    """Tests that commit are followed by deleting, where the server's superuser is known; else by Django's truncating."""
+    known = embedded.urls()
+    if known is None or not known.admin_url:
+        yield
+        return
+
+    def teardown(case: TransactionTestCase) -> None:
+        empty(known.admin_url, connections["default"].settings_dict["NAME"])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        yield
 
 
 @pytest.fixture
