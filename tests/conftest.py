@@ -18,7 +18,7 @@ from compliance.play.stage import ensure_template, let_commits_lag
 from config import embedded
 from members.lib import tenant as tenancy
 from members.lib.databases import create_database, drop_database
-from tests.emptying import empty
+from tests import emptying
 from tests.environment import missing
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -76,27 +76,20 @@ def django_db_setup(django_db_modify_db_settings: None, django_db_blocker) -> It
 @pytest.fixture(scope="session", autouse=True)
 def _emptied_quickly(django_db_modify_db_settings: None) -> Iterator[None]:
     """Tests that commit are followed by deleting, where the server's superuser is known; else by Django's truncating."""
-    known = embedded.urls()
-    if known is None or not known.admin_url:
-        yield
-        return
-
-    def teardown(case: TransactionTestCase) -> None:
-        empty(known.admin_url, connections["default"].settings_dict["NAME"])
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        if emptying.superuser():
+            patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: emptying.empty())
         yield
 
 
 @pytest.fixture
 def superuser(django_db_setup: None) -> Iterator[psycopg.Connection]:
     """A superuser's plain connection to the suite's database; the product itself never has one."""
-    known = embedded.urls()
-    if known is None or not known.admin_url:
+    address = emptying.superuser()
+    if address is None:
         missing("a superuser of the database server (DATABASE_URL names another one)")
     name = connections["default"].settings_dict["NAME"]
-    with psycopg.connect(known.admin_url, dbname=name, autocommit=True) as connection:
+    with psycopg.connect(address, dbname=name, autocommit=True) as connection:
         yield connection
 
 
