@@ -75,7 +75,7 @@ def django_db_setup(django_db_modify_db_settings: None, django_db_blocker) -> It
 
 @pytest.fixture(scope="session", autouse=True)
 def _emptied_quickly(django_db_modify_db_settings: None) -> Iterator[None]:
-    """Tests that commit are followed by deleting, where the server's superuser is known; else by Django's truncating."""
+    """What a test committed is deleted, where the server's superuser is known; else Django truncates it."""
     with pytest.MonkeyPatch.context() as patch:
         if emptying.superuser():
             patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: emptying.empty())

@@ -51,9 +51,9 @@ def _alone() -> Iterator[tuple[psycopg.Connection, list[str]]]:
 
     Its lock waits for whoever still writes (a killed worker's last statement), as truncating would.
     """
-    with psycopg.connect(
-        superuser() or "", dbname=connections["default"].settings_dict["NAME"], autocommit=True
-    ) as server:
+    database = connections["default"].settings_dict["NAME"]
+    assert database.startswith("test_"), f"{database} is not the suite's"
+    with psycopg.connect(superuser() or "", dbname=database, autocommit=True) as server:
         with server.transaction():
             server.execute("set local session_replication_role = replica")
             names = SQL(", ").join(map(Identifier, tables()))
