@@ -10,14 +10,15 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from django.core.management import call_command
 from django.db import connections, transaction
-from django.test import Client
+from django.test import Client, TransactionTestCase
 from django.utils import translation
 
+from compliance.play.stage import ensure_template, let_commits_lag
 from config import embedded
 from members.lib import tenant as tenancy
-from members.lib.databases import drop_database, make_database
+from members.lib.databases import create_database, drop_database
+from tests import emptying
 from tests.environment import missing
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -57,25 +58,38 @@ def django_db_modify_db_settings(worker_id: str) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_modify_db_settings: None, django_db_blocker) -> Iterator[None]:
-    """Make and migrate the database over the owner's connection; drop it at the end."""
+    """Clone the database from the migrated template of plays, over the owner's connection; drop it at the end.
+
+    Its commits do not wait for the disk: the server dies in no test but those that make a cluster of their own.
+    """
     name = connections["owner"].settings_dict["NAME"]
     with django_db_blocker.unblock():
-        make_database(name)
-        call_command("migrate", database="owner", verbosity=0, interactive=False)
+        drop_database(name)
+        create_database(name, ensure_template())
+        let_commits_lag(name, lag=True)
     yield
     with django_db_blocker.unblock():
         connections.close_all()
         drop_database(name)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _emptied_quickly(django_db_modify_db_settings: None) -> Iterator[None]:
+    """What a test committed is deleted, where the server's superuser is known; else Django truncates it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if emptying.superuser():
+            patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: emptying.empty())
+        yield
+
+
 @pytest.fixture
 def superuser(django_db_setup: None) -> Iterator[psycopg.Connection]:
     """A superuser's plain connection to the suite's database; the product itself never has one."""
-    known = embedded.urls()
-    if known is None or not known.admin_url:
+    address = emptying.superuser()
+    if address is None:
         missing("a superuser of the database server (DATABASE_URL names another one)")
     name = connections["default"].settings_dict["NAME"]
-    with psycopg.connect(known.admin_url, dbname=name, autocommit=True) as connection:
+    with psycopg.connect(address, dbname=name, autocommit=True) as connection:
         yield connection
 
 

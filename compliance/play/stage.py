@@ -75,7 +75,7 @@ def ensure_template() -> str:
     return name
 
 
-def _let_commits_lag(name: str, *, lag: bool) -> None:
+def let_commits_lag(name: str, *, lag: bool) -> None:
     """Whether commits in a database return before the disk has them; a session that begins later knows it."""
     setting = SQL("set synchronous_commit = off") if lag else SQL("reset synchronous_commit")
     with owner_connection() as server:
@@ -99,11 +99,11 @@ def stage(keep: str | None = None, *, is_durable: bool = False) -> Iterator[str]
         raise Conflict(taken) from error
     try:
         if not is_durable:
-            _let_commits_lag(name, lag=True)
+            let_commits_lag(name, lag=True)
         with pointed_to(name):
             yield name
     finally:
         if keep:
-            _let_commits_lag(name, lag=False)
+            let_commits_lag(name, lag=False)
         else:
             drop_database(name)

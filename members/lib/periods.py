@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
 
 DAILY_JOB_HOUR = time(3)
 YEARS = range(1900, 3000)  # what people may name: no zone and no rule leads from there out of the calendar
@@ -104,3 +104,9 @@ def whole_days_within(start: datetime, end: datetime, zone: ZoneInfo) -> int:
     if local_instant(first, time.min, zone) < start:
         first += _ONE_DAY
     return max(0, (merchant_day(end, zone) - first).days)
+
+
+@cache
+def zones() -> frozenset[str]:
+    """The names of the time zones there are. Looked for once: the search opens hundreds of files."""
+    return frozenset(available_timezones())

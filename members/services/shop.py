@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from typing import Any
 
 from babel.core import get_global
@@ -12,6 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.fields import opaque_id
+from members.lib.periods import zones
 from members.lib.refusals import Conflict, Invalid, NotFound
 from members.models import Channel, Merchant, Store
 from members.selectors import shop as selectors
@@ -25,7 +25,7 @@ def _check(values: dict[str, str]) -> None:
     errors: dict[str, Any] = {}
     if not values["name"]:
         errors["name"] = _("Give the shop a name.")
-    if values["timezone"] not in zoneinfo.available_timezones():
+    if values["timezone"] not in zones():
         errors["timezone"] = _("There is no time zone “%(zone)s”.") % {"zone": values["timezone"]}
     if values["currency"] not in get_global("all_currencies"):
         errors["currency"] = _("There is no currency “%(currency)s”.") % {"currency": values["currency"]}

@@ -17,7 +17,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.fields import ALPHABET, opaque_id
-from members.lib.periods import YEARS, local_instant
+from members.lib.periods import YEARS, local_instant, zones
 from members.lib.refusals import Refusal
 
 # Currencies offered; any ISO code is accepted over the API and the command line.
@@ -96,7 +96,7 @@ def zone_choices(present: str = "") -> list[tuple[str, str]]:
 
 def zone_label(zone: str) -> str:
     """A zone's place, and its name in the database of zones."""
-    if zone == "UTC" or zone not in zoneinfo.available_timezones():
+    if zone == "UTC" or zone not in zones():
         return zone
     place = get_timezone_location(zone, locale=locale(), return_city=True)
     country = get_timezone_location(zone, locale=locale())

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from benefits.models import Benefit, BenefitStatus
 from compliance.models import Receipt
-from tests.browser.conftest import Arrive, Visitor
+from tests.browser.conftest import Arrive
 from tests.browser.stories import Story, a_shop
 
 SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
@@ -17,11 +17,6 @@ def receipts(story: Story) -> set[tuple[str, str]]:
     """(channel, event) of what the owner was shown and acknowledged."""
     found = story.rows(Receipt, user=story.owner)
     return {(row.channel, row.event) for row in found}
-
-
-def read_popup(visitor: Visitor) -> None:
-    visitor.popup().get_by_role("button", name="I have read this").click()
-    expect(visitor.popup()).to_be_hidden()
 
 
 @SCRIPTS
@@ -34,7 +29,7 @@ def test_the_popup_is_shown_once_and_leaves_its_receipt(arrive: Arrive, scripts:
     expect(visitor.popup()).to_be_visible()
     expect(visitor.popup()).to_contain_text("at risk", ignore_case=True)
     assert receipts(story) == {("banner", "seen"), ("popup", "seen")}
-    read_popup(visitor)
+    visitor.read_popup()
     expect(visitor.page.get_by_role("heading", level=1, name="Home")).to_be_visible()
     visitor.go("/members/")
     expect(visitor.banner()).to_contain_text("Program at risk")
@@ -47,7 +42,7 @@ def test_the_cure_takes_two_acts_and_the_banner_goes(arrive: Arrive, scripts: bo
     story = a_shop("at_risk")
     visitor = arrive(story.owner, scripts=scripts)
     visitor.go("/")
-    read_popup(visitor)
+    visitor.read_popup()
 
     visitor.press(visitor.banner().get_by_role("link", name="Publish now"))
     expect(visitor.page.get_by_text("Publish one benefit, lift the risk")).to_be_visible()
@@ -77,7 +72,7 @@ def test_pressing_twice_publishes_once(arrive: Arrive):
     story = a_shop("at_risk")
     visitor = arrive(story.owner)
     visitor.go("/")
-    read_popup(visitor)
+    visitor.read_popup()
     before = len(story.rows(Benefit))
 
     visitor.banner().get_by_role("link", name="Publish now").click()
@@ -120,7 +115,7 @@ def test_publishing_a_benefit_by_its_form_makes_the_banner_go(arrive: Arrive, sc
     story = a_shop("at_risk")
     visitor = arrive(story.owner, scripts=scripts)
     visitor.go("/benefits/")
-    read_popup(visitor)
+    visitor.read_popup()
     expect(visitor.banner()).to_contain_text("Program at risk")
 
     visitor.link("Publish benefit").click()
@@ -143,7 +138,7 @@ def test_a_draw_does_not_make_the_banner_go(arrive: Arrive):
     story = a_shop("at_risk")
     visitor = arrive(story.owner)
     visitor.go("/benefits/new/lucky_draw/")
-    read_popup(visitor)
+    visitor.read_popup()
     page = visitor.page
 
     page.locator("[name=name]").fill("Spring draw")

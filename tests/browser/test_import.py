@@ -109,8 +109,7 @@ def test_a_file_that_cannot_be_read_is_said(arrive: Arrive, content: str, said: 
 
     file = {"name": "bad.csv", "mimeType": "text/csv", "buffer": content.encode()}
     page.locator("[name=file]").set_input_files(file)
-    visitor.button("Check file").click()
-    page.wait_for_load_state()
+    visitor.leave_by(visitor.button("Check file"))
     if story.rows(ImportJob):
         work(story)
 

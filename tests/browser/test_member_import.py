@@ -50,12 +50,14 @@ def test_a_list_is_checked_imported_and_taken_back_in_8_acts(arrive: Arrive, scr
     page.locator("[name=file]").set_input_files(file)
     page.locator("[name=declared_source]").fill("paper forms of the store")
     visitor.press(visitor.button("Check file"))
+    expect(page.get_by_role("heading", level=1, name="cards.csv")).to_be_visible()
     work(story)
     seen(visitor, scripts, "What the import would do")
     expect(page.locator("#import")).to_contain_text("no tier “platinum”")
     assert active(story) == before
 
     visitor.press(visitor.button("Start import"))
+    expect(page.locator("#import")).to_contain_text("import goes on")
     work(story)
     seen(visitor, scripts, "Report")
     assert active(story) == before + 2
@@ -64,6 +66,7 @@ def test_a_list_is_checked_imported_and_taken_back_in_8_acts(arrive: Arrive, scr
     visitor.press(visitor.link("Undo import"))
     expect(page.locator("#undo")).to_contain_text("Members that would be taken back")
     visitor.press(page.locator("#undo").get_by_role("button", name="Undo import"))
+    expect(page.locator("#import")).to_contain_text("undoing goes on")
     work(story)
     seen(visitor, scripts, "Undone")
     assert active(story) == before

@@ -54,6 +54,7 @@ def test_balances_are_checked_imported_and_undone_in_7_acts(arrive: Arrive, scri
     file = {"name": "balances.csv", "mimeType": "text/csv", "buffer": content.encode()}
     page.locator("[name=file]").set_input_files(file)
     visitor.press(visitor.button("Check file"))
+    expect(page.get_by_role("heading", level=1, name="balances.csv")).to_be_visible()
     work(story)
     seen(visitor, scripts, "What the import would do")
     expect(page.locator("#import")).to_contain_text("2099-12")
@@ -61,6 +62,7 @@ def test_balances_are_checked_imported_and_undone_in_7_acts(arrive: Arrive, scri
     assert available(story) == before
 
     visitor.press(visitor.button("Start import"))
+    expect(page.locator("#import")).to_contain_text("import goes on")
     work(story)
     seen(visitor, scripts, "Report")
     assert available(story) == before + expected
@@ -69,6 +71,7 @@ def test_balances_are_checked_imported_and_undone_in_7_acts(arrive: Arrive, scri
     visitor.press(visitor.link("Undo import"))
     expect(page.locator("#undo")).to_contain_text("Points that would be taken back")
     visitor.press(page.locator("#undo").get_by_role("button", name="Undo import"))
+    expect(page.locator("#import")).to_contain_text("undoing goes on")
     work(story)
     seen(visitor, scripts, "Undone")
     assert available(story) == before

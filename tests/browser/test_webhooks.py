@@ -78,6 +78,7 @@ def test_a_webhook_from_adding_to_deleting(arrive: Arrive, receiver, scripts: bo
     look()
 
     page.get_by_role("button", name="Send again").click()
+    expect(page.get_by_text("The message is sent again.")).to_be_visible()
     send_webhooks()
     page.reload()
     expect(page.get_by_text("Delivered")).to_be_visible()

@@ -37,14 +37,15 @@ def now() -> dt.datetime:
     return dt.datetime.now(PLATFORM_ZONE).replace(microsecond=0)
 
 
-def told(lines: Iterable[Line]) -> dict[str, int]:
+def told(lines: Iterable[Line], *, since: dt.datetime | None = None) -> dict[str, int]:
     """Tell a script to the database in place, with every job up to now; the ids of its merchants by name.
 
-    No line may be refused.
+    `since` is how far the database was told before. No line may be refused.
     """
     printed: list[Line] = []
     player = Player(printed.append)
-    player.tell(json.dumps(line) for line in [*lines, {"at": now().isoformat(), "do": "clock.advance"}])
+    moments = [{"at": at.isoformat(), "do": "clock.advance"} for at in (since, now()) if at is not None]
+    player.tell(json.dumps(line) for line in [*moments[:-1], *lines, moments[-1]])
     refused = [row for row in printed if "refused" in row and "done" not in row]
     assert not refused, refused
     return player.handles.merchants

@@ -1,4 +1,4 @@
-"""Telling a script in a database of its own."""
+"""Telling a script in an empty database."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from typing import Any
 import pytest
 
 from compliance.play.player import Player, dump
-from compliance.play.stage import stage
+from tests.stages import stage
 
 Tell = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture(autouse=True)
+def _there_is_a_database(django_db_setup: None) -> None:
+    """The suite's, where plays stand."""
 
 
 @pytest.fixture

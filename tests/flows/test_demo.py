@@ -10,10 +10,10 @@ from django.db import transaction
 
 from compliance.play import demo
 from compliance.play.player import Player
-from compliance.play.stage import stage
 from compliance.selectors import standing
 from members.lib import tenant as tenancy
 from members.models import Merchant
+from tests.stages import stage
 
 
 @pytest.mark.parametrize("today", ["2026-11-22", "2026-11-30", "2027-01-31", "2026-12-03"])

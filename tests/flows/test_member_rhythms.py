@@ -15,13 +15,13 @@ from django.core.management import call_command
 from django.db import transaction
 
 from bench import real_year
-from compliance.play.stage import stage
 from members.lib import tenant as tenancy
 from members.models import Identity, Merchant
 from members.selectors import lifecycle, rfm
 from members.services import merchants, programs
 from members.services.audit import Actor
 from tests.environment import missing
+from tests.stages import stage
 
 pd = pytest.importorskip("pandas")
 np = pytest.importorskip("numpy")

