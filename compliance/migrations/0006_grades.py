@@ -257,6 +257,10 @@ class Migration(migrations.Migration):
             model_name="grade",
             index=models.Index(fields=["run", "level", "merchant"], name="grade_by_level"),
         ),
+        migrations.AddIndex(
+            model_name="grade",
+            index=models.Index(fields=["id"], name="grade_by_id"),
+        ),
         migrations.AddConstraint(
             model_name="grade",
             constraint=models.UniqueConstraint(fields=("merchant", "run"), name="grade_once"),

@@ -146,7 +146,10 @@ class Grade(TenantModel):
         verbose_name = _("grade")
         verbose_name_plural = _("grades")
         constraints = [models.UniqueConstraint(fields=["merchant", "run"], name="grade_once")]
-        indexes = [models.Index(fields=["run", "level", "merchant"], name="grade_by_level")]
+        indexes = [
+            models.Index(fields=["run", "level", "merchant"], name="grade_by_level"),
+            models.Index(fields=["id"], name="grade_by_id"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.merchant_id} {self.run_id} {self.level}"

@@ -90,7 +90,11 @@ def terms_of(*, merchant_id: int, at: dt.datetime) -> Terms:
 def joined(*, merchant: Merchant, at: dt.datetime) -> Joins:
     """How many joined today and this month, by the merchant's days, since a quota is in force. One query."""
     today = merchant_day(at, merchant.zone)
-    values = {"merchant": merchant.pk, "today": today, "first": today.replace(day=1)}
+    values: dict[str, int | dt.date] = {
+        "merchant": merchant.pk,
+        "today": today,
+        "first": today.replace(day=1),
+    }
     with connection.cursor() as cursor:
         cursor.execute(TALLIES, values)
         return Joins(*cursor.fetchone())
