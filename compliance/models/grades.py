@@ -24,7 +24,7 @@ CATEGORY_WORDS = [
     ("apparel", _("Clothes and shoes")),
     ("beauty", _("Beauty")),
     ("food", _("Food")),
-    ("home", _("Home")),
+    ("home", _("Home and living")),
     ("electronics", _("Electronics")),
     ("mother_baby", _("Mother and baby")),
     ("sports", _("Sports and outdoors")),
