@@ -108,7 +108,7 @@ def test_the_months_show_how_grades_are_distributed(admin_client, graded):
     (row,) = found(Grade)[:1]
     page = admin_client.get(f"/platform/compliance/graderun/{row.run_id}/change/").content.decode()
 
-    assert "2025-02" in runs and "3 (100%)" in runs
+    assert "2025-03" in runs and "3 (100%)" in runs
     assert "Distribution" in page
 
 
