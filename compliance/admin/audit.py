@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import lazy
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
@@ -16,8 +17,10 @@ from django.utils.translation import gettext_lazy as _
 from compliance.admin import workbench
 from compliance.admin.policy_forms import column, shown
 from compliance.admin.words import COUNTED
+from compliance.lib.grade_policy import SETTINGS as GRADE_SETTINGS
 from compliance.models import RunState
 from compliance.models.policies import SETTINGS
+from compliance.selectors.grade_words import setting_label, setting_text
 from members.admin.base import NOTHING, ByMerchant, ReadOnlyAdmin, object_link
 from members.models import AuditRow, PlatformAuditRow
 from members.web import audit_words
@@ -33,6 +36,9 @@ FIELDS = {
 }
 for name, word in FIELDS.items():
     audit_words.FIELDS.setdefault(name, word)
+label_of_setting = lazy(setting_label, str)
+for name in GRADE_SETTINGS:
+    audit_words.FIELDS.setdefault(name, label_of_setting(name))
 PLACES = {name: place for place, name in enumerate(FIELDS)}
 
 ACTORS = [
@@ -64,6 +70,8 @@ def _text(row: AuditRow | PlatformAuditRow, name: str, value: Any) -> str:
     """A value in words; those of policies and runs as their own pages say them."""
     if row.subject_kind == "policy" and name in SETTINGS:
         return shown(name, value)
+    if row.subject_kind == "grade_policy" and name in GRADE_SETTINGS:
+        return setting_text(name, value)
     if row.subject_kind == "run" and name == "state" and value in RunState:
         return str(RunState(value).label)
     return audit_words.text(value, audit_words.topic_of(row.action), name)

@@ -21,7 +21,11 @@ HOME = "/platform/"
 
 # The menu by topic: group, models as app.model. What is not named here has no place in it.
 MENU: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
-    ("merchants", _("Merchants"), ("members.merchant", "members.program", "members.staff")),
+    (
+        "merchants",
+        _("Merchants"),
+        ("members.merchant", "members.program", "members.staff", "members.supportvisit"),
+    ),
     (
         "clearance",
         _("Clearance"),
@@ -33,6 +37,7 @@ MENU: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
             "compliance.appeal",
         ),
     ),
+    ("grades", _("Grades"), ("compliance.grade", "compliance.graderun", "compliance.gradepolicy")),
     ("notices", _("Notices"), ("compliance.notice", "members.outboxrow")),
     (
         "platform",

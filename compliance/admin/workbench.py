@@ -218,6 +218,7 @@ def tonight(request: HttpRequest) -> HttpResponse:
 SUBJECTS = {
     "run": gettext_lazy("Run %(id)s"),
     "policy": gettext_lazy("Policy version %(id)s"),
+    "grade_policy": gettext_lazy("Policy of grades, version %(id)s"),
 }
 
 
@@ -230,6 +231,7 @@ def subject(row: PlatformAuditRow) -> str:
 
 WORDS = {
     "policy.published": gettext_lazy("Policy published"),
+    "grade_policy.published": gettext_lazy("Policy of grades published"),
     "run.started": gettext_lazy("Run started"),
     "run.braked": gettext_lazy("Run stopped by the brake"),
     "run.approved": gettext_lazy("Run approved"),
@@ -246,6 +248,7 @@ WORDS = {
 }
 TOPICS = {
     "policy": gettext_lazy("Policies"),
+    "grade_policy": gettext_lazy("Policies of grades"),
     "run": gettext_lazy("Runs"),
     "admin": gettext_lazy("Admins"),
     "user": gettext_lazy("People"),

@@ -13,6 +13,7 @@ ASSESSMENT_HOUR = time(4)
 RUN_HOUR = time(23)
 HOUSEKEEPING_HOUR = time(5)
 PROOF_HOUR = time(5, 30)
+GRADES_HOUR = time(6)
 
 
 def platform_date(at: datetime) -> date:
@@ -52,3 +53,14 @@ def last_of_month(day: date) -> date:
 def first_of_next_month(day: date) -> date:
     """Raises OverflowError after the calendar's last month."""
     return last_of_month(day) + timedelta(days=1)
+
+
+def grades_instant(month: date) -> datetime:
+    """The instant (UTC) at which the grades of a month, named by its first day, are due: the next month's first."""
+    return utc(datetime.combine(first_of_next_month(month), GRADES_HOUR, PLATFORM_ZONE))
+
+
+def month_graded_at(due_at: datetime) -> date:
+    """The first day of the month whose grades are due at an instant."""
+    first = platform_date(due_at).replace(day=1)
+    return (first - timedelta(days=1)).replace(day=1)

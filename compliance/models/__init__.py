@@ -2,6 +2,7 @@
 
 from compliance.models.appeals import Appeal, AppealState
 from compliance.models.decisions import Decision
+from compliance.models.grades import Grade, GradePolicy, GradeRun, ShopCategory
 from compliance.models.notices import Notice, Receipt, ReceiptChannel, ReceiptEvent
 from compliance.models.policies import Policy
 from compliance.models.protections import Exemption, Protection, ProtectionCause
@@ -15,6 +16,9 @@ __all__ = [
     "Decision",
     "Exemption",
     "Failure",
+    "Grade",
+    "GradePolicy",
+    "GradeRun",
     "Notice",
     "Policy",
     "Preview",
@@ -28,6 +32,7 @@ __all__ = [
     "Run",
     "RunChunk",
     "RunState",
+    "ShopCategory",
     "Standing",
     "Undo",
     "UndoOutcome",

@@ -9,6 +9,7 @@ from django.db import transaction
 from compliance.lib.policy import PLATFORM_POLICY, Policy
 from compliance.models import Policy as PolicyRow
 from compliance.models.policies import columns_of
+from compliance.services import grade_policies
 from members.models import Installation
 
 
@@ -27,4 +28,5 @@ def install(*, at: dt.datetime, scripted: bool = False) -> Installation:
             [PolicyRow(number=1, published_at=begin, effective_at=begin, **columns_of(first))],
             ignore_conflicts=True,
         )
+    grade_policies.install(at=installation.installed_at)
     return installation

@@ -22,9 +22,10 @@ from members.models import Merchant
 from members.services import daily
 
 DAILY, ASSESSMENT, CLEARANCE, HOUSEKEEPING = "daily", "assessment", "clearance", "housekeeping"
-PROOF, TIER_AUDIT, DECISION_REPLAY = "proof", "tier_audit", "decision_replay"
+PROOF, TIER_AUDIT, DECISION_REPLAY, GRADES = "proof", "tier_audit", "decision_replay", "grades"
 PLATFORM = "platform"
-ORDER = {DAILY: 0, ASSESSMENT: 1, CLEARANCE: 2, HOUSEKEEPING: 3, PROOF: 4, TIER_AUDIT: 5, DECISION_REPLAY: 6}
+_NAMES = (DAILY, ASSESSMENT, CLEARANCE, HOUSEKEEPING, PROOF, TIER_AUDIT, DECISION_REPLAY, GRADES)
+ORDER = {name: place for place, name in enumerate(_NAMES)}
 
 
 class Job(NamedTuple):
@@ -82,6 +83,17 @@ def housekeeping(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
             at -= dt.timedelta(days=1)  # the platform's zone has no summer time
         if at > after:
             found.append(Job(at, ORDER[name], name, PLATFORM))
+    return found
+
+
+def grades(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
+    """The months of grades due in (after, until]: every one that was missed. Plays and replays have none."""
+    found = []
+    month = calendar.month_graded_at(after)
+    while (at := calendar.grades_instant(month)) <= until:
+        if at > after:
+            found.append(Job(at, ORDER[GRADES], GRADES, PLATFORM))
+        month = calendar.first_of_next_month(month)
     return found
 
 

@@ -19,6 +19,7 @@ from compliance.services import (
     assessment,
     clearance,
     decision_nights,
+    grades,
     housekeeping,
     installation,
     notices,
@@ -62,6 +63,7 @@ def write_down(*, until: dt.datetime) -> None:
         for job in [
             *schedule.due_jobs(after=after, until=until),
             *schedule.housekeeping(after=after, until=until),
+            *schedule.grades(after=after, until=until),
         ]
     ]
     with transaction.atomic():
@@ -134,6 +136,8 @@ def _job(job: Job, at: dt.datetime) -> dict[str, Any]:
         return tier_audits.audit_night(night=platform_date(job.at), at=max(at, job.at))
     if job.name == schedule.DECISION_REPLAY:
         return decision_nights.replay_night(night=platform_date(job.at))
+    if job.name == schedule.GRADES:
+        return grades.grade_month(due_at=job.at, at=max(at, job.at))
     return schedule.work(job)
 
 

@@ -26,6 +26,8 @@ class FinalNoticeMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         found = getattr(request, banner.MEMO, None)
+        if getattr(request, "support", None) is not None:
+            return response  # it is not for the platform to acknowledge
         if found is None or request.method != "GET" or response.status_code != 200 or wants_piece(request):
             return response
         if not response.get("Content-Type", "").startswith("text/html"):

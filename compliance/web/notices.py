@@ -36,7 +36,7 @@ def notices(request: StaffRequest) -> HttpResponse:
     """The history, newest first; reachable in every state."""
     found = glance_of(request)
     assert found is not None  # a staff page has a merchant with its program
-    if request.method == "GET" and not banner.needs_final_notice(found):
+    if request.method == "GET" and request.support is None and not banner.needs_final_notice(found):
         note_opened(request, found)
     reports = selectors.history(merchant_id=request.merchant.pk)
     context = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from compliance.models import AppealState
+from compliance.models.grades import CATEGORY_WORDS
 from members.web import audit_words, gates
 from members.web.menu import register as add
 
@@ -16,8 +17,10 @@ def register() -> None:
     add("compliance", label=_("Evidence"), route="compliance:evidence", order=20, roles=gates.READERS)
     add("compliance", label=_("Appeals"), route="compliance:appeals", order=30, roles=gates.READERS)
     add("compliance", label=_("Notices"), route="compliance:notices", order=40, roles=gates.READERS)
+    add("compliance", label=_("Grade"), route="compliance:grade", order=50, roles=gates.READERS)
     audit_words.register(
         actions={
+            "grade.category_set": _("Category of the grade set"),
             "program.cleared": _("Program closed by a clearance"),
             "program.reopened": _("Program opened again after a clearance"),
             "program.restored": _("Program restored"),
@@ -27,7 +30,15 @@ def register() -> None:
             "appeal.withdrawn": _("Appeal withdrawn"),
             "appeal.decided": _("Appeal decided"),
         },
-        topics={"appeal": _("Appeals")},
-        fields={"period": _("Period"), "policy": _("Policy"), "until_at": _("Exempt until")},
-        values={"appeal.state": dict(AppealState.choices)},
+        topics={"appeal": _("Appeals"), "grade": _("Grade")},
+        fields={
+            "period": _("Period"),
+            "policy": _("Policy"),
+            "until_at": _("Exempt until"),
+            "category": _("Category"),
+        },
+        values={
+            "appeal.state": dict(AppealState.choices),
+            "grade.category": dict(CATEGORY_WORDS),
+        },
     )

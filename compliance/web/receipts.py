@@ -31,6 +31,8 @@ def onward(request: StaffRequest, *, default: str = "/") -> HttpResponseRedirect
 
 def note_shown(request: StaffRequest, found: Glance) -> None:
     """Store that the person was shown the banner, and the popup if it stands on the page, of the newest warning."""
+    if request.support is not None:  # the platform's own look is no proof that anybody was told
+        return
     with_popup = may_pop_up(request)
     for public_id, channel, event in banner.unseen(found):
         if channel == ReceiptChannel.POPUP and not with_popup:
@@ -47,7 +49,7 @@ def note_shown(request: StaffRequest, found: Glance) -> None:
 
 def may_pop_up(request: StaffRequest) -> bool:
     """Never over unsaved work: a form that came back with errors is an answer to a POST."""
-    return request.method == "GET"
+    return request.method == "GET" and request.support is None
 
 
 @anybody_writes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from compliance.web import appeals, cures, evidence, home, notices, receipts, status
+from compliance.web import appeals, cures, evidence, grade, home, notices, receipts, status
 
 app_name = "compliance"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("compliance/notices/", notices.notices, name="notices"),
     path("compliance/appeals/", appeals.appeals_page, name="appeals"),
     path("compliance/appeals/<str:appeal_id>/withdraw", appeals.appeals_withdraw, name="appeals_withdraw"),
+    path("compliance/grade", grade.grade, name="grade"),
     path("compliance/cure", cures.cure, name="cure"),
     path("compliance/receipts", receipts.receipt, name="receipt"),
     path("compliance/final-notice", receipts.final_notice, name="final_notice"),

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from members.admin.base import (
@@ -22,6 +23,7 @@ from members.admin.base import (
     when,
 )
 from members.models import AuditRow, Merchant, Program, Role, Staff, Store, User
+from members.services import support
 
 
 @admin.register(Merchant)
@@ -80,8 +82,14 @@ class MerchantAdmin(ByMerchant, FactsAdmin):
                     empty=_("No stores yet."),
                 ),
             ],
-            links=self._links(obj, program),
+            links=[*self._support(request, obj), *self._links(obj, program)],
         )
+
+    def _support(self, request: HttpRequest, merchant: Merchant) -> list[tuple[Any, str]]:
+        if not request.user.has_perm(support.PERMISSION):
+            return []
+        url = reverse("admin:members_supportvisit_begin", args=[merchant.pk])
+        return [(_("Look at the console (read only)"), url)]
 
     def _links(self, merchant: Merchant, program: Program | None) -> list[tuple[Any, str]]:
         found = [] if program is None else [(_("Program and evidence"), address(Program, program.pk))]

@@ -166,7 +166,7 @@ class JoinMember(Operation):
     }
     out = MemberOut
     statuses: ClassVar = {201: "A new member", 200: "The member that the identity belongs to already"}
-    refusals = ("program-not-open",)
+    refusals = ("program-not-open", "free-join-not-granted", "join-quota-reached")
 
     def answer(self, call: Call) -> Answer:
         """Joins by the shop system's word."""

@@ -8,6 +8,7 @@ from members.models.earning import EarningUse, OrderBonus, Referral
 from members.models.exports import Export, ExportFormat, ExportKind
 from members.models.imports import ColumnName, ImportedMember, ImportJob, ImportKind, ImportState
 from members.models.jobs import IdempotencyRow, JobTick, LedgerProof, OutboxRow, TierAudit
+from members.models.joining import JoinRule, JoinStanding, JoinTally
 from members.models.members import Identity, JoinSource, Member, MemberStatus
 from members.models.merchants import Channel, Installation, Merchant, Store
 from members.models.orders import DailyTotal, Order, OrderLine, OrderRevision, OrderStatus, Refund
@@ -31,6 +32,7 @@ from members.models.saved_views import SavedView
 from members.models.segments import FactsDue, MemberFacts, MemberTag, Segment, SegmentKind, SegmentMember
 from members.models.staff import ApiKey, Invitation, Role, Staff
 from members.models.statements import PointsStatement
+from members.models.support import SupportVisit
 from members.models.tiers import TierMove, TierStanding, TierValidity
 from members.models.users import User
 from members.models.webhooks import WebhookDelivery, WebhookEndpoint
@@ -66,7 +68,10 @@ __all__ = [
     "Installation",
     "Invitation",
     "JobTick",
+    "JoinRule",
     "JoinSource",
+    "JoinStanding",
+    "JoinTally",
     "LedgerProof",
     "Member",
     "MemberFacts",
@@ -101,6 +106,7 @@ __all__ = [
     "SegmentMember",
     "Staff",
     "Store",
+    "SupportVisit",
     "TenantModel",
     "TenantQuerySet",
     "Tier",

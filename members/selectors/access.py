@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from typing import Any
 
 from members.lib import prepared
-from members.models import ApiKey, Merchant, Program, Staff, User
+from members.models import ApiKey, Merchant, Program, Staff, SupportVisit, User
 
 
 def memberships(*, user: User) -> list[Staff]:
@@ -42,6 +43,13 @@ def api_key(*, secret: str) -> ApiKey | None:
         return None
     found = ApiKey.from_db("default", KEY_FIELDS, row[: len(KEY_FIELDS)])
     found.merchant = Merchant.from_db("default", MERCHANT_FIELDS, row[len(KEY_FIELDS) :])
+    return found
+
+
+def support_visit(*, merchant_id: int, public_id: str, user_id: int, at: dt.datetime) -> SupportVisit | None:
+    """The admin's visit at a merchant that still runs, with the merchant; needs the tenant in scope. One query."""
+    rows = SupportVisit.objects.of(merchant_id).filter(public_id=public_id, by_id=user_id, ended_at=None)
+    found: SupportVisit | None = rows.filter(until_at__gt=at).select_related("merchant", "by").first()
     return found
 
 

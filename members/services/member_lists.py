@@ -17,7 +17,7 @@ from members.lib.periods import merchant_day
 from members.lib.phones import e164_or_none, region_of
 from members.lib.refusals import Invalid
 from members.models import Channel, JoinSource, Merchant
-from members.services import audit, earning, past_orders, posting, programs, webhook_events
+from members.services import audit, earning, joining, past_orders, posting, programs, webhook_events
 from members.services.audit import Actor
 
 CHUNK = 10_000
@@ -70,7 +70,7 @@ def join_many(
 
     Equal to `join` one by one in the list's order with unverified phones, but for missing phones and names, which
     a list does not fill in. Past orders are linked (`past_orders`). Raises ProgramNotOpen, ProgramCleared, Invalid
-    (a channel, an id, a source, a joining in the future).
+    (a channel, an id, a source, a joining in the future), FreeJoinNotGranted, JoinQuotaReached (all or none join).
     """
     posting.lock_merchant(merchant_id=merchant_id, alone=True)
     program = programs.lock_open(merchant_id=merchant_id)
@@ -83,6 +83,8 @@ def join_many(
     known = identify_many(merchant_id=merchant_id, at=at, keys=list(first), lock=True)
     new = [key for key in first if known[key].member_id is None]
     ids: dict[Key, int] = {key: row.member_id for key, row in known.items() if row.member_id is not None}
+    strangers = [known[key].id for key in new if first[key].source != JoinSource.LIST]
+    joining.admit(merchant=merchant, at=at, people=len(new), newcomers=strangers)
     for begin in range(0, len(new), CHUNK):
         chunk = [(known[key].id, first[key]) for key in new[begin : begin + CHUNK]]
         made = _insert(merchant, at, chunk, consent_source[:200])

@@ -17,6 +17,7 @@ from members.services import (
     audit,
     consumers,
     earning,
+    joining,
     member_emails,
     past_orders,
     posting,
@@ -81,7 +82,8 @@ def join(
     address that was missing; only an address filled in then brings its consent (`member_emails`). A new member gets
     what joining brings, unless a declared list says that they joined elsewhere. An identity whose orders came earlier
     becomes the member's, and so do those orders (`past_orders`). Only a phone verified by code or authorised by the
-    channel makes one member of two identities. Raises ProgramNotOpen, ProgramCleared, Invalid.
+    channel makes one member of two identities. Raises ProgramNotOpen, ProgramCleared, Invalid, and what
+    `joining.admit` refuses: FreeJoinNotGranted, JoinQuotaReached.
     """
     posting.lock_merchant(merchant_id=merchant_id, alone=True)
     program = programs.lock_open(merchant_id=merchant_id)
@@ -100,6 +102,8 @@ def join(
         return member
     member, is_new = (_by_verified_phone(merchant_id, number) if phone_verified else None), False
     if member is None:
+        strangers = [] if source == JoinSource.LIST else [identity.pk]
+        joining.admit(merchant=merchant, at=at, people=1, newcomers=strangers)
         member = Member(
             merchant_id=merchant_id,
             at=at,

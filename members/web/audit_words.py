@@ -86,6 +86,10 @@ ACTIONS: dict[str, Word] = {
     "view.changed": _("View of a list changed"),
     "view.deleted": _("View of a list deleted"),
     "columns.saved": _("Names of columns changed"),
+    "support.begun": _("Support of the platform began to look at the console"),
+    "support.viewed": _("Page looked at by support"),
+    "support.refused": _("Write or file refused to support"),
+    "support.ended": _("Support visit ended"),
     "segment.created": _("Segment created"),
     "segment.changed": _("Segment changed"),
     "segment.deleted": _("Segment deleted"),
@@ -111,6 +115,7 @@ TOPICS: dict[str, Word] = {
     "export": _("Exports"),
     "view": _("Saved views"),
     "segment": _("Segments"),
+    "support": _("Support visits"),
 }
 FIELDS: dict[str, Word] = {
     "name": _("Name"),

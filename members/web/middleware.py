@@ -22,7 +22,8 @@ from members.lib import tenant as tenancy
 from members.lib.problems import MEDIA_TYPE, members_of
 from members.selectors import access
 from members.services.health import metrics, readiness
-from members.web import gates
+from members.services.support import is_refused_write
+from members.web import gates, support
 from members.web.menu import GROUPS
 from members.web.request import ScopedRequest
 
@@ -103,24 +104,37 @@ class TenantMiddleware:
         if request.path.startswith("/platform/"):
             return self.get_response(request)
         with ExitStack() as stack:
-            self.find(request)
+            if not self.find(request):
+                return support.over(request)
             if request.merchant is not None:
                 stack.enter_context(tenancy.tenant(request.merchant.pk))
                 stack.enter_context(timezone.override(request.merchant.zone))
                 if request.api_key is None:  # an operation of the API loads the program if it needs it
                     request.program = access.program_of(merchant=request.merchant)
+            if request.support is not None:
+                return support.answer(request, request.support, self.get_response)
             return self.get_response(request)
 
-    def find(self, request: ScopedRequest) -> None:
-        """Set merchant and staff from the session, or merchant and api_key from the Authorization header."""
+    def process_exception(self, request: ScopedRequest, error: Exception) -> HttpResponse | None:
+        """A page that writes, asked for within a support visit, is refused like a write."""
+        if getattr(request, "support", None) is None or not is_refused_write(error):
+            return None
+        request.support_refused = True
+        return support.refused(request)
+
+    def find(self, request: ScopedRequest) -> bool:
+        """Set merchant and staff from the session, or merchant and api_key from the Authorization header.
+
+        False when the session names a support visit that is over.
+        """
         if request.path.startswith("/api/"):
             kind, _, secret = request.headers.get("Authorization", "").partition(" ")
             if kind.lower() == "bearer" and secret:
                 request.api_key = access.api_key(secret=secret.strip())
                 request.merchant = request.api_key.merchant if request.api_key else None
-            return
+            return True
         if not request.user.is_authenticated:
-            return
+            return True
         request.memberships = access.memberships(user=request.user)
         chosen = request.session.get("merchant_id")
         request.staff = next(
@@ -128,12 +142,14 @@ class TenantMiddleware:
             request.memberships[0] if request.memberships else None,
         )
         request.merchant = request.staff.merchant if request.staff else None
+        return support.enter(request)
 
 
 def forget(request: ScopedRequest) -> None:
     """Nobody and no merchant, until they are found."""
-    request.merchant = request.staff = request.program = request.api_key = None
+    request.merchant = request.staff = request.program = request.api_key = request.support = None
     request.memberships = []
+    request.support_refused = False
 
 
 class GateMiddleware:

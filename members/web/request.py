@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
-from members.models import ApiKey, Merchant, Program, Staff, User
+from members.models import ApiKey, Merchant, Program, Staff, SupportVisit, User
 
 
 class ScopedRequest(HttpRequest):
@@ -16,6 +16,8 @@ class ScopedRequest(HttpRequest):
     program: Program | None
     memberships: list[Staff]
     api_key: ApiKey | None
+    support: SupportVisit | None  # a platform admin looks at the console, read only
+    support_refused: bool
 
 
 class StaffRequest(HttpRequest):
@@ -27,6 +29,7 @@ class StaffRequest(HttpRequest):
     program: Program | None
     memberships: list[Staff]
     api_key: ApiKey | None
+    support: SupportVisit | None
     htmx: HtmxDetails
     csp_nonce: str
 

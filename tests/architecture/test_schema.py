@@ -56,11 +56,14 @@ APPEND_ONLY = {
     "benefits_priceversion",
     "benefits_benefitrevision",
     "compliance_decision",
+    "compliance_grade",
+    "compliance_gradepolicy",
     "compliance_notice",
     "compliance_policy",
     "compliance_receipt",
     "members_auditrow",
     "members_expirynotice",
+    "members_joinrule",
     "members_orderrevision",
     "members_platformauditrow",
     "members_pointsallocation",
@@ -103,6 +106,9 @@ WITHOUT_POLICY = {
     ),
     "compliance_policy": ({"SELECT"}, "the rules of clearance are everybody's to read"),
     "compliance_run": ({"SELECT"}, "when runs were and come"),
+    "compliance_gradepolicy": ({"SELECT"}, "the rules of grades are everybody's to read"),
+    "compliance_graderun": ({"SELECT"}, "the months for which grades were computed"),
+    "members_joinrule": ({"SELECT"}, "every joining asks what its shop's level may"),
 }
 
 

@@ -1,5 +1,6 @@
-"""A process that forks workers: each line read names a run, or says "previews", or "redeem MERCHANT MEMBER KEYS"; each
-answer is the pid of a worker that drains the run, works the open previews, or redeems a point a key.
+"""A process that forks workers: each line read names a run, or says "previews", "grades INSTANT CHUNK" or "redeem
+MERCHANT MEMBER KEYS"; each answer is the pid of a worker that drains the run, works the open previews, grades the month
+due at an instant, or redeems a point a key.
 
 The worker is a process of its own with a connection of its own, so it can be killed like any other; forking spares
 the seconds that loading the product takes each time. Run as `python -m tests.concurrency.drain_worker DATABASE`.
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from datetime import datetime
 
 import django
 
@@ -20,6 +22,7 @@ def main() -> None:
     django.setup()
     from django.db import connections
 
+    from compliance.services import grades
     from compliance.tasks import clearance, previews
     from tests.members.services.till import redeem_by_keys
 
@@ -33,6 +36,9 @@ def main() -> None:
                 what, *numbers = line.split()
                 if what == "redeem":
                     redeem_by_keys(*map(int, numbers))
+                elif what == "grades":
+                    due_at = datetime.fromisoformat(numbers[0])
+                    grades.grade_month(due_at=due_at, at=due_at, chunk=int(numbers[1]))
                 elif what == "previews":
                     previews.foresee()
                 else:

@@ -83,6 +83,8 @@ ARGUMENTS = [
     Argument("app_label", word("members"), "/platform/", is_object=False),
     Argument("run_id", lambda shop: shop.first_key(apps.get_model("compliance.Run")), "/platform/"),
     Argument("preview_id", lambda shop: shop.first_key(apps.get_model("compliance.Preview")), "/platform/"),
+    Argument("grade_id", lambda shop: shop.first_key(apps.get_model("compliance.Grade")), "/platform/"),
+    Argument("merchant_id", lambda shop: str(shop.merchant.pk), "/platform/"),
     Argument("user_id", lambda shop: str(shop.user_ids[0]), "/platform/"),
     Argument("act", word("deactivate"), "/platform/", is_object=False),
     Argument("object_id", lambda shop: str(shop.merchant.pk), "/platform/r/"),

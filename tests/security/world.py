@@ -16,6 +16,7 @@ from django.db import connection, models, transaction
 
 from benefits.models import Benefit, PriceUpload
 from compliance.models import Appeal, AppealState, Notice
+from compliance.services import grades
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
 from members.lib.webhooks import WebhookEvent
@@ -35,9 +36,10 @@ from members.models import (
     Referral,
     Role,
     SavedView,
+    SupportVisit,
     User,
 )
-from members.services import api_keys, members, points, segments, webhooks
+from members.services import api_keys, members, points, segments, support, webhooks
 from members.services import shop as shop_service
 from members.services import staff as staff_service
 from tests.conftest import ScopedClient
@@ -211,6 +213,22 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
     )
 
 
+def _platforms_doings(at: dt.datetime, *merchants: Merchant, by: User) -> None:
+    """What the platform alone writes: visits that are over, and a month of grades."""
+    with tenancy.platform(), transaction.atomic():
+        for merchant in merchants:
+            for number in (1, 2):
+                SupportVisit.objects.create(
+                    merchant=merchant,
+                    by=by,
+                    reason=f"{merchant.name} {number}",
+                    from_at=at,
+                    until_at=at + support.LENGTH,
+                    ended_at=at,
+                )
+        grades.grade_month(due_at=at, at=at)
+
+
 def _points(merchant: Merchant, label: str, number: int, at: dt.datetime) -> None:
     """A webhook, and a redemption of which it is told."""
     who: dict[str, Any] = {"merchant_id": merchant.pk, "at": at, "actor": shops.JOB}
@@ -257,6 +275,7 @@ def build() -> World:
         shops.staff(other.pk, user, Role.OWNER, left_at=at)
     for user in strangers:
         shops.staff(other.pk, user)
+    _platforms_doings(at, ours, other, by=strangers[0])
     world_ours = fill(ours, people[Role.OWNER], 0, at)
     world_other = fill(other, strangers[0], TAIL, at)
     world_other.user_ids = [user.pk for user in strangers]
