@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import django
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
@@ -28,15 +30,28 @@ from members.lib.refusals import Conflict
 from members.lib.roles import database_sql
 
 ALIASES = ("default", "owner")
+HELPER = re.compile(rb"members\.lib(?:\.| import )(\w+)")
 
 
 def template_name() -> str:
     """The template's name: it follows the migrations, so that a changed schema gets a new one."""
-    digest = hashlib.sha256(database_sql(settings.DB_ROLE_PREFIX).encode())
-    for label in ("members", "benefits", "compliance"):
-        for path in sorted(Path(apps.get_app_config(label).path, "migrations").glob("0*.py")):
-            digest.update(path.read_bytes())
+    digest = hashlib.sha256(f"{django.get_version()} {database_sql(settings.DB_ROLE_PREFIX)}".encode())
+    for text in _schema_sources():
+        digest.update(text)
     return f"{settings.DB_ROLE_PREFIX}_template_{digest.hexdigest()[:12]}"
+
+
+def _schema_sources() -> list[bytes]:
+    """The migrations of every app, and the modules of members.lib that write SQL for them."""
+    lib = Path(apps.get_app_config("members").path, "lib")
+    waiting = [path for app in apps.get_app_configs() for path in Path(app.path, "migrations").glob("*.py")]
+    found: dict[Path, bytes] = {}
+    while waiting:
+        path = waiting.pop()
+        if path not in found and path.is_file():
+            found[path] = path.read_bytes()
+            waiting += [lib / f"{name.decode()}.py" for name in HELPER.findall(found[path])]
+    return sorted(found.values())
 
 
 def _let_go(alias: str) -> None:
