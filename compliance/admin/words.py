@@ -42,6 +42,7 @@ PREVIEW_STATES = {
     PreviewState.WORKING: "info",
     PreviewState.DONE: "success",
     PreviewState.FAILED: "critical",
+    PreviewState.STOPPED: "neutral",
 }
 BRAKES = {
     "share": _("It would clear more than the policy's share of the eligible programs."),

@@ -23,6 +23,7 @@ from compliance.services import (
     installation,
     notices,
     previews,
+    reports,
     schedule,
     undoing,
 )
@@ -159,6 +160,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     leases.requeue(BulkAct, bulk_acts.TASK)
     points_daily.end_due_holds(at=at)
     undoing.requeue()
+    reports.requeue()
     receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)
     return {
         "runs": len(runs),
