@@ -87,7 +87,7 @@ class RunAdmin(SavedViews, FactsAdmin):
             ("<int:run_id>/pause/", self.pause, "pause"),
             ("<int:run_id>/resume/", self.resume, "resume"),
             ("<int:run_id>/undo/", self.undo, "undo"),
-            ("<int:run_id>/check/", self.check, "check"),
+            ("<int:run_id>/check/", self.check_report, "check"),
             ("hold-out/", self.hold_out, "hold_out"),
             ("let-in/", self.let_in, "let_in"),
             ("<int:run_id>/progress/", self.progress, "progress"),
@@ -275,7 +275,7 @@ class RunAdmin(SavedViews, FactsAdmin):
             messages.success(request, undo_said(made))
         return HttpResponseRedirect(address(Run, run_id))
 
-    def check(self, request: HttpRequest, run_id: int) -> HttpResponse:
+    def check_report(self, request: HttpRequest, run_id: int) -> HttpResponse:
         """Have the hash of the report computed anew from the stored decisions."""
         self._require_act(request)
         return self._act(

@@ -75,5 +75,8 @@ def programs(preview: Preview, filters: Filters, *, page: int = 0) -> tuple[list
     }
     with connection.cursor() as cursor:
         cursor.execute(PROGRAMS, values)
-        rows = [Shown(*row[:5], row[5] or "", row[6]) for row in cursor.fetchall()]
+        rows = [
+            Shown(key, name, slug, since, warned, reason or "", members)
+            for key, name, slug, since, warned, reason, members in cursor.fetchall()
+        ]
     return rows[:PAGE], len(rows) > PAGE

@@ -95,15 +95,7 @@ def comment(
     if not selectors.is_open(row, at=at):
         raise Conflict(_("Comments on this draft are closed."))
     text = text.replace("\r\n", "\n").replace("\0", "").strip()
-    if not text:
-        problem = _("Write what you think of the draft.")
-        raise Invalid(problem, errors={"text": problem})
-    if len(text) > LONGEST_COMMENT:
-        problem = _("A comment has at most %(most)s characters; this one has %(count)s.") % {
-            "most": f"{LONGEST_COMMENT:,}",
-            "count": f"{len(text):,}",
-        }
-        raise Invalid(problem, errors={"text": problem})
+    _require_text(text)
     made = PolicyComment.objects.create(
         merchant_id=merchant_id,
         public_id=public_id or opaque_id(),
@@ -120,6 +112,18 @@ def comment(
         subject=("policy_draft", row.public_id),
     )
     return made
+
+
+def _require_text(text: str) -> None:
+    if not text:
+        problem = _("Write what you think of the draft.")
+        raise Invalid(problem, errors={"text": problem})
+    if len(text) > LONGEST_COMMENT:
+        too_long = _("A comment has at most %(most)s characters; this one has %(count)s.") % {
+            "most": f"{LONGEST_COMMENT:,}",
+            "count": f"{len(text):,}",
+        }
+        raise Invalid(too_long, errors={"text": too_long})
 
 
 def _record(row: PolicyDraft, at: dt.datetime, actor: Actor, action: str) -> None:

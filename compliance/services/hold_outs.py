@@ -34,19 +34,7 @@ def hold_out(
         problem = _("Say why: the report keeps the reason, and the merchants read it.")
         raise Invalid(problem, errors={"reason": problem})
     _require_waiting(period)
-    if not ids:
-        problem = _("Name at least one program.")
-        raise Invalid(problem, errors={"programs": problem})
-    opened = Program.objects.filter(merchant_id__in=ids).exclude(status=ProgramStatus.DRAFT)
-    if opened.count() != len(ids):
-        problem = _("Only programs that were opened can be held out of a run.")
-        raise Invalid(problem, errors={"programs": problem})
-    standing = HoldOut.objects.filter(period=period, lifted_at=None)
-    known = set(standing.values_list("merchant_id", flat=True))
-    new = [merchant_id for merchant_id in ids if merchant_id not in known]
-    if len(known) + len(new) > MOST:
-        problem = _("At most %(most)s programs are held out of a run.") % {"most": f"{MOST:,}"}
-        raise Invalid(problem, errors={"programs": problem})
+    new = _not_yet(period, ids)
     HoldOut.objects.bulk_create(
         HoldOut(
             merchant_id=merchant_id,
@@ -60,6 +48,23 @@ def hold_out(
     )
     _record(period, new, at, actor, "program.held_out", reason)
     return len(new)
+
+
+def _not_yet(period: str, ids: list[int]) -> list[int]:
+    """Those of some programs that are not held out yet. Raises Invalid."""
+    if not ids:
+        problem = _("Name at least one program.")
+        raise Invalid(problem, errors={"programs": problem})
+    opened = Program.objects.filter(merchant_id__in=ids).exclude(status=ProgramStatus.DRAFT)
+    if opened.count() != len(ids):
+        problem = _("Only programs that were opened can be held out of a run.")
+        raise Invalid(problem, errors={"programs": problem})
+    known = set(HoldOut.objects.filter(period=period, lifted_at=None).values_list("merchant_id", flat=True))
+    new = [merchant_id for merchant_id in ids if merchant_id not in known]
+    if len(known) + len(new) > MOST:
+        too_many = _("At most %(most)s programs are held out of a run.") % {"most": f"{MOST:,}"}
+        raise Invalid(too_many, errors={"programs": too_many})
+    return new
 
 
 @transaction.atomic

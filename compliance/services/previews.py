@@ -196,7 +196,7 @@ def _look_ahead(seen: Preview) -> None:
     """What a tried version would change at the coming runs: first of all, since one statement says it."""
     with transaction.atomic():
         row = _locked(seen.pk)
-        if row.is_open and row.outlook is None:
+        if row.is_open and row.outlook is None and row.tried is not None:
             history = _history_of(row)
             tried = with_tried(history, row.tried, row.made_at)
             row.outlook = outlook.as_json(outlook.compare(history, tried, at=row.made_at))

@@ -24,7 +24,7 @@ def run(platform) -> Run:
     platform.coupon(shops[1], "2024-05-01")
     platform.assess("2024-05-28 04:00")
     platform.run("2024-06-27 23:00")
-    with tenancy.platform():
+    with tenancy.platform(), transaction.atomic():
         return Run.objects.get()
 
 
@@ -81,7 +81,7 @@ def test_a_decision_changed_behind_everybodys_back_makes_it_unequal(platform, ru
             cursor.execute("alter table compliance_decision enable trigger user")
         ask(run)
         work()
-        with tenancy.platform():
+        with tenancy.platform(), transaction.atomic():
             found = ReportCheck.objects.select_related("run").first()
         assert not found.is_equal
         hashes.append(found.digest)
