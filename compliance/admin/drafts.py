@@ -127,7 +127,7 @@ class PolicyDraftAdmin(FactsAdmin):
             sentences_title=_("The rule in words"),
             sentences=rule_in_words(obj.rule),
             tables=[
-                Table(_("What would change"), [], [[text] for text in told], empty=_("Nothing.")),
+                Table(_("What would change"), [""], [[text] for text in told], empty=_("Nothing.")),
                 Table(
                     _("What merchants said"),
                     [_("Merchant"), _("When"), _("Who"), _("Comment")],

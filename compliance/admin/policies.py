@@ -252,7 +252,7 @@ class PolicyAdmin(FactsAdmin):
 def _in_words(before: Policy | None, rule: Rule) -> Table:
     """What a version says otherwise than the one before it, in plain sentences."""
     told = [] if before is None else changes_in_words(before.rule, rule)
-    return Table(_("What changed, in words"), [], [[text] for text in told], empty=_("Nothing."))
+    return Table(_("What changed, in words"), [""], [[text] for text in told], empty=_("Nothing."))
 
 
 def _foreseen(without: Preview | None, with_it: Preview | None) -> dict[str, Any]:

@@ -56,9 +56,9 @@ def test_a_draft_without_a_day_to_come_is_refused(admin_client, platform, closes
 def test_what_merchants_said_stands_on_the_drafts_page(admin_client, platform, cast):
     open_draft(admin_client)
     (draft,) = opened()
-    with tenancy.tenant(cast.merchant.pk):
+    with tenancy.tenant(cast.shop.pk):
         drafts.comment(
-            merchant_id=cast.merchant.pk,
+            merchant_id=cast.shop.pk,
             draft=draft.public_id,
             text="Sixty days are short.",
             at=timezone.now(),
@@ -67,7 +67,7 @@ def test_what_merchants_said_stands_on_the_drafts_page(admin_client, platform, c
 
     page = admin_client.get(f"/platform/compliance/policydraft/{draft.pk}/change/").content.decode()
 
-    assert "Sixty days are short." in page and cast.merchant.name in page
+    assert "Sixty days are short." in page and cast.shop.name in page
 
 
 def test_a_new_version_is_filled_from_a_draft(admin_client, platform):

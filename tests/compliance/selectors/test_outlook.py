@@ -17,7 +17,7 @@ from compliance.selectors import outlook, policies
 from compliance.services import standing
 from members.lib import tenant as tenancy
 from members.models import Program
-from tests.compliance.services.conftest import at
+from tests.compliance.services.conftest import at, platform  # noqa: F401 - the fixture
 from tests.compliance.services.world import DAY, START, World
 from tests.environment import sized
 
@@ -67,7 +67,7 @@ def first_closing(row: Standing, known: PolicyHistory, now: dt.datetime) -> dt.d
 
 
 @pytest.fixture
-def shops(platform):
+def shops(platform):  # noqa: F811 - the fixture
     """One shop covered until 27 May, so that a window of 30 days fails at the run of June and one of 90 in August; one
     like it that its merchant closed; one in good standing."""
     found = [platform.shop("2023-10-01") for _ in range(3)]
@@ -99,7 +99,7 @@ def test_a_version_that_changes_no_rule_changes_no_run(shops):
     assert [(each.more, each.fewer) for each in compared(reopen_wait_days=10)] == [(0, 0)] * 3
 
 
-def test_comparing_leaves_no_trace(shops, platform):
+def test_comparing_leaves_no_trace(shops):
     def rows():
         with tenancy.platform(), transaction.atomic():
             return list(Standing.objects.order_by("merchant_id").values()), len(policies.rows())

@@ -6,10 +6,11 @@ import pytest
 from django.db import transaction
 
 from compliance.models import PolicyComment, PolicyDraft
-from compliance.services import drafts, policies
+from compliance.services import drafts, hold_outs, policies
 from members.lib import tenant as tenancy
 from members.models import AuditRow
-from tests.compliance.web.conftest import JOB, staff, when
+from tests.compliance.web.conftest import JOB, old, staff, when
+from tests.compliance.web.test_pages import in_state
 
 PAGE = "/compliance/rules/"
 ONCE = "abcdefghjkmnpqrs"
@@ -24,7 +25,7 @@ def owner(client, cast):
 @pytest.fixture
 def draft(shop, clock) -> PolicyDraft:
     """Sixty days in place of ninety, open for comments until 2026-07-20."""
-    clock.move_to(when("2026-07-10 09:00"))
+    clock("2026-07-10 09:00")
     with tenancy.platform(), transaction.atomic():
         return drafts.open_comments(
             at=when("2026-07-01 09:00"),
@@ -83,9 +84,9 @@ def test_an_empty_or_too_long_comment_is_refused_and_kept_on_the_page(owner, dra
 
 
 def test_comments_close_with_the_day(owner, draft, clock):
-    clock.move_to(when("2026-07-20 23:59"))
+    clock("2026-07-20 23:59")
     last = say(owner, draft, "In time.")
-    clock.move_to(when("2026-07-21 00:00"))
+    clock("2026-07-21 00:00")
     late = say(owner, draft, "Too late.", once="bbcdefghjkmnpqrs")
 
     assert (last.status_code, late.status_code) == (302, 422) and said() == ["In time."]
@@ -100,15 +101,15 @@ def test_a_draft_that_was_withdrawn_takes_no_comment(owner, draft):
     assert say(owner, draft).status_code == 422 and said() == []
 
 
-def test_who_does_not_manage_reads_and_does_not_comment(client, cast, draft):
-    client.force_login(staff(cast.merchant, "analyst"))
+def test_who_does_not_manage_reads_and_does_not_comment(client, shop, draft):
+    client.force_login(staff(shop, "lin", "analyst"))
 
     assert "60 days" in text(client, f"{PAGE}{draft.public_id}/")
     assert say(client, draft).status_code == 403 and said() == []
 
 
 def test_a_version_to_come_is_public_with_its_difference_and_its_reasons(owner, shop, clock):
-    clock.move_to(when("2026-07-10 09:00"))
+    clock("2026-07-10 09:00")
     with tenancy.platform(), transaction.atomic():
         policies.set_policy(
             at=when("2026-07-09 09:00"),
@@ -129,13 +130,30 @@ def test_a_version_to_come_is_public_with_its_difference_and_its_reasons(owner, 
     ("state", "told"),
     [
         ("open", "would be kept: a qualifying benefit lies in the last 90 days"),
-        ("restored", "would be held out: it is protected until"),
-        ("observing", "would be left to the next run"),
+        ("at_risk", "would be kept: a qualifying benefit lies in the last 90 days"),
+        ("final_notice", "left to the next run: nothing has qualified since 2026-03-23 00:00"),
+        ("closed", "would pass this program over"),
     ],
 )
 def test_the_status_page_says_what_a_run_tonight_would_decide(owner, shop, clock, state, told):
-    from tests.compliance.web.test_pages import in_state
-
     in_state(shop, clock, state)
 
     assert told in text(owner, "/compliance/")
+
+
+def test_the_status_page_says_when_a_run_tonight_would_close_the_program_or_hold_it_out(owner, shop, clock):
+    old(shop)
+    shop.assess("2026-05-31")
+    clock("2026-06-24 10:00")
+    closed = text(owner, "/compliance/")
+    with tenancy.platform(), transaction.atomic():
+        hold_outs.hold_out(
+            period="2026-06",
+            merchant_ids=[shop.pk],
+            reason="A flood.",
+            at=when("2026-06-24 11:00"),
+            actor=JOB,
+        )
+
+    assert "would be closed: nothing has qualified since 2026-03-23 00:00" in closed
+    assert "holds it out of this run. A flood." in text(owner, "/compliance/")
