@@ -86,6 +86,7 @@ class RunAdmin(SavedViews, FactsAdmin):
             ("<int:run_id>/approve/", self.approve, "approve"),
             ("<int:run_id>/pause/", self.pause, "pause"),
             ("<int:run_id>/resume/", self.resume, "resume"),
+            ("<int:run_id>/stop/", self.stop, "stop"),
             ("<int:run_id>/undo/", self.undo, "undo"),
             ("<int:run_id>/check/", self.check_report, "check"),
             ("hold-out/", self.hold_out, "hold_out"),
@@ -139,6 +140,8 @@ class RunAdmin(SavedViews, FactsAdmin):
             (_("Approved"), approved(obj)),
             (_("Done"), when(obj.done_at)),
         ]
+        if obj.stop_reason:
+            facts.append((_("Why it was stopped"), obj.stop_reason))
         tables = [held_out_table(obj.period)]
         if is_done:
             facts.append((_("Hash of the report"), obj.digest or _("written down in a minute")))
@@ -168,6 +171,7 @@ class RunAdmin(SavedViews, FactsAdmin):
                 "may_run": may,
                 "undo": undo_form(request, obj) if may else None,
                 "hold": hold_form(obj.period, may=may),
+                "may_stop": may and obj.state not in ENDED,
                 "csv_url": reverse("admin:compliance_run_csv", args=[obj.pk]),
             }
         return super().render(request, template, page, obj, extra)
@@ -261,6 +265,16 @@ class RunAdmin(SavedViews, FactsAdmin):
         self._require_act(request)
         return self._act(
             request, run_id, lambda **who: clearance.resume(run_id=run_id, **who), _("The run goes on.")
+        )
+
+    def stop(self, request: HttpRequest, run_id: int) -> HttpResponse:
+        """End it for good before all is decided, on a reason."""
+        self._require_act(request)
+        return self._act(
+            request,
+            run_id,
+            lambda **who: clearance.stop(run_id=run_id, reason=request.POST.get("reason", ""), **who),
+            _("The run is stopped; what it has decided stands."),
         )
 
     def undo(self, request: HttpRequest, run_id: int) -> HttpResponse:

@@ -30,6 +30,7 @@ RUN_STATES = {
     RunState.PAUSED: "warning",
     RunState.DONE: "success",
     RunState.UNDONE: "neutral",
+    RunState.STOPPED: "warning",
 }
 APPEAL_STATES = {
     AppealState.OPEN: "info",

@@ -233,6 +233,7 @@ WORDS = {
     "policy.published": gettext_lazy("Policy published"),
     "policy.drafted": gettext_lazy("Policy draft opened for comments"),
     "policy.draft_withdrawn": gettext_lazy("Policy draft withdrawn"),
+    "run.stopped": gettext_lazy("Run stopped"),
     "run.held_out": gettext_lazy("Programs held out of a run"),
     "run.let_in": gettext_lazy("Programs let into a run again"),
     "run.checked": gettext_lazy("Report's hash checked"),

@@ -85,6 +85,29 @@ class Migration(migrations.Migration):
             name="outlook",
             field=models.JSONField(null=True),
         ),
+        migrations.AlterField(
+            model_name="run",
+            name="state",
+            field=models.CharField(
+                choices=[
+                    ("planned", "Planned"),
+                    ("braked", "Waits for approval"),
+                    ("running", "Running"),
+                    ("paused", "Paused"),
+                    ("done", "Done"),
+                    ("undone", "Undone"),
+                    ("stopped", "Stopped"),
+                ],
+                default="planned",
+                max_length=8,
+                verbose_name="state",
+            ),
+        ),
+        migrations.AddField(
+            model_name="run",
+            name="stop_reason",
+            field=models.CharField(blank=True, max_length=500, verbose_name="why it was stopped"),
+        ),
         migrations.AddField(
             model_name="run",
             name="digest",

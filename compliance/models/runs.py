@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class RunState(models.TextChoices):
-    """planned -> (braked, until a person approves) -> running -> done -> (undone); running may be paused."""
+    """planned -> (braked, until a person approves) -> running -> done -> (undone); running may be paused; a person may
+    stop one that is not done: what it has decided stands, the rest is left to the next run."""
 
     PLANNED = "planned", _("Planned")
     BRAKED = "braked", _("Waits for approval")
@@ -17,9 +18,11 @@ class RunState(models.TextChoices):
     PAUSED = "paused", _("Paused")
     DONE = "done", _("Done")
     UNDONE = "undone", _("Undone")
+    STOPPED = "stopped", _("Stopped")
 
 
-ENDED = (RunState.DONE, RunState.UNDONE)
+ENDED = (RunState.DONE, RunState.UNDONE, RunState.STOPPED)
+UNDOABLE = (RunState.DONE, RunState.STOPPED)
 
 
 class Counts(models.Model):
@@ -61,6 +64,7 @@ class Run(Counts):
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     approved_at = models.DateTimeField(_("approved"), null=True)
     done_at = models.DateTimeField(_("done"), null=True)
+    stop_reason = models.CharField(_("why it was stopped"), max_length=500, blank=True)
     digest = models.CharField(_("hash"), max_length=64, blank=True)
     sealed_at = models.DateTimeField(_("hash written down"), null=True)
 

@@ -14,12 +14,13 @@ from compliance.models import ReportCheck
 from compliance.models import Run as RunRow
 from compliance.models.runs import ENDED
 from compliance.selectors import judging
+from compliance.services import clearance
 from members.lib import queue
 from members.lib.refusals import Conflict, NotFound
 from members.services import audit
 from members.services.audit import Actor
 
-TASK = "compliance.reports"
+TASK = clearance.SEALING
 
 
 @transaction.atomic
