@@ -24,10 +24,11 @@ from benefits.lib.coverage import Configured, Coverage
 from benefits.lib.spans import Span
 from compliance.lib.calendar import run_instant
 from compliance.lib.danger import assess
+from compliance.lib.policy import Policy, PolicyHistory, PolicyVersion
 from compliance.lib.runs import Run
 from compliance.models import Decision, Standing
 from compliance.models import Run as RunRow
-from compliance.selectors import policies
+from compliance.selectors import outlook, policies
 from compliance.services import clearance, installation
 from members.lib import tenant as tenancy
 
@@ -68,12 +69,14 @@ WARN = "update compliance_standing set warned_at = %s, last_warned_at = %s where
 
 
 def run(scale: str) -> Iterator[Row]:
-    """Both ratios."""
+    """The ratios."""
     programs = PROGRAMS * SCALES[scale]
     with scratch() as database, tenancy.platform():
         say(f"P1: filling {programs:,} programs with {programs * BENEFITS_EACH:,} benefits")
         fill(programs)
         check_standings(programs)
+        simulated = statistics.median(seconds(simulate) for _ in range(3))
+        say(f"P1: simulation of a policy {simulated:.2f} s")
         with workers(database) as crew:
             counts, kept, cleared = [], [], []
             for month in (3, 4, 5, 6, 7, 8):
@@ -87,6 +90,19 @@ def run(scale: str) -> Iterator[Row]:
     limit = f"sequential count(*) of {programs * BENEFITS_EACH:,} benefits, {base:.2f} s"
     yield Row("P1 clearance decisions", statistics.median(kept) / base, limit, 1.5, programs)
     yield Row("P1 clearance with status changes", statistics.median(cleared) / base, limit, 4.5, programs)
+    yield Row("P1 simulation of a policy", simulated / base, limit, 1.0, programs)
+
+
+def simulate() -> None:
+    """What a window of 60 days in place of 90 would change at the coming three runs, over all programs."""
+    at = dt.datetime(2024, 6, 1, 4, tzinfo=dt.UTC)
+    with transaction.atomic():
+        history = policies.history()
+        tried = PolicyVersion(
+            number=2**31 - 1, effective_from=at, recorded_at=at, policy=Policy(window_days=60)
+        )
+        found = outlook.compare(history, PolicyHistory([*history.versions, tried]), at=at)
+    assert found and any(each.more for each in found), found
 
 
 @contextmanager

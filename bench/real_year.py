@@ -170,7 +170,11 @@ def build(name: str = "Complete Journey", points: dict[str, Any] | None = None) 
     with tenancy.platform(), transaction.atomic():
         installation.install(at=OPENED, scripted=True)
         policies.set_policy(
-            at=OPENED, effective_at=OPENED, actor=actor, values={"first_run_on": "2017-06-30"}
+            at=OPENED,
+            effective_at=OPENED,
+            actor=actor,
+            values={"first_run_on": "2017-06-30"},
+            early_reason="told with the installation",
         )
         shop = merchants.create_merchant(
             name=name, owner=None, at=OPENED, actor=actor, timezone=ZONE.key, currency="USD"

@@ -1,5 +1,27 @@
 """The platform's admin pages of clearance; imported here, since Django looks for them in this package."""
 
-from compliance.admin import appeals, audit, decisions, grades, notices, policies, previews, programs, runs
+from compliance.admin import (
+    appeals,
+    audit,
+    decisions,
+    drafts,
+    grades,
+    notices,
+    policies,
+    previews,
+    programs,
+    runs,
+)
 
-__all__ = ["appeals", "audit", "decisions", "grades", "notices", "policies", "previews", "programs", "runs"]
+__all__ = [
+    "appeals",
+    "audit",
+    "decisions",
+    "drafts",
+    "grades",
+    "notices",
+    "policies",
+    "previews",
+    "programs",
+    "runs",
+]

@@ -12,9 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from compliance.admin.saved_views import SavedViews
 from compliance.admin.words import outcome_chip
+from compliance.lib import rules
 from compliance.lib.words import rule_in_words
 from compliance.models import Decision, Policy, Run
+from compliance.selectors import hold_outs
 from compliance.services import undoing
 from members.admin.base import (
     NOTHING,
@@ -50,7 +53,7 @@ class OfRun(admin.SimpleListFilter):
 
 
 @admin.register(Decision)
-class DecisionAdmin(ByMerchant, FactsAdmin):
+class DecisionAdmin(SavedViews, ByMerchant, FactsAdmin):
     """One row per run and program; found by run, and by merchant through the runs."""
 
     list_display = ("run_period", "shop", "outcome_shown", "reason", "danger_at", "notice_at", "policy_link")
@@ -136,4 +139,23 @@ def decision_facts(obj: Decision) -> list[tuple[Any, Any]]:
         (_("Protected until"), when(obj.protected_until)),
         (_("Appeal filed"), when(obj.appeal_filed_at)),
         (_("Closed by its merchant at the run"), _("yes") if obj.was_closed else NOTHING),
+        (_("Reading of the rules"), _reading(obj)),
+        *_held_out(obj),
+    ]
+
+
+def _reading(obj: Decision) -> str:
+    """The revision of the rules that decided, with what it was."""
+    return f"{obj.rules}: {rules.CHANGES[obj.rules]}" if rules.is_known(obj.rules) else str(obj.rules)
+
+
+def _held_out(obj: Decision) -> list[tuple[Any, Any]]:
+    """When and why a person held it out of the run."""
+    if obj.held_out_at is None:
+        return []
+    found = hold_outs.standing(merchant_id=obj.merchant_id, period=obj.run.period)
+    return [
+        (_("Held out of the run"), when(obj.held_out_at)),
+        (_("Why it was held out"), found.reason if found else NOTHING),
+        (_("Held out by"), found.by_label if found else NOTHING),
     ]

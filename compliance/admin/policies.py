@@ -16,11 +16,13 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from compliance.admin import drafts, outlooks
 from compliance.admin.policy_forms import PolicyForm, clean_text, differences, label, shown
 from compliance.admin.progress import bar
 from compliance.admin.words import COUNTED, preview_chip
 from compliance.lib.policy import Policy as Rule
 from compliance.lib.policy import PolicyVersion
+from compliance.lib.policy_changes import changes_in_words
 from compliance.lib.words import rule_in_words
 from compliance.models import Policy, Preview, Purpose, Run
 from compliance.models.policies import SETTINGS
@@ -83,6 +85,7 @@ class PolicyAdmin(FactsAdmin):
         current = selector.current(at=timezone.now()).number if everything else 0
         for row in rows:
             before = earlier.get(row.number)
+            row.shown_before = before
             row.shown_changes = [] if before is None else differences(before.rule, row.rule)
             row.shown_first = before is None
             row.shown_current = row.number == current
@@ -120,10 +123,12 @@ class PolicyAdmin(FactsAdmin):
                 (_("Published"), when(obj.published_at)),
                 (_("Who"), object_link(obj.by) if obj.by else obj.by_label or _("The installation")),
                 (_("Reason"), obj.reason or NOTHING),
+                *([(label("early_reason"), obj.early_reason)] if obj.early_reason else []),
             ],
             sentences_title=_("The rule in words"),
             sentences=rule_in_words(obj.rule),
             tables=[
+                _in_words(obj.shown_before, obj.rule),
                 Table(
                     _("What changed"),
                     [_("Setting"), _("Before"), _("After")],
@@ -156,16 +161,21 @@ class PolicyAdmin(FactsAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         at = timezone.now()
-        current = selector.current(at=at)
-        form = PolicyForm(request.POST or None, at=at, current=current.policy)
+        history = selector.history()
+        current = history.at(at)
+        latest = max(version.effective_from for version in history.versions)
+        filled = drafts.rule_named(request) or current.policy
+        form = PolicyForm(request.POST or None, at=at, current=current.policy, latest=latest, filled=filled)
         review: dict[str, Any] | None = None
         if request.method == "POST" and form.is_valid():
-            base = selector.history().at(form.cleaned_data["effective_at"])
+            base = history.at(form.cleaned_data["effective_at"])
             changed = differences(base.policy, form.policy)
             if not changed:
                 form.add_error(None, _("Nothing differs from version %(number)s.") % {"number": base.number})
             elif "publish" in request.POST and self._is_confirmed(form):
                 return self._publish(request, form, base.policy)
+            elif "draft" in request.POST and (opened := drafts.open_draft(request, form, base.policy)):
+                return opened
             else:
                 review = self._review(request, form, base, changed)
         phrase = self._phrase()
@@ -206,6 +216,7 @@ class PolicyAdmin(FactsAdmin):
                 [_("Setting"), _("Before"), _("After")],
                 changed,
             ),
+            "changes": changes_in_words(base.policy, form.policy),
             "trial": _foreseen(*trial),
             "sentences": rule_in_words(form.policy),
         }
@@ -229,12 +240,19 @@ class PolicyAdmin(FactsAdmin):
                 actor=actor(request),
                 values=form.values_against(base),
                 reason=form.cleaned_data["reason"],
+                early_reason=form.cleaned_data["early_reason"],
             )
         except Refusal as refusal:
             messages.error(request, refusal.detail)
             return HttpResponseRedirect(request.path)
         messages.success(request, _("%(version)s is published.") % {"version": row})
         return HttpResponseRedirect(address(Policy, row.pk))
+
+
+def _in_words(before: Policy | None, rule: Rule) -> Table:
+    """What a version says otherwise than the one before it, in plain sentences."""
+    told = [] if before is None else changes_in_words(before.rule, rule)
+    return Table(_("What changed, in words"), [""], [[text] for text in told], empty=_("Nothing."))
 
 
 def _foreseen(without: Preview | None, with_it: Preview | None) -> dict[str, Any]:
@@ -245,6 +263,7 @@ def _foreseen(without: Preview | None, with_it: Preview | None) -> dict[str, Any
     if moving is not None:
         query = urlencode([("run", row.pk if row else 0) for row in runs])
         return {
+            **outlooks.context(with_it),
             "bar": bar(
                 run_reports.preview_progress(*rows),
                 is_moving=True,
@@ -253,7 +272,7 @@ def _foreseen(without: Preview | None, with_it: Preview | None) -> dict[str, Any
                 goes_on=_(
                     "The next run is foreseen with and without this version. Nothing is published by it."
                 ),
-            )
+            ),
         }
     counts = [
         (COUNTED[name], *(number(getattr(row, name)) if row and row.is_done else NOTHING for row in runs))
@@ -261,11 +280,12 @@ def _foreseen(without: Preview | None, with_it: Preview | None) -> dict[str, Any
     ]
     failed = next((row.get_failure_display() for row in rows if row.failure), "")
     return {
+        **outlooks.context(with_it),
         "table": Table(
             _("The next run, foreseen"),
             ["", _("As things stand"), _("With this version")],
             [(_("Run on"), *(day(row.run_on) if row else NOTHING for row in runs)), *counts],
             numbers=(1, 2),
             note=failed,
-        )
+        ),
     }

@@ -12,12 +12,14 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.kinds import KINDS, label_of
-from compliance.lib.policy import AgeBoundary, CountingBasis, Policy, check_version
+from compliance.lib.calendar import PLATFORM_ZONE, platform_date, start_of
+from compliance.lib.policy import PUBLIC, AgeBoundary, CountingBasis, Policy, check_start, check_version
 from compliance.models import Policy as PolicyRow
 from members.admin.base import NOTHING
 from members.lib.refusals import Invalid
 
 MOST_DAYS = 36_500
+ASKED_LATER = "the reason for an early start is asked for when the version is published"
 
 
 def column(name: str) -> Any:
@@ -80,13 +82,24 @@ class PolicyForm(forms.Form):
     effective_at = forms.DateTimeField(
         label=_("In force from"),
         required=False,
-        help_text=_("Like 2026-07-01 00:00, Beijing time. Left empty: at once."),
+        help_text=_(
+            "Like 2026-07-01 00:00, Beijing time; 7 days from now at the earliest. Left empty: at once."
+        ),
         widget=forms.DateTimeInput(attrs={"class": "vTextField", "placeholder": "2026-07-01 00:00"}),
     )
     reason = forms.CharField(
         label=_("Reason"),
         max_length=500,
         help_text=_("Why the rule changes. It stays with the version for ever."),
+        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
+    )
+    early_reason = forms.CharField(
+        label=column("early_reason").verbose_name,
+        required=False,
+        max_length=500,
+        help_text=_(
+            "Needed only for a start sooner than 7 days from now. Merchants read it beside the version."
+        ),
         widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
     )
     window_days = _days("window_days", least=1)
@@ -131,12 +144,20 @@ class PolicyForm(forms.Form):
     protection_days = _days("protection_days")
     reopen_wait_days = _days("reopen_wait_days")
     appeal_hold_days = _days("appeal_hold_days")
+    appeal_decision_days = _days("appeal_decision_days", least=1)
     confirm = forms.CharField(
         label=_("Confirmation"), required=False, widget=forms.TextInput(attrs={"class": "vTextField"})
     )
 
+    closes_on = forms.DateField(
+        label=_("Comments until"),
+        required=False,
+        help_text=_("A day, like 2026-06-30: merchants can read the draft and comment on it until its end."),
+        widget=forms.DateInput(attrs={"class": "vTextField"}),
+    )
+
     GROUPS = (
-        (_("Version"), ("effective_at", "reason")),
+        (_("Version"), ("effective_at", "reason", "early_reason")),
         (
             _("What counts"),
             ("window_days", "counting_basis", "uncounted_kinds", "min_cover_days", "max_lead_days"),
@@ -147,12 +168,20 @@ class PolicyForm(forms.Form):
             ("min_notice_days", "warn_days", "at_risk_days", "final_notice_days", "observing_days"),
         ),
         (_("Runs"), ("first_run_on", "max_clear_share")),
-        (_("After a clearance"), ("protection_days", "reopen_wait_days", "appeal_hold_days")),
+        (
+            _("After a clearance"),
+            ("protection_days", "reopen_wait_days", "appeal_hold_days", "appeal_decision_days"),
+        ),
     )
 
-    def __init__(self, data: Any = None, *, at: dt.datetime, current: Policy) -> None:
-        self.at, self.current = at, current
-        super().__init__(data, initial=initial_of(current))
+    def __init__(
+        self, data: Any = None, *, at: dt.datetime, current: Policy, latest: dt.datetime, filled: Policy
+    ) -> None:
+        """current: the rule in force. latest: the latest start of the versions that exist. filled: what the form shows
+        first."""
+        self.at, self.current, self.latest = at, current, latest
+        starts = {"effective_at": earliest_start(at, latest)}
+        super().__init__(data, initial=starts | initial_of(filled))
         kinds = sorted({*KINDS, *current.uncounted_kinds})
         field = self.fields["uncounted_kinds"]
         field.choices = [(kind, label_of(kind)) for kind in kinds]  # type: ignore[attr-defined]
@@ -162,13 +191,8 @@ class PolicyForm(forms.Form):
         return [(title, [self[name] for name in names]) for title, names in self.GROUPS]
 
     def clean_effective_at(self) -> dt.datetime:
-        """Now at the earliest."""
-        effective_at = self.cleaned_data["effective_at"]
-        if effective_at is None:
-            return self.at
-        if effective_at < self.at:
-            raise forms.ValidationError(_("A policy cannot start in the past: choose now or a later time."))
-        return effective_at
+        """Now, where it is left empty; when it may be the rule says."""
+        return self.cleaned_data["effective_at"] or self.at
 
     def clean_warn_days(self) -> list[int]:
         """Whole numbers."""
@@ -209,8 +233,15 @@ class PolicyForm(forms.Form):
         return cleaned
 
     def _check_version(self) -> None:
+        told = self.cleaned_data["early_reason"] if "publish" in self.data else ASKED_LATER
         try:
             check_version(self.policy, self.current)
+            check_start(
+                at=self.at,
+                effective_at=self.cleaned_data["effective_at"],
+                latest=self.latest,
+                early_reason=told,
+            )
         except Invalid as refusal:
             for name, text in refusal.errors.items():
                 self.add_error(name, str(text))
@@ -224,6 +255,14 @@ class PolicyForm(forms.Form):
         """Every setting as a policy takes it."""
         names = Policy.__dataclass_fields__
         return {name: self.cleaned_data[name] for name in names}
+
+
+def earliest_start(at: dt.datetime, latest: dt.datetime) -> str:
+    """The first platform midnight at which a version may start without a reason, as the form writes it."""
+    after = max(at + PUBLIC, latest)
+    start = start_of(platform_date(after))
+    first = start if start >= after else start_of(platform_date(after) + dt.timedelta(days=1))
+    return first.astimezone(PLATFORM_ZONE).strftime("%Y-%m-%d %H:%M")
 
 
 def initial_of(policy: Policy) -> dict[str, Any]:

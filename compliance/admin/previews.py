@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -13,18 +14,23 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from compliance.admin import reviewing
+from compliance.admin.holding import hold_form
 from compliance.admin.policy_forms import clean_text
 from compliance.admin.progress import bar
+from compliance.admin.run_tables import held_out_table
+from compliance.admin.saved_views import SavedViews, act
 from compliance.admin.words import BRAKES, COUNTED, preview_chip
 from compliance.models import Preview, Purpose, Run, RunState
 from compliance.models.runs import NAMING
 from compliance.selectors import run_reports
-from compliance.services import reviews
+from compliance.services import previews, reviews
 from members.admin.base import (
     NOTHING,
     FactsAdmin,
     Page,
     Table,
+    actor,
     address,
     link,
     listing,
@@ -32,6 +38,7 @@ from members.admin.base import (
     object_link,
     when,
 )
+from members.lib.refusals import Refusal
 from members.models import Merchant, Program
 from members.web.htmx import wants_piece
 
@@ -58,7 +65,7 @@ def led_to(row: Preview) -> str:
 
 
 @admin.register(Preview)
-class PreviewAdmin(FactsAdmin):
+class PreviewAdmin(SavedViews, FactsAdmin):
     """Every preview that was made; it left no other trace."""
 
     list_display = (
@@ -81,8 +88,18 @@ class PreviewAdmin(FactsAdmin):
     def get_urls(self) -> list[URLPattern]:
         """How far one is, beside Django's own addresses."""
         view = self.admin_site.admin_view(self.progress)
-        own = path("<int:preview_id>/progress/", view, name="compliance_preview_progress")
-        return [own, *super().get_urls()]
+        return [
+            path("<int:preview_id>/progress/", view, name="compliance_preview_progress"),
+            *(
+                path(
+                    f"<int:preview_id>/{name}/",
+                    self.admin_site.admin_view(act),
+                    name=f"compliance_preview_{name}",
+                )
+                for name, act in (("stop", self.stop), ("programs", self.programs), ("filters", self.filters))
+            ),
+            *super().get_urls(),
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Those that people look at, without the long list of programs until it is needed."""
@@ -139,6 +156,7 @@ class PreviewAdmin(FactsAdmin):
             ],
             tables=[
                 *_difference(found, named),
+                held_out_table(obj.period),
                 Table(
                     _("Programs that would be cleared"),
                     [_("Merchant")],
@@ -149,6 +167,7 @@ class PreviewAdmin(FactsAdmin):
                     else "",
                 ),
             ],
+            links=[(_("Review these programs"), reverse("admin:compliance_preview_programs", args=[obj.pk]))],
         )
 
     def _merchants(self, ids: list[int]) -> dict[int, Merchant]:
@@ -166,8 +185,58 @@ class PreviewAdmin(FactsAdmin):
                 "is_start": obj.purpose == Purpose.START,
                 "failure": obj.get_failure_display(),
                 "confirm": self._confirm(request, obj) if obj.is_done else None,
+                "may_stop": obj.is_open and request.user.has_perm("compliance.change_run"),
+                "hold": self._hold(request, obj) if obj.is_done else None,
             }
         return super().render(request, template, page, obj, extra)
+
+    def _hold(self, request: HttpRequest, obj: Preview) -> dict[str, Any] | None:
+        may = request.user.has_perm("compliance.change_run")
+        return hold_form(obj.period, may=may, back=obj.pk)
+
+    def stop(self, request: HttpRequest, preview_id: int) -> HttpResponse:
+        """End a preview that is being worked out."""
+        if request.method != "POST" or not request.user.has_perm("compliance.change_run"):
+            raise PermissionDenied
+        self._one(request, preview_id)
+        try:
+            previews.stop(preview_id=preview_id, at=timezone.now(), actor=actor(request))
+        except Refusal as refusal:
+            messages.error(request, refusal.detail)
+        else:
+            messages.success(request, _("The preview is stopped. Nothing was changed by it."))
+        return HttpResponseRedirect(address(Preview, preview_id))
+
+    def programs(self, request: HttpRequest, preview_id: int) -> HttpResponse:
+        """The programs that it would clear, with filters and a hold-out of those that are ticked."""
+        obj = self._one(request, preview_id, is_done=True)
+        extra = {**reviewing.context(request, obj), "hold": self._hold(request, obj)}
+        page = Page(
+            title=_("Programs of the preview of %(period)s") % {"period": obj.period},
+            links=[(_("The preview"), address(Preview, obj.pk))],
+        )
+        return self.render_plain(request, "admin/platform/preview_programs.html", page, extra)
+
+    def render_plain(self, request: HttpRequest, template: str, page: Page, extra: Any) -> HttpResponse:
+        """A page of several objects inside the admin's frame."""
+        return super().render(request, template, page, None, extra)
+
+    def filters(self, request: HttpRequest, preview_id: int) -> HttpResponse:
+        """Keep the filters of that list under a name, or remove a view."""
+        if request.method != "POST" or not self.has_view_permission(request):
+            raise PermissionDenied
+        obj = self._one(request, preview_id)
+        return act(request, reviewing.LIST, reverse("admin:compliance_preview_programs", args=[obj.pk]))
+
+    def _one(self, request: HttpRequest, preview_id: int, *, is_done: bool = False) -> Preview:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found: Preview | None = (
+            self.get_queryset(request).filter(pk=preview_id).first() if preview_id < 2**63 else None
+        )
+        if found is None or (is_done and not found.is_done):
+            raise Http404
+        return found
 
     def _progress(self, obj: Preview) -> dict[str, Any]:
         url = reverse("admin:compliance_preview_progress", args=[obj.pk])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -16,46 +16,47 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from compliance.admin.holding import held_said, hold_form, ids_of
 from compliance.admin.previews import confirmed, led_to, phrase
 from compliance.admin.progress import bar
+from compliance.admin.run_files import lines
+from compliance.admin.run_tables import (
+    approved,
+    checks_table,
+    cleared_table,
+    counts_table,
+    held_out_table,
+    reasons_table,
+    started_by,
+)
+from compliance.admin.saved_views import SavedViews
 from compliance.admin.undoing import ask_for, undo_form, undo_said, undone_table
-from compliance.admin.words import BRAKES, COUNTED, run_chip
+from compliance.admin.words import BRAKES, run_chip
 from compliance.admin.workbench import left_until
 from compliance.lib.calendar import PLATFORM_ZONE
 from compliance.lib.runs import Run as RuleRun
 from compliance.models import Decision, Policy, Preview, Run, RunState
 from compliance.models.runs import ENDED
 from compliance.selectors import policies, run_reports, workbench
-from compliance.services import clearance, previews, reviews
+from compliance.services import clearance, hold_outs, previews, reports, reviews
 from members.admin.base import (
     FactsAdmin,
     Page,
-    Table,
     actor,
     address,
     link,
     listing,
-    number,
     object_link,
     when,
 )
 from members.lib.refusals import Conflict, Refusal
-from members.models import Program
 
-NAMED = 50
+PERIOD = re.compile(r"[0-9]{4}-[0-9]{2}")
 MOVING = (RunState.PLANNED, RunState.RUNNING)
-UNSAFE_CELLS = ("=", "+", "-", "@", "\t", "\r")  # a table program would take them for a formula
-
-
-class _Echo:
-    """A file whose lines are handed on as they are written."""
-
-    def write(self, line: str) -> str:
-        return line
 
 
 @admin.register(Run)
-class RunAdmin(FactsAdmin):
+class RunAdmin(SavedViews, FactsAdmin):
     """Every run, the latest first."""
 
     list_display = (
@@ -85,7 +86,11 @@ class RunAdmin(FactsAdmin):
             ("<int:run_id>/approve/", self.approve, "approve"),
             ("<int:run_id>/pause/", self.pause, "pause"),
             ("<int:run_id>/resume/", self.resume, "resume"),
+            ("<int:run_id>/stop/", self.stop, "stop"),
             ("<int:run_id>/undo/", self.undo, "undo"),
+            ("<int:run_id>/check/", self.check_report, "check"),
+            ("hold-out/", self.hold_out, "hold_out"),
+            ("let-in/", self.let_in, "let_in"),
             ("<int:run_id>/progress/", self.progress, "progress"),
             ("<int:run_id>/decisions.csv", self.csv, "csv"),
         ]
@@ -131,15 +136,19 @@ class RunAdmin(FactsAdmin):
             (_("State"), run_chip(obj)),
             (_("Judged at"), when(obj.at)),
             (_("Policy"), object_link(obj.policy)),
-            (_("Start"), _by(obj)),
-            (_("Approved"), _approved(obj)),
+            (_("Start"), started_by(obj)),
+            (_("Approved"), approved(obj)),
             (_("Done"), when(obj.done_at)),
         ]
-        tables = []
+        if obj.stop_reason:
+            facts.append((_("Why it was stopped"), obj.stop_reason))
+        tables = [held_out_table(obj.period)]
         if is_done:
-            tables = [_counts(obj), _reasons(obj), _cleared(obj), undone_table(obj)]
+            facts.append((_("Hash of the report"), obj.digest or _("written down in a minute")))
+            found = [counts_table(obj), reasons_table(obj), cleared_table(obj)]
+            tables = [*found, *tables, undone_table(obj), checks_table(obj)]
         elif obj.state == RunState.BRAKED:
-            tables = [_counts(obj, _("Foreseen"))]
+            tables = [counts_table(obj, _("Foreseen")), *tables]
         return Page(
             title=_("Clearance run %(period)s") % {"period": obj.period},
             facts=facts,
@@ -161,6 +170,8 @@ class RunAdmin(FactsAdmin):
                 "confirm": self._approval(request, obj) if may else None,
                 "may_run": may,
                 "undo": undo_form(request, obj) if may else None,
+                "hold": hold_form(obj.period, may=may),
+                "may_stop": may and obj.state not in ENDED,
                 "csv_url": reverse("admin:compliance_run_csv", args=[obj.pk]),
             }
         return super().render(request, template, page, obj, extra)
@@ -180,9 +191,7 @@ class RunAdmin(FactsAdmin):
             return None
         seen = reviews.preview_of(obj)
         if seen is None:
-            return {
-                "why_not": _("Nobody has previewed this run yet. Preview it; another admin then approves it.")
-            }
+            return {"why_not": reviews.NOT_PREVIEWED}
         shown = link(address(Preview, seen.pk), when(seen.made_at))
         if seen.by_id == request.user.pk:
             text = _("You made the preview, so another admin approves the run.")
@@ -258,6 +267,16 @@ class RunAdmin(FactsAdmin):
             request, run_id, lambda **who: clearance.resume(run_id=run_id, **who), _("The run goes on.")
         )
 
+    def stop(self, request: HttpRequest, run_id: int) -> HttpResponse:
+        """End it for good before all is decided, on a reason."""
+        self._require_act(request)
+        return self._act(
+            request,
+            run_id,
+            lambda **who: clearance.stop(run_id=run_id, reason=request.POST.get("reason", ""), **who),
+            _("The run is stopped; what it has decided stands."),
+        )
+
     def undo(self, request: HttpRequest, run_id: int) -> HttpResponse:
         """Take back one clearing, some or all of a run, on a reason and the typed words."""
         self._require_act(request)
@@ -269,6 +288,58 @@ class RunAdmin(FactsAdmin):
         else:
             messages.success(request, undo_said(made))
         return HttpResponseRedirect(address(Run, run_id))
+
+    def check_report(self, request: HttpRequest, run_id: int) -> HttpResponse:
+        """Have the hash of the report computed anew from the stored decisions."""
+        self._require_act(request)
+        return self._act(
+            request,
+            run_id,
+            lambda **who: reports.ask_check(run_id=run_id, **who),
+            _("The hash is computed anew; the result stands below in a moment."),
+        )
+
+    def hold_out(self, request: HttpRequest) -> HttpResponse:
+        """Hold the programs that the form names out of the run of a period."""
+
+        def act(period: str) -> str:
+            made = hold_outs.hold_out(
+                period=period,
+                merchant_ids=ids_of(request.POST, request.POST.getlist("merchant")),
+                reason=request.POST.get("reason", ""),
+                at=timezone.now(),
+                actor=actor(request),
+            )
+            return held_said(made)
+
+        return self._hold(request, act)
+
+    def let_in(self, request: HttpRequest) -> HttpResponse:
+        """Let a program into the run again."""
+
+        def act(period: str) -> str:
+            key = request.POST.get("merchant", "")
+            merchant_id = int(key) if key.isdecimal() and len(key) < 19 else 0
+            hold_outs.lift(period=period, merchant_id=merchant_id, at=timezone.now(), actor=actor(request))
+            return _("The program is in the run again.")
+
+        return self._hold(request, act)
+
+    def _hold(self, request: HttpRequest, act: Callable[[str], str]) -> HttpResponse:
+        """Back to the page that asked: a preview's, else the run's."""
+        self._require_act(request)
+        period, back = request.POST.get("period", ""), request.POST.get("back", "")
+        if not PERIOD.fullmatch(period):
+            raise Http404
+        try:
+            messages.success(request, act(period))
+        except Refusal as refusal:
+            messages.error(request, refusal.detail)
+        if back.isdecimal() and len(back) < 19:
+            look = "compliance_preview_programs" if "programs" in request.GET else "compliance_preview_change"
+            return HttpResponseRedirect(reverse(f"admin:{look}", args=[back]))
+        row = Run.objects.filter(period=period).first()
+        return HttpResponseRedirect(address(Run, row.pk) if row else listing(Run))
 
     def _act(
         self,
@@ -314,83 +385,6 @@ class RunAdmin(FactsAdmin):
     def csv(self, request: HttpRequest, run_id: int) -> StreamingHttpResponse:
         """Every decision of the run as a file, read in batches while it is sent."""
         row = self._row(run_id)
-        response = StreamingHttpResponse(_lines(row), content_type="text/csv; charset=utf-8")
+        response = StreamingHttpResponse(lines(row), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="clearance-{row.period}.csv"'
         return response
-
-
-def _lines(row: Run) -> Iterator[str]:
-    """The file: a mark that table programs know UTF-8 by, heads, one line a decision."""
-    writer = csv.writer(_Echo())
-    yield "\ufeff" + writer.writerow(["period", "run_on", "merchant", "name", *run_reports.COLUMNS])
-    for batch in run_reports.rows_of(row.pk):
-        yield "".join(
-            writer.writerow([row.period, row.run_on.isoformat(), *(_cell(value) for value in line)])
-            for line in batch
-        )
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, dt.datetime):
-        return value.astimezone(PLATFORM_ZONE).isoformat()
-    if isinstance(value, str) and value.startswith(UNSAFE_CELLS):
-        return f"'{value}"
-    return "" if value is None else value
-
-
-def _by(obj: Run) -> str:
-    if obj.started_by:
-        return object_link(obj.started_by)
-    return _("by hand") if obj.is_manual else _("by schedule")
-
-
-def _approved(obj: Run) -> Any:
-    if obj.approved_by is None:
-        return "--"
-    return _("%(at)s by %(who)s") % {"at": when(obj.approved_at), "who": obj.approved_by}
-
-
-def _counts(obj: Run, title: str = "") -> Table:
-    rows = [
-        (
-            link(listing(Decision, run__id__exact=obj.pk, outcome__exact=name), COUNTED[name])
-            if name != "eligible" and obj.state in ENDED
-            else COUNTED[name],
-            number(count),
-        )
-        for name, count in obj.counts.items()
-    ]
-    return Table(title or _("Decided"), [_("Outcome"), _("Programs")], rows, numbers=(1,))
-
-
-def _reasons(obj: Run) -> Table:
-    outcomes = dict(Decision._meta.get_field("outcome").flatchoices)
-    reasons = dict(Decision._meta.get_field("reason").flatchoices)
-    rows = [
-        (outcomes.get(outcome, outcome), reasons.get(reason, reason), number(count))
-        for outcome, reason, count in run_reports.by_reason(obj)
-    ]
-    heads = [_("Outcome"), _("Reason"), _("Programs")]
-    return Table(_("By reason"), heads, rows, numbers=(2,), empty=_("No program was eligible."))
-
-
-def _cleared(obj: Run) -> Table:
-    found = run_reports.cleared(obj, NAMED) if obj.cleared else []
-    return Table(
-        _("Cleared programs"),
-        [_("Merchant"), _("Danger date"), _("Notice given"), ""],
-        [
-            (
-                link(address(Program, row.merchant_id), row.merchant.name),
-                when(row.danger_at),
-                when(row.notice_at),
-                link(address(Decision, row.pk), _("Evidence")),
-            )
-            for row in found
-        ],
-        empty=_("None."),
-        note=_("The first %(shown)s of %(all)s; the file has them all.")
-        % {"shown": NAMED, "all": number(obj.cleared)}
-        if obj.cleared > NAMED
-        else "",
-    )

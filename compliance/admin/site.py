@@ -31,6 +31,7 @@ MENU: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
         _("Clearance"),
         (
             "compliance.policy",
+            "compliance.policydraft",
             "compliance.run",
             "compliance.preview",
             "compliance.decision",
@@ -89,7 +90,10 @@ class PlatformSite(AdminSite):
 
     def get_urls(self) -> list[Any]:
         """Django's addresses, and the workbench's count on demand."""
-        own: list[URLPattern] = [path("tonight/", self.admin_view(self.tonight), name="tonight")]
+        own: list[URLPattern] = [
+            path("tonight/", self.admin_view(self.tonight), name="tonight"),
+            path("if-tonight/", self.admin_view(self.if_tonight), name="if_tonight"),
+        ]
         return [*own, *super().get_urls()]
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -136,6 +140,13 @@ class PlatformSite(AdminSite):
         from compliance.admin import workbench
 
         return workbench.tonight(request)
+
+    def if_tonight(self, request: HttpRequest) -> Any:
+        """Counts, list and map of what a run tonight would decide."""
+        from compliance.admin import tonight
+
+        request.current_app = self.name
+        return tonight.page(request, self.each_context(request))
 
 
 def _group(key: str, name: Any, models: Sequence[dict[str, Any]]) -> dict[str, Any]:

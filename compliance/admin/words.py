@@ -30,6 +30,7 @@ RUN_STATES = {
     RunState.PAUSED: "warning",
     RunState.DONE: "success",
     RunState.UNDONE: "neutral",
+    RunState.STOPPED: "warning",
 }
 APPEAL_STATES = {
     AppealState.OPEN: "info",
@@ -42,6 +43,7 @@ PREVIEW_STATES = {
     PreviewState.WORKING: "info",
     PreviewState.DONE: "success",
     PreviewState.FAILED: "critical",
+    PreviewState.STOPPED: "neutral",
 }
 BRAKES = {
     "share": _("It would clear more than the policy's share of the eligible programs."),

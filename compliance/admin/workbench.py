@@ -59,7 +59,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "next_run": _next(found),
         "coming": [_coming(run, at) for run in found.runs],
         "waiting": [(address(RunRow, row.pk), row, run_chip(row)) for row in found.waiting],
-        **_tonight(at),
+        **tonight_piece(at),
         "acts": [
             (
                 when(row.at),
@@ -173,7 +173,7 @@ def _coming(run: Run, now: dt.datetime) -> dict[str, Any]:
     }
 
 
-def _tonight(at: dt.datetime) -> dict[str, Any]:
+def tonight_piece(at: dt.datetime) -> dict[str, Any]:
     """What a run tonight would decide. On a small platform it is counted with the page, else by a worker when asked."""
     if run_reports.programs_estimate() <= workbench.SMALL:
         return {"tonight": _chips(workbench.tonight(at=at))}
@@ -212,13 +212,14 @@ def tonight(request: HttpRequest) -> HttpResponse:
         return home
     if not wants_piece(request):
         return home
-    return render(request, "admin/platform/_tonight.html", _tonight(at))
+    return render(request, "admin/platform/_tonight.html", tonight_piece(at))
 
 
 SUBJECTS = {
     "run": gettext_lazy("Run %(id)s"),
     "policy": gettext_lazy("Policy version %(id)s"),
     "grade_policy": gettext_lazy("Policy of grades, version %(id)s"),
+    "policy_draft": gettext_lazy("Policy draft"),
 }
 
 
@@ -232,6 +233,13 @@ def subject(row: PlatformAuditRow) -> str:
 WORDS = {
     "policy.published": gettext_lazy("Policy published"),
     "grade_policy.published": gettext_lazy("Policy of grades published"),
+    "policy.drafted": gettext_lazy("Policy draft opened for comments"),
+    "policy.draft_withdrawn": gettext_lazy("Policy draft withdrawn"),
+    "run.stopped": gettext_lazy("Run stopped"),
+    "run.held_out": gettext_lazy("Programs held out of a run"),
+    "run.let_in": gettext_lazy("Programs let into a run again"),
+    "run.checked": gettext_lazy("Report's hash checked"),
+    "run.preview_stopped": gettext_lazy("Preview stopped"),
     "run.started": gettext_lazy("Run started"),
     "run.braked": gettext_lazy("Run stopped by the brake"),
     "run.approved": gettext_lazy("Run approved"),

@@ -11,7 +11,6 @@ from compliance.lib.calendar import platform_date
 from compliance.lib.policy import Policy
 
 APPEAL_DAYS = 20  # how old a decision or warning may be when it is appealed
-DECIDED_WITHIN = 5  # working days from filing to the decision
 _SATURDAY = 5
 
 
@@ -25,9 +24,10 @@ def may_be_appealed(what_at: datetime, at: datetime) -> bool:
     return utc(what_at) <= utc(at) <= utc(appealable_until(what_at))
 
 
-def decision_due_on(filed_at: datetime) -> date:
-    """The platform day by which an appeal is to be decided: the fifth working day (Monday to Friday) after it."""
-    day, left = platform_date(filed_at), DECIDED_WITHIN
+def decision_due_on(filed_at: datetime, policy: Policy) -> date:
+    """The platform day by which an appeal is to be decided: the policy's last working day (Monday to Friday) after
+    it, the fifth unless it says otherwise."""
+    day, left = platform_date(filed_at), policy.appeal_decision_days
     while left:
         day += timedelta(days=1)
         left -= day.weekday() < _SATURDAY

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from benefits.lib.spans import utc
+from compliance.lib import rules
 from compliance.lib.appeals import Appeal, holding_appeal
 from compliance.lib.danger import Gap, old_enough_on
 from compliance.lib.runs import Run
@@ -30,6 +31,7 @@ class Reason(StrEnum):
     EXEMPT = "exempt"
     APPEAL_PENDING = "appeal_pending"
     PROTECTED = "protected"
+    HELD_OUT = "held_out"
     NOTICE_TOO_SHORT = "notice_too_short"
     UNCOVERED = "uncovered"
 
@@ -40,6 +42,7 @@ OUTCOMES = {
     Reason.EXEMPT: Outcome.HELD,
     Reason.APPEAL_PENDING: Outcome.HELD,
     Reason.PROTECTED: Outcome.HELD,
+    Reason.HELD_OUT: Outcome.HELD,
     Reason.NOTICE_TOO_SHORT: Outcome.DEFERRED,
     Reason.UNCOVERED: Outcome.CLEARED,
 }
@@ -51,6 +54,8 @@ class Facts:
 
     gap: from `danger_gap` at the run's instant, or the stored row that is true then. warnings: of any run and life.
     episode_began_at: the later of `opened_at` and the last restoration or upheld appeal.
+    held_out_at: when a person held the program out of this very run; one held out of a run that waits for approval
+        is so also after the run's instant, until it goes on.
     """
 
     status: Status
@@ -59,6 +64,7 @@ class Facts:
     episode_began_at: datetime
     is_exempt: bool = False
     protected_until: datetime | None = None
+    held_out_at: datetime | None = None
     appeals: Collection[Appeal] = ()
     warnings: Collection[SentWarning] = ()
 
@@ -81,6 +87,7 @@ class Evidence:
     protected_until: datetime | None
     notice_at: datetime | None
     last_warned_at: datetime | None
+    held_out_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,15 +97,17 @@ class Decision:
     evidence: Evidence
 
 
-def decide(facts: Facts, run: Run) -> Decision | None:
+def decide(facts: Facts, run: Run, revision: int = rules.REVISION) -> Decision | None:
     """The decision of a program at a run, under the version in force at it; None when it gets no row.
+
+    revision: the reading of the rules (`compliance.lib.rules`).
 
     Open programs get exactly one row. A program that its merchant has closed gets one only when it is cleared, so
     closing for the night escapes nothing; drafts and cleared programs get none.
     """
     if facts.status not in (Status.OPEN, Status.CLOSED):
         return None
-    evidence = _evidence(facts, run)
+    evidence = _evidence(facts, run, revision)
     reason = _reason(facts, run, evidence)
     if facts.status is Status.CLOSED and OUTCOMES[reason] is not Outcome.CLEARED:
         return None
@@ -116,12 +125,14 @@ def _reason(facts: Facts, run: Run, evidence: Evidence) -> Reason:
         return Reason.APPEAL_PENDING
     if facts.protected_until is not None and run.at < utc(facts.protected_until):
         return Reason.PROTECTED
+    if evidence.held_out_at is not None:
+        return Reason.HELD_OUT
     if evidence.notice_at is None:
         return Reason.NOTICE_TOO_SHORT
     return Reason.UNCOVERED
 
 
-def _evidence(facts: Facts, run: Run) -> Evidence:
+def _evidence(facts: Facts, run: Run, revision: int) -> Evidence:
     policy = run.version.policy
     appeal = holding_appeal(facts.appeals, run.at, policy)
     warned: list[SentWarning] = []
@@ -139,4 +150,5 @@ def _evidence(facts: Facts, run: Run) -> Evidence:
         protected_until=facts.protected_until,
         notice_at=None if notice is None else utc(notice.sent_at),
         last_warned_at=utc(warned[-1].sent_at) if warned else None,
+        held_out_at=facts.held_out_at if rules.knows_hold_outs(revision) else None,
     )

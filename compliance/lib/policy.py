@@ -6,7 +6,7 @@ A version is never edited; a change is a new version from an instant on (possibl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from benefits.lib.kinds import KINDS
 from benefits.lib.spans import Span, utc
+from compliance.lib.calendar import PLATFORM_ZONE
 from members.lib.periods import YEARS
 from members.lib.refusals import Invalid
 from members.lib.words import sentence as _
@@ -39,8 +40,9 @@ class CountingBasis(StrEnum):
 class Policy:
     """The settings of one policy version (domain.md 3, play.md `policy.set`).
 
-    Days are counted from 0 up (`window_days` from 1); `max_lead_days` None is no limit; `warn_days` is kept
-    without repetition, largest first. Raises ValueError on a value outside its range.
+    Days are counted from 0 up (`window_days` and `appeal_decision_days`, which are working days, from 1);
+    `max_lead_days` None is no limit; `warn_days` is kept without repetition, largest first. Raises ValueError on a
+    value outside its range.
     """
 
     min_age_months: int = 6
@@ -58,6 +60,7 @@ class Policy:
     observing_days: int = 30
     reopen_wait_days: int = 30
     appeal_hold_days: int = 180
+    appeal_decision_days: int = 5
     min_cover_days: int = 0
     max_lead_days: int | None = None
 
@@ -66,7 +69,7 @@ class Policy:
         object.__setattr__(self, "counting_basis", CountingBasis(self.counting_basis))
         object.__setattr__(self, "uncounted_kinds", frozenset(self.uncounted_kinds))
         for name in _COUNTS:
-            least = 1 if name == "window_days" else 0
+            least = 1 if name in _FROM_ONE else 0
             _check_count(name, getattr(self, name), least)
         if self.max_lead_days is not None:
             _check_count("max_lead_days", self.max_lead_days, 0)
@@ -132,15 +135,22 @@ _COUNTS = (
     "observing_days",
     "reopen_wait_days",
     "appeal_hold_days",
+    "appeal_decision_days",
     "min_cover_days",
 )
+_FROM_ONE = ("window_days", "appeal_decision_days")
 _MOST = 36_500
 
 
-def check_version(policy: Policy, before: Policy) -> None:
+PUBLIC = timedelta(days=7)  # how long a version is public before it takes effect, unless a reason is written
+
+
+def check_version(policy: Policy, before: Policy, named: Collection[str] | None = None) -> None:
     """What a version may not say although its values are well formed. Raises Invalid with the error by key.
 
     A kind that no longer exists may stay where the policy before names it already.
+    named: the settings that whoever publishes it named (None: all). Warnings that nobody named keep their days, also
+    where the window becomes shorter than they are.
     """
     if unknown := sorted(policy.uncounted_kinds - KINDS.keys() - before.uncounted_kinds):
         text = _("There is no kind of benefit “%(kind)s”.", kind=unknown[0])
@@ -148,6 +158,39 @@ def check_version(policy: Policy, before: Policy) -> None:
     if not policy.warn_days:
         text = _("Name at least one day: nobody is cleared without a warning.")
         raise Invalid(text, errors={"warn_days": text})
+    if (named is None or "warn_days" in named) and policy.warn_days[0] > policy.window_days:
+        text = _(
+            "A warning %(days)s days before a run is longer than the window of %(window)s days: lengthen the window or "
+            "warn later.",
+            days=policy.warn_days[0],
+            window=policy.window_days,
+        )
+        raise Invalid(text, errors={"warn_days": text})
+
+
+def check_start(*, at: datetime, effective_at: datetime, latest: datetime, early_reason: str) -> None:
+    """When a version may start: now at the earliest, not before one that exists, and public for 7 days before it,
+    unless a written reason says why not. latest: the latest start of the versions that exist. Raises Invalid."""
+    if effective_at < at:
+        text = _("A policy cannot start in the past: choose now or a later time.")
+        raise Invalid(text, errors={"effective_at": text})
+    if utc(effective_at) < utc(latest):
+        text = _(
+            "A version that exists starts at %(latest)s: choose that time or a later one.",
+            latest=utc(latest).astimezone(PLATFORM_ZONE).strftime("%Y-%m-%d %H:%M"),
+        )
+        raise Invalid(text, errors={"effective_at": text})
+    if is_early(at=at, effective_at=effective_at) and not early_reason.strip():
+        text = _(
+            "A version is public at least 7 days before it takes effect. Choose a later start, or write why it cannot "
+            "wait."
+        )
+        raise Invalid(text, errors={"early_reason": text})
+
+
+def is_early(*, at: datetime, effective_at: datetime) -> bool:
+    """Whether a version published at an instant takes effect sooner than it may without a reason."""
+    return utc(effective_at) - utc(at) < PUBLIC
 
 
 def _check_count(name: str, value: object, least: int) -> None:

@@ -2,15 +2,28 @@
 
 from compliance.models.appeals import Appeal, AppealState
 from compliance.models.decisions import Decision
+from compliance.models.drafts import PolicyComment, PolicyDraft
 from compliance.models.grades import Grade, GradePolicy, GradeRun, ShopCategory
+from compliance.models.holdouts import HoldOut
 from compliance.models.notices import Notice, Receipt, ReceiptChannel, ReceiptEvent
 from compliance.models.policies import Policy
 from compliance.models.protections import Exemption, Protection, ProtectionCause
-from compliance.models.runs import Failure, Preview, PreviewState, Purpose, Run, RunChunk, RunState
+from compliance.models.runs import (
+    Failure,
+    Preview,
+    PreviewState,
+    Purpose,
+    ReportCheck,
+    Run,
+    RunChunk,
+    RunState,
+)
 from compliance.models.standing import Standing
 from compliance.models.undos import Undo, UndoOutcome
+from compliance.models.views import AdminView
 
 __all__ = [
+    "AdminView",
     "Appeal",
     "AppealState",
     "Decision",
@@ -19,8 +32,11 @@ __all__ = [
     "Grade",
     "GradePolicy",
     "GradeRun",
+    "HoldOut",
     "Notice",
     "Policy",
+    "PolicyComment",
+    "PolicyDraft",
     "Preview",
     "PreviewState",
     "Protection",
@@ -29,6 +45,7 @@ __all__ = [
     "Receipt",
     "ReceiptChannel",
     "ReceiptEvent",
+    "ReportCheck",
     "Run",
     "RunChunk",
     "RunState",

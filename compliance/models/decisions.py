@@ -22,6 +22,7 @@ REASON_CODES = {
     "protected": 5,
     "notice_too_short": 6,
     "uncovered": 7,
+    "held_out": 8,
 }
 
 
@@ -45,7 +46,9 @@ class Decision(models.Model):
     Kept lean, because a run writes one row per program of the platform: no index but its key, no foreign key
     checked row by row (rows are written from the programs and the run themselves). `id` is run * 2^40 + merchant.
 
-    The evidence is that of `compliance.lib.decide.Evidence`, with the facts it was read from.
+    The evidence is that of `compliance.lib.decide.Evidence`, with the facts it was read from. rules: the revision of
+    the rules' code that read them (`compliance.lib.rules`); the rows from before there was such a number are of the
+    first.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -89,8 +92,11 @@ class Decision(models.Model):
             ("protected", _("Protected")),
             ("notice_too_short", _("Not warned in time")),
             ("uncovered", _("No qualifying benefit")),
+            ("held_out", _("Held out of this run")),
         ],
     )
+    rules = models.SmallIntegerField(_("reading of the rules"), default=1)
+    held_out_at = models.DateTimeField(_("held out of the run"), null=True)
 
     objects = DecisionQuerySet.as_manager()
 

@@ -9,8 +9,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from compliance.lib.policy import PUBLIC, PolicyVersion
 from compliance.lib.policy import Policy as Settings
-from compliance.lib.policy import PolicyVersion
 
 
 class Policy(models.Model):
@@ -56,6 +56,9 @@ class Policy(models.Model):
     observing_days = models.PositiveIntegerField(_("observed after (days uncovered)"))
     reopen_wait_days = models.PositiveIntegerField(_("wait before reopening (days)"))
     appeal_hold_days = models.PositiveIntegerField(_("an appeal holds once in (days)"))
+    appeal_decision_days = models.PositiveIntegerField(
+        _("an appeal is decided within (working days)"), default=5
+    )
     min_cover_days = models.PositiveIntegerField(_("shortest stretch that counts (days)"))
     max_lead_days = models.PositiveIntegerField(
         _("longest lead of a configuration (days)"), null=True, blank=True
@@ -63,6 +66,7 @@ class Policy(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     by_label = models.CharField(_("who"), max_length=120, blank=True)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
+    early_reason = models.CharField(_("why it starts within 7 days"), max_length=500, blank=True)
 
     class Meta:
         verbose_name = _("clearance policy")
@@ -75,6 +79,12 @@ class Policy(models.Model):
             models.CheckConstraint(
                 condition=models.Q(max_clear_share__gte=0, max_clear_share__lte=1),
                 name="policy_share_is_a_share",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(number=1)
+                | models.Q(effective_at__gte=models.F("published_at") + PUBLIC)
+                | ~models.Q(early_reason=""),
+                name="policy_public_or_reasoned",
             ),
         ]
 

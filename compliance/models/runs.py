@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class RunState(models.TextChoices):
-    """planned -> (braked, until a person approves) -> running -> done -> (undone); running may be paused."""
+    """planned -> (braked, until a person approves) -> running -> done -> (undone); running may be paused; a person may
+    stop one that is not done: what it has decided stands, the rest is left to the next run."""
 
     PLANNED = "planned", _("Planned")
     BRAKED = "braked", _("Waits for approval")
@@ -17,9 +18,11 @@ class RunState(models.TextChoices):
     PAUSED = "paused", _("Paused")
     DONE = "done", _("Done")
     UNDONE = "undone", _("Undone")
+    STOPPED = "stopped", _("Stopped")
 
 
-ENDED = (RunState.DONE, RunState.UNDONE)
+ENDED = (RunState.DONE, RunState.UNDONE, RunState.STOPPED)
+UNDOABLE = (RunState.DONE, RunState.STOPPED)
 
 
 class Counts(models.Model):
@@ -43,7 +46,8 @@ class Counts(models.Model):
 class Run(Counts):
     """The clearance of one period (calendar month, "2024-06"), judged at `at` under `policy`.
 
-    The counts are what was foreseen until it is done, then what was decided.
+    The counts are what was foreseen until it is done, then what was decided. digest: the hash of every decision with
+    its evidence, written down once when the run is done (`compliance.services.reports`).
     """
 
     id = models.AutoField(primary_key=True)
@@ -60,6 +64,9 @@ class Run(Counts):
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     approved_at = models.DateTimeField(_("approved"), null=True)
     done_at = models.DateTimeField(_("done"), null=True)
+    stop_reason = models.CharField(_("why it was stopped"), max_length=500, blank=True)
+    digest = models.CharField(_("hash"), max_length=64, blank=True)
+    sealed_at = models.DateTimeField(_("hash written down"), null=True)
 
     class Meta:
         verbose_name = _("clearance run")
@@ -86,13 +93,44 @@ class RunChunk(Counts):
         return f"{self.run_id}/{self.number}"
 
 
+class ReportCheck(models.Model):
+    """The hash of a run's report computed anew from the decisions that are stored, beside the one written down."""
+
+    run = models.ForeignKey(Run, models.PROTECT, related_name="checks")
+    asked_at = models.DateTimeField(_("asked"))
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
+    by_label = models.CharField(_("who"), max_length=120, blank=True)
+    done_at = models.DateTimeField(_("done"), null=True)
+    digest = models.CharField(_("hash"), max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("check of a report")
+        verbose_name_plural = _("checks of reports")
+        ordering = ["-asked_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run"], condition=models.Q(done_at=None), name="report_check_one_open"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.digest}".rstrip()
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the decisions are those that were written down."""
+        return self.digest == self.run.digest
+
+
 class PreviewState(models.TextChoices):
-    """queued -> working -> done; failed when it broke off or what was confirmed could not be started."""
+    """queued -> working -> done; failed when it broke off or what was confirmed could not be started; stopped by a
+    person while it was open."""
 
     QUEUED = "queued", _("Waits for a worker")
     WORKING = "working", _("Being worked out")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
+    STOPPED = "stopped", _("Stopped")
 
 
 OPEN_PREVIEWS = (PreviewState.QUEUED, PreviewState.WORKING)
@@ -128,7 +166,8 @@ class Preview(Counts):
     would_clear: the merchants, ascending. digest: a hash of every decision with its evidence, so that two previews
     of the same facts are seen to be the same. members, points: those of the programs that would be cleared.
     confirms: the preview on which a person confirmed to start this run. run: the run that was started by it.
-    tried: the version tried by a trial of a policy, as JSON (`compliance.services.policy_trials`).
+    tried: the version tried by a trial of a policy, as JSON (`compliance.services.policy_trials`). outlook: what it
+    would change at the coming runs, one object each (`compliance.selectors.outlook`).
     """
 
     period = models.CharField(_("period"), max_length=7)
@@ -153,6 +192,7 @@ class Preview(Counts):
     confirms = models.OneToOneField("self", models.PROTECT, related_name="confirmation", null=True)
     run = models.ForeignKey(Run, models.PROTECT, related_name="+", null=True)
     tried = models.JSONField(null=True)
+    outlook = models.JSONField(null=True)
     digest = models.CharField(_("hash"), max_length=64, blank=True)
     members = models.BigIntegerField(_("members concerned"), default=0)
     points = models.BigIntegerField(_("points"), null=True)

@@ -20,6 +20,7 @@ from members.services import merchants, orders, point_rules, tier_rules
 from members.services.audit import Actor
 
 SCRIPT = Actor.job("play")
+TOLD = "told by a script, in which a version is in force from its own instant"
 
 Verb = Callable[[Handles, dt.datetime, Arguments], None]
 
@@ -32,7 +33,7 @@ def policy_set(handles: Handles, at: dt.datetime, arguments: Arguments) -> None:
     except ValueError as error:
         raise BadLine(str(error)) from error
     with tenancy.platform():
-        policies.set_policy(at=at, effective_at=at, actor=SCRIPT, values=values)
+        policies.set_policy(at=at, effective_at=at, actor=SCRIPT, values=values, early_reason=TOLD)
 
 
 def merchant_create(handles: Handles, at: dt.datetime, arguments: Arguments) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from compliance.lib import decide as rule
+from compliance.lib import rules
 from compliance.lib.danger import Gap
 from compliance.lib.policy import PolicyHistory
 from compliance.lib.runs import Run
-from compliance.models import Decision, Undo, UndoOutcome
+from compliance.models import Decision, HoldOut, Undo, UndoOutcome
 from compliance.models import Run as RunRow
 from compliance.selectors import facts, policies
 from compliance.selectors.facts import Facts
@@ -40,6 +41,7 @@ NAMES = (
     "protected_until",
     "notice_at",
     "last_warned_at",
+    "held_out_at",
 )
 
 
@@ -59,17 +61,32 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A decision recomputed. `facts` are always all of `NAMES`, in that order."""
+    """A decision recomputed. `facts` are always all of `NAMES`, in that order.
+
+    rules: the reading of the rules that decided (`compliance.lib.rules`), and by which it is recomputed. A reading that
+    this code does not know is not compared: `facts` is empty then.
+    """
 
     run_id: int
     period: str
     merchant_id: int
+    rules: int
     facts: tuple[Fact, ...]
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether this code knows the reading that decided."""
+        return rules.is_known(self.rules)
 
     @property
     def differing(self) -> list[Fact]:
         """The facts that are not what was written down."""
         return [fact for fact in self.facts if not fact.is_equal]
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether it was compared and every fact is what was written down."""
+        return self.is_comparable and not self.differing
 
 
 def find(*, run: str, program: str) -> Replay:
@@ -94,8 +111,15 @@ def replay(row: RunRow, decisions: Collection[Decision]) -> list[Replay]:
     known = policies.history().known_before(row.at)
     found = {each.merchant_id: each for each in as_it_was([d.merchant_id for d in decisions], known, row)}
     run = Run(row.period, row.run_on, row.at, known.at(row.at))
+    held_out = _held_out(row.period, [d.merchant_id for d in decisions])
     return [
-        Replay(row.pk, row.period, each.merchant_id, _compared(each, found.get(each.merchant_id), run))
+        Replay(
+            row.pk,
+            row.period,
+            each.merchant_id,
+            each.rules,
+            _compared(each, found.get(each.merchant_id), run, held_out.get(each.merchant_id)),
+        )
         for each in sorted(decisions, key=lambda decision: decision.merchant_id)
     ]
 
@@ -145,8 +169,18 @@ def _cleared_before(ids: Collection[int], row: RunRow) -> dict[int, list[dt.date
     return found
 
 
-def _compared(stored: Decision, found: Facts | None, run: Run) -> tuple[Fact, ...]:
-    replayed = {} if found is None else _replayed(found, run)
+def _held_out(period: str, ids: Collection[int]) -> dict[int, dt.datetime]:
+    """When each was held out of the run of a period, of those that were when it began."""
+    rows = HoldOut.objects.filter(period=period, merchant_id__in=list(ids), lifted_at=None)
+    return dict(rows.values_list("merchant_id", "held_at"))
+
+
+def _compared(
+    stored: Decision, found: Facts | None, run: Run, held_out_at: dt.datetime | None
+) -> tuple[Fact, ...]:
+    if not rules.is_known(stored.rules):
+        return ()
+    replayed = {} if found is None else facts_decided(found, run, held_out_at, stored.rules)
     return tuple(Fact(name, _stored(stored, name), replayed.get(name)) for name in NAMES)
 
 
@@ -154,8 +188,10 @@ def _stored(row: Decision, name: str) -> Any:
     return row.policy_id if name == "policy" else getattr(row, name)
 
 
-def _replayed(found: Facts, run: Run) -> dict[str, Any]:
-    """Every fact by name; {} where the rules make no decision."""
+def facts_decided(
+    found: Facts, run: Run, held_out_at: dt.datetime | None = None, revision: int = rules.REVISION
+) -> dict[str, Any]:
+    """What the rules decide of a program at a run, every fact by name; {} where they make no decision."""
     assessed = found.assessment
     gap = None if assessed.danger_at is None else Gap(assessed.danger_at, assessed.safe_again_at)
     decision = rule.decide(
@@ -166,10 +202,12 @@ def _replayed(found: Facts, run: Run) -> dict[str, Any]:
             episode_began_at=found.episode_began_at,
             is_exempt=found.exempt_until is not None,
             protected_until=found.protected_until,
+            held_out_at=held_out_at,
             appeals=found.appeals,
             warnings=[facts.sent(row) for row in found.notices],
         ),
         run,
+        revision,
     )
     if decision is None:
         return {}
@@ -190,4 +228,5 @@ def _replayed(found: Facts, run: Run) -> dict[str, Any]:
         "protected_until": seen.protected_until,
         "notice_at": seen.notice_at,
         "last_warned_at": seen.last_warned_at,
+        "held_out_at": seen.held_out_at,
     }

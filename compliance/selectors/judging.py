@@ -45,12 +45,17 @@ select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncov
             and n.sent_at > facts.episode_began_at and n.danger_at >= facts.danger_at and n.sent_at < %(at)s)
     end end as last_warned_at,
     first_opened_on, was_closed,
+    case when merchant_id = any(%(held_out)s::bigint[]) then (
+        select h.held_at from compliance_holdout h
+        where h.merchant_id = facts.merchant_id and h.period = %(period)s and h.lifted_at is null
+    ) end as held_out_at,
     case
         when first_opened_on > %(old_enough)s then {_R["too_young"]}
         when not is_uncovered then {_R["covered"]}
         when is_exempt then {_R["exempt"]}
         when appeal_filed_at is not null then {_R["appeal_pending"]}
         when protected_until > %(at)s then {_R["protected"]}
+        when merchant_id = any(%(held_out)s::bigint[]) then {_R["held_out"]}
         when not is_warned then {_R["notice_too_short"]}
         else {_R["uncovered"]}
     end::smallint as reason
@@ -67,10 +72,20 @@ select merchant_id from ({_JUDGING} ({_FACTS}{_IN_DANGER}) facts) judged where {
 OUTCOME = f"""case reason when {_R["uncovered"]} then {_O["cleared"]}
     when {_R["notice_too_short"]} then {_O["deferred"]}
     when {_R["too_young"]} then {_O["kept"]} when {_R["covered"]} then {_O["kept"]} else {_O["held"]} end"""
-_DECIDED = """
-select merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncovered_since, exempt_until,
-    appeal_filed_at, protected_until, notice_at, last_warned_at, first_opened_on, was_closed, reason
-from compliance_decision where run_id = %(run)s
+_EVIDENCE = """
+merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncovered_since, exempt_until, appeal_filed_at,
+protected_until, notice_at, last_warned_at, first_opened_on, was_closed, held_out_at, reason
+"""
+_DECIDED = f"select {_EVIDENCE} from compliance_decision where run_id = %(run)s"
+# What the hash of a report covers. It is computed again years later, so a column that decisions get later is no part
+# of it; one that must be needs a second list beside this one, for the runs from then on.
+_REPORT = (
+    f"select run_id, policy_id, rules, outcome, {_EVIDENCE} from compliance_decision where run_id = %(run)s"
+)
+# Who is held out of the run of a period.
+HELD_OUT = """
+select merchant_id from compliance_holdout
+where period = %s and lifted_at is null and merchant_id between %s and %s
 """
 # Closures that covered the run's instant and have ended since: only a run that is late meets any.
 ENDED_SINCE = """
@@ -80,14 +95,18 @@ where merchant_id between %s and %s and to_at >= %s and from_at < %s
 
 
 def values(run: Run, *, first_id: int = 0, last_id: int = LAST) -> dict[str, Any]:
-    """The parameters of `JUDGED` for a run over a range of merchants. One query."""
+    """The parameters of `JUDGED` for a run over a range of merchants. Two queries."""
     policy = run.version.policy
     with connection.cursor() as cursor:
+        cursor.execute(HELD_OUT, [run.period, first_id, last_id])
+        held_out = [row[0] for row in cursor.fetchall()]
         cursor.execute(ENDED_SINCE, [first_id, last_id, run.at, run.at])
         ended = cursor.fetchall()
     return {
         "at": run.at,
         "on": run.on,
+        "period": run.period,
+        "held_out": held_out,
         "old_enough": latest_opening(run.on, policy),
         "warned_by": run.at - policy.min_notice,
         "first_id": first_id,
@@ -157,6 +176,11 @@ def joined(one: str, other: str) -> str:
 def digest_decided(*, run_id: int) -> str:
     """The same hash of what a run did decide: equal to its preview's when everything came as foreseen."""
     return _digest(_DECIDED, {"run": run_id})
+
+
+def digest_report(*, run_id: int) -> str:
+    """The hash of a run's report: of every decision with outcome, reason, evidence, policy and reading of the rules."""
+    return _digest(_REPORT, {"run": run_id})
 
 
 def _digest(rows: str, parameters: dict[str, Any]) -> str:

@@ -104,21 +104,26 @@ class Difference:
     fewer_ids: list[int]
 
 
-def difference(preview: Preview, *, named: int = 20) -> Difference | None:
-    """Against the one it confirms, else the preview of the same period made before it; None for the first."""
-    before = preview.confirms or (
+def before(preview: Preview) -> Preview | None:
+    """The preview that one is compared with: the one it confirms, else that of the same period made before it."""
+    return preview.confirms or (
         shown_previews()
         .filter(period=preview.period, state=PreviewState.DONE)
         .filter(made_at__lte=preview.made_at, id__lt=preview.pk)
         .order_by("-made_at", "-id")
         .first()
     )
-    if before is None:
+
+
+def difference(preview: Preview, *, named: int = 20) -> Difference | None:
+    """Against the preview before it; None for the first."""
+    earlier = before(preview)
+    if earlier is None:
         return None
-    now, then = set(preview.would_clear), set(before.would_clear)
+    now, then = set(preview.would_clear), set(earlier.would_clear)
     return Difference(
-        before=before,
-        same=preview.digest == before.digest,
+        before=earlier,
+        same=preview.digest == earlier.digest,
         more=len(now - then),
         fewer=len(then - now),
         more_ids=sorted(now - then)[:named],

@@ -52,7 +52,7 @@ def file(*, merchant_id: int, at: dt.datetime, actor: Actor, text: str = "", pub
         filed_at=at,
         filed_by_id=actor.user_id,
         text=text,
-        due_on=decision_due_on(at),
+        due_on=decision_due_on(at, policies.current(at=at).policy),
         **found.against,
     )
     _record(made, at, actor, "appeal.filed")

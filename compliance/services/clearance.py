@@ -21,13 +21,14 @@ from compliance.selectors import judging, policies
 from compliance.services import standing
 from compliance.services.clearing import drain_chunk
 from members.lib import queue
-from members.lib.refusals import Conflict, NotFound
+from members.lib.refusals import Conflict, Invalid, NotFound
 from members.services import audit
 from members.services.audit import Actor
 
 CHUNK = 50_000
 JUMP = 3  # an automatic run that clears more than so many times the last one waits for a person
 TASK = "compliance.drain"
+SEALING = "compliance.reports"
 LOCK = 0x72756E  # one run is planned at a time
 
 CHUNKS = """
@@ -133,17 +134,23 @@ def finish(*, run_id: int, at: dt.datetime) -> bool:
             return True
         if row.state != RunState.RUNNING or row.chunks.filter(is_done=False).exists():
             return False
-        totals = dict.fromkeys(row.counts, 0)
-        for chunk in RunChunk.objects.filter(run=row):
-            for name, count in chunk.counts.items():
-                totals[name] += count
-        for name, count in totals.items():
-            setattr(row, name, count)
+        totals = _total(row)
         row.state = RunState.DONE
         row.done_at = at
         row.save()
         _record(row, None, at, "run.done", totals)
     return True
+
+
+def _total(row: RunRow) -> dict[str, int]:
+    """The counts of a run from those of its chunks that are done, written into the row."""
+    totals = dict.fromkeys(row.counts, 0)
+    for chunk in RunChunk.objects.filter(run=row, is_done=True):
+        for name, count in chunk.counts.items():
+            totals[name] += count
+    for name, count in totals.items():
+        setattr(row, name, count)
+    return totals
 
 
 def run_due(*, at: dt.datetime) -> dict[str, Any]:
@@ -209,6 +216,41 @@ def resume(*, run_id: int, at: dt.datetime, actor: Actor) -> RunRow:
     """Let a paused run go on. Raises NotFound, Conflict."""
     row = _switch(run_id, at, actor, RunState.PAUSED, RunState.RUNNING, "run.resumed")
     queue.enqueue(TASK, run_id=row.pk)
+    return row
+
+
+def stop(*, run_id: int, reason: str, at: dt.datetime, actor: Actor) -> RunRow:
+    """End a run before all is decided, for good: what it has decided stands, the rest is left to the next run.
+
+    Waits for the chunks being worked. Stopped again it changes nothing. Raises NotFound, Invalid without a reason,
+    Conflict when the run is done.
+    """
+    reason = reason.replace("\0", "").strip()
+    if not reason:
+        text = _("Say why the run is stopped: its report keeps the reason.")
+        raise Invalid(text, errors={"reason": text})
+    with transaction.atomic():
+        row = _locked(run_id)
+        if row.state == RunState.STOPPED:
+            return row
+        if row.state in ENDED:
+            raise Conflict(_("The run is done: undo what it has cleared."))
+        # Those being worked are waited for and counted; the others can no longer be claimed.
+        list(RunChunk.objects.select_for_update().filter(run=row, is_done=False).order_by("number"))
+        totals = _total(row)
+        row.state = RunState.STOPPED
+        row.stop_reason = reason[:500]
+        row.done_at = max(at, row.at)
+        row.save()
+        audit.record_for_platform(
+            at=at,
+            actor=actor,
+            action="run.stopped",
+            subject=("run", row.period),
+            after={"state": str(row.state), **totals},
+            reason=reason,
+        )
+        queue.enqueue(SEALING)
     return row
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from compliance.lib import rules
 from compliance.lib.runs import Run
 from compliance.models import Run as RunRow
 from compliance.models import RunChunk, RunState
@@ -33,9 +34,9 @@ DECIDE = f"""
 with made as (
 insert into compliance_decision
     (id, run_id, policy_id, merchant_id, opened_at, episode_began_at, danger_at, safe_again_at, uncovered_since,
-    exempt_until, appeal_filed_at, protected_until, notice_at, last_warned_at, first_opened_on, was_closed, reason,
-    outcome)
-select (%(run)s::bigint << 40) + merchant_id, %(run)s, %(policy)s, judged.*, {judging.OUTCOME}
+    exempt_until, appeal_filed_at, protected_until, notice_at, last_warned_at, first_opened_on, was_closed,
+    held_out_at, reason, outcome, rules)
+select (%(run)s::bigint << 40) + merchant_id, %(run)s, %(policy)s, judged.*, {judging.OUTCOME}, {rules.REVISION}
 from ({judging.JUDGED}) judged order by merchant_id
 returning reason, merchant_id
 )

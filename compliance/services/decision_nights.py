@@ -47,12 +47,12 @@ def replay_night(*, night: dt.date) -> dict[str, Any]:
             with transaction.atomic():
                 found = decision_replay.replay(row, _sample(row, night))
             looked += len(found)
-            differing += [each for each in found if each.differing]
+            differing += [each for each in found if not each.is_equal]
     listed = [
         {
             "period": each.period,
             "merchant_id": each.merchant_id,
-            "facts": [fact.name for fact in each.differing],
+            "facts": [fact.name for fact in each.differing] or ["rules"],
         }
         for each in differing[:LISTED]
     ]

@@ -16,6 +16,8 @@ from compliance.selectors import policies as selector
 from compliance.services import policies, previews
 from members.services.audit import Actor
 
+TRIED = "nothing is published by trying"
+
 
 class Trial(NamedTuple):
     """The next run without and with the version tried, as previews to look at; None where no run is to come."""
@@ -35,7 +37,9 @@ def try_policy(
     Raises Invalid as `set_policy` does.
     """
     history = selector.history()
-    _before, after = policies.changed(history, at=at, effective_at=effective_at, values=values)
+    _before, after = policies.changed(
+        history, at=at, effective_at=effective_at, values=values, early_reason=TRIED
+    )
     tried = {
         "policy": after.as_json(),
         "effective_at": None if effective_at == at else effective_at.isoformat(),

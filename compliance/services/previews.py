@@ -15,18 +15,19 @@ import structlog
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, transaction
 from django.db.models import BigIntegerField, F, Func, Max, Min, Q, QuerySet, Value
+from django.utils.translation import gettext_lazy as _
 
 from compliance.lib.policy import Policy, PolicyHistory, PolicyVersion
 from compliance.lib.runs import Run
 from compliance.models import Failure, Preview, PreviewState, Purpose
 from compliance.models import Run as RunRow
 from compliance.models.runs import NAMING, OPEN_PREVIEWS
-from compliance.selectors import facts, judging, policies, run_reports
+from compliance.selectors import facts, judging, outlook, policies, run_reports
 from compliance.selectors.facts import Ground
 from compliance.services import clearance, standing
 from compliance.services.alone import alone
 from members.lib import queue
-from members.lib.refusals import Conflict
+from members.lib.refusals import Conflict, NotFound
 from members.models import Program
 from members.services import audit
 from members.services.audit import Actor
@@ -170,7 +171,9 @@ def _step(preview_id: int, at: dt.datetime) -> None:
     """Judge the next part of an open preview, or end it when all are judged."""
     with transaction.atomic():
         row = _rows().get(pk=preview_id)
-    if row.parts_done < row.parts:
+    if row.tried is not None and row.outlook is None:
+        _look_ahead(row)
+    elif row.parts_done < row.parts:
         _work_part(row)
     elif row.purpose == Purpose.START:
         _start(row, at)
@@ -187,6 +190,17 @@ def _work_part(seen: Preview) -> None:
         row = _locked(seen.pk)
         if row.is_open and row.next_id == first:
             _count_in(row, _judge(row, first, last))
+
+
+def _look_ahead(seen: Preview) -> None:
+    """What a tried version would change at the coming runs: first of all, since one statement says it."""
+    with transaction.atomic():
+        row = _locked(seen.pk)
+        if row.is_open and row.outlook is None and row.tried is not None:
+            history = _history_of(row)
+            tried = with_tried(history, row.tried, row.made_at)
+            row.outlook = outlook.as_json(outlook.compare(history, tried, at=row.made_at))
+            row.save(update_fields=["outlook"])
 
 
 class Judged(NamedTuple):
@@ -212,13 +226,18 @@ def _judge(row: Preview, first_id: int, last_id: int) -> Judged:
 
 def _known(row: Preview) -> tuple[Run, Ground]:
     """The run and what it may know: policies as they were when the preview was asked for, its whole length."""
-    history = policies.history()
-    history = history.known_before(max(row.made_at, history.installed_at) + INSTANT)
+    history = _history_of(row)
     version = row.policy.version
     if row.tried is not None:
         history = with_tried(history, row.tried, row.made_at)
         version = history.for_job(row.at) or version
     return Run(row.period, row.run_on, row.at, version), facts.ground(history, before=row.at)
+
+
+def _history_of(row: Preview) -> PolicyHistory:
+    """Policies as they were when the preview was asked for."""
+    history = policies.history()
+    return history.known_before(max(row.made_at, history.installed_at) + INSTANT)
 
 
 def with_tried(history: PolicyHistory, tried: Mapping[str, Any], at: dt.datetime) -> PolicyHistory:
@@ -312,6 +331,29 @@ def _end(row: Preview, at: dt.datetime, failure: Failure | None = None) -> None:
             subject=("run", row.period),
             after={"digest": row.digest, **row.counts},
         )
+
+
+@transaction.atomic
+def stop(*, preview_id: int, at: dt.datetime, actor: Actor) -> Preview:
+    """End a preview that is still worked at; what it counted so far is no result. Again it changes nothing.
+
+    A start that was confirmed is stopped by it too, until all facts are looked at: then the run is begun. Works as
+    platform. Raises NotFound, Conflict when it has ended otherwise.
+    """
+    row = _rows().select_for_update(of=("self",)).filter(pk=preview_id).first()
+    if row is None:
+        raise NotFound(_("There is no such preview."))
+    if row.state == PreviewState.STOPPED:
+        return row
+    if not row.is_open or (row.purpose == Purpose.START and row.parts_done >= row.parts):
+        raise Conflict(_("This preview has come to its end already."))
+    row.state = PreviewState.STOPPED
+    row.done_at = max(at, row.made_at)
+    row.save(update_fields=["state", "done_at"])
+    audit.record_for_platform(
+        at=row.done_at, actor=actor, action="run.preview_stopped", subject=("run", row.period)
+    )
+    return row
 
 
 def preview(*, run: Run, at: dt.datetime, part_size: int = PART) -> Preview:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import transaction
+from django.db.models import Max
+from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
-from compliance.models import Preview, PreviewState, Purpose, RunState
+from compliance.models import HoldOut, Preview, PreviewState, Purpose, RunState
 from compliance.models import Run as RunRow
 from compliance.selectors import run_reports
 from compliance.services import clearance, previews
@@ -19,7 +21,7 @@ FRESH = dt.timedelta(hours=1)  # figures older than this are no ground to start 
 KEPT = dt.timedelta(days=30)
 KEPT_LATEST = 5
 OLD_PREVIEWS = """
-made_at < %s and state in ('done', 'failed') and run_id is null and confirms_id is null
+made_at < %s and state in ('done', 'failed', 'stopped') and run_id is null and confirms_id is null
 and not exists (select from compliance_preview later where later.confirms_id = compliance_preview.id) and id not in (
     select id from (
         select id, row_number() over (partition by period order by made_at desc, id desc) as place
@@ -67,11 +69,23 @@ def confirm(*, preview_id: int, confirmed: int | None, at: dt.datetime, actor: A
 
 
 def preview_of(row: RunRow) -> Preview | None:
-    """The latest preview of a planned run's own instant whose figures are there."""
+    """The latest preview of a planned run's own instant whose figures are there; none that is older than the last
+    time somebody was held out of the run or let in."""
     found = Preview.objects.filter(
         period=row.period, at=row.at, by__isnull=False, purpose=Purpose.PREVIEW, state=PreviewState.DONE
     )
+    changed = HoldOut.objects.filter(period=row.period).aggregate(
+        at=Greatest(Max("held_at"), Max("lifted_at"))
+    )
+    if changed["at"] is not None:
+        found = found.filter(made_at__gt=changed["at"])
     return found.order_by("-made_at", "-id").first()
+
+
+NOT_PREVIEWED = _(
+    "Nobody has previewed this run yet, or not since programs were held out of it or let in. Preview it; another admin "
+    "then approves it."
+)
 
 
 @transaction.atomic
@@ -87,7 +101,7 @@ def approve_reviewed(*, run_id: int, confirmed: int | None, at: dt.datetime, act
         raise Conflict(_("This run does not wait for approval."))
     seen = preview_of(row)
     if seen is None:
-        raise Conflict(_("Nobody has previewed this run yet. Preview it; another admin then approves it."))
+        raise Conflict(NOT_PREVIEWED)
     if seen.by_id == actor.user_id:
         raise Conflict(_("You made the preview, so another admin approves the run."))
     _require(seen, confirmed)

@@ -24,6 +24,7 @@ from compliance.services import (
     installation,
     notices,
     previews,
+    reports,
     schedule,
     undoing,
 )
@@ -163,6 +164,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     leases.requeue(BulkAct, bulk_acts.TASK)
     points_daily.end_due_holds(at=at)
     undoing.requeue()
+    reports.requeue()
     receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)
     return {
         "runs": len(runs),

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from compliance.lib.runs import UNDO_WITHIN
 from compliance.models import Decision, Protection, ProtectionCause, RunState, Undo, UndoOutcome
 from compliance.models import Run as RunRow
+from compliance.models.runs import UNDOABLE
 from compliance.selectors import policies
 from compliance.services import appeals, restoration, standing
 from members.lib import queue
@@ -45,7 +46,7 @@ def left(row: RunRow) -> int:
 
 def may_undo(row: RunRow, *, at: dt.datetime) -> bool:
     """Whether clearings of a run can still be undone."""
-    return row.state == RunState.DONE and row.done_at is not None and at - row.done_at <= UNDO_WITHIN
+    return row.state in UNDOABLE and row.done_at is not None and at - row.done_at <= UNDO_WITHIN
 
 
 @transaction.atomic
@@ -99,7 +100,7 @@ def ask(
 
 
 def _require(row: RunRow, reason: str, at: dt.datetime) -> None:
-    if row.state != RunState.DONE or row.done_at is None:
+    if row.state not in UNDOABLE or row.done_at is None:
         raise Conflict(_("Only a run that is done can be undone; wait for its end."))
     if not may_undo(row, at=at):
         raise Conflict(
@@ -203,7 +204,7 @@ def _finish(run_id: int) -> None:
     """A run of which everything was undone is undone itself."""
     row = RunRow.objects.select_for_update().get(pk=run_id)
     open_ones = Undo.objects.filter(run_id=run_id, done_at=None).exists()
-    if row.state == RunState.DONE and row.cleared and not open_ones and not left(row):
+    if row.state in UNDOABLE and row.cleared and not open_ones and not left(row):
         row.state = RunState.UNDONE
         row.save(update_fields=["state"])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from compliance.services import clearance, ticks, undoing
+from compliance.services import clearance, reports, ticks, undoing
 from members.lib.queue import task
 
 
@@ -25,7 +25,16 @@ def sweep(**_: Any) -> dict[str, int]:
 @task("compliance.drain")
 def drain(*, run_id: int, **_: Any) -> bool:
     """Work a run's open chunks; as many of these as there are workers may run at once."""
-    return clearance.drain(run_id=run_id, at=timezone.now())
+    is_done = clearance.drain(run_id=run_id, at=timezone.now())
+    if is_done:
+        reports.seal(run_id=run_id, at=timezone.now())
+    return is_done
+
+
+@task(reports.TASK)
+def seal(**_: Any) -> int:
+    """Write down the hashes of reports that are missing and compute those anew that somebody asked for."""
+    return reports.work(at=timezone.now())
 
 
 @task(undoing.TASK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.http import HttpResponse
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from benefits.lib.kinds import label_of
 from compliance.lib.calendar import PLATFORM_ZONE
 from compliance.selectors import evidence as selectors
+from compliance.selectors import hold_outs
 from compliance.selectors.evidence import Judged, Line
 from compliance.web import cards, status, words
 from compliance.web.banner import glance_of
@@ -26,12 +27,12 @@ def evidence(request: StaffRequest) -> HttpResponse:
     """What was counted, exact to the minute, and what each run decided; reachable in every state."""
     found = glance_of(request)
     assert found is not None  # a staff page has a merchant with its program
-    lines = _lines(request)
+    lines, held = _lines(request), hold_outs.reasons_of(request.merchant.pk)
     context = {
         "at": found.at,
         "chip": words.chip(found.state),
         "lines": [status.row(line, request) | {"stretches": stretches(line)} for line in lines],
-        "judged": [judged_row(each) for each in selectors.judged(merchant_id=request.merchant.pk)],
+        "judged": [judged_row(each, held) for each in selectors.judged(merchant_id=request.merchant.pk)],
     }
     return render(request, "compliance/evidence/page.html", context)
 
@@ -91,8 +92,8 @@ def stretches(line: Line) -> list[str]:
     return found
 
 
-def judged_row(each: Judged) -> dict[str, Any]:
-    """A decision in words."""
+def judged_row(each: Judged, held: Mapping[str, str]) -> dict[str, Any]:
+    """A decision in words. held: why the program was held out of runs, by their period."""
     row = each.decision
     level = {"cleared": "critical", "kept": "success", "deferred": "warning", "held": "info"}[row.outcome]
     return {
@@ -102,11 +103,11 @@ def judged_row(each: Judged) -> dict[str, Any]:
         "level": level,
         "reason": row.get_reason_display(),
         "version": row.policy_id,
-        "facts": _facts(each),
+        "facts": _facts(each, held),
     }
 
 
-def _facts(each: Judged) -> list[tuple[str, str]]:
+def _facts(each: Judged, held: Mapping[str, str]) -> list[tuple[str, str]]:
     """What the decision rests on; what was not there is left out."""
     row, days = each.decision, each.uncovered_days
     known = [
@@ -119,6 +120,7 @@ def _facts(each: Judged) -> list[tuple[str, str]]:
             None if row.protected_until is None else words.on_platform(row.protected_until),
         ),
         (_("Warned in time"), None if row.notice_at is None else words.on_platform(row.notice_at)),
+        (_("Held out of this run"), held.get(each.run.period) if row.held_out_at else None),
         (_("Last warned"), None if row.last_warned_at is None else words.on_platform(row.last_warned_at)),
     ]
     return [(label, value) for label, value in known if value is not None]

@@ -18,6 +18,7 @@ def register() -> None:
     add("compliance", label=_("Appeals"), route="compliance:appeals", order=30, roles=gates.READERS)
     add("compliance", label=_("Notices"), route="compliance:notices", order=40, roles=gates.READERS)
     add("compliance", label=_("Grade"), route="compliance:grade", order=50, roles=gates.READERS)
+    add("compliance", label=_("Rule"), route="compliance:rules", order=60, roles=gates.EVERYONE)
     audit_words.register(
         actions={
             "grade.category_set": _("Category of the grade set"),
@@ -26,11 +27,14 @@ def register() -> None:
             "program.restored": _("Program restored"),
             "program.exempted": _("Program exempted from clearance"),
             "program.exemption_lifted": _("Exemption from clearance lifted"),
+            "program.held_out": _("Program held out of a clearance run"),
+            "program.let_in": _("Program let into a clearance run again"),
+            "policy.commented": _("Draft of the clearance rule commented on"),
             "appeal.filed": _("Appeal handed in"),
             "appeal.withdrawn": _("Appeal withdrawn"),
             "appeal.decided": _("Appeal decided"),
         },
-        topics={"appeal": _("Appeals"), "grade": _("Grade")},
+        topics={"appeal": _("Appeals"), "grade": _("Grade"), "policy": _("Clearance rule")},
         fields={
             "period": _("Period"),
             "policy": _("Policy"),

@@ -14,7 +14,7 @@ from benefits.lib.kinds import label_of
 from benefits.web import words as benefit_words
 from compliance.lib.policy import PLATFORM_POLICY, PolicyVersion
 from compliance.lib.state import State
-from compliance.selectors import evidence, notices, policies
+from compliance.selectors import evidence, notices, policies, tonight
 from compliance.selectors import standing as standings
 from compliance.selectors.evidence import Line
 from compliance.selectors.facts import Facts
@@ -72,6 +72,8 @@ def body(request: StaffRequest, found: Glance) -> dict[str, Any]:
             "counted": sum(line.counts for line in recent),
             "older": len(lines) - len(recent),
         }
+        if not found.is_cleared:
+            shown["tonight"] = words.tonight_text(tonight.of_program(facts), facts)
         if found.state is State.OPEN:
             shown["sentence"] = cards.good_standing(found, evidence.qualifying(lines))
     return shown | _receipts(found) | _closed(request, found)

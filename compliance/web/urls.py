@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from compliance.web import appeals, cures, evidence, grade, home, notices, receipts, status
+from compliance.web import appeals, cures, evidence, grade, home, notices, receipts, rules, status
 
 app_name = "compliance"
 urlpatterns = [
@@ -14,6 +14,8 @@ urlpatterns = [
     path("compliance/evidence/", evidence.evidence, name="evidence"),
     path("compliance/evidence.csv", evidence.evidence_csv, name="evidence_csv"),
     path("compliance/notices/", notices.notices, name="notices"),
+    path("compliance/rules/", rules.rules, name="rules"),
+    path("compliance/rules/<str:draft_id>/", rules.rules_draft, name="rules_draft"),
     path("compliance/appeals/", appeals.appeals_page, name="appeals"),
     path("compliance/appeals/<str:appeal_id>/withdraw", appeals.appeals_withdraw, name="appeals_withdraw"),
     path("compliance/grade", grade.grade, name="grade"),

@@ -14,9 +14,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from benefits.lib.kinds import KINDS, label_of
 from benefits.web.words import PAPER
 from compliance.lib.calendar import PLATFORM_ZONE
+from compliance.lib.danger import old_enough_on
 from compliance.lib.policy import AgeBoundary, CountingBasis, Policy, PolicyVersion
 from compliance.lib.state import State
 from compliance.selectors.evidence import Line
+from compliance.selectors.facts import Facts
+from compliance.selectors.tonight import Tonight
 
 HOURS_FROM = dt.timedelta(hours=72)
 
@@ -82,6 +85,54 @@ def unit_text(number: int, unit: str) -> str:
         "hours": ngettext("hour", "hours", number),
         "minutes": ngettext("minute", "minutes", number),
     }[unit]
+
+
+def tonight_text(found: Tonight, facts: Facts) -> str:
+    """What a run tonight would decide of the program, and why, in one sentence."""
+    policy = found.run.version.policy
+    since = _("the beginning") if found.uncovered_since is None else on_platform(found.uncovered_since)
+    if found.reason == "covered":
+        return ngettext(
+            "If clearance ran tonight, this program would be kept: a qualifying benefit lies in the last {n} day.",
+            "If clearance ran tonight, this program would be kept: a qualifying benefit lies in the last {n} days.",
+            policy.window_days,
+        ).format(n=policy.window_days)
+    if found.reason == "notice_too_short":
+        return ngettext(
+            "If clearance ran tonight, this program would be left to the next run: nothing has qualified since "
+            "{since}, but it was not warned {n} day before.",
+            "If clearance ran tonight, this program would be left to the next run: nothing has qualified since "
+            "{since}, but it was not warned {n} days before.",
+            policy.min_notice_days,
+        ).format(n=policy.min_notice_days, since=since)
+    text = {
+        "too_young": _("If clearance ran tonight, this program would be kept: it is too young before {day}."),
+        "exempt": _(
+            "If clearance ran tonight, this program would be held out: the platform has exempted it."
+        ),
+        "appeal_pending": _(
+            "If clearance ran tonight, this program would be held out: an appeal is being reviewed."
+        ),
+        "protected": _(
+            "If clearance ran tonight, this program would be held out: it is protected until {until}."
+        ),
+        "held_out": _(
+            "If clearance ran tonight, this program would be held out: the platform holds it out of this run. {reason}"
+        ),
+        "uncovered": _(
+            "If clearance ran tonight, this program would be closed: nothing has qualified since {since}, and it was "
+            "warned in time."
+        ),
+        "": _(
+            "If clearance ran tonight, it would pass this program over: it is closed by the shop and not to be cleared."
+        ),
+    }[found.reason]
+    return text.format(
+        day=old_enough_on(facts.first_opened_on, policy).isoformat(),
+        until="" if found.protected_until is None else on_platform(found.protected_until),
+        reason="" if found.held_out is None else found.held_out.reason,
+        since=since,
+    )
 
 
 def uncounted_text(policy: Policy) -> str:

@@ -361,6 +361,7 @@ PLATFORM = (
     "compliance_policy",
     "compliance_run",
     "compliance_preview",
+    "compliance_policydraft",
     "members_platformauditrow",
     "members_installation",
 )

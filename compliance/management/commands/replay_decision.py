@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import transaction
 
+from compliance.lib import rules
 from compliance.lib.calendar import PLATFORM_ZONE
 from compliance.selectors import decision_replay
 from members.management import base
@@ -36,13 +37,18 @@ class Command(base.Command):
         parser.add_argument("program", metavar="PROGRAM", help="the merchant's short name")
 
     def work(self, *, at: dt.datetime, run: str = "", program: str = "", **_: Any) -> Mapping[str, Any]:
-        """JSON: period, merchant, equal, facts [{name, stored, replayed, equal}]."""
+        """JSON: period, merchant, rules (the reading that decided), rules_known, changes (read otherwise since then),
+        equal, facts [{name, stored, replayed, equal}].
+        """
         with transaction.atomic():
             found = decision_replay.find(run=run, program=program)
         return {
             "period": found.period,
             "merchant": program,
-            "equal": not found.differing,
+            "rules": found.rules,
+            "rules_known": found.is_comparable,
+            "changes": [str(text) for text in rules.changes_since(found.rules)],
+            "equal": found.is_equal,
             "facts": [
                 {
                     "name": fact.name,
@@ -55,8 +61,10 @@ class Command(base.Command):
         }
 
     def summary(self, result: Mapping[str, Any]) -> str:
-        """One line a fact."""
+        """One line a fact, after the reading of the rules that decided."""
         lines = [f"{result['period']} {result['merchant']}: {'equal' if result['equal'] else 'NOT EQUAL'}"]
+        lines.append(f"  decided under rule revision {result['rules']}")
+        lines += [f"  since then: {text}" for text in result["changes"]]
         for fact in result["facts"]:
             mark = "=" if fact["equal"] else "<> replayed"
             value = "--" if fact["stored"] is None else fact["stored"]
@@ -65,6 +73,11 @@ class Command(base.Command):
         return "\n".join(lines)
 
     def fails(self, result: Mapping[str, Any]) -> str:
-        """Named facts that differ."""
+        """Named facts that differ; a reading that is not known is no comparison at all."""
+        if not result["rules_known"]:
+            return (
+                f"the decision was made under rule revision {result['rules']}, which this version of the program does "
+                f"not know (it knows 1 to {rules.REVISION}); nothing was compared"
+            )
         names = [fact["name"] for fact in result["facts"] if not fact["equal"]]
         return f"the decision differs from its replay in: {', '.join(names)}" if names else ""

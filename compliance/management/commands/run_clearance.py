@@ -12,7 +12,7 @@ from django.db import transaction
 from compliance.lib import runs
 from compliance.lib.runs import Run
 from compliance.selectors import judging, policies
-from compliance.services import clearance, previews
+from compliance.services import clearance, previews, reports
 from members.lib.refusals import Invalid
 from members.management import base
 
@@ -40,7 +40,8 @@ class Command(base.Command):
                 f"The run of {run.period} is due at {run.at.isoformat()}; --preview says what it would do."
             )
         row, _made = clearance.plan(run=run)
-        clearance.drain(run_id=row.pk, at=at)
+        if clearance.drain(run_id=row.pk, at=at):
+            reports.seal(run_id=row.pk, at=at)
         with transaction.atomic():
             row.refresh_from_db()
             return {**clearance.report(row), "hash": judging.digest_decided(run_id=row.pk)}

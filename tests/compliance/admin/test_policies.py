@@ -25,7 +25,8 @@ def filled(**changed):
     with tenancy.platform(), transaction.atomic():
         policy = policies.current(at=timezone.now()).policy
     values = {name: value for name, value in initial_of(policy).items() if value is not None}
-    return values | {"reason": "tested", "effective_at": ""} | changed
+    at_once = {"effective_at": "", "early_reason": "tested at once"}
+    return values | {"reason": "tested", **at_once} | changed
 
 
 def versions() -> list[int]:
@@ -179,6 +180,7 @@ def test_a_coming_version_waits_for_its_instant(admin_client, platform):
         ("min_notice_days", "-1"),
         ("warn_days", "30, x"),
         ("warn_days", "-3"),
+        ("warn_days", "91, 7"),
         ("warn_days", ""),
         ("max_clear_share", "101"),
         ("max_clear_share", "NaN"),
@@ -188,6 +190,8 @@ def test_a_coming_version_waits_for_its_instant(admin_client, platform):
         ("counting_basis", "whatever"),
         ("uncounted_kinds", ["nothing"]),
         ("reason", ""),
+        ("early_reason", ""),
+        ("appeal_decision_days", "0"),
         ("effective_at", "tomorrow"),
     ],
 )

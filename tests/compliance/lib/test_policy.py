@@ -42,6 +42,7 @@ def test_the_defaults_are_those_of_a_scripted_history():
         "observing_days": 30,
         "reopen_wait_days": 30,
         "appeal_hold_days": 180,
+        "appeal_decision_days": 5,
         "min_cover_days": 0,
         "max_lead_days": None,
     }

@@ -60,7 +60,13 @@ class Platform(SimpleNamespace):
 
     def policy(self, when: str, *, starts: str | None = None, **values: Any) -> Any:
         with tenancy.platform():
-            return policies.set_policy(at=at(when), effective_at=at(starts or when), actor=JOB, values=values)
+            return policies.set_policy(
+                at=at(when),
+                effective_at=at(starts or when),
+                actor=JOB,
+                values=values,
+                early_reason="told by a test, in which versions are in force at once",
+            )
 
     def assess(self, when: str, *, delivered: str | None = None) -> dict[str, Any]:
         with tenancy.platform():

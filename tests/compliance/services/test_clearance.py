@@ -11,7 +11,7 @@ from compliance.models import Decision, Notice, Preview, Receipt, Run, RunChunk,
 from compliance.selectors import decisions
 from compliance.services import clearance, previews
 from members.lib import tenant as tenancy
-from members.lib.refusals import Conflict, ProgramCleared
+from members.lib.refusals import Conflict, Invalid, ProgramCleared
 from members.models import AuditRow, Closure, OutboxRow, Program
 from members.services import programs
 from members.services.audit import Actor
@@ -293,6 +293,37 @@ def test_a_paused_run_decides_nothing_until_it_is_resumed(platform, doomed):
 
         assert clearance.drain(run_id=row.pk, at=at("2024-06-25 11:01"))
     assert (before, decision(doomed)) == (None, ("cleared", "uncovered"))
+
+
+def test_a_run_that_is_stopped_keeps_what_it_decided_and_leaves_the_rest(platform, doomed):
+    others = [platform.shop("2023-10-01") for _ in range(2)]
+    with tenancy.platform():
+        run = clearance.scheduled(at=at("2024-06-27 23:00"))
+        row, _made = clearance.plan(run=run, chunk_size=1)
+        assert clearance.drain_chunk(run_id=row.pk)
+        stopped = clearance.stop(run_id=row.pk, reason="a wrong rule", at=at("2024-06-27 23:05"), actor=JOB)
+        again = clearance.stop(run_id=row.pk, reason="twice", at=at("2024-06-27 23:06"), actor=JOB)
+        drained = clearance.drain(run_id=row.pk, at=at("2024-06-27 23:07"))
+
+    assert (stopped.state, stopped.stop_reason, stopped.eligible) == ("stopped", "a wrong rule", 1)
+    assert again.stop_reason == "a wrong rule" and drained
+    with tenancy.platform():
+        assert Decision.objects.filter(run_id=row.pk).count() == 1
+        assert Run.objects.get().state == "stopped"
+        open_ones = Program.objects.filter(merchant_id__in=[shop.pk for shop in others], status="open")
+        assert open_ones.count() == 2
+
+
+def test_a_run_is_stopped_on_a_reason_and_not_when_it_is_done(platform, doomed):
+    platform.run("2024-06-27 23:00")
+    with tenancy.platform():
+        row = Run.objects.get()
+        with pytest.raises(Invalid):
+            clearance.stop(run_id=row.pk, reason=" ", at=at("2024-06-28"), actor=JOB)
+        with pytest.raises(Conflict, match="undo"):
+            clearance.stop(run_id=row.pk, reason="late", at=at("2024-06-28"), actor=JOB)
+
+        assert Run.objects.get().state == "done"
 
 
 def test_runs_before_the_installation_do_not_exist(platform):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from django.db import ProgrammingError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from compliance.lib.policy import Policy as Rule
 from compliance.models import Policy
 from compliance.models.policies import columns_of
 from compliance.selectors import policies as selector
-from compliance.services import installation
+from compliance.services import installation, policies
 from members.lib import tenant as tenancy
 from members.lib.refusals import Invalid
 from members.models import Installation, PlatformAuditRow
+from members.services.audit import Actor
 from tests.compliance.services.conftest import at
 
 
@@ -35,10 +36,70 @@ def test_a_coming_version_is_in_force_from_its_instant(platform):
 def test_a_version_published_after_a_coming_one_starts_from_what_is_in_force_then(platform):
     platform.policy("2024-01-01", starts="2024-03-01", window_days=30)
 
-    sooner = platform.policy("2024-01-02", starts="2024-02-01", min_notice_days=7)
     later = platform.policy("2024-01-02", starts="2024-04-01", min_notice_days=7)
 
-    assert (sooner.window_days, later.window_days) == (90, 30)
+    assert later.window_days == 30
+
+
+def test_a_version_that_starts_before_an_existing_one_is_refused(platform):
+    platform.policy("2024-01-01", starts="2024-03-01", window_days=30)
+
+    with pytest.raises(Invalid, match="2024-03-01 00:00") as refused:
+        platform.policy("2024-01-02", starts="2024-02-29 23:59", min_notice_days=7)
+
+    assert set(refused.value.errors) == {"effective_at"} and numbers() == [1, 2]
+
+
+def publish(when, starts, reason=""):
+    """As an admin does it: a reason for an early start only where it is given."""
+    with tenancy.platform():
+        return policies.set_policy(
+            at=at(when),
+            effective_at=at(starts),
+            actor=Actor.job("test"),
+            values={"min_notice_days": 7},
+            early_reason=reason,
+        )
+
+
+def numbers():
+    with tenancy.platform():
+        return sorted(Policy.objects.values_list("number", flat=True))
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_a_version_that_is_public_for_less_than_seven_days_needs_a_reason(platform, reason):
+    with pytest.raises(Invalid, match="at least 7 days") as refused:
+        publish("2024-01-01 00:01", "2024-01-08 00:00", reason)
+
+    assert set(refused.value.errors) == {"early_reason"} and numbers() == [1]
+    with tenancy.platform():
+        assert not PlatformAuditRow.objects.filter(action="policy.published").exists()
+
+
+def test_a_reason_lets_a_version_start_early_and_stays_with_it(platform):
+    early = publish("2024-01-01 00:01", "2024-01-08 00:00", "a court orders it")
+    in_time = publish("2024-01-01 00:01", "2024-01-08 00:01", "not needed")
+
+    assert (early.early_reason, in_time.early_reason) == ("a court orders it", "")
+
+
+def test_the_database_keeps_no_early_version_without_a_reason(platform):
+    begun = at("2024-01-01")
+    with (
+        tenancy.platform(),
+        pytest.raises(IntegrityError, match="policy_public_or_reasoned"),
+        transaction.atomic(),
+    ):
+        Policy.objects.create(number=2, published_at=begun, effective_at=begun, **columns_of(Rule()))
+
+    assert numbers() == [1]
+
+
+def test_warnings_left_out_keep_their_days_where_the_window_becomes_shorter(platform):
+    row = platform.policy("2024-01-01", window_days=7)
+
+    assert (row.window_days, row.warn_days) == (7, [30, 14, 7, 3, 1])
 
 
 def test_a_policy_that_starts_in_the_past_is_refused(platform):
@@ -60,6 +121,10 @@ def test_a_policy_that_starts_in_the_past_is_refused(platform):
         ({"first_run_on": "2024-13-01"}, "first_run_on"),
         ({"uncounted_kinds": ["coupon", "free_lunch"]}, "uncounted_kinds"),
         ({"warn_days": []}, "warn_days"),
+        ({"window_days": -1}, "window_days"),
+        ({"window_days": 20, "warn_days": [21, 7]}, "warn_days"),
+        ({"warn_days": [91]}, "warn_days"),
+        ({"appeal_decision_days": 0}, "appeal_decision_days"),
     ],
 )
 def test_a_bad_value_is_refused_by_its_name(platform, values, key):
@@ -88,6 +153,7 @@ def test_every_setting_comes_back_as_it_was_published(platform):
         "observing_days": 20,
         "reopen_wait_days": 15,
         "appeal_hold_days": 100,
+        "appeal_decision_days": 7,
         "min_cover_days": 4,
         "max_lead_days": 12,
     }
@@ -126,7 +192,9 @@ def test_a_kind_that_no_longer_exists_may_stay_where_it_stands(platform):
     with tenancy.platform():
         begun = at("2024-01-01")
         values = columns_of(Rule(uncounted_kinds=frozenset({"gone"})))
-        Policy.objects.create(number=2, published_at=begun, effective_at=begun, **values)
+        Policy.objects.create(
+            number=2, published_at=begun, effective_at=begun, early_reason="told by a test", **values
+        )
 
     row = platform.policy("2024-01-02", min_notice_days=7)
 

@@ -172,3 +172,38 @@ def test_the_sweep_sends_again_what_is_open(installed, monkeypatch, django_captu
 
     assert {"compliance.drain", "compliance.tick", "members.outbox"} <= set(sent)
     assert (report["runs"], report["ticks"]) == (1, 1)
+
+
+def test_runs_missed_for_three_months_are_made_up_in_order_each_at_its_own_instant(installed):
+    shop = installed.shop("2023-10-01")
+    saved = installed.shop("2023-10-01")
+    lapsed = installed.shop("2023-10-01")
+    installed.coupon(lapsed, "2024-04-01", "2024-05-10")  # covered until 8 August
+    tick("2024-06-10 05:00")
+    installed.coupon(saved, "2024-06-20", "2024-06-30")  # covered until 28 September
+    installed.coupon(shop, "2024-07-10")  # after the first missed run: too late for it
+    installed.coupon(lapsed, "2024-09-05")  # after the last missed run
+
+    made_up = "2024-09-10 12:00"  # down since 10 June: the runs of June, July and August
+    while tick(made_up)["open"]:
+        pass
+
+    with tenancy.platform():
+        runs = list(Run.objects.order_by("id").values_list("period", "at", "state"))
+    assert runs == [
+        ("2024-06", at("2024-06-27 23:00"), "done"),
+        ("2024-07", at("2024-07-31 23:00"), "done"),
+        ("2024-08", at("2024-08-31 23:00"), "done"),
+    ]
+    assert told(shop) == [("2024-06", "cleared", "uncovered")]
+    assert told(saved) == [(f"2024-0{month}", "kept", "covered") for month in (6, 7, 8)]
+    assert [row[1:] for row in told(lapsed)] == [
+        ("kept", "covered"),
+        ("kept", "covered"),
+        ("deferred", "notice_too_short"),  # the warnings made up on 10 September came after that run
+    ]
+
+
+def told(shop):
+    with tenancy.tenant(shop.pk):
+        return [(row["period"], row["outcome"], row["reason"]) for row in decisions.show(merchant_id=shop.pk)]

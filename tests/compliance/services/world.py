@@ -122,6 +122,7 @@ class World:
                 number=v.number,
                 published_at=v.known_from,
                 effective_at=v.effective_from,
+                early_reason="told by a test",
                 **columns_of(v.policy),
             )
             for v in self.history.versions

@@ -1,0 +1,193 @@
+"""What a policy would change at the coming runs, over all programs in one statement and without a trace (domain.md 3).
+
+Both policies are read from the coverage of benefits, which no policy has judged. A program is closed at the first of
+the runs at which rules 1 and 2 hold, no protection or exemption stands, and a warning was delivered in time or still
+can be: from the next daily job on everybody who is threatened is taken to be warned. Appeals are taken to be decided by
+then.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby, islice
+from typing import Any
+
+from django.db import connection
+
+from compliance.lib import runs as rule
+from compliance.lib.calendar import assessment_instant, platform_date
+from compliance.lib.danger import latest_opening
+from compliance.lib.policy import CountingBasis, Policy, PolicyHistory
+from compliance.lib.runs import Run
+from compliance.models import Run as RunRow
+
+RUNS = 3  # how many runs are looked ahead
+
+# When some benefit of a counted kind is in force.
+_FORCE = """
+force_{i} as materialized (
+    select merchant_id, range_agg(in_force) as stretches from benefits_coverage
+    where kind <> all(%(uncounted_{i})s::text[]) group by merchant_id
+)
+"""
+_LONG = "(lower_inf(x) or upper_inf(x) or upper(x) - lower(x) >= %(cover_{i})s)"
+_IN_FORCE = f"""
+and not exists (
+    select from unnest(f.stretches) x where (lower_inf(x) or lower(x) <= r.at) and (
+        upper_inf(x) or r.at < upper(x) or ({_LONG} and r.at < upper(x) + %(window_{{i}})s)
+    )
+)
+"""
+_CONFIGURED = f"""
+and not exists (
+    select from benefits_coverage c cross join lateral unnest(c.configured_at, c.force_from) e(at, force_from)
+    where c.merchant_id = s.merchant_id and c.kind <> all(%(uncounted_{{i}})s::text[])
+        and e.at <= r.at and r.at < e.at + %(window_{{i}})s
+        and (%(lead_{{i}})s::interval is null or e.force_from - e.at <= %(lead_{{i}})s::interval)
+        and (%(cover_{{i}})s = interval '0' or exists (
+            select from unnest(f.stretches) x where x @> e.force_from and {_LONG}
+        ))
+)
+"""
+_CLOSED_AT = """
+select s.merchant_id, r.day, p.status = 'open' as is_open
+from compliance_standing s join members_program p using (merchant_id)
+left join force_{i} f using (merchant_id)
+cross join unnest(
+    %(at_{i})s::timestamptz[], %(day_{i})s::date[], %(old_{i})s::date[], %(warned_{i})s::timestamptz[],
+    %(warns_{i})s::boolean[]
+) r(at, day, old_enough, warned_by, can_warn)
+where p.status in ('open', 'closed') and p.opened_at <= r.at and s.first_opened_on <= r.old_enough
+    and (s.protected_until is null or s.protected_until <= r.at)
+    and (s.exempt_until is null or s.exempt_until <= r.at)
+    and (r.can_warn or s.warned_at <= r.warned_by)
+"""
+_FIRST = (
+    "select distinct on (merchant_id) merchant_id, day, is_open from ({parts}) each order by merchant_id, day"
+)
+_COMPARED = """
+both_ways as (
+    select merchant_id, o.day as was_on, w.day as is_on, w.is_open
+    from without o full join with_it w using (merchant_id)
+), changed as (
+    select b.*, is_on is not null and (was_on is null or is_on < was_on) as is_more,
+        was_on is not null and (is_on is null or was_on < is_on) as is_fewer
+    from both_ways b
+)
+select d.day,
+    count(*) filter (where was_on = d.day), count(*) filter (where is_on = d.day),
+    count(*) filter (where is_on = d.day and is_more), count(*) filter (where was_on = d.day and is_fewer),
+    coalesce(sum((select count(*) from members_member m where m.merchant_id = c.merchant_id))
+        filter (where is_on = d.day and is_more), 0)::bigint,
+    count(*) filter (where is_on = d.day and is_more and is_open),
+    count(*) filter (where is_on = d.day and is_more and is_open and exists (
+        select from benefits_benefit b where b.merchant_id = c.merchant_id and b.status in ('draft', 'paused')
+            and b.kind <> all(%(uncounted)s::text[])
+    ))
+from unnest(%(days)s::date[]) d(day) left join changed c on c.was_on = d.day or c.is_on = d.day
+group by d.day order by d.day
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One run: programs that it would close as things stand and with the version tried.
+
+    more: closed there with the version, and not as soon (or not at all) without; fewer: the other way round. members:
+    of those more. curable: of those more the programs that their merchants have open, so that one benefit published
+    before the run keeps them. ready: of these the ones that have a benefit of a counted kind drafted or paused.
+    """
+
+    on: str
+    without: int
+    with_it: int
+    more: int
+    fewer: int
+    members: int
+    curable: int
+    ready: int
+
+
+def compare(
+    history: PolicyHistory, tried: PolicyHistory, *, at: dt.datetime, runs: int = RUNS
+) -> list[Change]:
+    """The coming runs under a history of versions and under another, by day. Works as platform; two queries."""
+    done = frozenset(RunRow.objects.values_list("period", flat=True))
+    without = list(islice(rule.coming_runs(history, at, done), runs))
+    with_it = list(islice(rule.coming_runs(tried, at, done), runs))
+    days = sorted({run.on for run in (*without, *with_it)})[:runs]
+    if not days:
+        return []
+    values: dict[str, Any] = {
+        "days": days,
+        "uncounted": sorted(with_it[0].version.policy.uncounted_kinds) if with_it else [],
+    }
+    tables: list[str] = []
+    first = {
+        "without": _closing(without, at, tables, values),
+        "with_it": _closing(with_it, at, tables, values),
+    }
+    ctes = [*tables, *(f"{name} as ({statement})" for name, statement in first.items())]
+    with connection.cursor() as cursor:
+        cursor.execute(f"with {', '.join(ctes)}, {_COMPARED}", values)
+        rows = cursor.fetchall()
+    names = ("without", "with_it", "more", "fewer", "members", "curable", "ready")
+    return [Change(on=day.isoformat(), **dict(zip(names, counts, strict=True))) for day, *counts in rows]
+
+
+def as_json(found: Sequence[Change]) -> list[dict[str, Any]]:
+    """Changes as a row keeps them."""
+    return [asdict(each) for each in found]
+
+
+def closing(history: PolicyHistory, *, at: dt.datetime, runs: int = RUNS) -> dict[int, dt.date]:
+    """Which programs the coming runs would close, each with its run's day. Works as platform; two queries."""
+    done = frozenset(RunRow.objects.values_list("period", flat=True))
+    tables: list[str] = []
+    values: dict[str, Any] = {}
+    statement = _closing(list(islice(rule.coming_runs(history, at, done), runs)), at, tables, values)
+    with connection.cursor() as cursor:
+        cursor.execute(f"with {', '.join(tables)} {statement}" if tables else statement, values)
+        return {merchant_id: day for merchant_id, day, _is_open in cursor.fetchall()}
+
+
+def _closing(runs: Sequence[Run], at: dt.datetime, tables: list[str], values: dict[str, Any]) -> str:
+    """The statement of the programs that some runs close, each at the first that does; adds to its tables and values.
+
+    Runs under one version share what is read of the benefits.
+    """
+    parts = []
+    for _number, group in groupby(runs, key=lambda run: run.version.number):
+        same, i = list(group), len(tables)
+        policy = same[0].version.policy
+        tables.append(_FORCE.format(i=i))
+        values |= {f"{name}_{i}": value for name, value in _values(same, policy, at).items()}
+        parts.append((_CLOSED_AT + _covered(policy)).format(i=i))
+    if not parts:
+        return "select null::bigint as merchant_id, null::date as day, null::boolean as is_open where false"
+    return _FIRST.format(parts=" union all ".join(parts))
+
+
+def _covered(policy: Policy) -> str:
+    basis = policy.counting_basis
+    return (_IN_FORCE if basis is not CountingBasis.CONFIGURED else "") + (
+        _CONFIGURED if basis is not CountingBasis.IN_FORCE else ""
+    )
+
+
+def _values(runs: Sequence[Run], policy: Policy, at: dt.datetime) -> dict[str, Any]:
+    today = assessment_instant(platform_date(at))
+    warned_from = today if today >= at else assessment_instant(platform_date(at) + dt.timedelta(days=1))
+    return {
+        "uncounted": sorted(policy.uncounted_kinds),
+        "window": policy.window,
+        "cover": policy.min_cover,
+        "lead": policy.max_lead,
+        "at": [run.at for run in runs],
+        "day": [run.on for run in runs],
+        "old": [latest_opening(run.on, policy) for run in runs],
+        "warned": [run.at - policy.min_notice for run in runs],
+        "warns": [warned_from <= run.at - policy.min_notice for run in runs],
+    }

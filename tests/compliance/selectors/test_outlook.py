@@ -1,0 +1,110 @@
+"""What a policy would change is what the pure rules say of every program, on random histories."""
+
+from __future__ import annotations
+
+import datetime as dt
+from itertools import islice
+
+import pytest
+from django.db import transaction
+
+from benefits.selectors import coverage
+from compliance.lib import danger
+from compliance.lib.policy import Policy, PolicyHistory, PolicyVersion
+from compliance.lib.runs import coming_runs
+from compliance.models import Standing
+from compliance.selectors import outlook, policies
+from compliance.services import standing
+from members.lib import tenant as tenancy
+from members.models import Program
+from tests.compliance.services.conftest import at, platform  # noqa: F401 - the fixture
+from tests.compliance.services.world import DAY, START, World
+from tests.environment import sized
+
+SEEDS = range(sized(30, least=4))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_runs_close_whom_the_pure_rules_close(db, seed):
+    now = START + 100 * DAY
+    with tenancy.platform():
+        world = World(seed, size=80).store()
+        standing.refresh_due(at=now, today=now.date())
+        known = world.history.known_before(now)
+        with transaction.atomic():
+            found = outlook.closing(known, at=now)
+            expected = {
+                row.merchant_id: day
+                for row in Standing.objects.exclude(opened_at=None)
+                if (day := first_closing(row, known, now)) is not None
+            }
+    assert found == expected and expected
+
+
+def first_closing(row: Standing, known: PolicyHistory, now: dt.datetime) -> dt.date | None:
+    """The day of the first of three runs that closes a program, by the rules of `compliance.lib`."""
+    program = Program.objects.get(pk=row.merchant_id)
+    covered = coverage.stored(merchant_id=row.merchant_id)
+    ahead = danger.uncovered_ahead(covered, known, now)
+    for run in islice(coming_runs(known, now), outlook.RUNS):
+        policy = run.version.policy
+        holds = any(
+            (span.start is None or span.start <= run.at) and (span.end is None or run.at < span.end)
+            for span in ahead
+        )
+        in_time = now.replace(hour=20) + policy.min_notice <= run.at  # the next 04:00 of the platform
+        warned = in_time or (row.warned_at is not None and row.warned_at <= run.at - policy.min_notice)
+        if (
+            holds
+            and warned
+            and run.at >= program.opened_at
+            and run.on >= danger.old_enough_on(row.first_opened_on, policy)
+            and (row.protected_until is None or run.at >= row.protected_until)
+            and (row.exempt_until is None or run.at >= row.exempt_until)
+        ):
+            return run.on
+    return None
+
+
+@pytest.fixture
+def shops(platform):  # noqa: F811 - the fixture
+    """One shop covered until 27 May, so that a window of 30 days fails at the run of June and one of 90 in August; one
+    like it that its merchant closed; one in good standing."""
+    found = [platform.shop("2023-10-01") for _ in range(3)]
+    for shop in found:
+        platform.coupon(shop, "2024-01-01", "2024-05-20" if shop is not found[2] else None)
+    platform.close(found[1], "2024-05-25")
+    platform.assess("2024-05-26 04:00")
+    return found
+
+
+def compared(**values) -> list[outlook.Change]:
+    now = at("2024-05-26 12:00")
+    with tenancy.platform(), transaction.atomic():
+        history = policies.history()
+        tried = PolicyVersion(number=99, effective_from=now, recorded_at=now, policy=Policy().changed(values))
+        return outlook.compare(history, PolicyHistory([*history.versions, tried]), at=now)
+
+
+def test_a_shorter_window_closes_more_and_says_whom_one_benefit_saves(shops):
+    first, second, third = compared(window_days=30)
+
+    assert (first.on, first.without, first.with_it, first.more, first.fewer) == ("2024-06-27", 0, 2, 2, 0)
+    assert (first.curable, first.ready) == (1, 0)
+    assert (second.on, second.more, second.fewer) == ("2024-07-31", 0, 0)
+    assert (third.on, third.without, third.with_it, third.more, third.fewer) == ("2024-08-31", 2, 0, 0, 2)
+
+
+def test_a_version_that_changes_no_rule_changes_no_run(shops):
+    assert [(each.more, each.fewer) for each in compared(reopen_wait_days=10)] == [(0, 0)] * 3
+
+
+def test_comparing_leaves_no_trace(shops):
+    def rows():
+        with tenancy.platform(), transaction.atomic():
+            return list(Standing.objects.order_by("merchant_id").values()), len(policies.rows())
+
+    before = rows()
+    compared(window_days=30)
+
+    assert rows() == before
