@@ -1,5 +1,6 @@
 """The tables of the compliance app, one file a topic."""
 
+from compliance.models.appeal_threads import AppealDraft, AppealFile, AppealMessage
 from compliance.models.appeals import Appeal, AppealState
 from compliance.models.decisions import Decision
 from compliance.models.notices import Notice, Receipt, ReceiptChannel, ReceiptEvent
@@ -11,6 +12,9 @@ from compliance.models.undos import Undo, UndoOutcome
 
 __all__ = [
     "Appeal",
+    "AppealDraft",
+    "AppealFile",
+    "AppealMessage",
     "AppealState",
     "Decision",
     "Exemption",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from compliance.lib.appeal_files import MOST_TOGETHER
 from compliance.models import AppealState
-from members.web import audit_words, gates
+from members.web import audit_words, gates, uploads
 from members.web.menu import register as add
 
 
@@ -16,6 +17,7 @@ def register() -> None:
     add("compliance", label=_("Evidence"), route="compliance:evidence", order=20, roles=gates.READERS)
     add("compliance", label=_("Appeals"), route="compliance:appeals", order=30, roles=gates.READERS)
     add("compliance", label=_("Notices"), route="compliance:notices", order=40, roles=gates.READERS)
+    uploads.BOUNDS["/compliance/"] = MOST_TOGETHER
     audit_words.register(
         actions={
             "program.cleared": _("Program closed by a clearance"),
@@ -26,8 +28,15 @@ def register() -> None:
             "appeal.filed": _("Appeal handed in"),
             "appeal.withdrawn": _("Appeal withdrawn"),
             "appeal.decided": _("Appeal decided"),
+            "appeal.message": _("Message about an appeal"),
+            "appeal.file_read": _("File of an appeal opened"),
         },
         topics={"appeal": _("Appeals")},
-        fields={"period": _("Period"), "policy": _("Policy"), "until_at": _("Exempt until")},
+        fields={
+            "period": _("Period"),
+            "policy": _("Policy"),
+            "until_at": _("Exempt until"),
+            "files": _("Files"),
+        },
         values={"appeal.state": dict(AppealState.choices)},
     )

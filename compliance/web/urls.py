@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from compliance.web import appeals, cures, evidence, home, notices, receipts, status
+from compliance.web import appeal_threads, appeals, cures, evidence, home, notices, receipts, status
 
 app_name = "compliance"
 urlpatterns = [
@@ -15,6 +15,13 @@ urlpatterns = [
     path("compliance/evidence.csv", evidence.evidence_csv, name="evidence_csv"),
     path("compliance/notices/", notices.notices, name="notices"),
     path("compliance/appeals/", appeals.appeals_page, name="appeals"),
+    path("compliance/appeals/draft", appeal_threads.appeal_draft, name="appeal_draft"),
+    path("compliance/appeals/<str:appeal_id>/", appeal_threads.appeal_page, name="appeal"),
+    path(
+        "compliance/appeals/<str:appeal_id>/files/<str:file_id>",
+        appeal_threads.appeal_file,
+        name="appeal_file",
+    ),
     path("compliance/appeals/<str:appeal_id>/withdraw", appeals.appeals_withdraw, name="appeals_withdraw"),
     path("compliance/cure", cures.cure, name="cure"),
     path("compliance/receipts", receipts.receipt, name="receipt"),

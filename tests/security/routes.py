@@ -53,6 +53,7 @@ ARGUMENTS = [
     Argument("token", of("members.Member"), "/email/stop/"),
     Argument("appeal_id", lambda shop: shop.first_key(apps.get_model("compliance.Appeal")), "/platform/"),
     Argument("appeal_id", of("compliance.Appeal")),
+    Argument("file_id", of("compliance.AppealFile")),
     Argument("program_id", lambda shop: str(shop.merchant.pk), "/platform/"),
     Argument("key_id", of("members.ApiKey")),
     Argument("import_id", of("members.ImportJob")),
