@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from compliance.models import Appeal
-from compliance.services.notices import WRITE_TO
-from members.models import Staff
+from compliance.selectors import notices
 from members.services import mail
 
 TEMPLATES = "compliance/appeals/email"
@@ -16,10 +15,7 @@ TEMPLATES = "compliance/appeals/email"
 
 def tell(*, appeal: Appeal, template: str, key: str, at: dt.datetime, context: Mapping[str, Any]) -> None:
     """Have every owner and manager told, each once for a `key`; `template` is "message" or "decided"."""
-    people = Staff.objects.filter(
-        merchant_id=appeal.merchant_id, left_at=None, role__in=WRITE_TO, user__is_active=True
-    )
-    for user_id, email in people.order_by("user_id").values_list("user_id", "user__email"):
+    for user_id, email in notices.receivers(merchant_id=appeal.merchant_id):
         mail.leave_email(
             merchant_id=appeal.merchant_id,
             key=f"appeal:{template}:{key}:{user_id}",

@@ -159,7 +159,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     leases.requeue(BulkAct, bulk_acts.TASK)
     points_daily.end_due_holds(at=at)
     undoing.requeue()
-    receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)
+    receipts = notices.confirm(since=at - RECEIPTS_BACK, at=at)
     return {
         "runs": len(runs),
         "chunks": chunks,

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from compliance.lib.appeal_files import Upload
-from compliance.models import AppealFile, AppealMessage
+from compliance.models import AppealFile, AppealMessage, Notice, Receipt
 from compliance.services import appeals
 from members.lib import tenant as tenancy
 from members.models import AuditRow, OutboxRow
@@ -143,3 +143,47 @@ def test_an_appeal_decided_after_its_day_is_not_in_time(admin_client, shops):
     shown = body(admin_client.get(FIGURES))
 
     assert "0 % (0 / 1)" in shown and "15 days 0 hours" in shown
+
+
+# ---- notices that reached nobody ------------------------------------------------------------------------------------
+
+NOTICES = "/platform/compliance/notice/"
+
+
+def test_the_platform_finds_notices_that_were_not_handed_over_or_seen(admin_client, shops, cast):
+    with tenancy.platform(), transaction.atomic():
+        seen, failed = (Notice.objects.of(shop.pk).get() for shop in (shops.bare, shops.empty))
+        at = timezone.now()
+        for notice, channel, event in (
+            (seen, "banner", "seen"),
+            (failed, "email", "failed"),
+            (failed, "inbox", "seen"),
+        ):
+            Receipt.objects.create(
+                merchant_id=notice.merchant_id,
+                notice=notice,
+                channel=channel,
+                event=event,
+                user=cast.owner,
+                at=at,
+            )
+
+    def found(value: str) -> set[int]:
+        shown = body(admin_client.get(f"{NOTICES}?reached={value}"))
+        return {row.pk for row in (seen, failed) if f"{NOTICES}{row.pk}/change/" in shown}
+
+    assert found("") == {seen.pk, failed.pk}
+    assert found("email") == {failed.pk}
+    assert found("webhook") == found("unseen") == found("nobody") == set()
+    with tenancy.platform(), transaction.atomic():
+        young = Notice.objects.exclude(pk__in=[seen.pk, failed.pk]).count()
+    assert young == 0
+    assert "Could not be handed over" in body(admin_client.get(f"{NOTICES}{failed.pk}/change/"))
+
+
+def test_a_notice_that_nobody_saw_is_found(admin_client, shops):
+    with tenancy.platform(), transaction.atomic():
+        notice = Notice.objects.of(shops.bare.pk).get()
+
+    for value in ("unseen", "nobody"):
+        assert f"{NOTICES}{notice.pk}/change/" in body(admin_client.get(f"{NOTICES}?reached={value}"))
