@@ -11,6 +11,7 @@ from rest_framework import serializers
 from benefits.lib.kinds import KINDS
 from benefits.lib.prices import MOST_MINOR
 from benefits.lib.standing import Standing, standing_of
+from benefits.lib.usefulness import slugs
 from benefits.models import Benefit, BenefitStatus
 from benefits.selectors import benefits as benefits_selector
 from benefits.selectors.benefits import BenefitFilter
@@ -48,6 +49,11 @@ class BenefitOut(serializers.Serializer):
     unusable = serializers.ListField(
         child=serializers.ChoiceField(choices=["stock", "audience", "worth"]),
         help_text="Why nobody can use it now: it does not count for the compliance rule.",
+    )
+    doubts = serializers.ListField(
+        child=serializers.ChoiceField(choices=["threshold", "saving", "small"]),
+        help_text="What may keep it from counting although somebody can use it, as of its last change: a threshold "
+        "above 95 of 100 orders, a saving under 1 %, a named audience of few.",
     )
     currency = serializers.CharField()
     published_at = serializers.DateTimeField(allow_null=True)
@@ -149,6 +155,7 @@ def shown(call: Call, benefit: Benefit) -> dict[str, Any]:
         "audience": benefit.audience,
         "stock": benefit.stock,
         "unusable": [name for name, is_so in unusable.items() if is_so],
+        "doubts": list(slugs(benefit.doubts)),
         "currency": call.merchant.currency,
         "published_at": benefit.published_at,
         "revision": benefit.revision,

@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from benefits.lib.spans import Span, Spans, first_from, normalise, utc
+from benefits.lib.usefulness import AUDIENCE
 
 EVERYONE = "everyone"
 
@@ -43,6 +44,7 @@ class Revision:
     audience: opaque, only compared. audience_empty: it is named and nobody is in it.
     stock: units left after this revision; None is unlimited.
     worthless: the kind's own verdict that these settings give a member nothing.
+    doubts: what speaks against it (`benefits.lib.usefulness`), as measured then; `audience` sets its part of them.
     """
 
     action: Action
@@ -55,6 +57,7 @@ class Revision:
     audience_empty: bool = False
     stock: int | None = None
     worthless: bool = False
+    doubts: int = 0
 
 
 class Configured(NamedTuple):
@@ -67,7 +70,7 @@ class Configured(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What a program's benefits of one kind amount to: the row stored per program and kind.
+    """What a program's benefits of one kind amount to: the row stored per program, kind and set of doubts.
 
     in_force: `tstzmultirange`, possibly reaching into the future (an open end is None).
     configured: ascending, each instant once with its earliest `force_from`.
@@ -76,6 +79,12 @@ class Coverage:
     kind: str
     in_force: Spans = ()
     configured: tuple[Configured, ...] = ()
+    doubts: int = 0
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from the other rows of its program."""
+        return self.kind, self.doubts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +101,11 @@ class _Standing:
     audience_empty: bool = False
     stock: int | None = None
     worthless: bool = False
+    doubts: int = 0
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.kind, self.doubts
 
     @property
     def is_paper(self) -> bool:
@@ -134,7 +148,8 @@ def _after(standing: _Standing, revision: Revision) -> _Standing:
         return replace(standing, live=False)
     if action is Action.STOCK:
         return replace(standing, stock=revision.stock)
-    return replace(standing, audience_empty=revision.audience_empty)
+    observed = standing.doubts & ~AUDIENCE | revision.doubts & AUDIENCE
+    return replace(standing, audience_empty=revision.audience_empty, doubts=observed)
 
 
 def _with_arguments(revision: Revision, *, paused: bool) -> _Standing:
@@ -149,6 +164,7 @@ def _with_arguments(revision: Revision, *, paused: bool) -> _Standing:
         audience_empty=revision.audience_empty,
         stock=revision.stock,
         worthless=revision.worthless,
+        doubts=revision.doubts,
     )
 
 
@@ -187,35 +203,37 @@ def _steps(revisions: Sequence[Revision]) -> Iterator[_Step]:
 
 
 def benefit_coverage(revisions: Sequence[Revision]) -> tuple[Coverage, ...]:
-    """The coverage of one benefit from its revisions in the order they were made, one row per kind it has had.
+    """The coverage of one benefit from its revisions in the order they were made, one row per kind (and set of doubts)
+    it has had.
 
     Between two revisions the benefit is in force while it is live, not paused, not paper, and the instant lies in
     `[from, to)` as they stood then. So a `from` in the past does not reach back before publication, and a change
     never touches what was before it. Raises ValueError when instants go back or have no zone.
     """
-    in_force: dict[str, list[Span]] = {}
-    configured: dict[str, list[datetime]] = {}
+    in_force: dict[tuple[str, int], list[Span]] = {}
+    configured: dict[tuple[str, int], list[datetime]] = {}
     for step in _steps(revisions):
         force = step.standing.force_after(step.at)
         if step.until is not None and (force.end is None or force.end > step.until):
             force = Span(force.start, step.until)
         if not force.is_empty:
-            in_force.setdefault(step.standing.kind, []).append(force)
+            in_force.setdefault(step.standing.key, []).append(force)
         if step.configures:
-            configured.setdefault(step.standing.kind, []).append(step.at)
+            configured.setdefault(step.standing.key, []).append(step.at)
     return tuple(
-        _one_kind(kind, normalise(in_force.get(kind, ())), configured.get(kind, ()))
-        for kind in sorted({*in_force, *configured})
+        _one_row(key, normalise(in_force.get(key, ())), configured.get(key, ()))
+        for key in sorted({*in_force, *configured})
     )
 
 
-def _one_kind(kind: str, in_force: Spans, configured: Iterable[datetime]) -> Coverage:
+def _one_row(key: tuple[str, int], in_force: Spans, configured: Iterable[datetime]) -> Coverage:
     instants = []
     for at in configured:
         force = first_from(in_force, at)
         begins = None if force is None or force.start is None else max(at, force.start)
         instants.append(Configured(at, begins))
-    return Coverage(kind, in_force, _earliest(instants))
+    kind, doubts = key
+    return Coverage(kind, in_force, _earliest(instants), doubts)
 
 
 def _earliest(configured: Iterable[Configured]) -> tuple[Configured, ...]:
@@ -228,17 +246,18 @@ def _earliest(configured: Iterable[Configured]) -> tuple[Configured, ...]:
 
 
 def unite(coverages: Iterable[Coverage]) -> tuple[Coverage, ...]:
-    """The rows of a program: the coverages of its benefits united by kind, in order of kind."""
-    by_kind: dict[str, list[Coverage]] = {}
+    """The rows of a program: the coverages of its benefits united by kind and doubts, in their order."""
+    by_key: dict[tuple[str, int], list[Coverage]] = {}
     for coverage in coverages:
-        by_kind.setdefault(coverage.kind, []).append(coverage)
+        by_key.setdefault(coverage.key, []).append(coverage)
     return tuple(
         Coverage(
             kind,
             normalise(span for coverage in rows for span in coverage.in_force),
             _earliest(each for coverage in rows for each in coverage.configured),
+            doubts,
         )
-        for kind, rows in sorted(by_kind.items())
+        for (kind, doubts), rows in sorted(by_key.items())
     )
 
 
@@ -247,12 +266,13 @@ def program_coverage(benefits: Iterable[Sequence[Revision]]) -> tuple[Coverage, 
     return unite(row for revisions in benefits for row in benefit_coverage(revisions))
 
 
-def kind_in_force(revisions: Sequence[Revision], at: datetime) -> str | None:
-    """The kind as which a benefit is in force at an instant, or None. A revision made at `at` is done by then."""
+def key_in_force(revisions: Sequence[Revision], at: datetime) -> tuple[str, int] | None:
+    """The kind as which, and the doubts with which, a benefit is in force at an instant, or None. A revision made at
+    `at` is done by then."""
     at = utc(at)
     for coverage in benefit_coverage(revisions):
         if any(span.holds(at) for span in coverage.in_force):
-            return coverage.kind
+            return coverage.key
     return None
 
 

@@ -42,6 +42,8 @@ class Benefit(TenantModel):
 
     audience: "everyone" or {"tiers": [tier codes]}. audience_empty: one is named and nobody is in it.
     stock: units left, None without limit. revision, revision_at: the newest revision (0, None for a draft).
+    doubts, measured: what speaks against it and the facts of that (`benefits.lib.usefulness`), as of the newest
+    publication or change; {} where nothing was measured (a draft, a scripted history).
     """
 
     public_id = PublicIdField()
@@ -52,6 +54,8 @@ class Benefit(TenantModel):
     )
     audience_empty = models.BooleanField(default=False)
     worthless = models.BooleanField(default=False)
+    doubts = models.SmallIntegerField(default=0, db_default=0)
+    measured = models.JSONField(default=dict, db_default={})
     stock = models.IntegerField(_("stock"), null=True, blank=True)
     revision = models.IntegerField(default=0)
     from_at = models.DateTimeField(_("from"), null=True, blank=True)
@@ -114,6 +118,8 @@ class BenefitRevision(TenantModel):
     configures = models.BooleanField(default=False)
     audience_empty = models.BooleanField(default=False)
     worthless = models.BooleanField(default=False)
+    doubts = models.SmallIntegerField(default=0, db_default=0)
+    measured = models.JSONField(default=dict, db_default={})
     stock = models.IntegerField(_("stock"), null=True)
     from_at = models.DateTimeField(_("from"), null=True)
     to_at = models.DateTimeField(_("to"), null=True)

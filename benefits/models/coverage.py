@@ -1,6 +1,6 @@
 """Coverage as stored: what a program's benefits of one kind amount to, whatever a policy makes of it.
 
-How to fill it in bulk (a bench, a migration of data), one row per program and kind:
+How to fill it in bulk (a bench, a migration of data), one row per program, kind and `doubts` (0 unless said):
 
     insert into benefits_coverage (merchant_id, kind, in_force, configured_at, force_from)
     values (7, 'coupon', '{[2024-01-01 00:00+08,2024-03-20 00:00+08)}',
@@ -28,13 +28,14 @@ class Coverage(TenantModel):
     """
 
     kind = models.CharField(max_length=24)
+    doubts = models.SmallIntegerField(default=0, db_default=0)  # benefits.lib.usefulness
     in_force = SpansField()
     configured_at = ArrayField(models.DateTimeField(), default=list)
     force_from = ArrayField(models.DateTimeField(null=True), default=list)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["merchant", "kind"], name="coverage_one_per_kind"),
+            models.UniqueConstraint(fields=["merchant", "kind", "doubts"], name="coverage_one_per_kind"),
         ]
 
     def __str__(self) -> str:

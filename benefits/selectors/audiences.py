@@ -37,6 +37,22 @@ def is_empty(*, merchant_id: int, audience: Audience, at: dt.datetime) -> bool:
     return not members.exclude(Exists(holds_another)).exists()
 
 
+def size(*, merchant_id: int, audience: Audience, at: dt.datetime, most: int) -> int:
+    """How many are in a named audience now, counted up to `most`."""
+    if named := segments_of(audience):
+        shop = segments_selector.shop(merchant=Merchant.objects.get(pk=merchant_id), at=at)
+        rule = {"any": [{"fact": "segment", "op": "is_in", "value": named}]}
+        return len(segments_selector.member_ids(shop=shop, rule=rule, limit=most))
+    ids = tier_ids(merchant_id=merchant_id, codes=tiers_of(audience) or [])
+    standings = TierStanding.objects.of(merchant_id)
+    found = standings.filter(tier_id__in=ids)[:most].count()
+    if found >= most or base_tier_id(merchant_id=merchant_id, at=at) not in ids:
+        return found
+    holds_another = standings.filter(member_id=OuterRef("pk"))
+    members = Member.objects.of(merchant_id).exclude(status=MemberStatus.ERASED)
+    return min(most, found + members.exclude(Exists(holds_another))[:most].count())
+
+
 def _any_in_segments(merchant_id: int, public_ids: list[str], at: dt.datetime) -> bool:
     """Whether anybody is in one of these segments now; a segment that is gone has nobody."""
     shop = segments_selector.shop(merchant=Merchant.objects.get(pk=merchant_id), at=at)

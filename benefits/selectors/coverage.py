@@ -24,6 +24,7 @@ def as_rule(row: BenefitRevision) -> rule.Revision:
         audience_empty=row.audience_empty,
         stock=row.stock,
         worthless=row.worthless,
+        doubts=row.doubts,
     )
 
 
@@ -45,7 +46,7 @@ def revisions_by_benefit(
 
 def stored(*, merchant_id: int) -> tuple[rule.Coverage, ...]:
     """A program's coverage as it is stored, in order of kind."""
-    return tuple(as_coverage(row) for row in Coverage.objects.of(merchant_id).order_by("kind"))
+    return tuple(as_coverage(row) for row in Coverage.objects.of(merchant_id).order_by("kind", "doubts"))
 
 
 def as_coverage(row: Coverage) -> rule.Coverage:
@@ -56,6 +57,7 @@ def as_coverage(row: Coverage) -> rule.Coverage:
         tuple(
             rule.Configured(at, force) for at, force in zip(row.configured_at, row.force_from, strict=True)
         ),
+        row.doubts,
     )
 
 
@@ -64,7 +66,7 @@ class BenefitStretches:
     """What one benefit of one kind was within a window: the evidence that a page or decision shows.
 
     in_force: clipped to the window. configured: the instants inside it. paper: why nobody could use it now, as
-    slugs (`stock`, `audience`, `worth`), empty when somebody can.
+    slugs (`stock`, `audience`, `worth`), empty when somebody can. doubts: those with which it was in force then.
     """
 
     benefit: Benefit
@@ -72,6 +74,7 @@ class BenefitStretches:
     in_force: Spans
     configured: tuple[rule.Configured, ...]
     paper: tuple[str, ...]
+    doubts: int = 0
 
 
 def stretches(
@@ -89,7 +92,9 @@ def stretches(
     for benefit in benefits:
         if benefit.published_at >= end:
             continue
-        rows = rule.benefit_coverage(revisions[benefit.pk]) or (rule.Coverage(benefit.kind),)
+        rows = rule.benefit_coverage(revisions[benefit.pk]) or (
+            rule.Coverage(benefit.kind, doubts=benefit.doubts),
+        )
         for row in rows:
             found.append(
                 BenefitStretches(
@@ -98,6 +103,7 @@ def stretches(
                     in_force=clip(row.in_force, window),
                     configured=tuple(each for each in row.configured if window.holds(each.at)),
                     paper=paper_reasons(benefit),
+                    doubts=row.doubts,
                 )
             )
     return found
@@ -115,14 +121,17 @@ def paper_reasons(benefit: Benefit) -> tuple[str, ...]:
 
 def in_force(
     *, merchant_id: int, at: dt.datetime, before: dt.datetime | None = None
-) -> list[tuple[Benefit, str]]:
-    """The benefits in force at an instant with the kind they were then, by publication. Read from the revisions,
-    so it is right for past instants too; a revision made at `at` is done by then unless `before` says otherwise."""
+) -> list[tuple[Benefit, str, int]]:
+    """The benefits in force at an instant with the kind and doubts they had then, by publication.
+
+    Read from the revisions, so it is right for past instants too; a revision made at `at` is done by then unless
+    `before` says otherwise.
+    """
     revisions = revisions_by_benefit(merchant_id=merchant_id, before=before)
-    kinds = {key: rule.kind_in_force(each, at) for key, each in revisions.items()}
-    live = [key for key, kind in kinds.items() if kind is not None]
-    rows = Benefit.objects.of(merchant_id).filter(id__in=live).order_by("published_at", "id")
-    return [(row, str(kinds[row.pk])) for row in rows]
+    keys = {benefit: rule.key_in_force(each, at) for benefit, each in revisions.items()}
+    live = {benefit: key for benefit, key in keys.items() if key is not None}
+    rows = Benefit.objects.of(merchant_id).filter(id__in=list(live)).order_by("published_at", "id")
+    return [(row, *live[row.pk]) for row in rows]
 
 
 def spans_of(*, merchant_id: int, benefit_id: int) -> Spans:

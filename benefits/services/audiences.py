@@ -9,6 +9,7 @@ from django.db import transaction
 
 from benefits.lib import coverage as rule
 from benefits.lib.audience import tiers_of
+from benefits.lib.usefulness import AUDIENCE, AUDIENCE_STEPS, audience_doubts
 from benefits.models import Benefit
 from benefits.selectors import audiences
 from benefits.services import coverage
@@ -23,8 +24,9 @@ OBSERVER = Actor.job("audiences")
 
 @transaction.atomic
 def observe(*, merchant_id: int, at: dt.datetime) -> int:
-    """Write a revision for each benefit whose named audience turned empty or came to have members since it was
-    last looked at, with the instant of the move that did it. Returns how many.
+    """Write a revision for each benefit whose named audience turned empty, came to have members, or grew or shrank over
+    a size that a policy may ask for, since it was last looked at. It has the instant of the move that emptied or first
+    filled it. Returns how many.
 
     One query for a merchant without such benefits; called before coverage is judged. What it writes configures
     nothing, and it works whatever the program's state: benefits keep their own periods.
@@ -35,8 +37,9 @@ def observe(*, merchant_id: int, at: dt.datetime) -> int:
     turned = 0
     for benefit in audiences.named(merchant_id=merchant_id):
         empty = audiences.is_empty(merchant_id=merchant_id, audience=benefit.audience, at=at)
-        if empty != benefit.audience_empty:
-            _turn(benefit, empty, at)
+        doubts = _doubts(benefit, at)
+        if empty != benefit.audience_empty or doubts != benefit.doubts:
+            _turn(benefit, empty, doubts, at)
             turned += 1
     return turned
 
@@ -59,15 +62,27 @@ def observe_everywhere(*, at: dt.datetime) -> int:
     return turned
 
 
-def _turn(benefit: Benefit, empty: bool, at: dt.datetime) -> None:
-    since = audiences.turned_at(
-        merchant_id=benefit.merchant_id,
-        codes=tiers_of(benefit.audience) or [],
-        since=benefit.revision_at or at,
-        became_empty=empty,
-    )
+def _doubts(benefit: Benefit, at: dt.datetime) -> int:
+    """The benefit's doubts with those of its audience's size now; as they are where it was never measured."""
+    if not benefit.measured:
+        return benefit.doubts
+    most = AUDIENCE_STEPS[-1]
+    size = audiences.size(merchant_id=benefit.merchant_id, audience=benefit.audience, at=at, most=most)
+    return benefit.doubts & ~AUDIENCE | audience_doubts(size)
+
+
+def _turn(benefit: Benefit, empty: bool, doubts: int, at: dt.datetime) -> None:
+    """Of when it turned: the move that emptied or first filled it; the present for one that only grew or shrank."""
+    since = None
+    if empty != benefit.audience_empty:
+        since = audiences.turned_at(
+            merchant_id=benefit.merchant_id,
+            codes=tiers_of(benefit.audience) or [],
+            since=benefit.revision_at or at,
+            became_empty=empty,
+        )
     before = {"audience_empty": benefit.audience_empty}
-    benefit.audience_empty = empty
+    benefit.audience_empty, benefit.doubts = empty, doubts
     revise(
         benefit,
         at if since is None else min(since, at),

@@ -24,6 +24,7 @@ from benefits.services import coverage
 from benefits.services.arguments import Arguments, Checked, arguments_of, check, check_stock, facts
 from benefits.services.prices import store_list
 from benefits.services.revisions import audit_row, revise, write_revision
+from benefits.services.usefulness import measure
 from members.lib.refusals import Conflict, Invalid, NotFound, ProgramNotOpen
 from members.models import Program, ProgramStatus
 from members.services import programs
@@ -186,6 +187,8 @@ def change_benefit(
         store_list(benefit=benefit, rows=rows, at=max(at, benefit.revision_at or at))
     if facts(benefit) == before:
         return benefit
+    if not as_scripted:
+        measure(benefit, at, rows)
     return revise(benefit, at, actor, rule.Action.CHANGE, "benefit.changed", before, facts(benefit), reason)
 
 
@@ -258,6 +261,8 @@ def _publish(
     wanted = replace(arguments, from_at=begins)
     checked = check(benefit.merchant_id, wanted, at, rows, as_scripted=as_scripted, complete=not as_scripted)
     _set(benefit, checked)
+    if not as_scripted:
+        measure(benefit, at, rows)
     benefit.status = BenefitStatus.PUBLISHED
     benefit.published_at = at
     benefit.revision, benefit.revision_at = 1, at

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import connection
+from django.db.models import Q
 
 from benefits.lib import coverage as rule
 from benefits.models import Coverage
@@ -31,6 +32,7 @@ def refresh(*, merchant_id: int, at: dt.datetime) -> tuple[rule.Coverage, ...]:
             Coverage(
                 merchant_id=merchant_id,
                 kind=row.kind,
+                doubts=row.doubts,
                 in_force=row.in_force,
                 configured_at=[each.at for each in row.configured],
                 force_from=[each.force_from for each in row.configured],
@@ -38,11 +40,14 @@ def refresh(*, merchant_id: int, at: dt.datetime) -> tuple[rule.Coverage, ...]:
             for row in rows
         ],
         update_conflicts=True,
-        unique_fields=["merchant", "kind"],
+        unique_fields=["merchant", "kind", "doubts"],
         update_fields=["in_force", "configured_at", "force_from"],
     )
-    # A revision can leave nothing of a kind: a benefit changed to another one in the instant of its publication.
-    Coverage.objects.of(merchant_id).exclude(kind__in=[row.kind for row in rows]).delete()
+    # A revision can leave nothing of a row: a benefit changed to another kind in the instant of its publication.
+    kept = Q(pk__in=[])
+    for row in rows:
+        kept |= Q(kind=row.kind, doubts=row.doubts)
+    Coverage.objects.of(merchant_id).exclude(kept).delete()
     leave_due(merchant_id=merchant_id, at=at)
     return rows
 

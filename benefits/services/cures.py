@@ -20,6 +20,8 @@ from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.prices import PriceRow
 from benefits.models import Benefit, BenefitRevision, BenefitStatus
 from benefits.selectors import prices
+from benefits.selectors import usefulness as usefulness_selector
+from benefits.services import usefulness
 from benefits.services.arguments import Arguments, check
 from benefits.services.benefits import publish_benefit
 from members.lib.refusals import Invalid
@@ -48,14 +50,20 @@ class ReadyChoice:
 
 
 def ready_choices(
-    *, merchant_id: int, at: dt.datetime, uncounted_kinds: Collection[str] = DRAWS
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    uncounted_kinds: Collection[str] = DRAWS,
+    refused_doubts: int = 0,
 ) -> list[ReadyChoice]:
     """Up to three choices that count at once, the most familiar first: the last benefit that ended, a member
-    coupon, a share off. `uncounted_kinds` are those of the policy in force."""
+    coupon, a share off. `uncounted_kinds` and `refused_doubts` are those of the policy in force."""
     found = [
         choice
         for choice in (_renewal(merchant_id, at, uncounted_kinds), *_coupons(at))
-        if choice is not None and choice.kind not in uncounted_kinds
+        if choice is not None
+        and choice.kind not in uncounted_kinds
+        and not (refused_doubts and refused_doubts & _doubts(merchant_id, choice, at))
     ]
     return found[:3]
 
@@ -68,12 +76,15 @@ def publish_choice(
     actor: Actor,
     public_id: str = "",
     uncounted_kinds: Collection[str] = DRAWS,
+    refused_doubts: int = 0,
 ) -> Benefit:
     """Publish the choice of that key as it stands now. `public_id` makes a second press harmless.
 
     Raises Invalid when the choice is gone, and what `publish_benefit` raises.
     """
-    choices = ready_choices(merchant_id=merchant_id, at=at, uncounted_kinds=uncounted_kinds)
+    choices = ready_choices(
+        merchant_id=merchant_id, at=at, uncounted_kinds=uncounted_kinds, refused_doubts=refused_doubts
+    )
     choice = next((each for each in choices if each.key == key), None)
     if choice is None:
         raise Invalid(_("This choice is no longer there. Look at the choices again."))
@@ -86,6 +97,22 @@ def publish_choice(
         prices=listed or None,
         **choice.arguments,
     )
+
+
+def _doubts(merchant_id: int, choice: ReadyChoice, at: dt.datetime) -> int:
+    """What would speak against a choice that is published now."""
+    arguments, listed = choice.arguments, None
+    if choice.renews is not None and "list" in arguments["settings"]:
+        listed = usefulness_selector.best_listed(merchant_id=merchant_id, benefit_id=choice.renews.pk)
+    found, _facts = usefulness.of(
+        merchant_id=merchant_id,
+        kind=choice.kind,
+        settings=arguments["settings"],
+        audience=arguments["audience"],
+        at=at,
+        listed=listed,
+    )
+    return found
 
 
 def _renewal(merchant_id: int, at: dt.datetime, uncounted: Collection[str]) -> ReadyChoice | None:

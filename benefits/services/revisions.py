@@ -54,6 +54,8 @@ def write_revision(benefit: Benefit, at: dt.datetime, actor: Actor, action: rule
         action=action.value,
         actor_label=actor.label[:120],
         reason=reason[:500],
+        doubts=benefit.doubts,
+        measured=benefit.measured,
         **{name: getattr(benefit, name) for name in Checked.__slots__},
     )
     history = revisions_by_benefit(merchant_id=benefit.merchant_id, benefit_ids=[benefit.pk])

@@ -15,6 +15,7 @@ from benefits.lib.audience import segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.standing import Standing, standing_of
+from benefits.lib.usefulness import slugs
 from benefits.models import Benefit
 from benefits.selectors.coverage import paper_reasons
 from members.templatetags.fmt import discount, money_text, points
@@ -174,9 +175,39 @@ PAPER = {
 DRAW = gettext_lazy("Draws do not count for clearance. Publish another kind of benefit as well.")
 
 
-def why_not_counted(benefit: Benefit) -> list[str]:
-    """Why a benefit as it stands does not count, in whole sentences; empty when nothing speaks against it."""
+def doubts_in_words(benefit: Benefit, currency: str) -> list[str]:
+    """What speaks against a benefit that members can use, with the figures; the platform's rule may not count it."""
+    known, told = benefit.measured, []
+    found = slugs(benefit.doubts)
+    if "threshold" in found:
+        text = _(
+            "It may not count: its threshold of %(threshold)s is above %(p95)s, what 95 of 100 orders of the last 90 "
+            "days came to. Lower the threshold."
+        )
+        amounts = {"threshold": known.get("threshold_minor"), "p95": known.get("p95_minor")}
+        told.append(text % {name: money_text(each or 0, currency) for name, each in amounts.items()})
+    if "saving" in found:
+        share = f"{Decimal(known.get('saving') or 0) * 100:.2f}"
+        told.append(
+            _("It may not count: it saves members %(share)s %%, less than 1 %%. Give more.")
+            % {"share": share}
+        )
+    if "small" in found:
+        told.append(
+            ngettext(
+                "It may not count: its audience has %(n)s member. Name more tiers or segments, or everyone.",
+                "It may not count: its audience has %(n)s members. Name more tiers or segments, or everyone.",
+                known.get("audience") or 0,
+            )
+            % {"n": known.get("audience") or 0}
+        )
+    return told
+
+
+def why_not_counted(benefit: Benefit, currency: str) -> list[str]:
+    """Why a benefit as it stands does not (or may not) count, in whole sentences; empty when nothing speaks against."""
     reasons = [str(PAPER[slug]) for slug in paper_reasons(benefit)]
+    reasons += doubts_in_words(benefit, currency)
     kind = KINDS.get(benefit.kind)
     if kind is not None and kind.is_draw:
         reasons.insert(0, str(DRAW))

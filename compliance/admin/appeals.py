@@ -17,20 +17,21 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from compliance.admin.answers import Ready, ready
+from compliance.admin.appeal_work import AskForm, ReviewerWork, thread_tables
 from compliance.admin.decisions import decision_facts
 from compliance.admin.notices import notice_facts
 from compliance.admin.programs import evidence_table
 from compliance.admin.words import appeal_chip
 from compliance.lib.calendar import platform_date
 from compliance.lib.words import rule_in_words
-from compliance.models import Appeal, AppealState
+from compliance.models import Appeal, AppealState, Decision
 from compliance.selectors import appeals as selectors
-from compliance.selectors import status
+from compliance.selectors import decision_replay, status
 from compliance.services import appeals
 from members.admin.base import (
     NOTHING,
     ByMerchant,
-    FactsAdmin,
     Page,
     actor,
     address,
@@ -69,6 +70,7 @@ class AppealPage(Page):
 
     told_title: Any = ""
     told: list[tuple[Any, Any]] = field(default_factory=list)
+    answers: list[Ready] = field(default_factory=list)
 
 
 class InState(admin.SimpleListFilter):
@@ -107,7 +109,7 @@ class InState(admin.SimpleListFilter):
 
 
 @admin.register(Appeal)
-class AppealAdmin(ByMerchant, FactsAdmin):
+class AppealAdmin(ByMerchant, ReviewerWork):
     """Appeals: those under review by the day they are due, others the latest first."""
 
     list_display = ("reference", "shop", "against", "filed_at", "due", "state_shown", "ended_at")
@@ -116,6 +118,7 @@ class AppealAdmin(ByMerchant, FactsAdmin):
     list_select_related = ("merchant", "run", "notice")
     search_help_text = gettext_lazy("Name or short name of a merchant, or a reference")
     object_template = "admin/platform/appeal.html"
+    change_list_template = "admin/platform/appeals.html"
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """The queue by due day; history by time."""
@@ -174,6 +177,7 @@ class AppealAdmin(ByMerchant, FactsAdmin):
             assert notice is not None  # a constraint of the table: one of the two
             what_at, policy = notice.sent_at, notice.policy
             told_title, told = _("The warning"), notice_facts(notice)
+        then = status.page(merchant_id=obj.merchant_id, at=what_at)
         return AppealPage(
             told_title=told_title,
             told=told,
@@ -185,10 +189,10 @@ class AppealAdmin(ByMerchant, FactsAdmin):
                 (_("Filed"), _by(obj.filed_at, obj.filed_by)),
                 (_("Decision due"), _due(obj, timezone.now())),
                 (_("Ended"), _by(obj.ended_at, obj.ended_by)),
+                *_recomputed(decision),
             ],
-            tables=[
-                evidence_table(status.page(merchant_id=obj.merchant_id, at=what_at)),
-            ],
+            tables=[*thread_tables(obj), evidence_table(then)],
+            answers=ready(obj, then) if obj.is_open else [],
             sentences_title=_("The rule that judged it"),
             sentences=rule_in_words(policy.rule),
         )
@@ -196,13 +200,18 @@ class AppealAdmin(ByMerchant, FactsAdmin):
     def render(
         self, request: HttpRequest, template: str, page: Page, obj: Any = None, extra: Any = None
     ) -> Any:
-        """The form, while the appeal is under review."""
+        """The forms, while the appeal is under review; the answer begins with the one that the address names."""
         may_decide = obj is not None and obj.is_open and self.may(request, "change")
-        shown: dict[str, Any] = {"form": DecideForm() if may_decide else None}
+        shown: dict[str, Any] = {"form": None, "ask_form": None}
+        if may_decide and isinstance(page, AppealPage):
+            wanted = request.GET.get("answer", "")
+            begun = next((each.text for each in page.answers if each.key == wanted), "")
+            shown = {"form": DecideForm(initial={"answer": begun}), "ask_form": AskForm()}
         if obj is not None:
             shown |= {
                 "appeal": obj,
                 "decide_url": reverse("admin:compliance_appeal_decide", args=[obj.pk]),
+                "ask_url": reverse("admin:compliance_appeal_ask", args=[obj.pk]),
                 "restores": obj.merchant.program.status == ProgramStatus.CLEARED,
             }
         return super().render(request, template, page, obj, {**shown, **(extra or {})})
@@ -211,10 +220,7 @@ class AppealAdmin(ByMerchant, FactsAdmin):
         """Uphold or refuse an appeal; the page again where the form lacks something."""
         if request.method != "POST" or not self.may(request, "change"):
             raise PermissionDenied
-        obj = self.get_object(request, str(appeal_id)) if appeal_id < 2**63 else None
-        how = request.POST.get("decide", "")
-        if obj is None:
-            raise Http404
+        obj, how = self.appeal_of(request, appeal_id), request.POST.get("decide", "")
         form = DecideForm(request.POST)
         if how not in (UPHOLD, REFUSE):
             form.add_error(None, _("Choose whether the appeal is upheld or refused."))
@@ -256,6 +262,19 @@ def _against(row: Appeal) -> str:
         notice.days_before,
     )
     return text % {"n": notice.days_before, "on": notice.for_run_on.isoformat()}
+
+
+def _recomputed(decision: Decision | None) -> list[tuple[Any, Any]]:
+    """Whether the decision comes out the same when it is made again from history under the policy of its day."""
+    if decision is None:
+        return []
+    differing = decision_replay.replay(decision.run, [decision])[0].differing
+    told = (
+        chip("critical", _("Differs in: %(names)s") % {"names": ", ".join(fact.name for fact in differing)})
+        if differing
+        else chip("success", _("The same outcome and facts"))
+    )
+    return [(_("Decided again from history"), told)]
 
 
 def _by(at: dt.datetime | None, user: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,6 +21,7 @@ from members.admin.base import (
     Page,
     Table,
     address,
+    chip,
     day,
     link,
     object_link,
@@ -69,12 +70,52 @@ class DaysBefore(admin.SimpleListFilter):
         )
 
 
+def _receipt(**wanted: Any) -> Exists:
+    rows = Receipt.objects.filter(merchant_id=OuterRef("merchant_id"), notice_id=OuterRef("pk"), **wanted)
+    return Exists(rows)
+
+
+_SEEN = {"event__in": [ReceiptEvent.SEEN, ReceiptEvent.ACKNOWLEDGED]}
+_TAKEN = {"event": ReceiptEvent.DELIVERED, "channel__in": [ReceiptChannel.EMAIL, ReceiptChannel.WEBHOOK]}
+
+
+class Undelivered(admin.SimpleListFilter):
+    """What reached nobody, or not on every way. A warning counts from the inbox whatever stands here."""
+
+    title = gettext_lazy("not reached")
+    parameter_name = "reached"
+    options: dict[str, tuple[Any, list[Any]]] = {
+        "email": (
+            gettext_lazy("An e-mail could not be handed over"),
+            [_receipt(event=ReceiptEvent.FAILED, channel=ReceiptChannel.EMAIL)],
+        ),
+        "webhook": (
+            gettext_lazy("A webhook did not take it"),
+            [_receipt(event=ReceiptEvent.FAILED, channel=ReceiptChannel.WEBHOOK)],
+        ),
+        "unseen": (gettext_lazy("Nobody saw it"), [~_receipt(**_SEEN)]),
+        "nobody": (
+            gettext_lazy("Nobody saw it and nothing was handed over"),
+            [~_receipt(**_SEEN), ~_receipt(**_TAKEN)],
+        ),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        return [(value, label) for value, (label, _conditions) in self.options.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value() or ""
+        if not value:
+            return queryset
+        return queryset.filter(*self.options[value][1]) if value in self.options else queryset.none()
+
+
 @admin.register(Notice)
 class NoticeAdmin(ByMerchant, FactsAdmin):
     """Every warning, the latest first, with the first time that each way reached somebody."""
 
-    list_display = ("sent_at", "shop", "for_run_on", "days_before", "email", "seen", "acknowledged")
-    list_filter = (ForRun, DaysBefore)
+    list_display = ("sent_at", "shop", "for_run_on", "days_before", "email", "failed", "seen", "acknowledged")
+    list_filter = (ForRun, DaysBefore, Undelivered)
     list_select_related = ("merchant",)
     ordering = ("-id",)
 
@@ -97,12 +138,26 @@ class NoticeAdmin(ByMerchant, FactsAdmin):
     @admin.display(description=gettext_lazy("e-mail handed over"))
     def email(self, row: Notice) -> str:
         """The first e-mail that was handed over."""
-        return _first(row, lambda receipt: receipt.channel == ReceiptChannel.EMAIL)
+        return _first(
+            row,
+            lambda receipt: (
+                receipt.channel == ReceiptChannel.EMAIL and receipt.event == ReceiptEvent.DELIVERED
+            ),
+        )
+
+    @admin.display(description=gettext_lazy("not handed over"))
+    def failed(self, row: Notice) -> Any:
+        """By which ways it was given up."""
+        rows: Any = row
+        ways = {
+            each.get_channel_display() for each in rows.shown_receipts if each.event == ReceiptEvent.FAILED
+        }
+        return chip("critical", ", ".join(sorted(map(str, ways)))) if ways else NOTHING
 
     @admin.display(description=gettext_lazy("first seen"))
     def seen(self, row: Notice) -> str:
         """When somebody first saw it."""
-        return _first(row, lambda receipt: receipt.event != ReceiptEvent.DELIVERED)
+        return _first(row, lambda receipt: receipt.event in _SEEN["event__in"])
 
     @admin.display(description=gettext_lazy("acknowledged"))
     def acknowledged(self, row: Notice) -> str:

@@ -12,6 +12,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.kinds import KINDS, label_of
+from benefits.lib.usefulness import AUDIENCE_STEPS
 from compliance.lib.calendar import PLATFORM_ZONE, platform_date, start_of
 from compliance.lib.policy import PUBLIC, AgeBoundary, CountingBasis, Policy, check_start, check_version
 from compliance.models import Policy as PolicyRow
@@ -20,6 +21,10 @@ from members.lib.refusals import Invalid
 
 MOST_DAYS = 36_500
 ASKED_LATER = "the reason for an early start is asked for when the version is published"
+PAPER_RULES = {
+    "threshold": _("Threshold above what 95 of 100 orders of 90 days came to"),
+    "saving": _("Saves under 1 %"),
+}
 
 
 def column(name: str) -> Any:
@@ -38,6 +43,8 @@ def shown(name: str, value: Any) -> str:
         return str(_("no limit"))
     if name == "uncounted_kinds":
         return ", ".join(str(label_of(kind)) for kind in value) or NOTHING
+    if name == "paper_rules":
+        return ", ".join(str(PAPER_RULES[rule]) for rule in value) or NOTHING
     if name == "warn_days":
         return ", ".join(str(days) for days in value) or NOTHING
     if name == "max_clear_share":
@@ -112,6 +119,21 @@ class PolicyForm(forms.Form):
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
+    paper_rules = forms.MultipleChoiceField(
+        label=column("paper_rules").verbose_name,
+        choices=list(PAPER_RULES.items()),
+        required=False,
+        help_text=_(
+            "Benefits that do not count although somebody could use them, as measured when published."
+        ),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    min_audience = forms.TypedChoiceField(
+        label=column("min_audience").verbose_name,
+        choices=[(0, _("No limit")), *((step, str(step)) for step in AUDIENCE_STEPS)],
+        coerce=int,
+        help_text=_("A benefit for certain tiers or segments counts only if so many are in them."),
+    )
     min_cover_days = _days("min_cover_days", _("A shorter stretch counts only while it runs."))
     max_lead_days = _days("max_lead_days", _("Left empty: no limit."), required=False)
     min_age_months = _days("min_age_months")
@@ -160,7 +182,15 @@ class PolicyForm(forms.Form):
         (_("Version"), ("effective_at", "reason", "early_reason")),
         (
             _("What counts"),
-            ("window_days", "counting_basis", "uncounted_kinds", "min_cover_days", "max_lead_days"),
+            (
+                "window_days",
+                "counting_basis",
+                "uncounted_kinds",
+                "paper_rules",
+                "min_audience",
+                "min_cover_days",
+                "max_lead_days",
+            ),
         ),
         (_("Age"), ("min_age_months", "age_boundary")),
         (

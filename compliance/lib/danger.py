@@ -33,7 +33,9 @@ from members.lib.periods import add_months
 
 def stretches_in_force(coverages: Iterable[Coverage], policy: Policy) -> Spans:
     """When some benefit of a counted kind is in force, whatever the counting basis."""
-    return normalise(span for row in coverages if policy.counts(row.kind) for span in row.in_force)
+    return normalise(
+        span for row in coverages if policy.counts(row.kind, row.doubts) for span in row.in_force
+    )
 
 
 def is_long_enough(stretch: Span, policy: Policy) -> bool:
@@ -74,7 +76,7 @@ def covered(coverages: Collection[Coverage], policy: Policy, seen_from: datetime
 def _configured(coverages: Iterable[Coverage], stretches: Spans, policy: Policy) -> Iterator[datetime]:
     """The instants of configuration that count."""
     for row in coverages:
-        if policy.counts(row.kind):
+        if policy.counts(row.kind, row.doubts):
             yield from (each.at for each in row.configured if configuration_counts(each, stretches, policy))
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from benefits.lib.kinds import KINDS
 from benefits.lib.spans import Span, utc
+from benefits.lib.usefulness import AUDIENCE_STEPS, RULES, refused_by
 from compliance.lib.calendar import PLATFORM_ZONE
 from members.lib.periods import YEARS
 from members.lib.refusals import Invalid
@@ -41,8 +42,9 @@ class Policy:
     """The settings of one policy version (domain.md 3, play.md `policy.set`).
 
     Days are counted from 0 up (`window_days` and `appeal_decision_days`, which are working days, from 1);
-    `max_lead_days` None is no limit; `warn_days` is kept without repetition, largest first. Raises ValueError on a
-    value outside its range.
+    `max_lead_days` None is no limit; `warn_days` is kept without repetition, largest first. `paper_rules` are names of
+    `benefits.lib.usefulness.RULES`, `min_audience` is 0 or one of its steps. Raises ValueError on a value outside its
+    range.
     """
 
     min_age_months: int = 6
@@ -63,6 +65,8 @@ class Policy:
     appeal_decision_days: int = 5
     min_cover_days: int = 0
     max_lead_days: int | None = None
+    paper_rules: frozenset[str] = frozenset()
+    min_audience: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "age_boundary", AgeBoundary(self.age_boundary))
@@ -71,6 +75,12 @@ class Policy:
         for name in _COUNTS:
             least = 1 if name in _FROM_ONE else 0
             _check_count(name, getattr(self, name), least)
+        object.__setattr__(self, "paper_rules", frozenset(self.paper_rules))
+        if unknown := sorted(self.paper_rules - RULES.keys()):
+            raise ValueError(f"paper_rules: there is no rule {unknown[0]!r}")
+        if self.min_audience not in (0, *AUDIENCE_STEPS) or isinstance(self.min_audience, bool):
+            steps = ", ".join(map(str, AUDIENCE_STEPS))
+            raise ValueError(f"min_audience: one of 0, {steps} is needed, not {self.min_audience!r}")
         if self.max_lead_days is not None:
             _check_count("max_lead_days", self.max_lead_days, 0)
         for days in self.warn_days:
@@ -95,8 +105,14 @@ class Policy:
     def min_notice(self) -> timedelta:
         return timedelta(days=self.min_notice_days)
 
-    def counts(self, kind: str) -> bool:
-        return kind not in self.uncounted_kinds
+    @property
+    def refused_doubts(self) -> int:
+        """The doubts (`benefits.lib.usefulness`) that keep a benefit from counting."""
+        return refused_by(self.paper_rules, self.min_audience)
+
+    def counts(self, kind: str, doubts: int = 0) -> bool:
+        """Whether a benefit of a kind counts, with what speaks against it."""
+        return kind not in self.uncounted_kinds and not doubts & self.refused_doubts
 
     def changed(self, values: Mapping[str, Any]) -> Policy:
         """This policy with some settings given as JSON values (dates and shares as text, sets as lists).
@@ -119,6 +135,7 @@ class Policy:
             "age_boundary": self.age_boundary.value,
             "counting_basis": self.counting_basis.value,
             "uncounted_kinds": sorted(self.uncounted_kinds),
+            "paper_rules": sorted(self.paper_rules),
             "warn_days": list(self.warn_days),
             "first_run_on": self.first_run_on.isoformat(),
             "max_clear_share": str(self.max_clear_share),
@@ -212,12 +229,12 @@ def _from_json(name: str, value: Any) -> Any:
             if share.is_finite() and share != round(share, 8):
                 raise ValueError("a share has at most 8 decimals")
             return share
-        if name in ("uncounted_kinds", "warn_days"):
+        if name in ("uncounted_kinds", "paper_rules", "warn_days"):
             if isinstance(value, str | Mapping):
                 raise ValueError("a list is needed")
-            if name == "uncounted_kinds" and not all(isinstance(kind, str) for kind in value):
-                raise ValueError("kinds are text")
-            return frozenset(value) if name == "uncounted_kinds" else tuple(value)
+            if name != "warn_days" and not all(isinstance(each, str) for each in value):
+                raise ValueError("names are text")
+            return tuple(value) if name == "warn_days" else frozenset(value)
         if name == "age_boundary":
             return AgeBoundary(value)
         if name == "counting_basis":
@@ -227,7 +244,13 @@ def _from_json(name: str, value: Any) -> Any:
     return value
 
 
-PLATFORM_POLICY = Policy(max_clear_share=Decimal("0.05"), min_cover_days=7, max_lead_days=30)
+PLATFORM_POLICY = Policy(
+    max_clear_share=Decimal("0.05"),
+    min_cover_days=7,
+    max_lead_days=30,
+    paper_rules=frozenset(RULES),
+    min_audience=5,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,7 @@ def counted_days(
     force = [
         part
         for row in own
-        if policy.counts(row.kind)
+        if policy.counts(row.kind, row.doubts)
         for stretch in clip(row.in_force, past)
         for part in clip(counted, stretch)
     ]
@@ -81,7 +81,7 @@ def counted_days(
     configured = {
         platform_date(each.at)
         for row in own
-        if policy.counts(row.kind)
+        if policy.counts(row.kind, row.doubts)
         for each in row.configured
         if each.at <= utc(at) and configuration_counts(each, stretches, policy)
     }

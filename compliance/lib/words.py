@@ -14,6 +14,7 @@ def rule_in_words(policy: Policy) -> list[str]:
         _age(policy),
         _window(policy),
         *_cheap(policy),
+        *paper_in_words(policy),
         _notice(policy),
         _("Clearance runs at 23:00 Beijing time, first on %(day)s, then on the last day of every month.")
         % {"day": policy.first_run_on.isoformat()},
@@ -67,6 +68,23 @@ def _cheap(policy: Policy) -> list[str]:
             _("Publishing counts only when the benefit comes into force within %(days)s days.")
             % {"days": policy.max_lead_days}
         )
+    return sentences
+
+
+def paper_in_words(policy: Policy) -> list[str]:
+    """What does not count besides what nobody can use."""
+    sentences = []
+    if "threshold" in policy.paper_rules:
+        sentences.append(
+            _(
+                "A benefit does not count when its threshold is above what 95 of 100 orders of 90 days came to."
+            )
+        )
+    if "saving" in policy.paper_rules:
+        sentences.append(_("A benefit does not count when it saves less than 1 %."))
+    if policy.min_audience:
+        text = _("A benefit for certain members does not count when fewer than %(n)s are meant.")
+        sentences.append(text % {"n": policy.min_audience})
     return sentences
 
 

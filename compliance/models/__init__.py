@@ -1,5 +1,6 @@
 """The tables of the compliance app, one file a topic."""
 
+from compliance.models.appeal_threads import AppealDraft, AppealFile, AppealMessage
 from compliance.models.appeals import Appeal, AppealState
 from compliance.models.decisions import Decision
 from compliance.models.drafts import PolicyComment, PolicyDraft
@@ -25,6 +26,9 @@ from compliance.models.views import AdminView
 __all__ = [
     "AdminView",
     "Appeal",
+    "AppealDraft",
+    "AppealFile",
+    "AppealMessage",
     "AppealState",
     "Decision",
     "Exemption",

@@ -81,6 +81,9 @@ class Appeal(TenantModel):
                 name="appeal_open_by_due_day",
             ),
             models.Index(fields=["merchant", "-filed_at", "-id"], name="appeal_by_time"),
+            models.Index(
+                fields=["ended_at"], condition=~models.Q(state=AppealState.OPEN), name="appeal_by_end"
+            ),
         ]
 
     def __str__(self) -> str:

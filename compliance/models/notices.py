@@ -55,10 +55,14 @@ class ReceiptEvent(models.TextChoices):
     DELIVERED = "delivered", _("Delivered")
     SEEN = "seen", _("Seen")
     ACKNOWLEDGED = "acknowledged", _("Acknowledged")
+    FAILED = "failed", _("Could not be handed over")
 
 
 class Receipt(TenantModel):
-    """That a notice was delivered, seen or acknowledged: by whom (null: the shop as a whole) and when. Append-only."""
+    """That a notice was delivered, seen or acknowledged: by whom (null: the shop as a whole) and when. Append-only.
+
+    A failure is one of e-mails and webhooks, written once it is given up or refused for good.
+    """
 
     notice = TenantForeignKey(Notice, related_name="receipts")
     channel = models.CharField(_("channel"), max_length=8, choices=ReceiptChannel.choices)
@@ -76,6 +80,13 @@ class Receipt(TenantModel):
                 fields=["merchant", "notice", "channel", "event", "user"],
                 name="receipt_once",
                 nulls_distinct=False,
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["merchant", "notice"],
+                condition=models.Q(event=ReceiptEvent.FAILED),
+                name="receipt_failed",
             ),
         ]
 

@@ -63,6 +63,10 @@ class Policy(models.Model):
     max_lead_days = models.PositiveIntegerField(
         _("longest lead of a configuration (days)"), null=True, blank=True
     )
+    paper_rules = ArrayField(
+        models.CharField(max_length=16), verbose_name=_("also paper"), default=list, blank=True
+    )
+    min_audience = models.PositiveSmallIntegerField(_("smallest named audience (members)"), default=0)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     by_label = models.CharField(_("who"), max_length=120, blank=True)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
@@ -117,5 +121,6 @@ def columns_of(policy: Settings) -> dict[str, Any]:
         "age_boundary": policy.age_boundary.value,
         "counting_basis": policy.counting_basis.value,
         "uncounted_kinds": sorted(policy.uncounted_kinds),
+        "paper_rules": sorted(policy.paper_rules),
         "warn_days": list(policy.warn_days),
     }

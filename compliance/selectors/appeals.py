@@ -9,7 +9,16 @@ from typing import Any
 from django.db.models import QuerySet
 
 from compliance.lib.appeals import appealable_until, may_be_appealed
-from compliance.models import Appeal, AppealState, Decision, Notice, Run
+from compliance.models import (
+    Appeal,
+    AppealDraft,
+    AppealFile,
+    AppealMessage,
+    AppealState,
+    Decision,
+    Notice,
+    Run,
+)
 from compliance.selectors import glance
 from members.models import Program, ProgramStatus
 
@@ -84,3 +93,25 @@ def subject(*, appeal: Appeal) -> tuple[Decision | None, Notice | None]:
         )
     rows = Decision.objects.filter(run_id=appeal.run_id, merchant_id=appeal.merchant_id)
     return rows.select_related("run", "merchant", "policy").first(), None
+
+
+def files_of(*, appeal: Appeal) -> list[AppealFile]:
+    """The files of an appeal as they came, those too whose bytes are gone."""
+    return list(
+        AppealFile.objects.of(appeal.merchant_id)
+        .filter(appeal=appeal)
+        .select_related("added_by")
+        .order_by("id")
+    )
+
+
+def messages_of(*, appeal: Appeal) -> list[AppealMessage]:
+    """What shop and platform wrote to each other about an appeal, the first first."""
+    return list(
+        AppealMessage.objects.of(appeal.merchant_id).filter(appeal=appeal).select_related("by").order_by("id")
+    )
+
+
+def draft_of(*, merchant_id: int, user_id: int) -> AppealDraft | None:
+    """What a person has written of an appeal and not filed."""
+    return AppealDraft.objects.of(merchant_id).filter(by_id=user_id).first()

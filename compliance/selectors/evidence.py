@@ -8,6 +8,7 @@ from typing import Any
 
 from benefits.lib.coverage import Coverage
 from benefits.lib.spans import Span, Spans, clip, utc
+from benefits.lib.usefulness import slugs
 from benefits.models import Benefit, BenefitStatus
 from benefits.selectors import coverage
 from benefits.selectors.coverage import BenefitStretches
@@ -56,7 +57,8 @@ EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 LATEST = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
 COUNTED = ("running", "counted", "configured")
 REASONS = (
-    *COUNTED, "kind", "stock", "audience", "worth", "short", "unchanged", "paused", "scheduled", "before", "never"
+    *COUNTED, "kind", "stock", "audience", "worth", "threshold", "saving", "small", "short", "unchanged", "paused",
+    "scheduled", "before", "never",
 )  # fmt: skip
 
 
@@ -77,8 +79,12 @@ def _line(
     at = utc(at)
     first = strips.window_of(policy, at)
     within = clip(row.in_force, window)
-    own = Coverage(row.kind, within, tuple(each for each in row.configured if window.holds(each.at)))
-    whole = danger.stretches_in_force(facts.coverages, policy)
+    configured = tuple(each for each in row.configured if window.holds(each.at))
+    own = Coverage(row.kind, within, configured, row.doubts)
+    whole, is_counted = (
+        danger.stretches_in_force(facts.coverages, policy),
+        policy.counts(row.kind, row.doubts),
+    )
     days = strips.counted_days(
         facts.coverages, policy, at, first, first + (policy.window_days - 1) * ONE_DAY, of=[own]
     )
@@ -93,11 +99,11 @@ def _line(
         first=min(days, default=None),
         last=max(days, default=None),
         reason=_reason(row, within, policy, at, bool(days)),
-        counted=counted if policy.counts(row.kind) else (),
+        counted=counted if is_counted else (),
         configured=tuple(
             each.at
             for each in own.configured
-            if policy.counts(row.kind) and each.at <= at and strips.configuration_counts(each, whole, policy)
+            if is_counted and each.at <= at and strips.configuration_counts(each, whole, policy)
         ),
     )
 
@@ -107,8 +113,10 @@ def _reason(row: BenefitStretches, within: Spans, policy: Policy, at: dt.datetim
     over = row.benefit.to_at is not None and row.benefit.to_at <= at
     runs = any(span.holds(at) for span in within)
     past = clip(within, Span(None, at))
-    if not policy.counts(row.kind):
-        return "kind" if within or (live and not over) else "before"
+    if not policy.counts(row.kind, row.doubts):
+        if not within and (over or not live):
+            return "before"
+        return "kind" if not policy.counts(row.kind) else slugs(row.doubts & policy.refused_doubts)[0]
     if has_days:
         if runs:
             return "running"

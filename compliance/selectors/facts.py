@@ -267,7 +267,9 @@ def _coverages(
     if before is not None:
         late = BenefitRevision.objects.filter(merchant_id__in=list(ids), at__gte=before).order_by("-at")
         unseen = dict(late.values_list("merchant_id", "at"))  # the earliest stays
-    stored = CoverageRow.objects.filter(merchant_id__in=[i for i in ids if i not in unseen]).order_by("kind")
+    stored = CoverageRow.objects.filter(merchant_id__in=[i for i in ids if i not in unseen]).order_by(
+        "kind", "doubts"
+    )
     found = {
         merchant_id: tuple(as_coverage(row) for row in rows)
         for merchant_id, rows in _by_merchant(stored).items()

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from compliance.lib.calendar import platform_date
 from compliance.lib.policy import Policy
 from compliance.models import Notice, Receipt, ReceiptChannel, ReceiptEvent
+from members.models import Staff
+
+WRITE_TO = ("owner", "manager")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -19,6 +22,7 @@ class ChannelReceipts:
     delivered_to: list[str] = field(default_factory=list)
     seen: list[Receipt] = field(default_factory=list)
     acknowledged: list[Receipt] = field(default_factory=list)
+    failed: list[Receipt] = field(default_factory=list)
 
     @property
     def first_at(self) -> dt.datetime | None:
@@ -65,8 +69,18 @@ def _add(channel: ChannelReceipts, receipt: Receipt) -> None:
             channel.delivered_to.append(str(receipt.user))
     elif receipt.event == ReceiptEvent.SEEN:
         channel.seen.append(receipt)
+    elif receipt.event == ReceiptEvent.FAILED:
+        channel.failed.append(receipt)
     else:
         channel.acknowledged.append(receipt)
+
+
+def receivers(*, merchant_id: int) -> list[tuple[int, str]]:
+    """Who is written to in a shop's matters with the platform: (user id, address) of its owners and managers."""
+    people = Staff.objects.filter(
+        merchant_id=merchant_id, left_at=None, role__in=WRITE_TO, user__is_active=True
+    )
+    return list(people.order_by("user_id").values_list("user_id", "user__email"))
 
 
 def next_warning(*, policy: Policy, run_on: dt.date | None, at: dt.datetime) -> tuple[dt.date, int] | None:

@@ -49,7 +49,7 @@ def state_of(found: Facts | None) -> State:
 def qualifying(*, merchant_id: int, at: dt.datetime, policy: Policy) -> list[Benefit]:
     """The benefits in force at an instant whose kind the policy counts, in order of publication."""
     live = coverage.in_force(merchant_id=merchant_id, at=at)
-    return [benefit for benefit, kind in live if policy.counts(kind)]
+    return [benefit for benefit, kind, doubts in live if policy.counts(kind, doubts)]
 
 
 def show(*, merchant_id: int, at: dt.datetime) -> dict[str, Any]:

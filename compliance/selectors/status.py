@@ -25,7 +25,9 @@ from compliance.selectors import evidence as judged
 from compliance.selectors.facts import Facts
 
 DAY = dt.timedelta(days=1)
-REASONS = {slug: slug for slug in ("kind", "stock", "audience", "worth", "short")} | {"scheduled": "later"}
+REASONS = {
+    slug: slug for slug in ("kind", "stock", "audience", "worth", "threshold", "saving", "small", "short")
+} | {"scheduled": "later"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +127,8 @@ class DayRow(TypedDict):
 @dataclass(frozen=True, kw_only=True)
 class EvidenceRow:
     """One benefit in the window. reason: counted, or why not: `kind` (never counts), `stock`, `audience`, `worth`
-    (paper), `short` (counts only while it runs), `later` (not in force yet), `before` (not in force in the window).
+    (paper), `threshold`, `saving`, `small` (paper under the policy), `short` (counts only while it runs), `later` (not
+    in force yet), `before` (not in force in the window).
 
     spans: platform days [first, day after the last or None) with whether they counted. days: how many counted.
     configured: instants in the window that counted as configuring.

@@ -8,18 +8,21 @@ the `protection_days` of the policy in force when it is decided.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
+from compliance.lib import appeal_files as files_rule
+from compliance.lib.appeal_files import Upload
 from compliance.lib.appeals import APPEAL_DAYS, decision_due_on
 from compliance.models import Appeal, AppealState, Protection, ProtectionCause
 from compliance.models.appeals import LONGEST_APPEAL
 from compliance.selectors import appeals as selectors
 from compliance.selectors import policies
 from compliance.selectors.appeals import Appealable
-from compliance.services import restoration, standing
+from compliance.services import appeal_emails, appeal_files, appeal_threads, restoration, standing
 from members.lib.fields import opaque_id
 from members.lib.refusals import AppealNotAllowed, Invalid, NotFound
 from members.models import Program, ProgramStatus
@@ -28,20 +31,29 @@ from members.services.audit import Actor
 
 
 @transaction.atomic
-def file(*, merchant_id: int, at: dt.datetime, actor: Actor, text: str = "", public_id: str = "") -> Appeal:
+def file(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    text: str = "",
+    files: Sequence[Upload] = (),
+    public_id: str = "",
+) -> Appeal:
     """Appeal against the decision that cleared the program, or against the last warning of its present life.
 
-    `public_id` makes a repeated request harmless: the appeal filed before comes back. Raises AppealNotAllowed when
-    there is neither, when it is over 20 days old, or when an appeal against it is being reviewed; Invalid when the text
-    is too long. domain.md 3.
+    `public_id` makes a repeated request harmless: the appeal filed before comes back. The person's draft is forgotten.
+    Raises AppealNotAllowed when there is neither, when it is over 20 days old, or when an appeal against it is being
+    reviewed; Invalid when the text is too long or a file is not taken. domain.md 3.
     """
-    text = text.replace("\r\n", "\n").strip()  # a browser sends a line's end as two characters
+    text = appeal_threads.plain(text)
     if len(text) > LONGEST_APPEAL:
         problem = _("An appeal has at most %(most)s characters; this one has %(count)s.") % {
             "most": f"{LONGEST_APPEAL:,}",
             "count": f"{len(text):,}",
         }
         raise Invalid(problem, errors={"text": problem})
+    checked = files_rule.check(list(files))
     program = programs.lock_for_close(merchant_id=merchant_id)
     if public_id and (known := selectors.by_public_id(merchant_id=merchant_id, public_id=public_id)):
         return known
@@ -55,6 +67,8 @@ def file(*, merchant_id: int, at: dt.datetime, actor: Actor, text: str = "", pub
         due_on=decision_due_on(at, policies.current(at=at).policy),
         **found.against,
     )
+    appeal_files.keep(appeal=made, files=checked, at=at, actor=actor)
+    appeal_threads.forget_draft(merchant_id=merchant_id, user_id=actor.user_id)
     _record(made, at, actor, "appeal.filed")
     standing.mark_due(merchant_id=merchant_id, at=at)
     return made
@@ -96,7 +110,7 @@ def decide(
     new episode. The same decision by the same person again changes nothing. Raises NotFound, AppealNotAllowed when it
     was decided or withdrawn, Invalid for a refusal without reasons or an answer too long.
     """
-    answer = answer.replace("\r\n", "\n").strip()
+    answer = appeal_threads.plain(answer)
     if not upheld and not answer:
         reason = _("Say why the appeal is refused: the merchant reads it.")
         raise Invalid(reason, errors={"answer": reason})
@@ -113,6 +127,13 @@ def decide(
     _require_open(appeal)
     appeal.answer = answer
     _end(appeal, state, at, actor, "appeal.decided")
+    appeal_emails.tell(
+        appeal=appeal,
+        template="decided",
+        key=appeal.public_id,
+        at=at,
+        context={"upheld": upheld, "answer": answer, "cleared": program.status == ProgramStatus.CLEARED},
+    )
     if upheld and program.status == ProgramStatus.CLEARED:
         restoration.restore(program=program, at=at, actor=actor)
     elif upheld:

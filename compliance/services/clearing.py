@@ -14,7 +14,7 @@ from compliance.models import RunChunk, RunState
 from compliance.models.decisions import OUTCOME_CODES
 from compliance.selectors import facts, judging, policies
 from compliance.selectors.facts import Ground
-from compliance.services import standing
+from compliance.services import program_events, standing
 from members.lib import queue
 
 ROUNDS = 5  # of writers that were in flight when candidates were locked; each round waits for those it meets
@@ -178,3 +178,4 @@ def _close(values: dict[str, Any], run: Run) -> None:
     with connection.cursor() as cursor:
         for statement in (CLOSE, CARRY_ON, CLOSURES, AUDIT, EMAILS):
             cursor.execute(statement, values)
+    program_events.cleared(values=values, period=run.period)

@@ -34,7 +34,10 @@ class Offer:
 def offers(*, facts: Facts, at: dt.datetime) -> list[Offer]:
     """The choices of a program that is open, those that help first. domain.md 3."""
     found = choices.ready_choices(
-        merchant_id=facts.merchant_id, at=at, uncounted_kinds=facts.policy.uncounted_kinds
+        merchant_id=facts.merchant_id,
+        at=at,
+        uncounted_kinds=facts.policy.uncounted_kinds,
+        refused_doubts=facts.policy.refused_doubts,
     )
     everybody = members.count(merchant_id=facts.merchant_id)
     made = []
@@ -69,11 +72,13 @@ def publish(*, merchant_id: int, key: str, at: dt.datetime, actor: Actor, public
 
     Raises Invalid when the choice is gone, ProgramNotOpen, ProgramCleared.
     """
+    policy = policies.current(at=at).policy
     return choices.publish_choice(
         merchant_id=merchant_id,
         key=key,
         at=at,
         actor=actor,
         public_id=public_id,
-        uncounted_kinds=policies.current(at=at).policy.uncounted_kinds,
+        uncounted_kinds=policy.uncounted_kinds,
+        refused_doubts=policy.refused_doubts,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 
 from benefits.services import price_uploads
-from compliance.services import reviews
+from compliance.services import appeal_files, appeal_threads, reviews
 from members.services import idempotency, outbox, sessions
 from members.services.exports import jobs as exports
 from members.services.imports import leftovers
@@ -22,6 +22,8 @@ def tidy(*, at: dt.datetime) -> dict[str, int]:
         "price_uploads": price_uploads.forget_unconfirmed(at=at),
         "sessions": sessions.forget_expired(at=at),
         "previews": reviews.forget_previews(at=at),
+        "appeal_drafts": appeal_threads.forget_old_drafts(at=at),
+        "appeal_files": appeal_files.clear(at=at),
         "import_files": leftovers.clear(at=at),
         "export_files": exports.clear(at=at),
     }

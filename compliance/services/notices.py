@@ -15,11 +15,14 @@ from django.utils.translation import gettext_lazy as _
 from compliance.lib.calendar import platform_date
 from compliance.lib.policy import PolicyVersion
 from compliance.models import Notice, Receipt, ReceiptChannel, ReceiptEvent
+from compliance.selectors.notices import WRITE_TO
+from compliance.services import program_events
 from members.lib import queue
 from members.lib.refusals import NotFound
+from members.models.webhooks import MOST_ATTEMPTS
+from members.services.outbox import MAX_ATTEMPTS
 
 EMAIL_KEY = "notice:"  # + notice id + ":" + user id
-WRITE_TO = ("owner", "manager")
 TEMPLATE = "compliance/notices/email/warning"
 
 # The smallest of warn_days that is at least the days left, unless it or a smaller one was sent for that run.
@@ -73,6 +76,27 @@ join compliance_notice n on n.merchant_id = o.merchant_id and n.id = split_part(
 where o.topic = 'email' and o.key like %s and o.done_at >= %s
 on conflict do nothing
 """
+# Given up, or refused for good by the mail server: it is tried again all the same, and delivered if that helps.
+NOT_HANDED_OVER = """
+insert into compliance_receipt (merchant_id, notice_id, channel, event, user_id, at)
+select o.merchant_id, split_part(o.key, ':', 2)::bigint, 'email', 'failed', split_part(o.key, ':', 3)::bigint, %(at)s
+from members_outboxrow o
+join compliance_notice n on n.merchant_id = o.merchant_id and n.id = split_part(o.key, ':', 2)::bigint
+where o.topic = 'email' and o.key like %(key)s and o.done_at is null
+    and (o.attempts >= %(most)s or o.last_error like 'RefusedForGood%%')
+on conflict do nothing
+"""
+_MESSAGES = """
+insert into compliance_receipt (merchant_id, notice_id, channel, event, user_id, at)
+select d.merchant_id, n.id, 'webhook', %(receipt)s, null, min({at})
+from members_webhookdelivery d
+join compliance_notice n on n.merchant_id = d.merchant_id and n.public_id = d.data->>'notice'
+where d.event in ('program.at_risk', 'program.final_notice') and d.due_at >= %(since)s and {condition}
+group by d.merchant_id, n.id
+on conflict do nothing
+"""
+TAKEN = _MESSAGES.format(at="d.done_at", condition="d.done_at >= %(since)s")
+NOT_TAKEN = _MESSAGES.format(at="d.due_at", condition="d.done_at is null and d.attempts >= %(most)s")
 
 
 def send_due(*, at: dt.datetime, delivered_at: dt.datetime, version: PolicyVersion) -> int:
@@ -98,6 +122,7 @@ def send_due(*, at: dt.datetime, delivered_at: dt.datetime, version: PolicyVersi
         )
         if ids:
             _follow(ids, today)
+            program_events.warned(ids=ids, final_notice_days=version.policy.final_notice_days)
     return len(ids)
 
 
@@ -147,8 +172,21 @@ def record_receipt(
     return bool(made)
 
 
-def confirm_emails(*, since: dt.datetime) -> int:
-    """Receipts for the e-mails that the outbox has handed over since an instant; idempotent. Works as platform."""
+def confirm(*, since: dt.datetime, at: dt.datetime) -> int:
+    """Receipts for e-mails and messages to endpoints that were handed over since an instant, or given up; how many.
+
+    Idempotent. Works as platform.
+    """
+    key, count = f"{EMAIL_KEY}%", 0
+    parameters = {"since": since, "most": MOST_ATTEMPTS}
+    values: Any
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(HANDED_OVER, [f"{EMAIL_KEY}%", since])
-        return cursor.rowcount
+        for statement, values in (
+            (HANDED_OVER, [key, since]),
+            (NOT_HANDED_OVER, {"key": key, "most": MAX_ATTEMPTS, "at": at}),
+            (TAKEN, parameters | {"receipt": ReceiptEvent.DELIVERED.value}),
+            (NOT_TAKEN, parameters | {"receipt": ReceiptEvent.FAILED.value}),
+        ):
+            cursor.execute(statement, values)
+            count += cursor.rowcount
+    return count

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from compliance.models import Protection, ProtectionCause
 from compliance.selectors import policies
+from compliance.services import program_events
 from members.models import Program, ProgramStatus
 from members.services import programs, rules
 from members.services.audit import Actor
@@ -26,15 +27,22 @@ def restore(*, program: Program, at: dt.datetime, actor: Actor) -> Program:
     program.status = ProgramStatus.OPEN
     program.closed_at = None
     program.save(update_fields=["status", "closed_at"])
-    days = policies.current(at=at).policy.protection_days
-    Protection.objects.create(
-        merchant_id=program.pk,
-        from_at=at,
-        until_at=at + dt.timedelta(days=days),
-        cause=ProtectionCause.RESTORED,
-    )
+    protect(program=program, at=at)
     programs.record(
         program, at, actor, "program.restored", before={"status": "cleared"}, after={"status": "open"}
     )
     rules.lift_after_closure(merchant_id=program.pk, since=closed_at or at, at=at)
     return program
+
+
+def protect(*, program: Program, at: dt.datetime) -> Protection:
+    """Protect a restored program for the days of the policy in force, and tell its endpoints that it is back."""
+    days = policies.current(at=at).policy.protection_days
+    made = Protection.objects.create(
+        merchant_id=program.pk,
+        from_at=at,
+        until_at=at + dt.timedelta(days=days),
+        cause=ProtectionCause.RESTORED,
+    )
+    program_events.restored(program=program, until_at=made.until_at, at=at)
+    return made

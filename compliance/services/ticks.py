@@ -165,7 +165,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     points_daily.end_due_holds(at=at)
     undoing.requeue()
     reports.requeue()
-    receipts = notices.confirm_emails(since=at - RECEIPTS_BACK)
+    receipts = notices.confirm(since=at - RECEIPTS_BACK, at=at)
     return {
         "runs": len(runs),
         "chunks": chunks,

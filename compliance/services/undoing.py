@@ -15,11 +15,10 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from compliance.lib.runs import UNDO_WITHIN
-from compliance.models import Decision, Protection, ProtectionCause, RunState, Undo, UndoOutcome
+from compliance.models import Decision, RunState, Undo, UndoOutcome
 from compliance.models import Run as RunRow
 from compliance.models.runs import UNDOABLE
-from compliance.selectors import policies
-from compliance.services import appeals, restoration, standing
+from compliance.services import appeals, program_events, restoration, standing
 from members.lib import queue
 from members.lib.refusals import Conflict, Invalid, NotFound
 from members.models import Closure, Program, ProgramStatus
@@ -173,6 +172,7 @@ def _undo_one(run_id: int, merchant_id: int, now: Callable[[], dt.datetime]) -> 
     row.done_at = at
     row.save(update_fields=["done_at", "outcome"])
     if row.outcome != UndoOutcome.NOTHING:
+        program_events.tell_undone(merchant_id=merchant_id, run=run, at=at)
         appeals.uphold_undone(program=program, run_id=run_id, at=at, actor=actor)
         standing.mark_due(merchant_id=merchant_id, at=at)
     return True
@@ -187,13 +187,7 @@ def _close_as_it_was(program: Program, at: dt.datetime, actor: Actor) -> None:
     program.status = ProgramStatus.CLOSED
     program.closed_at = closure.from_at
     program.save(update_fields=["status", "closed_at"])
-    days = policies.current(at=at).policy.protection_days
-    Protection.objects.create(
-        merchant_id=program.pk,
-        from_at=at,
-        until_at=at + dt.timedelta(days=days),
-        cause=ProtectionCause.RESTORED,
-    )
+    restoration.protect(program=program, at=at)
     programs.record(
         program, at, actor, "program.restored", before={"status": "cleared"}, after={"status": "closed"}
     )

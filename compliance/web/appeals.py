@@ -5,52 +5,29 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from compliance.lib.calendar import platform_date
-from compliance.models import Appeal, AppealState, Notice
+from compliance.models import AppealDraft
 from compliance.selectors import appeals as selectors
 from compliance.selectors.appeals import Appealable
 from compliance.selectors.glance import Glance
 from compliance.services import appeals
 from compliance.web import words
+from compliance.web.appeal_forms import AppealForm
+from compliance.web.appeal_words import against, row_of
 from compliance.web.banner import forget, glance_of
-from compliance.web.notices import title_of
 from members.lib.refusals import NotFound, Refusal
 from members.services.audit import Actor
 from members.web import gates
-from members.web.forms import OnceField, add_refusal, answer
+from members.web.forms import add_refusal, answer
 from members.web.request import StaffRequest
 
 PER_PAGE = 20
-LEVELS = {
-    AppealState.OPEN: "info",
-    AppealState.UPHELD: "success",
-    AppealState.REFUSED: "critical",
-    AppealState.WITHDRAWN: "neutral",
-}
-
-
-class AppealForm(forms.Form):
-    """What the shop says; how long it may be the service knows."""
-
-    once = OnceField()
-    text = forms.CharField(
-        label=gettext_lazy("Why the decision is wrong"),
-        help_text=gettext_lazy(
-            "Name what was overlooked: benefits that members could use, and when. At most 2,000 characters."
-        ),
-        widget=forms.Textarea(attrs={"rows": 8}),
-        error_messages={"required": gettext_lazy("Say why the decision is wrong.")},
-    )
 
 
 @gates.staff(read=gates.READERS, write=gates.MANAGERS)
@@ -58,7 +35,8 @@ def appeals_page(request: StaffRequest) -> HttpResponse:
     """The page and, posted, a new appeal; reachable in every state."""
     found = glance_of(request)
     assert found is not None  # a staff page has a merchant with its program
-    form = AppealForm(request.POST or None)
+    draft = _draft(request)
+    form = AppealForm(request.POST or None, request.FILES or None, initial=_written(draft))
     if request.method == "POST" and form.is_valid():
         try:
             made = appeals.file(
@@ -66,6 +44,7 @@ def appeals_page(request: StaffRequest) -> HttpResponse:
                 at=found.at,
                 actor=Actor.person(request.user),
                 text=form.cleaned_data["text"],
+                files=form.cleaned_data["attached"],
                 public_id=form.cleaned_data["once"],
             )
         except Refusal as refusal:
@@ -74,7 +53,16 @@ def appeals_page(request: StaffRequest) -> HttpResponse:
             said = _("Appeal {ref} accepted; decision by {date2}.")
             messages.success(request, said.format(ref=made.public_id, date2=made.due_on.isoformat()))
             return redirect("compliance:appeals")
-    return answer(request, "compliance/appeals/page.html", _context(request, found, form), form)
+    return answer(request, "compliance/appeals/page.html", _context(request, found, form, draft), form)
+
+
+def _draft(request: StaffRequest) -> AppealDraft | None:
+    """What the person has written and not filed."""
+    return selectors.draft_of(merchant_id=request.merchant.pk, user_id=request.user.pk)
+
+
+def _written(draft: AppealDraft | None) -> dict[str, Any]:
+    return {} if draft is None else {"text": draft.text}
 
 
 @gates.staff(read=gates.NOBODY, write=gates.MANAGERS)
@@ -97,13 +85,18 @@ def appeals_withdraw(request: StaffRequest, appeal_id: str) -> HttpResponse:
         raise Http404 from None
     except Refusal as refusal:
         forget(request)
-        context = _context(request, found, AppealForm()) | {"refusal": refusal.detail}
+        draft = _draft(request)
+        context = _context(request, found, AppealForm(initial=_written(draft)), draft) | {
+            "refusal": refusal.detail
+        }
         return render(request, "compliance/appeals/page.html", context, status=422)
     messages.success(request, _("Appeal {ref} is withdrawn.").format(ref=appeal.public_id))
     return redirect("compliance:appeals")
 
 
-def _context(request: StaffRequest, found: Glance, form: AppealForm) -> dict[str, Any]:
+def _context(
+    request: StaffRequest, found: Glance, form: AppealForm, draft: AppealDraft | None
+) -> dict[str, Any]:
     what = selectors.appealable(program=found.program, at=found.at)
     may_write = request.staff.role in gates.MANAGERS
     page = Paginator(selectors.listed(merchant_id=request.merchant.pk), PER_PAGE).get_page(
@@ -115,17 +108,18 @@ def _context(request: StaffRequest, found: Glance, form: AppealForm) -> dict[str
         "chip": words.chip(found.state),
         "what": None if what is None else _what(what, found.at),
         "form": form if is_free and may_write else None,
+        "draft_saved_at": "" if draft is None else words.on_platform(draft.saved_at),
         "errors": form,
         "may_write": may_write,
         "page_obj": page,
-        "rows": [_row(row, found.at) for row in page.object_list],
+        "rows": [row_of(row, found.at) for row in page.object_list],
         "is_cleared": found.is_cleared,
     }
 
 
 def _what(what: Appealable, at: dt.datetime) -> dict[str, Any]:
     """What may be appealed in words: of when, until when, where its evidence is."""
-    title, url = _against(what.notice, what.decision.run.period if what.decision else "")
+    title, url = against(what.notice, what.decision.run.period if what.decision else "")
     return {
         "title": title,
         "url": url,
@@ -134,33 +128,4 @@ def _what(what: Appealable, at: dt.datetime) -> dict[str, Any]:
         "is_late": what.is_late(at),
         "pending": what.pending,
         "of_clearance": what.decision is not None,
-    }
-
-
-def _against(notice: Notice | None, period: str) -> tuple[str, str]:
-    """What an appeal is against, and the page with its evidence."""
-    if notice is not None:
-        return title_of(notice), f"{reverse('compliance:notices')}#{notice.public_id}"
-    return _("Clearance of {period}").format(period=period), reverse("compliance:evidence")
-
-
-def _row(row: Appeal, at: dt.datetime) -> dict[str, Any]:
-    """An appeal in words."""
-    title, url = _against(row.notice, row.run.period if row.run else "")
-    state = AppealState(row.state)
-    return {
-        "id": row.public_id,
-        "title": title,
-        "url": url,
-        "filed_at": words.on_platform(row.filed_at),
-        "filed_by": str(row.filed_by) if row.filed_by else "",
-        "text": row.text,
-        "due_on": row.due_on.isoformat(),
-        "is_overdue": row.is_open and row.due_on < platform_date(at),
-        "ended_at": words.on_platform(row.ended_at) if row.ended_at else "",
-        "level": LEVELS[state],
-        "state": state.label,
-        "is_open": row.is_open,
-        "answer": row.answer,
-        "dialog": f"withdraw-{row.public_id}",
     }

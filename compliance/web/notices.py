@@ -104,6 +104,8 @@ def _chip(each: ChannelReceipts) -> tuple[str, str]:
         return "success", _("Acknowledged")
     if each.seen:
         return "success", _("Seen")
+    if each.failed and not each.delivered_at:
+        return "critical", _("Could not be handed over")
     return "success" if each.delivered_at else "neutral", _("Delivered")
 
 
@@ -121,6 +123,11 @@ def _people(each: ChannelReceipts) -> list[dict[str, Any]]:
 
 
 def _note(each: ChannelReceipts) -> str:
+    if each.channel == ReceiptChannel.EMAIL and each.failed:
+        names = ", ".join(str(row.user) for row in each.failed if row.user)
+        return _("The mail server of {names} did not take it. Check the address.").format(names=names)
+    if each.channel == ReceiptChannel.WEBHOOK and each.failed:
+        return _("An endpoint did not take it. Look at its log of messages.")
     if each.channel == ReceiptChannel.EMAIL and each.delivered_to:
         return _("Handed over for {names}").format(names=", ".join(each.delivered_to))
     if each.channel == ReceiptChannel.INBOX and not each.seen and not each.acknowledged:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from compliance.lib.appeal_files import MOST_TOGETHER
 from compliance.models import AppealState
 from compliance.models.grades import CATEGORY_WORDS
-from members.web import audit_words, gates
+from members.web import audit_words, gates, uploads
 from members.web.menu import register as add
 
 
@@ -19,6 +20,7 @@ def register() -> None:
     add("compliance", label=_("Notices"), route="compliance:notices", order=40, roles=gates.READERS)
     add("compliance", label=_("Grade"), route="compliance:grade", order=50, roles=gates.READERS)
     add("compliance", label=_("Rule"), route="compliance:rules", order=60, roles=gates.EVERYONE)
+    uploads.BOUNDS["/compliance/"] = MOST_TOGETHER
     audit_words.register(
         actions={
             "grade.category_set": _("Category of the grade set"),
@@ -33,6 +35,8 @@ def register() -> None:
             "appeal.filed": _("Appeal handed in"),
             "appeal.withdrawn": _("Appeal withdrawn"),
             "appeal.decided": _("Appeal decided"),
+            "appeal.message": _("Message about an appeal"),
+            "appeal.file_read": _("File of an appeal opened"),
         },
         topics={"appeal": _("Appeals"), "grade": _("Grade"), "policy": _("Clearance rule")},
         fields={
@@ -40,6 +44,7 @@ def register() -> None:
             "policy": _("Policy"),
             "until_at": _("Exempt until"),
             "category": _("Category"),
+            "files": _("Files"),
         },
         values={
             "appeal.state": dict(AppealState.choices),

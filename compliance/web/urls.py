@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from compliance.web import appeals, cures, evidence, grade, home, notices, receipts, rules, status
+from compliance.web import (
+    appeal_threads,
+    appeals,
+    cures,
+    evidence,
+    grade,
+    home,
+    notices,
+    receipts,
+    rules,
+    status,
+)
 
 app_name = "compliance"
 urlpatterns = [
@@ -17,6 +28,13 @@ urlpatterns = [
     path("compliance/rules/", rules.rules, name="rules"),
     path("compliance/rules/<str:draft_id>/", rules.rules_draft, name="rules_draft"),
     path("compliance/appeals/", appeals.appeals_page, name="appeals"),
+    path("compliance/appeals/draft", appeal_threads.appeal_draft, name="appeal_draft"),
+    path("compliance/appeals/<str:appeal_id>/", appeal_threads.appeal_page, name="appeal"),
+    path(
+        "compliance/appeals/<str:appeal_id>/files/<str:file_id>",
+        appeal_threads.appeal_file,
+        name="appeal_file",
+    ),
     path("compliance/appeals/<str:appeal_id>/withdraw", appeals.appeals_withdraw, name="appeals_withdraw"),
     path("compliance/grade", grade.grade, name="grade"),
     path("compliance/cure", cures.cure, name="cure"),

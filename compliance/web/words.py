@@ -17,6 +17,7 @@ from compliance.lib.calendar import PLATFORM_ZONE
 from compliance.lib.danger import old_enough_on
 from compliance.lib.policy import AgeBoundary, CountingBasis, Policy, PolicyVersion
 from compliance.lib.state import State
+from compliance.lib.words import paper_in_words
 from compliance.selectors.evidence import Line
 from compliance.selectors.facts import Facts
 from compliance.selectors.tonight import Tonight
@@ -190,6 +191,8 @@ def rule_facts(version: PolicyVersion) -> list[tuple[str, str]]:
         (_("Runs"), _("the last day of every month at 23:00, Beijing time")),
         (_("Wait before reopening"), days(policy.reopen_wait_days)),
     ]  # fmt: skip
+    if policy.paper_rules or policy.min_audience:
+        rows.insert(8, (_("Also does not count"), " ".join(paper_in_words(policy))))
     if policy.max_lead_days is not None:
         row = (_("Publishing counts if force begins within"), days(policy.max_lead_days))
         rows.insert(7, row)
@@ -217,6 +220,12 @@ def reason_text(line: Line) -> tuple[str, str]:
         "stock": (_("Nobody can use it"), str(PAPER["stock"])),
         "audience": (_("Nobody can use it"), str(PAPER["audience"])),
         "worth": (_("Nobody can use it"), str(PAPER["worth"])),
+        "threshold": (
+            _("Hardly anybody can use it"),
+            _("Its threshold was above what 95 of 100 orders of the 90 days before came to."),
+        ),
+        "saving": (_("Saves too little"), _("It saved less than 1 % when it was published.")),
+        "small": (_("For too few"), _("Its audience was smaller than the rule asks for.")),
     }  # fmt: skip
     return short[line.reason]
 

@@ -18,6 +18,15 @@ ENTRY: dict[str, Any] = {
     "cause": {"type": "string", "enum": ["order", "refund", "rule", "staff", "request"]},
 }
 TIER: dict[str, Any] = {"type": "string", "description": "A tier's code."}
+DAY: dict[str, Any] = {"type": "string", "format": "date"}
+INSTANT: dict[str, Any] = {"type": "string", "format": "date-time"}
+WARNING: dict[str, dict[str, Any]] = {
+    "notice": {"type": "string", "description": "Id of the notice in the shop's inbox."},
+    "run_on": {**DAY, "description": "The day of the clearance, at 23:00 Beijing time."},
+    "days_left": {"type": "integer", "description": "Days of the platform from sending until that day."},
+    "days_before": {"type": "integer", "description": "Which warning it is: so many days before."},
+    "danger_at": {**INSTANT, "description": "From when on a clearance would close the program."},
+}
 DATA: dict[WebhookEvent, dict[str, dict[str, Any]]] = {
     WebhookEvent.POINTS_CHANGED: {
         "member": MEMBER,
@@ -52,12 +61,28 @@ DATA: dict[WebhookEvent, dict[str, dict[str, Any]]] = {
         "to": TIER,
         "cause": {"type": "string", "enum": ["order", "rules", "recalculation", "plan", "staff"]},
     },
+    WebhookEvent.PROGRAM_AT_RISK: WARNING,
+    WebhookEvent.PROGRAM_FINAL_NOTICE: WARNING,
+    WebhookEvent.PROGRAM_CLEARED: {
+        "period": {"type": "string", "description": "The run's period, such as 2026-06."},
+        "run_on": {**DAY, "description": "The day of the clearance."},
+        "days": {"type": "integer", "description": "Days without a qualifying benefit."},
+        "policy": {"type": "integer", "description": "The version of the rule that was in force."},
+    },
+    WebhookEvent.PROGRAM_RESTORED: {
+        "status": {"type": "string", "enum": ["open", "closed"], "description": "Closed if it was before."},
+        "protected_until": {**INSTANT, "description": "No clearance before."},
+    },
 }
 TOLD = {
     WebhookEvent.POINTS_CHANGED: "Once for every posting that moved a member's points: the balance and the entries.",
     WebhookEvent.POINTS_EXPIRING: "Once for each last usable day and each number of days before it in the point rules.",
     WebhookEvent.MEMBER_JOINED: "Somebody became a member, by themselves or by a list.",
     WebhookEvent.MEMBER_TIER_CHANGED: "A member rose or fell.",
+    WebhookEvent.PROGRAM_AT_RISK: "Once for each warning that is sent more than a week before a clearance.",
+    WebhookEvent.PROGRAM_FINAL_NOTICE: "Once for each of the last warnings: one qualifying benefit cancels it.",
+    WebhookEvent.PROGRAM_CLEARED: "A clearance closed the program: nothing was deleted, all of it is frozen.",
+    WebhookEvent.PROGRAM_RESTORED: "An appeal was upheld, or the clearance undone: everything is back as it was.",
 }
 EXAMPLE: dict[WebhookEvent, dict[str, Any]] = {
     WebhookEvent.POINTS_CHANGED: {
@@ -95,6 +120,22 @@ EXAMPLE: dict[WebhookEvent, dict[str, Any]] = {
         "to": "silver",
         "cause": "order",
     },
+    WebhookEvent.PROGRAM_AT_RISK: {
+        "notice": "4c1f0a8be2d94f7a9c3e",
+        "run_on": "2026-06-30",
+        "days_left": 30,
+        "days_before": 30,
+        "danger_at": "2026-06-20T16:00:00+00:00",
+    },
+    WebhookEvent.PROGRAM_FINAL_NOTICE: {
+        "notice": "9d2e5b7ac0f14e6b8a1d",
+        "run_on": "2026-06-30",
+        "days_left": 3,
+        "days_before": 3,
+        "danger_at": "2026-06-20T16:00:00+00:00",
+    },
+    WebhookEvent.PROGRAM_CLEARED: {"period": "2026-06", "run_on": "2026-06-30", "days": 100, "policy": 1},
+    WebhookEvent.PROGRAM_RESTORED: {"status": "open", "protected_until": "2026-08-05T02:00:00+00:00"},
 }
 HEADERS = {
     "webhook-id": "The message's id, the same however often it is sent: what was worked already can be left out.",

@@ -47,12 +47,20 @@ class Keyring:
 
     def seal(self, merchant_id: int, text: str) -> bytes:
         """Encrypt a text for a merchant."""
+        return self.seal_bytes(merchant_id, text.encode())
+
+    def seal_bytes(self, merchant_id: int, content: bytes) -> bytes:
+        """The same of any bytes, such as a file's."""
         nonce = os.urandom(NONCE_SIZE)
-        body = self._ciphers[self.newest].encrypt(nonce, text.encode(), _bound_to(merchant_id))
+        body = self._ciphers[self.newest].encrypt(nonce, content, _bound_to(merchant_id))
         return FORMAT + self.newest + nonce + body
 
     def open(self, merchant_id: int, sealed: bytes) -> str:
         """Decrypt a merchant's sealed text. Raises Unreadable."""
+        return self.open_bytes(merchant_id, sealed).decode()
+
+    def open_bytes(self, merchant_id: int, sealed: bytes) -> bytes:
+        """The same of any bytes."""
         sealed = bytes(sealed)
         key_id = sealed[len(FORMAT) : len(FORMAT) + KEY_ID_SIZE]
         cipher = self._ciphers.get(key_id)
@@ -60,7 +68,7 @@ class Keyring:
             raise Unreadable("no key of the ring sealed this value")
         nonce = sealed[len(FORMAT) + KEY_ID_SIZE : HEAD_SIZE]
         try:
-            return cipher.decrypt(nonce, sealed[HEAD_SIZE:], _bound_to(merchant_id)).decode()
+            return cipher.decrypt(nonce, sealed[HEAD_SIZE:], _bound_to(merchant_id))
         except InvalidTag:
             raise Unreadable("the value was changed, or belongs to another merchant") from None
 

@@ -13,3 +13,7 @@ class WebhookEvent(models.TextChoices):
     POINTS_EXPIRING = "points.expiring", _("A member's points expire soon")
     MEMBER_JOINED = "member.joined", _("Somebody became a member")
     MEMBER_TIER_CHANGED = "member.tier_changed", _("A member's tier changed")
+    PROGRAM_AT_RISK = "program.at_risk", _("The program is threatened by a clearance")
+    PROGRAM_FINAL_NOTICE = "program.final_notice", _("The last warnings before a clearance")
+    PROGRAM_CLEARED = "program.cleared", _("The program was closed by a clearance")
+    PROGRAM_RESTORED = "program.restored", _("The program was restored after a clearance")

@@ -81,6 +81,12 @@ class WebhookDelivery(TenantModel):
                 condition=models.Q(done_at__isnull=False) | models.Q(attempts__gte=MOST_ATTEMPTS),
                 name="webhook_delivery_over",
             ),
+            # Few beside points and members: the receipts of warnings are written from them.
+            models.Index(
+                fields=["due_at"],
+                condition=models.Q(event__in=["program.at_risk", "program.final_notice"]),
+                name="webhook_delivery_warning",
+            ),
         ]
 
     def __str__(self) -> str:

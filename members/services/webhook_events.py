@@ -33,6 +33,15 @@ from ({facts}) f
 join members_webhookendpoint e on e.merchant_id = %(merchant)s and e.deleted_at is null and %(event)s = any(e.events)
 order by f.place, e.id
 """
+# The same for many merchants at once: `{facts}` gives (merchant_id, at, data).
+LEAVE_MANY = """
+insert into members_webhookdelivery (merchant_id, endpoint_id, public_id, event, data, created_at, due_at, attempts,
+    last_error, log)
+select e.merchant_id, e.id, replace(gen_random_uuid()::text, '-', ''), %(event)s, f.data, f.at, f.at, 0, '', '[]'
+from ({facts}) f
+join members_webhookendpoint e on e.merchant_id = f.merchant_id and e.deleted_at is null and %(event)s = any(e.events)
+order by e.merchant_id, e.id
+"""
 POINTS = """
 select c.place, %(at)s::timestamptz as at, jsonb_build_object(
     'member', m.public_id, 'available', a.available, 'pending', a.pending, 'deficit', a.deficit,
@@ -111,6 +120,14 @@ def member_joined(*, merchant_id: int, program: Program, at: dt.datetime, ids: C
         _leave(WebhookEvent.MEMBER_JOINED, JOINED, merchant=merchant_id, at=at, members=list(ids))
 
 
+def of_programs(event: WebhookEvent, facts: str, **parameters: Any) -> int:
+    """Tell the endpoints of many merchants something about their programs; how many messages were left.
+
+    `facts`: SQL that gives (merchant_id, at, data) a row, once for each message. Works as platform, set-based.
+    """
+    return _leave(event, facts, LEAVE_MANY, **parameters)
+
+
 def wants(program: Program, event: str) -> bool:
     """Whether some endpoint of the program's merchant wants an event. Runs no query."""
     return event in (program.webhook_events or ())
@@ -140,7 +157,7 @@ class Heard:
         points_changed(merchant_id=merchant_id, at=at, spans=spans)
         if self._moves:
             names = ("members", "ats", "froms", "tos", "causes")
-            columns = {
+            columns: dict[str, Any] = {
                 name: list(column) for name, column in zip(names, zip(*self._moves, strict=True), strict=True)
             }
             _leave(WebhookEvent.MEMBER_TIER_CHANGED, MOVES, merchant=merchant_id, **columns)
@@ -153,9 +170,10 @@ def told(changes: Changes, *, program: Program, at: dt.datetime) -> None:
     heard.leave(merchant_id=program.merchant_id, at=at)
 
 
-def _leave(event: str, facts: str, **parameters: Any) -> None:
+def _leave(event: str, facts: str, statement: str = LEAVE, **parameters: Any) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(LEAVE.format(facts=facts), {"event": str(event), **parameters})
-        is_left = cursor.rowcount > 0
-    if is_left:
+        cursor.execute(statement.format(facts=facts), {"event": str(event), **parameters})
+        left = cursor.rowcount
+    if left > 0:
         queue.enqueue(TASK)
+    return max(left, 0)

@@ -56,6 +56,7 @@ ARGUMENTS = [
     Argument("draft_id", lambda shop: shop.first_key(apps.get_model("compliance.PolicyDraft")), "/platform/"),
     # A draft of the rule is everybody's to read.
     Argument("draft_id", word("abcdefghjkmnpqrs"), "/compliance/rules/", is_object=False),
+    Argument("file_id", of("compliance.AppealFile")),
     Argument("program_id", lambda shop: str(shop.merchant.pk), "/platform/"),
     Argument("key_id", of("members.ApiKey")),
     Argument("import_id", of("members.ImportJob")),

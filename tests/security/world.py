@@ -15,8 +15,9 @@ from django.apps import apps
 from django.db import connection, models, transaction
 
 from benefits.models import Benefit, PriceUpload
-from compliance.models import Appeal, AppealState, Notice
-from compliance.services import grades
+from compliance.lib.appeal_files import Checked
+from compliance.models import Appeal, AppealMessage, AppealState, Notice
+from compliance.services import appeal_files, grades
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
 from members.lib.webhooks import WebhookEvent
@@ -156,7 +157,7 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         by=owner,
         by_label=label,
     )
-    Appeal.objects.create(  # taken back, so that the shop stands as its life told it
+    appeal = Appeal.objects.create(  # taken back, so that the shop stands as its life told it
         merchant=merchant,
         filed_at=at,
         filed_by=owner,
@@ -166,6 +167,9 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         state=AppealState.WITHDRAWN,
         ended_at=at,
     )
+    AppealMessage.objects.create(merchant=merchant, appeal=appeal, at=at, by=owner, text=label)
+    paper = Checked(f"{label}.pdf", "pdf", b"%PDF-1.4 " + label.encode() + b" %%EOF")
+    appeal_files.keep(appeal=appeal, files=[paper], at=at, actor=shops.JOB)
     ImportedMember.objects.create(
         merchant=merchant,
         job=job,

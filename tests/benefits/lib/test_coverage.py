@@ -16,7 +16,7 @@ from benefits.lib.coverage import (
     Coverage,
     Revision,
     benefit_coverage,
-    kind_in_force,
+    key_in_force,
     known_before,
     program_coverage,
     unite,
@@ -213,7 +213,7 @@ def test_a_benefit_is_in_force_at_exactly_the_instants_that_its_history_says(his
         holding = {c.kind for c in coverages for s in c.in_force if _holds(s, instant)}
         assert holding == ({told} if told else set())
         if instant % 2 == 0:
-            assert kind_in_force(history, literal.clock(instant)) == told
+            assert key_in_force(history, literal.clock(instant)) == (told and (told, 0))
 
 
 @settings(max_examples=400, deadline=None)

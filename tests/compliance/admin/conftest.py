@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from compliance.services import installation
+from compliance.services import clearance, installation
 from members.lib import tenant as tenancy
 from members.models import User
 from members.services.audit import Actor
@@ -57,3 +57,13 @@ def second(cast) -> User:
 def admin_client(client, cast):
     """A browser in which the admin has entered."""
     return enter(client, cast.admin)
+
+
+@pytest.fixture
+def cleared(shops):
+    """`bare` and `empty`, cleared five days ago."""
+    at = timezone.now() - dt.timedelta(days=5)
+    with tenancy.platform():
+        run = clearance.run_now(at=at, actor=JOB)
+        clearance.drain(run_id=run.pk, at=at)
+    return shops

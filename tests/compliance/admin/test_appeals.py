@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from compliance.models import Appeal, AppealState, Exemption
-from compliance.services import appeals, clearance, exemptions
+from compliance.services import appeals, exemptions
 from members.lib import tenant as tenancy
 from members.models import AuditRow, Program, ProgramStatus
 from tests.compliance.admin.conftest import JOB
@@ -17,16 +17,6 @@ from tests.compliance.services.conftest import SHANGHAI
 
 QUEUE = "/platform/compliance/appeal/"
 WORDS = "The member price was live all along."
-
-
-@pytest.fixture
-def cleared(shops):
-    """`bare` and `empty`, cleared five days ago."""
-    at = timezone.now() - dt.timedelta(days=5)
-    with tenancy.platform():
-        run = clearance.run_now(at=at, actor=JOB)
-        clearance.drain(run_id=run.pk, at=at)
-    return shops
 
 
 def file(shop, *, days_ago: int = 4) -> Appeal:

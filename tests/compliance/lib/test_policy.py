@@ -45,12 +45,15 @@ def test_the_defaults_are_those_of_a_scripted_history():
         "appeal_decision_days": 5,
         "min_cover_days": 0,
         "max_lead_days": None,
+        "paper_rules": [],
+        "min_audience": 0,
     }
 
 
 def test_the_platform_begins_with_the_brake_and_without_cheap_escapes():
     assert PLATFORM_POLICY.max_clear_share == Decimal("0.05")
     assert (PLATFORM_POLICY.min_cover_days, PLATFORM_POLICY.max_lead_days) == (7, 30)
+    assert (PLATFORM_POLICY.paper_rules, PLATFORM_POLICY.min_audience) == ({"threshold", "saving"}, 5)
 
 
 def test_settings_left_out_keep_their_value():

@@ -110,8 +110,8 @@ def test_owners_and_managers_get_an_email_each_in_their_language(platform, make_
     platform.assess("2024-06-13 04:00")
     with tenancy.platform():
         outbox.drain(at=at("2024-06-13 04:05"))
-        confirmed = notices.confirm_emails(since=at("2024-06-13"))
-        again = notices.confirm_emails(since=at("2024-06-13"))
+        confirmed = notices.confirm(since=at("2024-06-13"), at=at("2024-06-13 04:06"))
+        again = notices.confirm(since=at("2024-06-13"), at=at("2024-06-13 04:06"))
 
     by_receiver = {message.to[0]: message for message in mail.outbox}
     assert set(by_receiver) == {"owner@example.com", "manager@example.com"}

@@ -1,0 +1,109 @@
+"""What speaks against a benefit that somebody can use all the same: hardly anybody will (domain.md 3, no cheap escape).
+
+These are facts of the instant at which a benefit was published or changed, kept with its revision: orders of later days
+rewrite nothing. Whether they keep it from counting is the policy's affair; a set of doubts is one whole number, so that
+coverage is kept apart by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+THRESHOLD, SAVING = 1, 2
+AUDIENCE_STEPS = (5, 10, 20, 50, 100)  # sizes of a named audience that a policy may ask for
+_AUDIENCE = {step: 4 << place for place, step in enumerate(AUDIENCE_STEPS)}
+AUDIENCE = sum(_AUDIENCE.values())
+RULES = {"threshold": THRESHOLD, "saving": SAVING}  # those that a policy switches by name
+
+ORDER_DAYS = 90
+LEAST_ORDERS = 20  # of fewer, the 95th percentile is just the largest
+LEAST_SAVING = Decimal("0.01")
+SHARE_OF_PRICE = ("member_price", "fan_price")  # kinds whose `percent` is what is paid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFigures:
+    """A shop's paid orders of 90 days: how many, their median and 95th percentile in minor units (None: too few)."""
+
+    count: int = 0
+    median_minor: int | None = None
+    p95_minor: int | None = None
+
+
+def threshold_of(settings: Mapping[str, Any]) -> int | None:
+    """From which amount on a benefit can be used, in minor units; None for any."""
+    at_least = settings.get("at_least_minor")
+    return at_least if isinstance(at_least, int) and at_least > 0 else None
+
+
+def saving_of(
+    kind: str, settings: Mapping[str, Any], orders: OrderFigures, listed: Decimal | None
+) -> Decimal | None:
+    """The share that a benefit saves at best; None where its settings do not say.
+
+    An amount off is set against its threshold, without one against the shop's median order. `listed`: the best share
+    of a price list.
+    """
+    if "list" in settings:
+        return listed
+    threshold = threshold_of(settings)
+    base = threshold or orders.median_minor
+    off, shares = settings.get("off_minor"), []
+    if isinstance(off, int) and base:
+        shares.append(Decimal(off) / base)
+    for name, paid in (("off_percent", False), ("percent", kind in SHARE_OF_PRICE)):
+        if (share := _share(settings.get(name))) is not None and (name != "percent" or paid):
+            shares.append(1 - share if paid else share)
+    most = settings.get("max_off_minor")
+    if shares and isinstance(most, int) and threshold:
+        shares.append(Decimal(most) / threshold)
+    return min(shares, default=None)
+
+
+def _share(value: Any) -> Decimal | None:
+    try:
+        return None if value is None or isinstance(value, bool) else Decimal(str(value)) / 100
+    except InvalidOperation:
+        return None
+
+
+def best_of(prices: Iterable[tuple[int, int]]) -> Decimal | None:
+    """The best share that a list of (list price, member price) saves; None for an empty one."""
+    return max((1 - Decimal(price) / full for full, price in prices if full), default=None)
+
+
+def doubts(
+    *, threshold: int | None, orders: OrderFigures, saving: Decimal | None, audience: int | None
+) -> int:
+    """The set of doubts of some facts. audience: how many a named one has, None for everyone."""
+    found = 0
+    if threshold is not None and orders.p95_minor is not None and threshold > orders.p95_minor:
+        found |= THRESHOLD
+    if saving is not None and saving < LEAST_SAVING:
+        found |= SAVING
+    return found | audience_doubts(audience)
+
+
+def audience_doubts(audience: int | None) -> int:
+    """The part of it that an audience's size makes."""
+    if audience is None:
+        return 0
+    return sum(bit for step, bit in _AUDIENCE.items() if audience < step)
+
+
+def refused_by(rules: Iterable[str], min_audience: int) -> int:
+    """The doubts that keep a benefit from counting under a policy: its rules by name, and its smallest audience
+    (0, or one of AUDIENCE_STEPS)."""
+    mask = _AUDIENCE[min_audience] if min_audience else 0
+    for name in rules:
+        mask |= RULES[name]
+    return mask
+
+
+def slugs(found: int) -> tuple[str, ...]:
+    """A set of doubts by name: `threshold`, `saving`, `small`."""
+    named = [name for name, bit in RULES.items() if found & bit]
+    return (*named, *(["small"] if found & AUDIENCE else []))

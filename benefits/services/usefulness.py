@@ -1,0 +1,68 @@
+"""Measuring what speaks against a benefit when it is published or changed, and keeping it with the revision."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from benefits.lib import usefulness as rule
+from benefits.lib.coverage import EVERYONE
+from benefits.lib.prices import PriceRow
+from benefits.models import Benefit
+from benefits.selectors import audiences, usefulness
+
+
+def measure(benefit: Benefit, at: dt.datetime, prices: Sequence[PriceRow] | None = None) -> None:
+    """Set `doubts` and `measured` of a benefit whose other columns are what is to be saved. Saves nothing.
+
+    `prices`: the list that comes with it; None: the one that it has. A price list is the only thing looked up anew of
+    the benefit itself, orders only where an amount must be set against them.
+    """
+    listed = _listed(benefit, prices)
+    benefit.doubts, benefit.measured = of(
+        merchant_id=benefit.merchant_id,
+        kind=benefit.kind,
+        settings=benefit.settings,
+        audience=benefit.audience,
+        at=at,
+        listed=listed,
+    )
+
+
+def of(
+    *,
+    merchant_id: int,
+    kind: str,
+    settings: Mapping[str, Any],
+    audience: Any,
+    at: dt.datetime,
+    listed: Decimal | None = None,
+    orders: rule.OrderFigures | None = None,
+) -> tuple[int, dict[str, Any]]:
+    """(doubts, the facts they follow from as JSON) of a benefit that is published at an instant. domain.md 3."""
+    threshold, off = rule.threshold_of(settings), settings.get("off_minor")
+    if orders is None:
+        is_needed = threshold is not None or isinstance(off, int)
+        orders = usefulness.orders_of(merchant_id=merchant_id, at=at) if is_needed else rule.OrderFigures()
+    saving = rule.saving_of(kind, settings, orders, listed)
+    size = None
+    if audience != EVERYONE:
+        size = audiences.size(merchant_id=merchant_id, audience=audience, at=at, most=rule.AUDIENCE_STEPS[-1])
+    found = rule.doubts(threshold=threshold, orders=orders, saving=saving, audience=size)
+    return found, {
+        "threshold_minor": threshold,
+        "orders": orders.count,
+        "p95_minor": orders.p95_minor,
+        "saving": None if saving is None else str(round(saving, 4)),
+        "audience": size,
+    }
+
+
+def _listed(benefit: Benefit, prices: Sequence[PriceRow] | None) -> Decimal | None:
+    if "list" not in benefit.settings:
+        return None
+    if prices is not None:
+        return rule.best_of((row.list_minor, row.price_minor) for row in prices)
+    return usefulness.best_listed(merchant_id=benefit.merchant_id, benefit_id=benefit.pk)
