@@ -156,6 +156,8 @@ def test_every_setting_comes_back_as_it_was_published(platform):
         "appeal_decision_days": 7,
         "min_cover_days": 4,
         "max_lead_days": 12,
+        "paper_rules": ["saving"],
+        "min_audience": 20,
     }
 
     row = platform.policy("2024-01-01", **values)
