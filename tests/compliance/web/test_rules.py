@@ -145,6 +145,7 @@ def test_the_status_page_says_when_a_run_tonight_would_close_the_program_or_hold
     old(shop)
     shop.assess("2026-05-31")
     clock("2026-06-24 10:00")
+    owner.post("/compliance/final-notice", {"next": "/"})
     closed = text(owner, "/compliance/")
     with tenancy.platform(), transaction.atomic():
         hold_outs.hold_out(
