@@ -70,9 +70,10 @@ def answer(
         response = get_response(request)
         is_page = response.get("Content-Type", "").startswith("text/html")
         if not is_page or response.has_header("Content-Disposition"):
-            response.close()
-            request.support_refused = True
+            request.support_refused, held = True, response
             response = refused(request)
+            # What the other holds open ends with this one; closing it here would end the request.
+            response._resource_closers.extend(held._resource_closers)  # type: ignore[attr-defined]
     if request.support_refused:
         support.note_refusal(visit=visit, at=at, actor=actor, path=request.path)
     return response
