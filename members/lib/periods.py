@@ -8,12 +8,21 @@ from __future__ import annotations
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 DAILY_JOB_HOUR = time(3)
 YEARS = range(1900, 3000)  # what people may name: no zone and no rule leads from there out of the calendar
 _ONE_DAY, _ONE_MINUTE = timedelta(days=1), timedelta(minutes=1)
 _FAR = timedelta(hours=16)  # an offset that the database does not take either
+
+
+# Names in the database of zones that are no place: what a machine is set to, and that it was never set.
+NO_PLACES = frozenset({"localtime", "Factory"})
+
+
+def is_zone(name: str) -> bool:
+    """Whether a merchant's days can be counted in a zone of this name: it names a place, or UTC."""
+    return name in available_timezones() and name not in NO_PLACES
 
 
 def instant_of(text: str) -> datetime:
