@@ -131,7 +131,7 @@ def exports_new(request: StaffRequest) -> HttpResponse:
                 (_("Search"), wanted.search),
                 (_("Tier"), next((tier for tier in tiers if tier.pk == wanted.tier_id), None)),
                 (_("Channel"), wanted.channel and chosen[wanted.channel]),
-                (_("Order"), SORT_LABELS[wanted.sort]),
+                (_("Sorting"), SORT_LABELS[wanted.sort]),
             ],
         ),
     )
@@ -189,7 +189,7 @@ def exports_newledger(request: StaffRequest) -> HttpResponse:
                 (_("Cause"), ledger.CAUSE_WORDS.get(wanted.cause)),
                 (_("From"), address.get("date_from")),
                 (_("To, this day included"), address.get("date_to")),
-                (_("Order"), SORT_LABELS["oldest"]),
+                (_("Sorting"), SORT_LABELS["oldest"]),
             ],
         ),
     )
@@ -224,7 +224,7 @@ def exports_newmoves(request: StaffRequest) -> HttpResponse:
                 (_("To, this day included"), wanted.last.isoformat()),
                 (_("Cause"), flow_of.CAUSE_WORDS.get(wanted.cause)),
                 (_("Direction"), tier_flow.WAYS.get(wanted.way)),
-                (_("Order"), SORT_LABELS["newest"]),
+                (_("Sorting"), SORT_LABELS["newest"]),
             ],
         ),
     )

@@ -60,7 +60,7 @@ class MemberFilters(forms.Form):
         label=_("Channel"), choices=[("", _("All channels")), *Channel.choices], required=False
     )
     sort = forms.ChoiceField(
-        label=_("Order"), choices=[(name, SORT_LABELS[name]) for name in SORTS], required=False
+        label=_("Sorting"), choices=[(name, SORT_LABELS[name]) for name in SORTS], required=False
     )
 
     def __init__(self, *args: Any, tiers: list[Tier], **kwargs: Any) -> None:

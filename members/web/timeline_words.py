@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from members.lib import masks
 from members.lib.tiers import METRICS
-from members.models import Member, MemberStatus, Merchant
+from members.models import Member, MemberStatus, Merchant, OrderStatus
 from members.selectors import entry_words
 from members.selectors.timeline import SOURCES, Line
 from members.templatetags.fmt import money_text
@@ -126,7 +126,10 @@ def _refund(line: Line, reader: Reader) -> Told:
 def _revision(line: Line, reader: Reader) -> Told:
     before, order = line.row, line.row.order
     amount = sum(amount for _sku, _quantity, amount in before.lines)
-    values = {"amount": money_text(amount, reader.merchant.currency), "state": before.get_status_display()}
+    values = {
+        "amount": money_text(amount, reader.merchant.currency),
+        "state": OrderStatus(before.status).label,
+    }
     return Told(
         _("Order %(order)s was sent again, changed") % {"order": entry_words.short_order(order.external_id)},
         _("before: %(amount)s, %(state)s") % values,
