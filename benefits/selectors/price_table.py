@@ -110,6 +110,8 @@ def _difference(row: list[Any], list_minor: int | None) -> Difference:
 def _pays(value: Value, column: str, list_minor: int | None) -> int | None:
     if isinstance(value, Cut):
         return value.of(list_minor) if list_minor is not None else None
+    if column == SALE and value is not None and list_minor is not None:
+        return min(value, list_minor)  # one above it is no sale
     return value if column in (LIST, SALE) else None
 
 

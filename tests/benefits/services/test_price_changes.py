@@ -1,4 +1,4 @@
-"""Changes of prices: nothing before they are applied, only their time and cells after, taken back exactly (domain.md 7)."""
+"""Changes of prices: nothing before they are applied, their cells and time after, taken back exactly (domain.md 7)."""
 
 from __future__ import annotations
 
