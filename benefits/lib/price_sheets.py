@@ -32,6 +32,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     FLOOR: ("floor", "floor price", "floor_price", "底价", "底價", "最低价", "最低價"),
     FAN: ("fan", "fan price", "fan_price", "粉丝价", "粉絲價", "关注价", "關注價"),
 }
+FORMULA = tuple("=+-@")
 WRITTEN = {"sku": "sku", LIST: "list_price", SALE: "sale_price", FLOOR: "floor", FAN: "fan_price"}
 
 
@@ -69,7 +70,7 @@ def read(lines: Iterable[tuple[int, list[str]]], *, tiers: Mapping[str, str], cu
         if not any(cells):
             continue
         where = _("Line %(line)s") % {"line": number}
-        sku = cells[places["sku"]].removeprefix("'") if places["sku"] < len(cells) else ""
+        sku = _sku(cells[places["sku"]]) if places["sku"] < len(cells) else ""
         try:
             if not 1 <= len(sku) <= 64:
                 raise ValueError(_("The SKU is missing or longer than 64 characters."))
@@ -86,6 +87,11 @@ def read(lines: Iterable[tuple[int, list[str]]], *, tiers: Mapping[str, str], cu
         seen[sku] = number
         found.edits += edits
     return found
+
+
+def _sku(text: str) -> str:
+    """A SKU without the mark that keeps spreadsheets from taking it for a formula."""
+    return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
 
 
 def _places(header: Sequence[str], tiers: Mapping[str, str]) -> dict[str, int]:

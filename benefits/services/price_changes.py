@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -66,19 +67,8 @@ def draft(
         raise Invalid(
             _("A change has at most %(most)s prices. Make it smaller.") % {"most": f"{MOST_EDITS:,}"}
         )
-    cells = _by_sku(edits)
-    found = price_table.timelines(merchant_id=merchant_id, skus=cells, start=start)
-    rows, left = [], list(rejects)
-    for sku, wanted in cells.items():
-        now = price_table.in_force(found.get(sku, []), start)
-        differing = {column: value for column, value in wanted.items() if value_of(now, column) != value}
-        try:
-            _check(sku, now, differing)
-            edited(sku, found.get(sku, []), differing, start, to_at)
-        except Invalid as refusal:
-            left.append((sku, str(refusal.detail)))
-            continue
-        rows += [[sku, column, as_json(value_of(now, column)), as_json(v)] for column, v in differing.items()]
+    rows, refused = _differing(merchant_id, edits, start, to_at)
+    left = [*rejects, *refused]
     if not rows:
         raise Invalid(left[0][1] if left else _("Nothing differs from the prices in force then."))
     return PriceChange.objects.create(
@@ -93,6 +83,27 @@ def draft(
         by_label=actor.label[:120],
         created_at=at,
     )
+
+
+def _differing(
+    merchant_id: int, edits: Sequence[Edit], start: dt.datetime, to_at: dt.datetime | None
+) -> tuple[list[list[Any]], list[tuple[str, str]]]:
+    """The cells that differ from the prices in force at `start`, and (SKU, reason) of those that cannot be."""
+    cells = _by_sku(edits)
+    found = price_table.timelines(merchant_id=merchant_id, skus=cells, start=start)
+    rows: list[list[Any]] = []
+    refused = []
+    for sku, wanted in cells.items():
+        now = price_table.in_force(found.get(sku, []), start)
+        differing = {column: value for column, value in wanted.items() if value_of(now, column) != value}
+        try:
+            _check(sku, now, differing)
+            edited(sku, found.get(sku, []), differing, start, to_at)
+        except Invalid as refusal:
+            refused.append((sku, str(refusal.detail)))
+            continue
+        rows += [[sku, column, as_json(value_of(now, column)), as_json(v)] for column, v in differing.items()]
+    return rows, refused
 
 
 def _start(from_at: dt.datetime | None, to_at: dt.datetime | None, at: dt.datetime) -> dt.datetime:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
 
 from benefits.lib import price_sheets
 from benefits.lib.price_edits import (
@@ -216,9 +217,16 @@ def prices_export(request: StaffRequest, file_format: str) -> HttpResponseBase:
     book = Workbook(write_only=True)
     sheet = book.create_sheet()
     for each in (price_sheets.head(tiers), *lines):
-        sheet.append([plain(cell) for cell in each])
+        sheet.append([_as_text(sheet, cell) for cell in each])
     file = io.BytesIO()
     book.save(file)
     response = HttpResponse(file.getvalue(), content_type=SHEET)
     response["Content-Disposition"] = 'attachment; filename="prices.xlsx"'
     return response
+
+
+def _as_text(sheet: Any, text: str) -> WriteOnlyCell:
+    """A cell that stays text also when somebody types 90 % into it: a sheet would keep 0.9."""
+    cell = WriteOnlyCell(sheet, value=plain(text))
+    cell.number_format = "@"
+    return cell
