@@ -3,7 +3,7 @@
 from benefits.models.benefits import Benefit, BenefitRevision, BenefitStatus, RevisionAction
 from benefits.models.coverage import Coverage, CoverageDue
 from benefits.models.prices import CatalogueSku, MemberPrice, PriceUpload
-from benefits.models.pricing import PriceVersion, SkuPrice
+from benefits.models.pricing import PriceChange, PriceChangeKind, PriceChangeState, PriceVersion, SkuPrice
 
 __all__ = [
     "Benefit",
@@ -13,6 +13,9 @@ __all__ = [
     "Coverage",
     "CoverageDue",
     "MemberPrice",
+    "PriceChange",
+    "PriceChangeKind",
+    "PriceChangeState",
     "PriceUpload",
     "PriceVersion",
     "RevisionAction",

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
+from django.db.models import F, Func, Value
 from django.utils.translation import gettext_lazy as _
 
+from members.lib.fields import PublicIdField
 from members.models import TenantModel
+
+STRETCH = Func(F("from_at"), F("to_at"), Value("[)"), function="TSTZRANGE", output_field=DateTimeRangeField())
 
 
 class PriceVersion(TenantModel):
@@ -69,8 +75,83 @@ class SkuPrice(TenantModel):
                 condition=models.Q(to_at=None) | models.Q(to_at__gte=models.F("from_at")),
                 name="sku_price_ends_after",
             ),
+            # One price at one instant; a stretch that ended where it began is empty and in nobody's way.
+            ExclusionConstraint(
+                name="sku_price_no_overlap",
+                expressions=[
+                    (F("merchant"), RangeOperators.EQUAL),
+                    (F("sku"), RangeOperators.EQUAL),
+                    (STRETCH, RangeOperators.OVERLAPS),
+                ],
+            ),
         ]
         indexes = [models.Index(fields=["merchant", "sku", "from_at"], name="sku_price_by_time")]
 
     def __str__(self) -> str:
         return f"{self.sku} {self.list_minor}"
+
+
+class PriceChangeKind(models.TextChoices):
+    """Where a change of prices comes from."""
+
+    TABLE = "table", _("Price table")
+    BULK = "bulk", _("Bulk change")
+    FILE = "file", _("File")
+
+
+class PriceChangeState(models.TextChoices):
+    """draft -> applied -> undone; a draft that nobody wants is deleted."""
+
+    DRAFT = "draft", _("Not applied yet")
+    APPLIED = "applied", _("Applied")
+    UNDONE = "undone", _("Taken back")
+
+
+class PriceChange(TenantModel):
+    """Cells of the price table that change in `[from_at, to_at)`: shown first, applied by a person, taken back by one.
+
+    rows: [SKU, column, value before, value after]; rejects: [where, reason]. No `from_at`: from when it is applied.
+    before, after: {SKU: stretches from then on}, so that it can be taken back where nothing changed since; left: SKUs
+    that a taking back left alone, since they had.
+    """
+
+    public_id = PublicIdField()
+    kind = models.CharField(_("kind"), max_length=8, choices=PriceChangeKind.choices)
+    label = models.CharField(max_length=160, blank=True)
+    from_at = models.DateTimeField(_("from"), null=True)
+    to_at = models.DateTimeField(_("to"), null=True)
+    rows = models.JSONField(default=list)
+    rejects = models.JSONField(default=list)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    left = models.JSONField(default=list)
+    state = models.CharField(
+        _("state"), max_length=8, choices=PriceChangeState.choices, default=PriceChangeState.DRAFT
+    )
+    version = models.IntegerField(_("version"), null=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
+    by_label = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(_("begun"))
+    applied_at = models.DateTimeField(_("applied"), null=True)
+    undone_at = models.DateTimeField(_("taken back"), null=True)
+
+    class Meta:
+        verbose_name = _("change of prices")
+        verbose_name_plural = _("changes of prices")
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "public_id"], name="price_change_public_id"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=PriceChangeState.values), name="price_change_state_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=PriceChangeKind.values), name="price_change_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="draft") | models.Q(applied_at__isnull=False),
+                name="price_change_applied_then",
+            ),
+        ]
+        indexes = [models.Index(fields=["merchant", "-created_at"], name="price_change_by_age")]
+
+    def __str__(self) -> str:
+        return self.label or self.public_id

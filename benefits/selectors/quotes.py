@@ -45,11 +45,13 @@ def explained(
     lines: Sequence[tuple[str, int]],
     follows: bool,
     at: dt.datetime,
+    as_tier: str | None = None,
 ) -> Explained:
     """Price (SKU, quantity) lines for a member, or for a visitor (None), at an instant. Queries do not grow with lines.
 
-    While the program is not open nobody is a member to a price. Raises UnknownSku, with every line that names a SKU
-    without a price then, and what `benefits.lib.quotes.quote` raises.
+    `as_tier`: for whoever held that tier then, instead of a member. While the program is not open nobody is a member to
+    a price. Raises UnknownSku, with every line that names a SKU without a price then, and what
+    `benefits.lib.quotes.quote` raises.
     """
     prices = _prices(merchant_id, {sku for sku, _quantity in lines}, at)
     unknown = {f"lines[{i}].sku": sku for i, (sku, _quantity) in enumerate(lines) if sku not in prices}
@@ -59,7 +61,10 @@ def explained(
             for place, sku in unknown.items()
         }
         raise UnknownSku(next(iter(errors.values())), errors=errors)
-    buyer = Buyer(tier_at(merchant_id=merchant_id, member_id=member_id, at=at), follows)
+    tier = tier_at(merchant_id=merchant_id, member_id=member_id, at=at)
+    if as_tier is not None:
+        tier = as_tier if _was_open(merchant_id, at) else None
+    buyer = Buyer(tier, follows)
     basket = [(prices[sku], quantity) for sku, quantity in lines]
     version, rules = _version_at(merchant_id, at)
     return Explained(quote(basket, rules, buyer), buyer.tier, version, rules.stack)
@@ -83,6 +88,12 @@ def known_skus(*, merchant_id: int, at: dt.datetime, skus: set[str]) -> set[str]
     return set(_prices(merchant_id, skus, at))
 
 
+def some_skus(*, merchant_id: int, at: dt.datetime, most: int) -> list[str]:
+    """The first SKUs that have a price at an instant, to be offered while somebody types. One query."""
+    rows = SkuPrice.objects.of(merchant_id).filter(Q(to_at=None) | Q(to_at__gt=at), from_at__lte=at)
+    return list(rows.order_by("sku").values_list("sku", flat=True)[:most])
+
+
 def _version_at(merchant_id: int, at: dt.datetime) -> tuple[int, PriceRules]:
     """How prices meet at an instant, and the number of that version; the defaults, as 0, before any."""
     row = PriceVersion.objects.of(merchant_id).filter(at__lte=at).order_by("-at", "-number").first()
@@ -96,17 +107,19 @@ def _prices(merchant_id: int, skus: set[str], at: dt.datetime) -> dict[str, SkuP
     rows = SkuPrice.objects.of(merchant_id).filter(
         Q(to_at=None) | Q(to_at__gt=at), sku__in=skus, from_at__lte=at
     )
-    return {
-        row.sku: SkuPrices(
-            row.sku,
-            row.list_minor,
-            row.sale_minor,
-            row.floor_minor,
-            {tier: _cut(said) for tier, said in row.members.items()},
-            None if row.fans is None else _cut(row.fans),
-        )
-        for row in rows
-    }
+    return {row.sku: prices_of(row) for row in rows}
+
+
+def prices_of(row: SkuPrice) -> SkuPrices:
+    """The prices of a stored row."""
+    return SkuPrices(
+        row.sku,
+        row.list_minor,
+        row.sale_minor,
+        row.floor_minor,
+        {tier: _cut(said) for tier, said in row.members.items()},
+        None if row.fans is None else _cut(row.fans),
+    )
 
 
 def _cut(said: dict[str, Any]) -> Cut:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.quotes import Cut, PriceRules, SkuPrices
@@ -36,9 +37,7 @@ def configure(
     """
     wanted = _checked(catalogue)
     program = programs.lock_for_close(merchant_id=merchant_id)
-    before = PriceVersion.objects.of(merchant_id).order_by("-number").first()
-    if before is not None and before.at > at:
-        raise Invalid(_("A later version of the prices exists already."))
+    before = latest(merchant_id=merchant_id, at=at)
     changed = _store(merchant_id, wanted, at)
     rewards = [[each.at_least_minor, each.off_minor] for each in rules.rewards]
     if before is not None and not changed and (before.stack, before.rewards) == (rules.stack, rewards):
@@ -62,6 +61,14 @@ def configure(
     return version
 
 
+def latest(*, merchant_id: int, at: dt.datetime) -> PriceVersion | None:
+    """The last version, which the next one follows. Raises Invalid when it is of a later instant."""
+    found = PriceVersion.objects.of(merchant_id).order_by("-number").first()
+    if found is not None and found.at > at:
+        raise Invalid(_("A later version of the prices exists already."))
+    return found
+
+
 def _checked(catalogue: Sequence[SkuPrices]) -> dict[str, SkuPrices]:
     """The catalogue by SKU. Raises Invalid."""
     twice = [sku for sku, count in Counter(each.sku for each in catalogue).items() if count > 1]
@@ -74,13 +81,18 @@ def _checked(catalogue: Sequence[SkuPrices]) -> dict[str, SkuPrices]:
 
 
 def _store(merchant_id: int, wanted: dict[str, SkuPrices], at: dt.datetime) -> int:
-    """Close the prices that differ or are left out, add those that are new; how many SKUs differ."""
-    rows = {sku: _row(merchant_id, prices, at) for sku, prices in wanted.items()}
+    """Close the prices that differ or are left out, forget those of later stretches, add those that are new; how many
+    SKUs differ."""
+    rows = {sku: row_of(merchant_id, prices, at) for sku, prices in wanted.items()}
     over: list[int] = []
     differing: set[str] = set(rows)
-    for row in SkuPrice.objects.of(merchant_id).filter(to_at=None).iterator():
+    later = SkuPrice.objects.of(merchant_id).filter(from_at__gt=at)
+    planned = set(later.values_list("sku", flat=True))
+    later.delete()
+    for row in SkuPrice.objects.of(merchant_id).filter(Q(to_at=None) | Q(to_at__gt=at)).iterator():
         new = rows.get(row.sku)
-        if new is not None and all(getattr(new, name) == getattr(row, name) for name in PRICES):
+        is_same = new is not None and all(getattr(new, name) == getattr(row, name) for name in PRICES)
+        if is_same and row.to_at is None and row.sku not in planned:
             del rows[row.sku]
             differing.discard(row.sku)
         else:
@@ -89,10 +101,13 @@ def _store(merchant_id: int, wanted: dict[str, SkuPrices], at: dt.datetime) -> i
     if over:
         SkuPrice.objects.of(merchant_id).filter(pk__in=over).update(to_at=at)
     SkuPrice.objects.bulk_create(rows.values(), batch_size=BATCH)
-    return len(differing)
+    return len(differing | planned)
 
 
-def _row(merchant_id: int, prices: SkuPrices, at: dt.datetime) -> SkuPrice:
+def row_of(
+    merchant_id: int, prices: SkuPrices, at: dt.datetime, to_at: dt.datetime | None = None
+) -> SkuPrice:
+    """The row of a SKU's prices from an instant until another, not saved."""
     return SkuPrice(
         merchant_id=merchant_id,
         sku=prices.sku,
@@ -102,6 +117,7 @@ def _row(merchant_id: int, prices: SkuPrices, at: dt.datetime) -> SkuPrice:
         members={tier: _said(cut) for tier, cut in prices.members.items()},
         fans=None if prices.fans is None else _said(prices.fans),
         from_at=at,
+        to_at=to_at,
     )
 
 

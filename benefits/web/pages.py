@@ -35,6 +35,7 @@ def register() -> None:
     audit_words.register(
         actions={
             "prices.changed": _("Prices changed"),
+            "prices.undone": _("Change of prices taken back"),
             "benefit.published": _("Benefit published"),
             "benefit.changed": _("Benefit changed"),
             "benefit.paused": _("Benefit paused"),
@@ -45,7 +46,7 @@ def register() -> None:
             "benefit.draft_saved": _("Draft of a benefit saved"),
             "benefit.draft_discarded": _("Draft of a benefit deleted"),
         },
-        topics={"benefit": _("Benefits")},
+        topics={"benefit": _("Benefits"), "price_change": _("Changes of prices")},
         fields={
             "from": words.FIELDS["from_at"],
             "to": words.FIELDS["to_at"],

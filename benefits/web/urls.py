@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from benefits.web import benefits, prices, publishing
+from benefits.web import benefits, price_changes, price_explained, price_table, prices, publishing
 
 app_name = "benefits"
 urlpatterns = [
@@ -14,6 +14,17 @@ urlpatterns = [
     path("new/", publishing.benefits_new, name="benefits_new"),
     path("new/<slug:kind>/", publishing.benefits_publish, name="benefits_publish"),
     path("prices/", prices.prices_list, name="prices_list"),
+    path("prices/table/", price_table.prices_table, name="prices_table"),
+    path("prices/table/history/", price_table.prices_history, name="prices_history"),
+    path("prices/table.csv", price_table.prices_export, {"file_format": "csv"}, name="prices_csv"),
+    path("prices/table.xlsx", price_table.prices_export, {"file_format": "xlsx"}, name="prices_xlsx"),
+    path("prices/bulk/", price_changes.prices_bulk, name="prices_bulk"),
+    path("prices/import/", price_changes.prices_import, name="prices_import"),
+    path("prices/changes/", price_changes.prices_changes, name="prices_changes"),
+    path("prices/changes/<slug:public_id>/", price_changes.prices_changepage, name="prices_changepage"),
+    path("prices/changes/<slug:public_id>/undo", price_changes.prices_changeundo, name="prices_changeundo"),
+    path("prices/changes/<slug:public_id>/drop", price_changes.prices_changedrop, name="prices_changedrop"),
+    path("prices/explain/", price_explained.prices_explain, name="prices_explain"),
     path("prices/uploads/<slug:public_id>/", prices.prices_upload, name="prices_upload"),
     path("prices/uploads/<slug:public_id>/drop", prices.prices_upload_drop, name="prices_upload_drop"),
     path(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from benefits.services import price_uploads
+from benefits.services import price_changes, price_uploads
 from compliance.services import appeal_files, appeal_threads, reviews
 from members.services import idempotency, outbox, sessions
 from members.services.exports import jobs as exports
@@ -19,6 +19,7 @@ def tidy(*, at: dt.datetime) -> dict[str, int]:
     return {
         "idempotency": idempotency.forget_old(at=at),
         "outbox": outbox.forget_done(at=at),
+        "price_changes": price_changes.forget_drafts(at=at),
         "price_uploads": price_uploads.forget_unconfirmed(at=at),
         "sessions": sessions.forget_expired(at=at),
         "previews": reviews.forget_previews(at=at),

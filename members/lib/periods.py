@@ -16,6 +16,15 @@ _ONE_DAY, _ONE_MINUTE = timedelta(days=1), timedelta(minutes=1)
 _FAR = timedelta(hours=16)  # an offset that the database does not take either
 
 
+# Names in the database of zones that are no place: what a machine is set to, and that it was never set.
+NO_PLACES = frozenset({"localtime", "Factory"})
+
+
+def is_zone(name: str) -> bool:
+    """Whether a merchant's days can be counted in a zone of this name: it names a place, or UTC."""
+    return name in zones() and name not in NO_PLACES
+
+
 def instant_of(text: str) -> datetime:
     """An aware instant, of the YEARS, from text such as 2024-06-27T23:00+08:00. Raises ValueError, which says why."""
     try:

@@ -7,7 +7,7 @@ costs what the rows cost, at every size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db import connection
@@ -21,6 +21,18 @@ def fetch_all(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]
         found = list(cursor.fetchall())
         cursor.execute("set local enable_nestloop = on")
     return found
+
+
+def stream(statement: str, values: Mapping[str, Any], *, chunk: int = 10_000) -> Iterator[tuple[Any, ...]]:
+    """The rows of such a statement, a chunk at a time, so that any number can be read; in the transaction under way."""
+    with connection.cursor() as cursor:
+        cursor.execute("set local enable_nestloop = off")
+    with connection.chunked_cursor() as rows:
+        rows.execute(statement, values)  # planned here
+        with connection.cursor() as cursor:
+            cursor.execute("set local enable_nestloop = on")
+        while found := rows.fetchmany(chunk):
+            yield from found
 
 
 def execute(statement: str, values: Mapping[str, Any]) -> int:

@@ -12,6 +12,9 @@ class ExportKind(models.TextChoices):
     """What a file holds."""
 
     MEMBERS = "members", _("Members")
+    SEGMENT = "segment", _("Members of a segment")
+    LEDGER = "ledger", _("Points ledger")
+    MOVES = "moves", _("Moves between tiers")
 
 
 class ExportFormat(models.TextChoices):
@@ -30,6 +33,7 @@ class Export(WorkedModel):
 
     kind = models.CharField(_("kind"), max_length=12, choices=ExportKind.choices)
     format = models.CharField(_("format"), max_length=4, choices=ExportFormat.choices)
+    label = models.CharField(max_length=80, blank=True, default="", db_default="")  # which one of its kind
     filters = models.JSONField(default=dict)
     is_clear = models.BooleanField(_("whole phone numbers and names"), default=False)
     rows = models.BigIntegerField(_("rows"), default=0)
@@ -60,3 +64,9 @@ class Export(WorkedModel):
 
     def __str__(self) -> str:
         return self.public_id
+
+    @property
+    def title(self) -> str:
+        """What is in it, and as which file."""
+        parts = (self.get_kind_display(), self.label, self.get_format_display())
+        return " · ".join(str(part) for part in parts if part)

@@ -15,6 +15,7 @@ from members.selectors.members import MemberFilter, MemberRow
 
 PER_PAGE = 50
 CAUSES = ("order", "refund", "rule", "staff", "request")
+OLDEST_FIRST = ("at", "member_id", "sequence")  # the order of a file
 # How far back the newest entries are sought before the whole ledger is read.
 SPANS = (dt.timedelta(days=2), dt.timedelta(days=60))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from members.lib.periods import merchant_day
 from members.lib.refusals import Conflict
 from members.lib.segments import Known, Rule, named, too_large
-from members.lib.set_based import fetch_all
+from members.lib.set_based import fetch_all, stream
 from members.models import (
     Channel,
     Member,
@@ -209,6 +209,15 @@ def member_ids(*, shop: Shop, rule: Rule, limit: int | None = None, offset: int 
     query.values |= {"limit": limit, "offset": offset}
     tail = "order by m.joined_at desc, m.id desc limit %(limit)s offset %(offset)s"
     return [row[0] for row in fetch_all(query.select_of("m.id", rule, tail), query.values)]
+
+
+def streamed_ids(*, shop: Shop, rule: Rule) -> Iterator[int]:
+    """The same of any number of members, read as they are taken. One query, in the transaction under way. Raises
+    TooLarge."""
+    shop.require_askable(rule)
+    query = Query(shop.scope)
+    statement = query.select_of("m.id", rule, "order by m.joined_at desc, m.id desc")
+    return (row[0] for row in stream(statement, query.values))
 
 
 def in_order(*, merchant_id: int, ids: Sequence[int]) -> list[Member]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from members.models import Order, Store
+from members.models import Member, Order, Store
 
 
 def stores(*, merchant_id: int) -> list[Store]:
@@ -11,5 +11,10 @@ def stores(*, merchant_id: int) -> list[Store]:
 
 
 def has_orders(*, merchant_id: int) -> bool:
-    """Whether the shop's currency and zone are fixed. One query."""
+    """Whether the shop's currency is fixed. One query."""
     return Order.objects.of(merchant_id).exists()
+
+
+def has_days(*, merchant_id: int) -> bool:
+    """Whether the shop's zone is fixed: days are stored of somebody, erased or not, or of an order. Two queries."""
+    return Member.objects.of(merchant_id).exists() or has_orders(merchant_id=merchant_id)

@@ -9,10 +9,26 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext_lazy
 
 from members.models import Merchant, RulesVersion, TierMove
 
-CAUSES = ("order", "rules", "recalculation", "plan", "staff")
+CAUSE_WORDS = {
+    "order": gettext_lazy("By an order"),
+    "rules": gettext_lazy("By an edit of the rules"),
+    "recalculation": gettext_lazy("By the daily recalculation"),
+    "plan": gettext_lazy("By a paid plan"),
+    "staff": gettext_lazy("By staff"),
+}
+CAUSES = tuple(CAUSE_WORDS)
+WAYS = ("up", "down")
+MOVE_HEAD = (
+    gettext_lazy("Time"), gettext_lazy("Member"), gettext_lazy("From"), gettext_lazy("To"), gettext_lazy("Cause"),
+    gettext_lazy("Reason"), gettext_lazy("Spent, in minor units"), gettext_lazy("Orders"),
+    gettext_lazy("Days with an order"), gettext_lazy("Points earned"), gettext_lazy("Growth"),
+    gettext_lazy("Version of the rules"),
+)  # fmt: skip
+MOVE_NUMBERS = frozenset({6, 7, 8, 9, 10, 11})  # columns that hold numbers
 # The tier at an instant is the one that the first move after it left; who moved no more holds it still.
 TIERS_AT = """
 with since_start as (
@@ -86,6 +102,30 @@ def tiers_at(*, merchant: Merchant, span: Span, base_tier_id: int) -> list[tuple
     with connection.cursor() as cursor:
         cursor.execute(TIERS_AT, parameters)
         return cursor.fetchall()
+
+
+def asked_moves(*, merchant: Merchant, span: Span, cause: str = "", way: str = "") -> QuerySet[TierMove]:
+    """The moves of a span, newest first; of one cause, and of one of WAYS, if asked. Runs two queries for a way."""
+    if way not in WAYS:
+        return moves(merchant=merchant, span=span, cause=cause)
+    moved = counts(merchant=merchant, span=span, places=places(merchant=merchant))
+    return moves(merchant=merchant, span=span, cause=cause, pairs=pairs(moved, way))
+
+
+def pairs(moved: list[Moves], way: str) -> list[tuple[int | None, int]] | None:
+    """The pairs of tiers between which moves went up or down; None for both ways."""
+    if way not in WAYS:
+        return None
+    return list({(each.from_id, each.to_id) for each in moved if each.is_up == (way == "up")})
+
+
+def move_line(merchant: Merchant, move: TierMove) -> tuple[Any, ...]:
+    """A move as a line of a file, under MOVE_HEAD."""
+    return (
+        move.at.astimezone(merchant.zone).isoformat(timespec="seconds"), move.member.public_id, move.from_tier or "",
+        move.to_tier, CAUSE_WORDS[move.cause], move.reason, move.spend_minor, move.orders, move.active_days,
+        move.points_earned, move.growth, move.rules_version,
+    )  # fmt: skip
 
 
 def moves(

@@ -1,7 +1,7 @@
 """Everything stored about one member, newest first, whatever table it is in.
 
-Each source is one query by the member, of a page's length; the newest of all of them make the page. What else a page
-needs (names of tiers, e-mails of notices) is read for the lines that are shown, not for each.
+Each source is one query by the member, of a page's length; together they are one statement, and the newest of all make
+the page. Rows and what is read beside them (tiers, e-mails of notices) are read for the lines that are shown.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
 
 from members.models import (
     AuditRow,
@@ -25,6 +25,8 @@ from members.models import (
     MemberTag,
     Merchant,
     Order,
+    OrderRevision,
+    Referral,
     Refund,
     TierMove,
 )
@@ -32,6 +34,7 @@ from members.selectors import member_entries
 
 PER_PAGE = 30
 KINDS = ("membership", "orders", "points", "tiers", "tags", "notices", "acts")
+COLUMNS = ("timeline_at", "timeline_place", "timeline_number")
 TAGGED = ("member.tagged", "member.untagged")
 # Each is told by what it left: an entry of the ledger, a joining.
 TOLD_ELSEWHERE = Q(action="member.joined") | (
@@ -107,6 +110,18 @@ def _orders(merchant: Merchant, member: Member) -> QuerySet[Any]:
 
 def _unpaid(merchant: Merchant, member: Member) -> QuerySet[Any]:
     return Order.objects.of(merchant.pk).filter(member_id=member.pk, paid_at__isnull=True)
+
+
+def _revisions(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    """What orders were before they were sent again: by their orders, as nothing else finds them by member."""
+    rows = OrderRevision.objects.of(merchant.pk)
+    rows = rows.filter(order__merchant_id=merchant.pk, order__member_id=member.pk)
+    return rows.select_related("order")
+
+
+def _brought(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    rows = Referral.objects.of(merchant.pk).filter(referrer_id=member.pk)
+    return rows.select_related("referred")
 
 
 def _refunds(merchant: Merchant, member: Member) -> QuerySet[Any]:
@@ -186,6 +201,8 @@ SOURCES = (
     Source("bulk", "acts", _bulk, "act__created_at", is_personal=True),
     Source("import", "acts", _imports, "job__created_at", is_personal=True),
     Source("audit", "acts", _audit, is_personal=True),
+    Source("revision", "orders", _revisions, "replaced_at"),
+    Source("brought", "membership", _brought, is_personal=True),
 )
 
 
@@ -197,23 +214,28 @@ def page(
     before: Mark | None = None,
     size: int = PER_PAGE,
 ) -> Page:
-    """The `size` lines behind a mark, newest first. One query a source, one more where a notice is shown."""
-    lines: list[Line] = []
+    """The `size` lines behind a mark, newest first. One query, one more for each kind of row that is shown, and one
+    where a notice is."""
     is_erased = member.status == MemberStatus.ERASED
-    for place, source in enumerate(SOURCES):
-        if (kind in KINDS and source.kind != kind) or (is_erased and source.is_personal):
-            continue
-        for row in newest(source, place, merchant, member, before)[: size + 1]:
-            lines.append(Line(Mark(row.timeline_at, place, row.timeline_number), source.name, row))
-    lines.sort(key=lambda line: (line.mark.at, line.mark.place, line.mark.number), reverse=True)
-    shown = lines[:size]
-    return Page(_with_emails(merchant, shown), shown[-1].mark if len(lines) > size else None)
+    arms = [
+        newest(source, place, merchant, member, before)[: size + 1]
+        for place, source in enumerate(SOURCES)
+        if not (kind in KINDS and source.kind != kind) and not (is_erased and source.is_personal)
+    ]
+    if not arms:
+        return Page([], None)
+    found = arms[0] if len(arms) == 1 else arms[0].union(*arms[1:], all=True)
+    found = found.order_by(*(f"-{column}" for column in COLUMNS))[: size + 1] if len(arms) > 1 else found
+    marks = [Mark(at, place, number) for at, place, number in found]
+    shown = _with_emails(merchant, _lines(merchant, member, marks[:size]))
+    return Page(shown, marks[size - 1] if len(marks) > size else None)
 
 
 def newest(
     source: Source, place: int, merchant: Merchant, member: Member, before: Mark | None
-) -> QuerySet[Any]:
-    """The rows of one source behind a mark, newest first, to be cut to a page's length. Runs no query."""
+) -> QuerySet[Any, Any]:
+    """(instant, place, number) of one source's rows behind a mark, newest first, to be cut to a page's length. Runs no
+    query."""
     rows = source.rows(merchant, member)
     if before is not None:
         # A plain bound on the instant, for the index to begin at; then what of that instant is behind the mark.
@@ -223,8 +245,28 @@ def newest(
         if place == before.place:
             behind = Q(**{f"{source.number}__lt": before.number})
             rows = rows.filter(Q(**{f"{source.at}__lt": before.at}) | behind)
-    rows = rows.annotate(timeline_at=F(source.at), timeline_number=F(source.number))
-    return rows.order_by(f"-{source.at}", f"-{source.number}")
+    rows = rows.select_related(None).annotate(
+        timeline_at=F(source.at),
+        timeline_place=Value(place, IntegerField()),
+        timeline_number=F(source.number),
+    )
+    return rows.order_by(f"-{source.at}", f"-{source.number}").values_list(*COLUMNS)
+
+
+def _lines(merchant: Merchant, member: Member, marks: list[Mark]) -> list[Line]:
+    """The rows of marks, in that order. One query a source."""
+    rows: dict[tuple[int, int], Any] = {}
+    for place in {mark.place for mark in marks}:
+        source = SOURCES[place]
+        numbers = [mark.number for mark in marks if mark.place == place]
+        of_it = source.rows(merchant, member).filter(**{f"{source.number}__in": numbers})
+        for row in of_it.annotate(timeline_number=F(source.number)):
+            rows[place, row.timeline_number] = row
+    return [
+        Line(mark, SOURCES[mark.place].name, rows[mark.place, mark.number])
+        for mark in marks
+        if (mark.place, mark.number) in rows
+    ]
 
 
 def _with_emails(merchant: Merchant, lines: list[Line]) -> list[Line]:

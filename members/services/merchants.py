@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from members.lib import tenant as tenancy
 from members.lib.fields import opaque_id
-from members.lib.periods import zones
+from members.lib.periods import is_zone
 from members.lib.refusals import Invalid
 from members.models import Merchant, Program, Role, Staff, Store, User
 from members.services import audit, rules
@@ -51,7 +51,7 @@ def create_merchant(
     if len(name) > LONGEST_NAME:
         problem = _("A shop's name has at most %(most)s characters.") % {"most": LONGEST_NAME}
         raise Invalid(problem, errors={"name": problem})
-    if timezone not in zones():
+    if not is_zone(timezone):
         raise Invalid(_("There is no time zone “%(zone)s”.") % {"zone": timezone})
     if currency not in get_global("all_currencies"):
         raise Invalid(_("There is no currency “%(currency)s”.") % {"currency": currency})

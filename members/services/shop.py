@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Any
 
 from babel.core import get_global
@@ -11,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.fields import opaque_id
-from members.lib.periods import zones
+from members.lib.periods import is_zone
 from members.lib.refusals import Conflict, Invalid, NotFound
 from members.models import Channel, Merchant, Store
 from members.selectors import shop as selectors
@@ -25,7 +26,7 @@ def _check(values: dict[str, str]) -> None:
     errors: dict[str, Any] = {}
     if not values["name"]:
         errors["name"] = _("Give the shop a name.")
-    if values["timezone"] not in zones():
+    if not is_zone(values["timezone"]):
         errors["timezone"] = _("There is no time zone “%(zone)s”.") % {"zone": values["timezone"]}
     if values["currency"] not in get_global("all_currencies"):
         errors["currency"] = _("There is no currency “%(currency)s”.") % {"currency": values["currency"]}
@@ -48,8 +49,9 @@ def change_shop(
 ) -> Merchant:
     """Change a shop's settings; the same values again change nothing. Needs the tenant in scope.
 
-    Currency and zone are fixed once orders exist: amounts are stored in the one, days counted in the other.
-    Raises Invalid, Conflict.
+    The currency is fixed once orders exist, whose amounts are stored in it; the zone once members or orders exist: the
+    day of a joining, daily totals, validities and last usable days are stored as days of that zone. Raises Invalid,
+    Conflict.
     """
     merchant = Merchant.objects.select_for_update(no_key=True).get(pk=merchant_id)
     values = {"name": name.strip(), "timezone": timezone, "currency": currency.upper(), "language": language}
@@ -59,10 +61,7 @@ def change_shop(
     }
     if not before:
         return merchant
-    if {"currency", "timezone"} & before.keys() and selectors.has_orders(merchant_id=merchant_id):
-        field = "currency" if "currency" in before else "timezone"
-        detail = _("Currency and time zone cannot change any more: orders are stored in them.")
-        raise Conflict(detail, errors={field: detail})
+    _require_free(merchant_id, before)
     for field in before:
         setattr(merchant, field, values[field])
     merchant.save(update_fields=list(before))
@@ -77,6 +76,16 @@ def change_shop(
         after={field: values[field] for field in before},
     )
     return merchant
+
+
+def _require_free(merchant_id: int, changed: Collection[str]) -> None:
+    """Raises Conflict for what is fixed by what is stored already."""
+    if "currency" in changed and selectors.has_orders(merchant_id=merchant_id):
+        detail = _("The currency cannot change any more: the amounts of orders are stored in it.")
+        raise Conflict(detail, errors={"currency": detail})
+    if "timezone" in changed and selectors.has_days(merchant_id=merchant_id):
+        detail = _("The time zone cannot change any more: the days of members and orders are counted in it.")
+        raise Conflict(detail, errors={"timezone": detail})
 
 
 def _check_store(merchant_id: int, code: str, name: str, channel: str, but: Store | None = None) -> None:

@@ -19,12 +19,14 @@ from django.utils.safestring import SafeString, mark_safe
 from members.templatetags.charts import linechart, percent_text, spark_box, sparkline
 from members.templatetags.columns import columns
 from members.templatetags.sankey import sankey
+from members.templatetags.waterfall import waterfall
 
 register = template.Library()
 register.inclusion_tag("components/linechart.html")(linechart)
 register.inclusion_tag("components/sparkline.html")(sparkline)
 register.inclusion_tag("components/columns.html")(columns)
 register.inclusion_tag("components/sankey.html")(sankey)
+register.inclusion_tag("components/waterfall.html")(waterfall)
 
 CHOICE_WIDGETS = (forms.RadioSelect, forms.CheckboxSelectMultiple)
 

@@ -1,12 +1,10 @@
-"""Files written in the background: ask for one, watch it, fetch it. What a closed program holds can be had too."""
+"""Files written in the background: watch one, fetch it. What a closed program holds can be had too."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
-from urllib.parse import urlencode
 
-from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse
@@ -14,19 +12,16 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from members.lib.refusals import NotFound, Refusal
-from members.models import Export, ExportFormat, ExportKind, WorkState
-from members.selectors import members as members_of
+from members.models import Export, ExportFormat, WorkState
 from members.services.audit import Actor
-from members.services.exports import jobs, kinds
+from members.services.exports import jobs
 from members.web import gates
-from members.web.forms import OnceField, add_refusal, answer, asked
+from members.web.forms import asked
 from members.web.htmx import wants_piece
-from members.web.members import SORT_LABELS, filters_of
 from members.web.request import StaffRequest
 
 PER_PAGE = 50
@@ -35,22 +30,6 @@ TYPES = {
     ExportFormat.CSV: "text/csv; charset=utf-8",
     ExportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-
-
-class ExportForm(forms.Form):
-    """What the file is like."""
-
-    format = forms.ChoiceField(
-        label=_("File"), choices=ExportFormat.choices, initial=ExportFormat.CSV, widget=forms.RadioSelect
-    )
-    is_clear = forms.BooleanField(label=_("Whole phone numbers and names"), required=False)
-    reason = forms.CharField(
-        label=_("Why whole numbers are needed"),
-        max_length=200,
-        required=False,
-        help_text=_("Only for whole numbers. Kept in the audit log with your name and the time."),
-    )
-    once = OnceField()
 
 
 def _level(job: Export) -> str:
@@ -65,53 +44,6 @@ def exports_list(request: StaffRequest) -> HttpResponse:
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     context = {"page_obj": page, "rows": [(job, _level(job)) for job in page]}
     return render(request, "members/exports/list.html", context)
-
-
-@gates.staff(write=gates.READERS)
-def exports_new(request: StaffRequest) -> HttpResponse:
-    """Say what the file of the members whom the address means is like, and begin it."""
-    tiers, base, filters, wanted = filters_of(request)
-    if filters.is_bound and not filters.is_valid():  # the list shows everybody then; a file must not
-        messages.error(request, kinds.GONE)
-        return redirect("members:members_list")
-    form = ExportForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            job = jobs.create(
-                merchant_id=request.merchant.pk,
-                at=timezone.now(),
-                actor=Actor.person(request.user),
-                role=request.staff.role,
-                kind=ExportKind.MEMBERS,
-                file_format=form.cleaned_data["format"],
-                filters={
-                    "search": wanted.search,
-                    "tier_id": wanted.tier_id,
-                    "channel": wanted.channel,
-                    "sort": wanted.sort,
-                },
-                is_clear=form.cleaned_data["is_clear"],
-                reason=form.cleaned_data["reason"],
-                once=form.cleaned_data["once"],
-            )
-        except Refusal as refusal:
-            add_refusal(form, refusal)
-        else:
-            return redirect("members:exports_page", job.public_id)
-    found = members_of.listed(
-        merchant=request.merchant, wanted=wanted, base_tier_id=base.pk if base else None
-    )
-    query = urlencode({name: asked(request, name) for name in ("q", "tier", "channel", "sort")})
-    context = {
-        "form": form,
-        "count": found.count(),
-        "wanted": wanted,
-        "tier": next((tier for tier in tiers if tier.pk == wanted.tier_id), None),
-        "order": SORT_LABELS[wanted.sort],
-        "list_url": f"{reverse('members:members_list')}?{query}",
-        "may_clear": request.staff.role in jobs.CLEAR_ROLES,
-    }
-    return answer(request, "members/exports/new.html", context, form)
 
 
 def _find(request: StaffRequest, export_id: str) -> Export:

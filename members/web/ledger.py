@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,32 +16,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_safe
 
-from members.lib.phones import national, region_of
-from members.models import Channel, EntryKind, Merchant, PointsEntry
+from members.models import EntryKind
 from members.selectors import entry_words, ledger
 from members.selectors import members as members_of
 from members.selectors.ledger import LedgerFilter
-from members.templatetags.fmt import masked_phone
+from members.selectors.ledger_lines import CAUSE_WORDS, HEAD, lines
 from members.templatetags.fmt import points as points_text
 from members.web import csv_files, entry_acts, gates
 from members.web.forms import asked, midnight
 from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
 
-MOST_LINES = 100_000  # of a file
-CAUSE_WORDS = {
-    "order": gettext_lazy("An order"),
-    "refund": gettext_lazy("A refund"),
-    "rule": gettext_lazy("A rule"),
-    "staff": gettext_lazy("Staff"),
-    "request": gettext_lazy("A till or shop system"),
-}
-HEAD = (
-    gettext_lazy("Time"), gettext_lazy("Member"), gettext_lazy("Phone"), gettext_lazy("Entry"),
-    gettext_lazy("Kind"), gettext_lazy("Points"), gettext_lazy("Pending"), gettext_lazy("Balance"),
-    gettext_lazy("Cause"), gettext_lazy("Channel"), gettext_lazy("Order"), gettext_lazy("Refund number"),
-    gettext_lazy("Key"), gettext_lazy("What"), gettext_lazy("Version of the rules"),
-)  # fmt: skip
+MOST_LINES = 100_000  # of a file that is answered at once
 
 
 class LedgerFilters(forms.Form):
@@ -62,7 +47,7 @@ class LedgerFilters(forms.Form):
     date_to = forms.DateField(label=gettext_lazy("To, this day included"), required=False)
 
 
-def _wanted(request: StaffRequest) -> tuple[LedgerFilters, LedgerFilter, dict[str, str]]:
+def wanted_of(request: StaffRequest) -> tuple[LedgerFilters, LedgerFilter, dict[str, str]]:
     """The filters as typed, as understood, and as an address."""
     filters = LedgerFilters(request.GET or None)
     filters.is_valid()
@@ -83,7 +68,7 @@ def _wanted(request: StaffRequest) -> tuple[LedgerFilters, LedgerFilter, dict[st
 @require_GET
 def ledger_list(request: StaffRequest) -> HttpResponse:
     """The entries, fifty a page, one of them opened."""
-    filters, wanted, address = _wanted(request)
+    filters, wanted, address = wanted_of(request)
     rows = ledger.listed(merchant=request.merchant, wanted=wanted)
     is_dated = bool(wanted.from_at or wanted.to_at)
     found: Any = ledger.Newest(rows, at=timezone.now(), is_dated=is_dated)
@@ -151,52 +136,15 @@ def tabs(request: StaffRequest, current: str) -> list[dict[str, Any]]:
 @gates.staff(read=gates.READERS)
 @require_safe
 def ledger_csv(request: StaffRequest) -> HttpResponse | FileResponse:
-    """What is filtered, as a file, the oldest entry first."""
-    _filters, wanted, address = _wanted(request)
+    """What is filtered, as a file, the oldest entry first; long ones are written in the background."""
+    _filters, wanted, address = wanted_of(request)
     rows = ledger.listed(merchant=request.merchant, wanted=wanted)
     count = rows.order_by().count()
     if count > MOST_LINES:
         told = _(
-            "These are %(n)s entries; a file holds %(most)s. Narrow the dates and take one file after another."
+            "These are %(n)s entries; more than %(most)s are written in the background. Begin the export below."
         )
         messages.warning(request, told % {"n": points_text(count), "most": points_text(MOST_LINES)})
-        return redirect(f"{reverse('members:ledger_list')}?{urlencode(address)}")
-    return csv_files.answer_long("points-ledger.csv", HEAD, _lines(request.merchant, rows))
-
-
-def _lines(merchant: Merchant, rows: Any) -> Iterator[list[Any]]:
-    """A line an entry. Words are looked up once, not once a line."""
-    words = {
-        "kind": {value: str(label) for value, label in EntryKind.choices},
-        "cause": {value: str(label) for value, label in CAUSE_WORDS.items()},
-        "channel": {value: str(label) for value, label in Channel.choices},
-    }
-    phones: dict[int, str] = {}
-    region = region_of(merchant.currency)
-    for entry in rows.order_by("at", "member_id", "sequence").iterator(chunk_size=2_000):
-        member = entry.member
-        if member.pk not in phones:
-            known = member.phone_index is not None
-            phones[member.pk] = masked_phone(national(member.phone, region)) if known else ""
-        yield _line(merchant, entry, phones[member.pk], words)
-
-
-def _line(merchant: Merchant, entry: PointsEntry, phone: str, words: dict[str, dict[str, str]]) -> list[Any]:
-    order, asked = entry.order, entry.request
-    return [
-        entry.at.astimezone(merchant.zone).isoformat(),
-        entry.member.public_id,
-        phone,
-        entry.sequence,
-        words["kind"].get(entry.kind, entry.kind),
-        entry.points,
-        entry.pending,
-        entry.balance_after,
-        words["cause"].get(entry.cause, entry.cause),
-        words["channel"].get(order.channel, order.channel) if order else "",
-        order.external_id if order else "",
-        entry.refund,
-        asked.key if asked else "",
-        entry_words.describe(entry),
-        entry.rules_version,
-    ]
+        return redirect(f"{reverse('members:exports_newledger')}?{urlencode(address)}")
+    oldest_first = rows.order_by(*ledger.OLDEST_FIRST).iterator(chunk_size=2_000)
+    return csv_files.answer_long("points-ledger.csv", HEAD, lines(request.merchant, oldest_first))

@@ -7,14 +7,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from members.selectors import timeline
-from members.selectors.timeline import KINDS, SOURCES, Mark
+from members.selectors.timeline import KINDS, Mark
 from members.web import gates, timeline_words
 from members.web.forms import asked
 from members.web.htmx import wants_piece
 from members.web.members import member_of
 from members.web.request import StaffRequest
-
-KIND_OF = {source.name: source.kind for source in SOURCES}
 
 
 @gates.staff(read=gates.EVERYONE, function="members")
@@ -31,14 +29,7 @@ def members_timeline(request: StaffRequest, member_id: str) -> HttpResponse:
         "member": member,
         "kind": kind,
         "kinds": [(name, timeline_words.kind_label(name)) for name in KINDS],
-        "lines": [
-            {
-                "at": line.mark.at,
-                "kind": timeline_words.kind_label(KIND_OF[line.source]),
-                "told": timeline_words.told(line, reader),
-            }
-            for line in page.lines
-        ],
+        "lines": timeline_words.rows(page.lines, reader),
         "next": page.next,
         "is_later": before is not None,
     }

@@ -26,6 +26,7 @@ from members.selectors import (
     points_coming,
     saved_views,
     tier_explained,
+    timeline,
 )
 from members.selectors import members as selectors
 from members.selectors import rules as rules_of
@@ -33,12 +34,13 @@ from members.selectors import tags as tags_of
 from members.selectors.members import PER_PAGE, SORTS, MemberFilter
 from members.services import members as services
 from members.services.audit import Actor
-from members.web import adjust_forms, entry_acts, gates
+from members.web import adjust_forms, entry_acts, gates, timeline_words
 from members.web.forms import asked
 from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
 
 ENTRIES_PER_PAGE = 20
+HAPPENED_SHOWN = 10  # the latest lines of the timeline
 REVEALERS = frozenset({Role.OWNER, Role.MANAGER, Role.OPERATOR, Role.CASHIER})
 SORT_LABELS = {"newest": _("Newest first"), "oldest": _("Oldest first"), "points": _("Most points first")}
 
@@ -58,7 +60,7 @@ class MemberFilters(forms.Form):
         label=_("Channel"), choices=[("", _("All channels")), *Channel.choices], required=False
     )
     sort = forms.ChoiceField(
-        label=_("Order"), choices=[(name, SORT_LABELS[name]) for name in SORTS], required=False
+        label=_("Sorting"), choices=[(name, SORT_LABELS[name]) for name in SORTS], required=False
     )
 
     def __init__(self, *args: Any, tiers: list[Tier], **kwargs: Any) -> None:
@@ -224,6 +226,10 @@ def show_member(
         "tags": tags_of.of_member(merchant_id=merchant.pk, member_id=member.pk),
         "may_tag": request.staff.role in gates.WRITERS,
         "moves": member_page.moves_of(merchant=merchant, member_id=member.pk),
+        "happened": timeline_words.rows(
+            timeline.page(merchant=merchant, member=member, size=HAPPENED_SHOWN).lines,
+            timeline_words.Reader(merchant, member, request.staff.role in gates.READERS),
+        ),
         "may_reveal": request.staff.role in REVEALERS,
         "may_adjust": adjust_form is not None or entry_acts.may_move(request),
         "adjust_form": form,

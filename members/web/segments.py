@@ -273,9 +273,11 @@ def segments_csv(request: StaffRequest, segment_id: str) -> HttpResponse | FileR
         return redirect("members:segments_page", segment_id=segment_id)
     count = selectors.count(shop=shop, rule=rule)
     if count > MOST_LINES:
-        told = _("These are %(n)s members; a file holds %(most)s. Narrow the segment first.")
+        told = _(
+            "These are %(n)s members; more than %(most)s are written in the background. Begin the export below."
+        )
         messages.warning(request, told % {"n": points_text(count), "most": points_text(MOST_LINES)})
-        return redirect("members:segments_page", segment_id=segment_id)
+        return redirect("members:exports_newsegment", segment_id=segment_id)
     return csv_files.answer_long("segment.csv", HEAD, _csv_lines(request, shop, rule))
 
 

@@ -46,12 +46,17 @@ class StoreNameForm(forms.Form):
 def settings_shop(request: StaffRequest) -> HttpResponse:
     """Name, zone, currency, language; the stores below."""
     merchant = request.merchant
-    is_fixed = selectors.has_orders(merchant_id=merchant.pk)
+    fixed = {
+        "currency": selectors.has_orders(merchant_id=merchant.pk) and _("Fixed, because orders exist."),
+        "timezone": selectors.has_days(merchant_id=merchant.pk)
+        and _("Fixed, because the days of members and orders are counted in it."),
+    }
     initial = {name: getattr(merchant, name) for name in shop.FIELDS}
     form = MerchantForm(request.POST or None, initial=initial, present=merchant)
-    for name in ("timezone", "currency") if is_fixed else ():
-        form.fields[name].disabled = True
-        form.fields[name].help_text = _("Fixed, because orders exist.")
+    for name, why in fixed.items():
+        if why:
+            form.fields[name].disabled = True
+            form.fields[name].help_text = why
     can_write = request.staff.role in gates.MANAGERS
     if not can_write:
         for field in form.fields.values():
@@ -72,7 +77,6 @@ def settings_shop(request: StaffRequest) -> HttpResponse:
     context = {
         "form": form,
         "can_write": can_write,
-        "is_fixed": is_fixed,
         "stores": selectors.stores(merchant_id=merchant.pk),
     }
     return answer(request, "members/shop/settings.html", context, form)

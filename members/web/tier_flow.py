@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,24 +17,17 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from members.lib.periods import merchant_day
-from members.models import Tier, TierMove
+from members.models import Tier
 from members.selectors import members as members_selector
 from members.selectors import rules as rules_of
 from members.selectors import tier_flow as selector
-from members.selectors.tier_flow import CAUSES, Moves, Span
+from members.selectors.tier_flow import CAUSE_WORDS, CAUSES, Moves, Span
 from members.web import csv_files, gates
 from members.web.forms import midnight, within_years
 from members.web.request import StaffRequest
 
 PER_PAGE = 50
 DAYS = 30  # shown when nobody asks for others
-CAUSE_WORDS = {
-    "order": gettext_lazy("By an order"),
-    "rules": gettext_lazy("By an edit of the rules"),
-    "recalculation": gettext_lazy("By the daily recalculation"),
-    "plan": gettext_lazy("By a paid plan"),
-    "staff": gettext_lazy("By staff"),
-}
 WAYS = {"up": gettext_lazy("Up"), "down": gettext_lazy("Down")}
 
 
@@ -68,7 +60,7 @@ class Asked:
     way: str
 
 
-def _asked(request: StaffRequest) -> Asked:
+def asked_of(request: StaffRequest) -> Asked:
     """The last thirty days where no days are named; of two days in the wrong order, the last alone."""
     zone = request.merchant.zone
     form = FlowFilters(request.GET or None)
@@ -83,23 +75,17 @@ def _asked(request: StaffRequest) -> Asked:
     return Asked(form, Span(start, end), first, last, data.get("cause", ""), data.get("way", ""))
 
 
-def _pairs(moved: list[Moves], way: str) -> list[tuple[int | None, int]] | None:
-    if not way:
-        return None
-    return list({(each.from_id, each.to_id) for each in moved if each.is_up == (way == "up")})
-
-
 @gates.staff(read=gates.READERS, function="members")
 @require_GET
 def tierflow_page(request: StaffRequest) -> HttpResponse:
     """The report by cause, the flow between the two days, and the moves, fifty a page."""
-    asked = _asked(request)
+    asked = asked_of(request)
     merchant = request.merchant
     places = selector.places(merchant=merchant)
     names = {tier.pk: str(tier) for tier in Tier.objects.of(merchant.pk)}
     moved = selector.counts(merchant=merchant, span=asked.span, places=places)
     rows = selector.moves(
-        merchant=merchant, span=asked.span, cause=asked.cause, pairs=_pairs(moved, asked.way)
+        merchant=merchant, span=asked.span, cause=asked.cause, pairs=selector.pairs(moved, asked.way)
     )
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     members = members_selector.rows_of(merchant=merchant, members=[move.member for move in page.object_list])
@@ -156,25 +142,7 @@ def _sankey(
 @require_GET
 def tierflow_csv(request: StaffRequest) -> HttpResponseBase:
     """The moves that the page lists, all of them."""
-    asked = _asked(request)
-    places = selector.places(merchant=request.merchant)
-    moved = selector.counts(merchant=request.merchant, span=asked.span, places=places)
-    rows = selector.moves(
-        merchant=request.merchant, span=asked.span, cause=asked.cause, pairs=_pairs(moved, asked.way)
-    )
-    head = [
-        _("Time"), _("Member"), _("From"), _("To"), _("Cause"), _("Reason"), _("Spent, in minor units"), _("Orders"),
-        _("Days with an order"), _("Points earned"), _("Growth"), _("Version of the rules"),
-    ]  # fmt: skip
-    return csv_files.answer_long("tier-moves.csv", head, _lines(request, rows))
-
-
-def _lines(request: StaffRequest, rows: Any) -> Iterator[tuple[Any, ...]]:
-    zone = request.merchant.zone
-    move: TierMove
-    for move in rows.iterator(chunk_size=2_000):
-        yield (
-            move.at.astimezone(zone).isoformat(timespec="seconds"), move.member.public_id, move.from_tier or "",
-            move.to_tier, CAUSE_WORDS[move.cause], move.reason, move.spend_minor, move.orders, move.active_days,
-            move.points_earned, move.growth, move.rules_version,
-        )  # fmt: skip
+    asked, merchant = asked_of(request), request.merchant
+    rows = selector.asked_moves(merchant=merchant, span=asked.span, cause=asked.cause, way=asked.way)
+    lines = (selector.move_line(merchant, move) for move in rows.iterator(chunk_size=2_000))
+    return csv_files.answer_long("tier-moves.csv", selector.MOVE_HEAD, lines)

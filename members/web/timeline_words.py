@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from members.lib import masks
 from members.lib.tiers import METRICS
-from members.models import Member, MemberStatus, Merchant
+from members.models import Member, MemberStatus, Merchant, OrderStatus
 from members.selectors import entry_words
-from members.selectors.timeline import Line
+from members.selectors.timeline import SOURCES, Line
 from members.templatetags.fmt import money_text
 from members.templatetags.fmt import points as points_text
 from members.templatetags.fmt import signed as signed_text
@@ -29,6 +30,7 @@ KIND_WORDS = {
     "notices": gettext_lazy("Notices"),
     "acts": gettext_lazy("By hand and imports"),
 }
+KIND_OF = {source.name: source.kind for source in SOURCES}
 CAUSES = {
     "order": gettext_lazy("by an order"),
     "rules": gettext_lazy("by an edit of the rules"),
@@ -119,6 +121,30 @@ def _refund(line: Line, reader: Reader) -> Told:
     }
     whole = _("Order %(order)s refunded whole: %(amount)s")
     return Told((whole if refund.is_whole else _("Order %(order)s refunded in part: %(amount)s")) % values)
+
+
+def _revision(line: Line, reader: Reader) -> Told:
+    before, order = line.row, line.row.order
+    amount = sum(amount for _sku, _quantity, amount in before.lines)
+    values = {
+        "amount": money_text(amount, reader.merchant.currency),
+        "state": OrderStatus(before.status).label,
+    }
+    return Told(
+        _("Order %(order)s was sent again, changed") % {"order": entry_words.short_order(order.external_id)},
+        _("before: %(amount)s, %(state)s") % values,
+    )
+
+
+def _brought(line: Line, reader: Reader) -> Told:
+    referral = line.row
+    rewarded = (
+        _("rewarded %(day)s") % {"day": f"{timezone.localtime(referral.rewarded_at):%Y-%m-%d}"}
+        if referral.rewarded_at
+        else _("not rewarded yet")
+    )
+    url = reverse("members:members_page", args=[referral.referred.public_id])
+    return Told(_("Brought another member"), rewarded, url)
 
 
 def _entry(line: Line, reader: Reader) -> Told:
@@ -229,9 +255,19 @@ _TELLERS: dict[str, Callable[[Line, Reader], Told]] = {
     "bulk": _bulk,
     "import": _import,
     "audit": _audit,
+    "revision": _revision,
+    "brought": _brought,
 }
 
 
 def kind_label(kind: str) -> Any:
     """A kind of line in words."""
     return KIND_WORDS[kind]
+
+
+def rows(lines: Iterable[Line], reader: Reader) -> list[dict[str, Any]]:
+    """Lines as a page shows them: when, of which kind, told."""
+    return [
+        {"at": line.mark.at, "kind": kind_label(KIND_OF[line.source]), "told": told(line, reader)}
+        for line in lines
+    ]

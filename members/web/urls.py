@@ -13,6 +13,7 @@ from members.web import (
     demo,
     earning,
     exports,
+    exports_new,
     import_columns,
     imports,
     ledger,
@@ -124,7 +125,14 @@ urlpatterns = [
     ),
     # Exports
     path("settings/exports", exports.exports_list, name="exports_list"),
-    path("settings/exports/new", exports.exports_new, name="exports_new"),
+    path("settings/exports/new", exports_new.exports_new, name="exports_new"),
+    path("settings/exports/new/ledger", exports_new.exports_newledger, name="exports_newledger"),
+    path("settings/exports/new/tier-moves", exports_new.exports_newmoves, name="exports_newmoves"),
+    path(
+        "settings/exports/new/segment/<str:segment_id>",
+        exports_new.exports_newsegment,
+        name="exports_newsegment",
+    ),
     path("settings/exports/<str:export_id>", exports.exports_page, name="exports_page"),
     path("settings/exports/<str:export_id>/cancel", exports.exports_cancel, name="exports_cancel"),
     path("settings/exports/<str:export_id>/file", exports.exports_file, name="exports_file"),

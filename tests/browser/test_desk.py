@@ -76,7 +76,7 @@ def test_a_filtered_list_is_saved_chosen_and_exported(
     visitor.link("Export").click()
     page.get_by_label("Excel (XLSX)").check()
     visitor.button("Begin export").click()
-    expect(page.get_by_text("Members written")).to_be_visible()
+    expect(page.get_by_text("Rows written")).to_be_visible()
     worked(story, Export, exports)
     page.reload()
     with page.expect_download() as download:

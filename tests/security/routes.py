@@ -71,6 +71,7 @@ ARGUMENTS = [
     Argument("segment_id", of("members.Segment")),
     Argument("request_id", of("members.PointsRequest")),
     Argument("public_id", of("benefits.PriceUpload"), "/benefits/prices/uploads/"),
+    Argument("public_id", of("benefits.PriceChange"), "/benefits/prices/changes/"),
     Argument("public_id", of("benefits.Benefit"), "/benefits/"),
     # A month of the books is every shop's own.
     Argument("month", word("2026-06"), "/program/books/", is_object=False),

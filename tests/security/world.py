@@ -14,7 +14,7 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.apps import apps
 from django.db import connection, models, transaction
 
-from benefits.models import Benefit, PriceUpload
+from benefits.models import Benefit, PriceChange, PriceUpload
 from compliance.lib.appeal_files import Checked
 from compliance.models import Appeal, AppealMessage, AppealState, Notice
 from compliance.services import appeal_files, grades
@@ -143,6 +143,16 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         rejects=[[2, "no price", label]],
         uploaded_at=at,
         uploaded_by=owner,
+    )
+    PriceChange.objects.create(
+        merchant=merchant,
+        kind="file",
+        label=f"{label}.csv",
+        rows=[[f"{label} tea", "list", None, 100]],
+        rejects=[["2", label]],
+        by=owner,
+        by_label=label,
+        created_at=at,
     )
     job = ImportJob.objects.create(
         merchant=merchant,

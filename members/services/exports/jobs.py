@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from members.lib import queue
 from members.lib.refusals import Conflict, Invalid, NotFound
-from members.models import Export, ExportFormat, ExportKind, Role, WorkState
+from members.models import Export, ExportFormat, ExportKind, Merchant, Role, WorkState
 from members.models.worked import WORKED
 from members.services import audit, leases
 from members.services.audit import Actor
@@ -44,9 +44,11 @@ def create(
     filters: Mapping[str, Any],
     is_clear: bool = False,
     reason: str = "",
+    label: str = "",
     once: str = "",
 ) -> Export:
-    """Have a file written. `once` makes a repeated request harmless: the export begun before comes back.
+    """Have a file written. `once` makes a repeated request harmless: the export begun before comes back. `label` says
+    which one it is of its kind, as a segment's name.
 
     Names and phones are masked unless `is_clear`, which owners and managers may ask for with a reason. Also a closed
     program's data can be had. Raises Invalid (a format, a reason that lacks, a role that may not, a filter by
@@ -54,7 +56,9 @@ def create(
     """
     if file_format not in ExportFormat.values:
         raise Invalid.on("format", _("Choose CSV or Excel."))
-    if role not in (CLEAR_ROLES if is_clear else MASKED_ROLES):
+    if role not in (CLEAR_ROLES if is_clear else MASKED_ROLES) or (
+        is_clear and not kinds.of(kind).may_be_clear
+    ):
         raise Invalid.on("is_clear", _("Whole phone numbers are exported by owners and managers."))
     if is_clear and not reason.strip():
         raise Invalid.on(
@@ -65,11 +69,13 @@ def create(
         return known
     if rows.filter(state__in=WORKED).count() >= MOST_OPEN:
         raise Conflict(_("%(most)s exports are on their way. Wait until one is done.") % {"most": MOST_OPEN})
+    kinds.of(kind).check(Merchant.objects.get(pk=merchant_id), filters, at)
     job = Export(
         merchant_id=merchant_id,
         kind=kind,
+        label=label[:80],
         format=file_format,
-        filters=kinds.sealed(merchant_id, kinds.checked(merchant_id, filters)),
+        filters=kinds.sealed(merchant_id, filters),
         is_clear=is_clear,
         reason=reason.strip()[:200],
         by_id=actor.user_id,

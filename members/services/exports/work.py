@@ -20,7 +20,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from openpyxl import Workbook
 
@@ -50,7 +50,7 @@ def work(*, merchant_id: int, job_id: int, now: Clock, chunk: int = CHUNK) -> Ex
     with transaction.atomic():
         merchant = Merchant.objects.get(pk=merchant_id)
     try:
-        with translation.override(job.language or merchant.language):
+        with translation.override(job.language or merchant.language), timezone.override(merchant.zone):
             if leases.is_spent(job):
                 raise Conflict(
                     _("The export broke off %(times)s times at the same place.") % {"times": job.attempts - 1}
@@ -95,7 +95,9 @@ def _list_ids(job: Export, merchant: Merchant, at: dt.datetime, beside: Path) ->
     """
     total, most = 0, MOST_SHEET_ROWS if job.format == ExportFormat.XLSX else None
     with transaction.atomic(), leases.beside(Export, job) as keep, _private(beside) as out:
-        found = kinds.of(job.kind).ids(merchant, job.filters, at)
+        kind = kinds.of(job.kind)
+        kind.check(merchant, job.filters, at)
+        found = kind.ids(merchant, job.filters, at)
         while some := array("q", islice(found, LISTED_AT_ONCE)):
             out.write(some.tobytes())
             total += len(some)

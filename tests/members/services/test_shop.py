@@ -7,6 +7,7 @@ import pytest
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid, NotFound
 from members.models import AuditRow, Merchant, Order, Store
+from members.services import members, programs
 from members.services import shop as service
 from members.services.audit import Actor
 from tests.conftest import NOON
@@ -46,14 +47,24 @@ def test_the_same_values_change_nothing(shop):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"name": " "}, {"timezone": "Mars/Olympus"}, {"currency": "ZZZ"}, {"language": "tlh"}]
+    "wrong",
+    [
+        {"name": " "},
+        {"timezone": "Mars/Olympus"},
+        {"timezone": "localtime"},
+        {"currency": "ZZZ"},
+        {"language": "tlh"},
+    ],
 )
 def test_what_does_not_exist_is_refused_by_its_field(shop, wrong):
     with pytest.raises(Invalid) as refused:
         change(shop, **wrong)
 
     assert list(refused.value.errors) == list(wrong)
-    assert Merchant.objects.get(pk=shop.pk).name == shop.name
+    assert wrong.get("timezone", "") in str(refused.value.detail)  # named, to be looked for
+    kept = Merchant.objects.get(pk=shop.pk)
+    assert all(getattr(kept, name) == getattr(shop, name) for name in service.FIELDS)
+    assert not AuditRow.objects.filter(action="merchant.changed").exists()
 
 
 @pytest.mark.parametrize("fixed", [{"currency": "USD"}, {"timezone": "Asia/Tokyo"}])
@@ -74,6 +85,20 @@ def test_currency_and_zone_are_fixed_once_orders_exist(shop, fixed):
     saved = Merchant.objects.get(pk=shop.pk)
     assert (saved.currency, saved.timezone) == ("CNY", "Asia/Shanghai")
     assert change(shop, name="Another").name == "Another"
+
+
+def test_the_zone_is_fixed_once_somebody_joined_and_the_currency_is_not_yet(shop):
+    programs.open_program(merchant_id=shop.pk, at=NOON, actor=JOB)
+    members.join(merchant_id=shop.pk, at=NOON, actor=JOB, channel="web", external_id="u1")
+
+    with pytest.raises(Conflict) as refused:
+        change(shop, timezone="Asia/Tokyo", currency="JPY")
+
+    assert list(refused.value.errors) == ["timezone"]
+    saved = Merchant.objects.get(pk=shop.pk)
+    assert (saved.currency, saved.timezone) == ("CNY", "Asia/Shanghai")
+    assert not AuditRow.objects.filter(action="merchant.changed").exists()
+    assert change(shop, currency="JPY").currency == "JPY"
 
 
 def test_a_store_is_unique_by_channel_and_code(shop):

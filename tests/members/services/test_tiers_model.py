@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import transaction
@@ -32,12 +33,17 @@ from members.models import Member, Merchant, TierMove, TierStanding, TierValidit
 from members.selectors import rules as rules_selector
 from members.selectors import tier_explained, tier_simulation
 from members.selectors import tiers as selector
-from members.services import daily, orders, tier_audits, tier_hand, tier_rules
+from members.services import daily, orders, shop, tier_audits, tier_hand, tier_rules
 from tests.environment import sized
 from tests.members.lib.naive import Naive
-from tests.members.services.till import JOB, ZONE, Till
+from tests.members.services.till import JOB, Till
 
 STEPS = 50
+# Summer time here and there, whole, half and quarter hours, and the first day of all.
+ZONES = [
+    "Asia/Shanghai", "America/New_York", "Europe/Helsinki", "Asia/Kolkata", "Asia/Kathmandu",
+    "Australia/Lord_Howe", "Pacific/Kiritimati",
+]  # fmt: skip
 DAY = dt.timedelta(days=1)
 BASE = {"code": "base", "name": "Base"}
 
@@ -80,14 +86,11 @@ amounts = st.lists(st.sampled_from([0, 1_00, 7_77, 20_00, 40_01]), min_size=1, m
 
 
 class TiersOfAShop(RuleBasedStateMachine):
-    """A shop and a member who joined on a leap day; everything that may happen to the tier."""
+    """A shop in some zone and a member who joined on a leap day; everything that may happen to the tier."""
 
     def __init__(self) -> None:
         super().__init__()
         self.savepoint = transaction.savepoint()
-        self.till = Till()
-        self.now = dt.datetime(2024, 2, 29, 12, tzinfo=ZONE)
-        self.member_id = self.till.join("ann", self.now)
 
     def teardown(self) -> None:
         transaction.savepoint_rollback(self.savepoint)
@@ -97,12 +100,12 @@ class TiersOfAShop(RuleBasedStateMachine):
             return rules_selector.rules_at(merchant_id=self.till.id, at=self.now)
 
     def wait(self, hours: int) -> None:
-        until = self.now + dt.timedelta(hours=hours)
+        until = (self.now.astimezone(dt.UTC) + dt.timedelta(hours=hours)).astimezone(self.zone)
         day = self.now.date()
-        while (job := daily_job_instant(day, ZONE)) <= until:
+        while (job := daily_job_instant(day, self.zone)) <= until:
             if job > self.now:
                 with tenancy.platform():
-                    daily.recalculate_due(zone=ZONE.key, at=job)
+                    daily.recalculate_due(zone=self.zone.key, at=job)
                 self.ann.job(Recalculation(job))
             day += DAY
         self.now = until
@@ -116,8 +119,11 @@ class TiersOfAShop(RuleBasedStateMachine):
             found = refusal.slug
         assert found == wanted
 
-    @initialize(which=st.integers(0, len(LADDERS) - 1))
-    def first(self, which: int) -> None:
+    @initialize(which=st.integers(0, len(LADDERS) - 1), zone=st.sampled_from(ZONES))
+    def first(self, which: int, zone: str) -> None:
+        self.till, self.zone = Till(zone=zone), ZoneInfo(zone)
+        self.now = dt.datetime(2024, 2, 29, 12, tzinfo=self.zone)
+        self.member_id = self.till.join("ann", self.now)
         with tenancy.tenant(self.till.id), transaction.atomic():
             tier_rules.configure(merchant_id=self.till.id, at=self.now, actor=JOB, **LADDERS[which])
         self.ann = Naive(self.in_force(), joined_on=self.now.date())
@@ -197,6 +203,20 @@ class TiersOfAShop(RuleBasedStateMachine):
             None,
         )  # fmt: skip
 
+    @rule(zone=st.sampled_from([*ZONES, "Mars/Olympus", "localtime"]), pause=pauses)
+    def move_to_zone(self, zone: str, pause: int) -> None:
+        """Another zone: refused, since days are counted in the one there is; nothing changes."""
+        self.wait(pause)
+        with tenancy.tenant(self.till.id), transaction.atomic():
+            now = Merchant.objects.get(pk=self.till.id)
+        values = {name: getattr(now, name) for name in shop.FIELDS} | {"timezone": zone}
+        self.both(
+            lambda: shop.change_shop(merchant_id=self.till.id, **values, actor=JOB, at=self.now),
+            "invalid" if zone not in ZONES else None if zone == self.zone.key else "conflict",
+        )
+        with tenancy.tenant(self.till.id), transaction.atomic():
+            assert Merchant.objects.get(pk=self.till.id).timezone == self.zone.key
+
     @invariant()
     def the_standing_is_the_models(self) -> None:
         if not hasattr(self, "ann"):
@@ -229,7 +249,7 @@ class TiersOfAShop(RuleBasedStateMachine):
             member = Member.objects.get(pk=self.member_id)
             today = self.now.date()
             state = tier_explained.state_of(merchant=merchant, member=member, rules=rules, today=today)
-            first = today + DAY if daily_job_instant(today, ZONE) <= self.now else today
+            first = today + DAY if daily_job_instant(today, self.zone) <= self.now else today
             coming = forecast(state, rules.tiers, at=self.now, first=first)
             assert tier_explained.explained(merchant=merchant, member=member, at=self.now)
         ours = [flow for flow in told.sample if flow.member_id == self.member_id and flow.kind == "fall"]

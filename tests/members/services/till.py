@@ -50,13 +50,14 @@ class Till:
     name: str = "shop"
     rules: dict[str, Any] = field(default_factory=dict)
     currency: str = "CNY"
+    zone: str = ZONE.key
     members: dict[str, int] = field(default_factory=dict)
     id: int = 0
 
     def __post_init__(self) -> None:
         with tenancy.platform(), transaction.atomic():
             made = merchants.create_merchant(
-                name=self.name, owner=None, at=OPENED, actor=JOB, currency=self.currency
+                name=self.name, owner=None, at=OPENED, actor=JOB, currency=self.currency, timezone=self.zone
             )
         self.id = made.pk
         with tenancy.tenant(self.id), transaction.atomic():
@@ -78,13 +79,15 @@ class Till:
         self.members[name] = made.pk
         return made.pk
 
-    def put(self, when: str, order: str, *amounts: int, member: str | None = "m", **more: Any) -> Any:
+    def put(
+        self, when: str | dt.datetime, order: str, *amounts: int, member: str | None = "m", **more: Any
+    ) -> Any:
         lines = [orders.LineIn(f"s{n}", 1, amount) for n, amount in enumerate(amounts)]
         put = orders.OrderIn(order, lines, member_id=self.members[member] if member else None, **more)
         with tenancy.tenant(self.id):
             return orders.put_order(merchant_id=self.id, at=at(when), actor=JOB, order=put)
 
-    def refund(self, when: str, order: str, refund: str, *lines: tuple[int, int]) -> Any:
+    def refund(self, when: str | dt.datetime, order: str, refund: str, *lines: tuple[int, int]) -> Any:
         with tenancy.tenant(self.id):
             return orders.refund_order(
                 merchant_id=self.id,

@@ -11,7 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from members.lib import tenant as tenancy
-from members.models import Export, Role, SavedView, Staff
+from members.models import Export, Member, Role, SavedView, Staff
+from members.services import segments
 from members.services.exports import work
 from tests.factories import ledger
 
@@ -169,3 +170,47 @@ def test_a_view_that_names_a_phone_from_before_is_not_shared(owner, cast):
 
     assert answer.status_code == 422
     assert rows(cast.shop, SavedView)[0].is_shared is False
+
+
+def test_the_ledger_a_segment_and_tier_flow_lead_to_a_file_of_what_they_show(owner, cast):
+    at = timezone.now() - dt.timedelta(days=1)
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        first = Member.objects.of(cast.shop).order_by("pk")[0]
+        segment = segments.create(
+            merchant_id=cast.shop.pk,
+            at=at,
+            actor=ledger.JOB,
+            name="From JD",
+            rule={"all": [{"fact": "channel", "op": "is_in", "value": ["jd"]}]},
+        )
+    ledger.buy(cast.shop, first, "order-1", at, 100_000)
+
+    for page, told in (
+        ("/program/ledger?kind=earn", "1 entry is exported"),
+        (f"/members/segments/{segment.public_id}", "2 members are exported"),
+        ("/members/tier-flow?cause=order", "1 move is exported"),
+    ):
+        shown = owner.get(page).content.decode()
+        url = re.search(r'href="(/settings/exports/new[^"]*)"', shown)[1].replace("&amp;", "&")
+        form = owner.get(url).content.decode()
+        assert told in form
+        assert ("is_clear" in form) == ("segments" in page)
+        answer = owner.post(url, {"format": "csv"})
+        assert answer.status_code == 302
+        assert data_of(owner, cast.shop, answer.url) == int(told.split()[0])
+
+
+def data_of(client, shop, page) -> int:
+    """How many rows the file of an export's page has."""
+    with tenancy.tenant(shop.pk):
+        job = rows(shop, Export)[-1]
+        work.work(merchant_id=shop.pk, job_id=job.pk, now=timezone.now)
+    link = re.search(r'href="([^"]*/file\?key=[^"]*)"', client.get(page).content.decode())[1]
+    return b"".join(client.get(link).streaming_content).decode().count("\n") - 1
+
+
+def test_filters_of_the_ledger_that_mean_nothing_export_nothing(owner, cast):
+    for url in ("/settings/exports/new/ledger?kind=fax", "/settings/exports/new/tier-moves?cause=luck"):
+        assert owner.post(url, {"format": "csv"}).status_code == 302
+    assert owner.get("/settings/exports/new/segment/gone").status_code == 404
+    assert rows(cast.shop, Export) == []

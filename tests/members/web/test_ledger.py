@@ -223,12 +223,14 @@ def test_a_cell_of_the_file_is_no_formula(owner, shop, people, at):
     assert lines(owner.get(f"{URL}.csv", {"q": "u1"}))[-1]["Key"] == "'=1+1"
 
 
-def test_a_file_that_would_be_too_long_says_so(owner, people, monkeypatch):
+def test_a_file_that_would_be_too_long_is_written_in_the_background(owner, people, monkeypatch):
     monkeypatch.setattr(pages, "MOST_LINES", 3)
 
-    response = owner.get(f"{URL}.csv", {"kind": ""}, follow=True)
+    response = owner.get(f"{URL}.csv", {"cause": ""}, follow=True)
 
-    assert "These are 4 entries; a file holds 3." in response.content.decode()
+    assert response.redirect_chain == [("/settings/exports/new/ledger?", 302)]
+    assert "These are 4 entries; more than 3 are written in the background." in response.content.decode()
+    assert "4 entries are exported" in response.content.decode()
     assert len(lines(owner.get(f"{URL}.csv", {"kind": "earn"}))) == 2
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from members.lib import tenant as tenancy
-from members.models import BulkAct, BulkActMember, ExpiryNotice, Member, MemberStatus, Role, Staff
+from members.models import BulkAct, BulkActMember, ExpiryNotice, Member, MemberStatus, Referral, Role, Staff
 from members.services import tags
 from tests.factories import ledger
 
@@ -98,6 +98,35 @@ def test_the_member_page_links_to_it(owner, member):
     page = owner.get(f"/members/{member.public_id}").content.decode()
 
     assert f"/members/{member.public_id}/timeline" in page
+
+
+def test_the_member_page_shows_the_latest_of_it_with_their_why_in_place(owner, shop, member):
+    for number in range(9):
+        ledger.buy(shop, member, f"more-{number}", timezone.now(), 1_000)
+
+    response = owner.get(f"/members/{member.public_id}")
+    happened = response.content.decode().partition('id="happened"')[2].partition("</section>")[0]
+
+    assert len(response.context["happened"]) == happened.count("<tr><td>") == 10
+    assert "Order more-8 paid: " in happened
+    assert "It comes to 10 points by now, under version " in happened
+    assert "Joined on" not in happened
+
+
+def test_an_order_sent_again_says_what_it_was_and_a_friend_who_was_brought_is_led_to(owner, shop, member, at):
+    friend = ledger.join(shop, at + 6 * DAY, "friend")
+    ledger.buy(shop, member, "order-2", at + 6 * DAY, 7_000)
+    ledger.buy(shop, member, "order-2", at + 7 * DAY, 8_000)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        Referral.objects.create(merchant_id=shop.pk, referrer=member, referred=friend, at=at + 7 * DAY)
+
+    page = page_of(owner, member)
+
+    assert "Order order-2 was sent again, changed" in page
+    assert "before: ¥70.00, Paid" in page
+    assert "Brought another member" in page
+    assert "not rewarded yet" in page
+    assert f'href="/members/{friend.public_id}"' in page
 
 
 def test_a_kind_in_the_address_shows_that_kind_alone(owner, member):

@@ -283,12 +283,14 @@ def test_a_member_page_runs_as_many_queries_for_many_entries_as_for_few(owner, s
             owner.get(f"/members/{member.public_id}")
         return len(captured)
 
+    for n in range(1, 24):
+        buy(shop, member, f"order-{n}", at + dt.timedelta(hours=n), 10_000)
     queries()
     few = queries()
-    for n in range(1, 25):
+    for n in range(24, 48):
         buy(shop, member, f"order-{n}", at + dt.timedelta(hours=n), 10_000)
 
-    assert queries() == few
+    assert queries() == few <= 45
 
 
 def test_a_number_is_shown_for_a_reason_and_logged(owner, shop, at):

@@ -1,0 +1,169 @@
+"""One price explained: which candidates each layer tried, which won, and why (domain.md 7)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, cast
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from benefits.lib.quotes import MOST_QUANTITY
+from benefits.selectors import audiences, quotes
+from benefits.selectors.quotes import Explained
+from benefits.web import price_words
+from benefits.web.benefits import reads
+from benefits.web.fields import CountField, MomentField
+from members.lib.refusals import Invalid
+from members.models import Member
+from members.selectors import members as members_of
+from members.selectors.members import MemberFilter
+from members.web.forms import answer, one_line
+from members.web.request import StaffRequest
+
+ROWS = 10  # lines that the page takes; the API takes 200
+OFFERED = 200  # SKUs offered while typing
+LAYERS = ("sale", "member", "fan", "spend_and_save")
+
+
+class ExplainForm(forms.Form):
+    """Who buys, and when. The basket's lines stand beside it in the address."""
+
+    buyer = forms.ChoiceField(label=gettext_lazy("Buyer"), required=False)
+    member = forms.CharField(
+        label=gettext_lazy("A certain member"),
+        max_length=128,
+        required=False,
+        help_text=gettext_lazy(
+            "Whole phone number, name, customer id or member id. Counts instead of the tier."
+        ),
+    )
+    follows = forms.BooleanField(label=gettext_lazy("Follows the shop"), required=False)
+    at = MomentField(
+        label=gettext_lazy("When"),
+        required=False,
+        help_text=gettext_lazy("A day or a time that is past; empty is now."),
+    )
+
+    def __init__(self, *args: Any, request: StaffRequest, now: dt.datetime, tiers: dict[str, str]) -> None:
+        super().__init__(*args)
+        self.request, self.now, self.found = request, now, None
+        cast(MomentField, self.fields["at"]).zone = request.merchant.zone
+        cast(forms.ChoiceField, self.fields["buyer"]).choices = [
+            ("", _("A visitor")),
+            *((code, _("A member of tier %(tier)s") % {"tier": name}) for code, name in tiers.items()),
+        ]
+
+    found: Member | None
+
+    def clean_member(self) -> str:
+        """Somebody, and one person alone."""
+        text: str = one_line(self.cleaned_data["member"])
+        if not text:
+            return ""
+        rows = members_of.listed(merchant=self.request.merchant, wanted=MemberFilter(search=text))[:2]
+        people = list(rows)
+        if not people:
+            raise ValidationError(_("Nobody is found by “%(text)s”."), params={"text": text})
+        if len(people) > 1:
+            raise ValidationError(
+                _("“%(text)s” finds several members. Give the whole phone number or the member id."),
+                params={"text": text},
+            )
+        self.found = people[0]
+        return text
+
+    def clean_at(self) -> dt.datetime:
+        """Now, or an instant that is past."""
+        at: dt.datetime = self.cleaned_data["at"] or self.now
+        if at > self.now:
+            raise ValidationError(
+                _("Prices of the future are not known yet. Choose an instant that is past.")
+            )
+        return at
+
+
+def _lines(request: StaffRequest, form: ExplainForm) -> tuple[list[dict[str, str]], list[tuple[str, int]]]:
+    """The basket as typed, and as understood; what is wrong with it is added to the form."""
+    skus = [one_line(text, most=64) for text in request.GET.getlist("sku")[:ROWS]]
+    counts = [one_line(text, most=20) for text in request.GET.getlist("quantity")[:ROWS]]
+    typed = [
+        {"sku": sku, "quantity": counts[place] if place < len(counts) else ""}
+        for place, sku in enumerate(skus)
+    ]
+    basket = []
+    for row in typed:
+        if not row["sku"]:
+            continue
+        try:
+            quantity = CountField(most=MOST_QUANTITY).clean(row["quantity"] or "1")
+        except ValidationError as error:
+            form.add_error(None, f"{row['sku']}: {error.messages[0]}")
+            continue
+        basket.append((row["sku"], quantity or 0))
+    if form.is_bound and not basket and not form.non_field_errors():
+        form.add_error(None, _("Name at least one SKU."))
+    return typed, basket
+
+
+@reads
+@require_safe
+def prices_explain(request: StaffRequest) -> HttpResponse:
+    """What a basket costs somebody at an instant, as a waterfall and as a receipt."""
+    now = timezone.now()
+    merchant = request.merchant
+    tiers = dict(audiences.tier_names(merchant_id=merchant.pk, at=now))
+    form = ExplainForm(request.GET or None, request=request, now=now, tiers=tiers)
+    form.is_valid()
+    typed, basket = _lines(request, form)
+    found = None
+    if form.is_bound and form.is_valid():
+        try:
+            found = quotes.explained(
+                merchant_id=merchant.pk,
+                member_id=form.found.pk if form.found else None,
+                lines=basket,
+                follows=form.cleaned_data["follows"],
+                at=form.cleaned_data["at"],
+                as_tier=None if form.found else form.cleaned_data["buyer"] or None,
+            )
+        except Invalid as refusal:
+            for detail in {str(text) for text in refusal.errors.values()} or {str(refusal.detail)}:
+                form.add_error(None, detail)
+    context: dict[str, Any] = {
+        "form": form,
+        "typed": [*typed, *({"sku": "", "quantity": ""} for _n in range(max(1, 3 - len(typed))))][:ROWS],
+        "skus": quotes.some_skus(merchant_id=merchant.pk, at=now, most=OFFERED),
+        "found": found,
+    }
+    if found is not None:
+        at = form.cleaned_data["at"]
+        context |= _shown(found, tiers, merchant.currency) | {"at": at}
+    return answer(request, "benefits/prices/explain.html", context, form)
+
+
+def _shown(found: Explained, tiers: dict[str, str], currency: str) -> dict[str, Any]:
+    quote = found.quote
+    rows = price_words.receipt_rows(quote.receipt, tiers, currency)
+    whole = sum(line.list_minor * line.quantity for line in quote.lines)
+    steps: list[tuple[str, int]] = [(_("List price"), whole)]
+    for layer in LAYERS:
+        gives = sum(each.gives_minor for each in quote.receipt if each.won and each.layer == layer)
+        if any(each.layer == layer for each in quote.receipt):
+            steps.append((str(price_words.LAYERS[layer]), -gives))
+    return {
+        "steps": steps,
+        "end": (_("To pay"), quote.total_minor),
+        "tier_name": tiers.get(found.tier or "", found.tier),
+        "stack": price_words.STACKS[found.stack],
+        "lines": [
+            {"line": line, "tried": [row for row in rows if row["line"] == number]}
+            for number, line in enumerate(quote.lines, start=1)
+        ],
+        "basket": [row for row in rows if row["line"] == 0],
+    }

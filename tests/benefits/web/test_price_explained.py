@@ -1,0 +1,142 @@
+"""A price explained over HTTP: the waterfall, every candidate with its why, for whom and when (domain.md 7, E13)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone, translation
+
+from benefits.lib.quotes import STACKS, Buyer, Cut, PriceRules, Reward, SkuPrices, quote
+from benefits.services import pricing
+from benefits.web import price_words
+from members.lib import tenant as tenancy
+from tests.factories import ledger
+
+URL = "/benefits/prices/explain/"
+REWARDS = (Reward(10_000, 2_000), Reward(50_000, 9_000))
+TEN_OFF = Cut("percent", Decimal(90))
+
+
+@pytest.fixture
+def at():
+    """Ten days ago, since pages read the clock."""
+    return timezone.now().replace(microsecond=0) - dt.timedelta(days=10)
+
+
+@pytest.fixture
+def shop(cast, at):
+    """E13: list 100.00, sale 80.00, 9 折 for the lowest tier, 满100减20."""
+    ledger.open_shop(cast.shop, at)
+    prices = SkuPrices("A", 10_000, 8_000, members={"base": TEN_OFF}, fans=Cut("off", Decimal(500)))
+    with tenancy.tenant(cast.shop.pk):
+        pricing.configure(
+            merchant_id=cast.shop.pk,
+            at=at,
+            actor=ledger.JOB,
+            rules=PriceRules(rewards=REWARDS),
+            catalogue=[prices],
+        )
+    return cast.shop
+
+
+def page_of(client, **query):
+    return client.get(URL, {"sku": "A", "quantity": "2", **query})
+
+
+def test_e13_is_a_waterfall_with_every_candidate_and_why_it_won_or_lost(owner, shop):
+    response = page_of(owner, buyer="base", follows="on")
+    page = response.content.decode()
+
+    assert response.context["steps"] == [
+        ("List price", 20_000), ("Sale price", -4_000), ("Member price", -1_600), ("Fan price", 0),
+        ("Spend and save", -2_000),
+    ]  # fmt: skip
+    assert response.context["end"] == ("To pay", 12_400)
+    for words in (
+        "To pay: ¥124.00",
+        "version 1 of the price rules",
+        "Member price of A",
+        "It is the lowest price that this buyer can have.",
+        "The member price is as low or lower.",
+        "¥20.00 off from ¥100.00 on",
+        "The basket does not reach it.",
+        "−¥16.00",
+    ):
+        assert words in page, words
+
+
+def test_a_visitor_has_no_member_price_and_a_member_is_found_by_phone(owner, shop, at):
+    ledger.join(shop, at, phone="13800131402")
+
+    assert page_of(owner).context["end"][1] == 16_000 - 2_000
+    assert page_of(owner, member="13800131402").context["end"][1] == 12_400
+    assert page_of(owner, member="13800131402").context["found"].tier == "base"
+
+
+def test_a_past_instant_is_priced_by_the_version_of_then(owner, shop, at):
+    with tenancy.tenant(shop.pk):
+        pricing.configure(
+            merchant_id=shop.pk, at=at + dt.timedelta(days=5), actor=ledger.JOB,
+            rules=PriceRules(), catalogue=[SkuPrices("A", 9_000)],
+        )  # fmt: skip
+    then = (at + dt.timedelta(days=1)).astimezone(shop.zone)
+
+    assert page_of(owner).context["end"][1] == 18_000
+    old = page_of(owner, at=f"{then:%Y-%m-%d %H:%M}")
+    assert (old.context["end"][1], old.context["found"].version) == (14_000, 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ({"sku": "Z"}, "There is no price of the SKU “Z”."),
+        ({"sku": ""}, "Name at least one SKU."),
+        ({"quantity": "0"}, "a quantity is from 1 to"),
+        ({"quantity": "1000000"}, "The most is 100,000."),
+        ({"quantity": "two"}, "“two” is not a whole number."),
+        ({"member": "nobody"}, "Nobody is found by “nobody”."),
+        ({"at": "2090-01-01"}, "Prices of the future are not known yet."),
+        ({"at": "tomorrow"}, "Write a day like 2026-06-30"),
+        ({"buyer": "platinum"}, "Select a valid choice."),
+    ],
+)
+def test_what_cannot_be_priced_is_said_and_what_was_typed_stays(owner, shop, query, told):
+    response = page_of(owner, **query)
+
+    assert response.status_code == 422
+    assert told in response.content.decode()
+    assert response.context["found"] is None
+
+
+def test_the_first_look_asks_for_a_basket(owner, shop):
+    response = owner.get(URL)
+
+    assert response.status_code == 200
+    assert '<option value="A">' in response.content.decode()
+
+
+def test_cashiers_and_other_shops_see_none_of_it(clerk, outsider, shop):
+    assert clerk.get(URL).status_code == 403
+    assert "There is no price of the SKU “A”." in page_of(outsider).content.decode()
+
+
+def test_every_why_of_every_receipt_has_words_in_every_language():
+    cuts = (None, Cut("percent", Decimal(80)), Cut("fixed", Decimal(7_000)), Cut("fixed", Decimal(20_000)))
+    told = set()
+    for stack, sale, floor, member, fan in itertools.product(
+        STACKS, (None, 8_000, 12_000), (1, 10_000), cuts, cuts
+    ):
+        prices = SkuPrices("A", 10_000, sale, floor, {"base": member} if member else {}, fan)
+        for rewards in ((), REWARDS, (*REWARDS, Reward(1, 30_000))):
+            told |= {
+                each.why
+                for each in quote([(prices, 2)], PriceRules(stack, rewards), Buyer("base", True)).receipt
+            }
+
+    assert told == set(price_words.WHY)
+    for language in ("zh-hans", "zh-hant"):
+        with translation.override(language):
+            assert all(str(words).isascii() is False for words in price_words.WHY.values())
