@@ -22,7 +22,8 @@ class Segment(TenantModel):
     """A group of members by a rule (`members.lib.segments`), or a snapshot of one.
 
     A snapshot keeps the rule it was taken by, for people to read; who is in it is in SegmentMember. `version` counts
-    the changes of the rule and the name.
+    the changes of the rule and the name. `members` is how many were in it at `counted_at`; none: not counted since the
+    rule was made, or too large to be.
     """
 
     public_id = PublicIdField()
@@ -32,6 +33,8 @@ class Segment(TenantModel):
     version = models.IntegerField(_("version"), default=1)
     created_at = models.DateTimeField(_("created"))
     changed_at = models.DateTimeField(_("changed"))
+    members = models.BigIntegerField(_("members"), null=True)
+    counted_at = models.DateTimeField(_("counted"), null=True)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, db_index=False
     )
