@@ -81,15 +81,25 @@ class MemberTag(TenantModel):
         indexes = [models.Index(fields=["merchant", "name", "member"], name="member_tag_by_name")]
 
 
+FACTS_ASKED = (
+    "member", "as_of", "changes_on", "joined_on", "tier_held", "days", "gap", "spread",
+    "orders", "orders_30", "orders_90", "orders_180", "orders_365",
+    "spend", "spend_30", "spend_90", "spend_180", "spend_365",
+)  # fmt: skip
+
+
 class MemberFacts(TenantModel):
     """What a member's daily totals come to as of a day, so that asking a million members reads a row of each.
 
     Derived, and never trusted beyond its days: the figures hold from `as_of` until the day before `changes_on`, when a
     day leaves a window or one that lay ahead has come; and only while no FactsDue names the member. `gap` and `spread`
-    are those of the days of purchase, the median and the distance of the quartiles.
+    are those of the days of purchase, the median and the distance of the quartiles. `joined_on` and `tier_held` (a
+    tier's id; none: the lowest) are the member's, so that whoever asks buyers reads this row alone.
     """
 
     member = TenantForeignKey(Member, related_name="+")
+    joined_on = models.DateField(null=True)
+    tier_held = models.BigIntegerField(null=True)
     as_of = models.DateField()
     changes_on = models.DateField()
     first_day = models.DateField(null=True)
@@ -113,11 +123,13 @@ class MemberFacts(TenantModel):
         indexes = [
             models.Index(fields=["merchant", "changes_on"], name="member_facts_by_change"),
             models.Index(fields=["merchant", "as_of"], name="member_facts_by_day"),
+            # All that is asked of buyers, so that only this is read.
+            models.Index(fields=["merchant", "last_day"], include=FACTS_ASKED, name="member_facts_asked"),
         ]
 
 
 class FactsDue(TenantModel):
-    """A member whose daily totals changed since its facts were made. The database writes one with every such change;
-    many may name one member, so that nobody who posts waits for anybody."""
+    """A member whose daily totals or tier changed since its facts were made. The database writes one with every such
+    change; many may name one member, so that nobody who posts waits for anybody."""
 
     member = TenantForeignKey(Member, related_name="+")
