@@ -58,10 +58,12 @@ lifecycle_program as materialized (
 
 def program_of(*, among: str = "") -> str:
     """The program's rhythm as expressions of a `with`; of the members among an array, if one is named."""
-    source = member_facts.source(("days", "gap", "spread"), among=among)
-    return _program(
-        f"select f.gap, f.spread, count(*) as n from {source} f where f.days >= %(own_days)s and {ACTIVE} group by 1, 2"
+    counted = (
+        "select f.gap, f.spread, count(*) as n from {source} f "
+        f"where f.days >= %(own_days)s and {ACTIVE} group by 1, 2"
     )
+    parts = member_facts.both(counted, ("days", "gap", "spread"), among=among)
+    return _program(f"select gap, spread, sum(n) as n from ({parts}) parts group by 1, 2")
 
 
 PROGRAM_RHYTHM = program_of()
@@ -89,31 +91,28 @@ PARAMETERS = {
 }
 _OWN_LATE = _late("f.gap", "f.spread")
 _QUIET = "(%(today)s - f.last_day)"
-# One pass over the facts: buyers by what decides their stage, and by their days of joining. Who never bought is one of
-# all who joined on a day, less those who are no members any more, less those who bought.
+_STAGED = f"""
+select case when {_IS_OWN} then f.gap end as gap, case when {_IS_OWN} then f.spread end as spread,
+    least(f.days, %(own_days)s) as days, case when {_IS_OWN} then {_stage(_QUIET, _OWN_LATE, "f.days")} end as stage,
+    case when not {_IS_OWN} then f.last_day end as last_day, count(*) as n
+from {{source}} f where f.days > 0 and {ACTIVE} group by 1, 2, 3, 4, 5
+"""
+_JOINED = f"select f.joined_on, count(*) as n from {{source}} f where f.days > 0 and {ACTIVE} group by 1"
+# Buyers by what decides their stage, added up. Who never bought is one of all who joined on a day, less those who are
+# no members any more, less those who bought.
 COUNTS = f"""
-with grouped as materialized (
-    select gap, spread, days, stage, last_day, joined_on, grouping(joined_on) = 1 as is_buyers, count(*) as n from (
-        select case when {_IS_OWN} then f.gap end as gap, case when {_IS_OWN} then f.spread end as spread,
-            least(f.days, %(own_days)s) as days, f.joined_on,
-            case when {_IS_OWN} then {_stage(_QUIET, _OWN_LATE, "f.days")} end as stage,
-            case when not {_IS_OWN} then f.last_day end as last_day
-        from {member_facts.source((*COLUMNS, "joined_on"))} f where f.days > 0 and {ACTIVE}
-    ) buyers group by grouping sets ((gap, spread, days, stage, last_day), (joined_on))
-),
-{_program(
-    "select gap, spread, sum(n) as n from grouped where is_buyers and days = %(own_days)s group by 1, 2"
-)},
+with staged as materialized ({member_facts.both(_STAGED, COLUMNS)}),
+{_program("select gap, spread, sum(n) as n from staged where days = %(own_days)s group by 1, 2")},
 others as (
     select joined_on, sum(n) as n from (
         select joined_on, count(*) as n from members_member where merchant_id = %(merchant)s group by 1
         union all select joined_on, -count(*) from members_member
         where merchant_id = %(merchant)s and status <> 'active' group by 1
-        union all select joined_on, -n from grouped where not is_buyers
+        union all select joined_on, -n from ({member_facts.both(_JOINED, ("days", "joined_on"))}) bought
     ) days group by 1 having sum(n) <> 0
 )
 select true, coalesce(stage, {_stage("(%(today)s - last_day)", _PROGRAMS_LATE, "days")}), sum(n)::bigint
-from grouped where is_buyers group by 2
+from staged group by 2
 union all
 select false, {_stage("(%(today)s - joined_on)", _PROGRAMS_LATE, "0")}, sum(n)::bigint from others group by 2
 """

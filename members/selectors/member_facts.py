@@ -79,18 +79,32 @@ def days_of(who: str, *, gaps: bool) -> str:
     )
 
 
+def stored(columns: Collection[str], *, among: str = "") -> str:
+    """The part of `source` that is stored and holds today."""
+    chosen = "".join(f", f.{name}" for name in columns)
+    return (
+        f"(select f.member_id{chosen} from members_memberfacts f where f.merchant_id = %(merchant)s "
+        "and f.as_of <= %(today)s and f.changes_on > %(today)s and not exists (select from members_factsdue z "
+        f"where z.merchant_id = %(merchant)s and z.member_id = f.member_id){_among('f', among)})"
+    )
+
+
+def made(columns: Collection[str], *, among: str = "") -> str:
+    """The part of `source` that is made anew from the days of few."""
+    chosen = "".join(f", {FIGURES.get(name) or OWN[name].format(of='days')} as {name}" for name in columns)
+    days = days_of(STALE, gaps=bool({"gap", "spread"} & set(columns)))
+    return f"(select member_id{chosen} from {days} where true{_among('days', among)} group by member_id)"
+
+
 def source(columns: Collection[str], *, among: str = "") -> str:
     """(member_id, these columns) of every member with daily totals, or of those among an array, to stand after `from`
     or `join`."""
-    stored = "".join(f", f.{name}" for name in columns)
-    made = "".join(f", {FIGURES.get(name) or OWN[name].format(of='days')} as {name}" for name in columns)
-    days = days_of(STALE, gaps=bool({"gap", "spread"} & set(columns)))
-    return (
-        f"(select f.member_id{stored} from members_memberfacts f where f.merchant_id = %(merchant)s "
-        "and f.as_of <= %(today)s and f.changes_on > %(today)s and not exists (select from members_factsdue z "
-        f"where z.merchant_id = %(merchant)s and z.member_id = f.member_id){_among('f', among)} "
-        f"union all select member_id{made} from {days} where true{_among('days', among)} group by member_id)"
-    )
+    return f"({stored(columns, among=among)} union all {made(columns, among=among)})"
+
+
+def both(statement: str, columns: Collection[str], *, among: str = "") -> str:
+    """A statement over {source}, of either part: each adds up by itself, which several processes can share."""
+    return " union all ".join(statement.format(source=part(columns, among=among)) for part in (stored, made))
 
 
 def _among(of: str, array: str) -> str:

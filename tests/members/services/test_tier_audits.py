@@ -31,8 +31,7 @@ def shop(cast):
 
 
 def found(shop) -> list[str]:
-    with tenancy.platform():
-        return [each["what"] for each in tier_audits.audit_shops(first=shop.pk, last=shop.pk, **PRESENT)[2]]
+    return [each["what"] for each in listed(shop)]
 
 
 def owner(statement: str, shop) -> None:
@@ -181,5 +180,7 @@ def test_a_lift_that_did_not_happen_is_found_and_one_that_staff_took_back_is_not
 
 
 def listed(shop) -> list[dict]:
-    with tenancy.platform():
-        return tier_audits.audit_shops(first=shop.pk, last=shop.pk, **PRESENT)[2]
+    with tenancy.platform(), transaction.atomic():
+        differing = tier_audits.audit_shops(first=shop.pk, last=shop.pk, **PRESENT)[2]
+        _members, missed = tier_audits.lifts_missed(shops=[shop.pk], turn=0, at=NOON, listed=differing)
+    return [*differing, *missed]
