@@ -119,9 +119,9 @@ select false, {_stage("(%(today)s - joined_on)", _PROGRAMS_LATE, "0")}, sum(n)::
 PROGRAM = f"with {PROGRAM_RHYTHM} select gap, spread, own from lifecycle_program"
 BUYERS_IN = f"""
 with {PROGRAM_RHYTHM} select f.member_id from {member_facts.source(COLUMNS)} f
-where f.days > 0 and {ACTIVE} and {_stage(
-    _QUIET, f"case when {_IS_OWN} then {_OWN_LATE} else {_PROGRAMS_LATE} end", "f.days"
-)} = %(stage)s
+where f.days > 0 and {ACTIVE} and {
+    _stage(_QUIET, f"case when {_IS_OWN} then {_OWN_LATE} else {_PROGRAMS_LATE} end", "f.days")
+} = %(stage)s
 order by f.last_day desc, f.member_id desc limit %(limit)s offset %(offset)s
 """
 OTHERS_IN = f"""

@@ -43,9 +43,7 @@ class Scope:
 class Query:
     """Predicates of one or more rules over shared sources; then the statement that counts or lists by them."""
 
-    def __init__(
-        self, scope: Scope, *, of_buyers: bool = False, among: Sequence[int] | None = None
-    ) -> None:
+    def __init__(self, scope: Scope, *, of_buyers: bool = False, among: Sequence[int] | None = None) -> None:
         """`of_buyers`: rows of facts are asked, of members who bought; `among`: of these members alone."""
         self.scope = scope
         self.of_buyers, self.is_sample = of_buyers, among is not None
@@ -105,7 +103,8 @@ class Query:
 
     def _recency(self, rule: Rule) -> str:
         """Days since the last day of purchase, as days that an index knows."""
-        day, op, value = self._kept("last_day"), rule["op"], rule.get("value")
+        day, op = self._kept("last_day"), rule["op"]
+        value: Any = rule.get("value")
         if op == "never":
             return f"{day} is null"
         least, most = value if op == "between" else (value, value)
@@ -216,7 +215,9 @@ class Query:
 
     def select(self, what: str) -> str:
         """`select what from the members …`, for columns made of predicates."""
-        return f"{self._with([])}select {what} from members_member m{self._sources('')} where {self._members()}"
+        return (
+            f"{self._with([])}select {what} from members_member m{self._sources('')} where {self._members()}"
+        )
 
     def count_of(self, rule: Rule) -> str:
         """The statement that counts the members a rule means. Where only buyers fit and nothing is asked that only the
@@ -316,8 +317,8 @@ class Query:
         since = f" and day >= {self._put(self.since)}"
         return (
             f" left join (select member_id, {columns} from members_dailytotal "
-            f"where merchant_id = %(merchant)s and day <= %(today)s{since}{who}{self._sampled('member_id')} group by member_id) d "
-            "on d.member_id = m.id"
+            f"where merchant_id = %(merchant)s and day <= %(today)s{since}{who}{self._sampled('member_id')} "
+            "group by member_id) d on d.member_id = m.id"
         )
 
     def _lots(self, who: str) -> str:
@@ -330,7 +331,8 @@ class Query:
             "left join members_pointsaccount e on e.merchant_id = l.merchant_id and e.member_id = l.member_id "
             f"where l.merchant_id = %(merchant)s and l.remaining > 0 and l.expires_on <= {self._put(self.until)} "
             "and (e.expired_through is null or l.expires_on > e.expired_through)"
-            f"{who.replace('member_id in', 'l.member_id in')}{self._sampled('l.member_id')} group by l.member_id) x on x.member_id = m.id"
+            f"{who.replace('member_id in', 'l.member_id in')}{self._sampled('l.member_id')} "
+            "group by l.member_id) x on x.member_id = m.id"
         )
 
 

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
+from members.lib import set_based
 from members.lib.periods import merchant_day
 from members.lib.refusals import Conflict
 from members.lib.segments import Known, Rule, named, too_large
-from members.lib import set_based
 from members.models import (
     Channel,
     Member,
-    MemberStatus,
     Merchant,
     Segment,
     SegmentKind,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from members.lib import set_based
 from members.lib.fields import opaque_id
 from members.lib.refusals import Conflict, Invalid, NotFound
-from members.lib.segments import Rule, check
+from members.lib.segments import check
 from members.models import Merchant, Program, Segment, SegmentKind, SegmentMember
 from members.selectors import segments as selectors
 from members.selectors.segment_query import Query

@@ -182,7 +182,9 @@ def _audit_lifts(row: TierAudit, at: dt.datetime) -> bool:
 
 def _shops_of_night(night: dt.date) -> list[int]:
     """The open shops behind those of the night before, and from the first one on where they end."""
-    before = TierAudit.objects.filter(night__lt=night).filter(lift_shops__isnull=False).order_by("-night").first()
+    before = (
+        TierAudit.objects.filter(night__lt=night).filter(lift_shops__isnull=False).order_by("-night").first()
+    )
     after = before.lift_shops[-1] if before is not None and before.lift_shops else 0
     open_shops = Program.objects.filter(status=ProgramStatus.OPEN).order_by("merchant_id")
     ids = open_shops.values_list("merchant_id", flat=True)
