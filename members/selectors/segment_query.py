@@ -23,6 +23,8 @@ from members.selectors import lifecycle, member_facts
 DAY = dt.timedelta(days=1)
 # Facts that only the member's own row says.
 OWN_ROW = frozenset({"channel", "birthday", "birth_month"})
+# An array, so that the rows of few are found by their key.
+IN_WHO = " and member_id = any(array(select id from who))"
 SUMMED = frozenset({"d", "x"})  # sources that are sums of many rows
 
 
@@ -222,18 +224,31 @@ class Query:
     def count_of(self, rule: Rule) -> str:
         """The statement that counts the members a rule means. Where only buyers fit and nothing is asked that only the
         member's own row says, rows of facts are counted, less those of the few members who are none any more."""
-        if any(map(_means_buyers, rule.get("all", []))):
+        cheap, rest = self._split(rule)
+        if any(map(_means_buyers, (cheap or {}).get("all", []))):
             buyers = Query(self.scope, of_buyers=True)
-            where = buyers.predicate(rule)
-            if not buyers.asks_member and not buyers.joins & SUMMED:
-                sources = buyers._beside()
+            found = buyers._count_buyers(cheap or {}, rest)
+            if not buyers.asks_member:
                 self.values = buyers.values
-                return (
-                    f"{buyers._with([])}select count(*) from {member_facts.source(sorted(buyers.kept))} f "
-                    f"cross join lateral (select f.member_id as id{buyers._joined()}) m{sources} "
-                    f"where ({where}) and {lifecycle.ACTIVE}"
-                )
+                return found
         return self.select_of("count(*)", rule)
+
+    def _count_buyers(self, cheap: Rule, rest: Rule | None) -> str:
+        where = self.predicate(cheap)
+        source = (
+            f"from {member_facts.source(sorted(self.kept))} f "
+            f"cross join lateral (select f.member_id as id{self._joined()}) m{self._beside()} "
+            f"where ({where}) and {lifecycle.ACTIVE}"
+        )
+        if rest is None:
+            return f"{self._with([])}select count(*) {source}"
+        # What is left is asked of those found, as of any member.
+        sums = Query(self.scope)
+        sums.values = self.values
+        left = sums.predicate(rest)
+        self.asks_member |= sums.asks_member or "joined_on" in sums.kept or "c" in sums.joins
+        who = f"who as materialized (select m.id {source})"
+        return f"{self._with([who])}select count(*) from who m{sums._sources(IN_WHO)} where {left}"
 
     def _joined(self) -> str:
         return ", f.joined_on" if "joined_on" in self.kept else ""
@@ -250,7 +265,7 @@ class Query:
             )
         where = self.predicate(rest)
         who = self._who(cheap)
-        sources = self._sources(" and member_id in (select id from who)")
+        sources = self._sources(IN_WHO)
         return f"{self._with([who])}select {what} from who m{sources} where {where} {tail}"
 
     def _members(self) -> str:
@@ -277,6 +292,7 @@ class Query:
             probe.predicate(part)
             parts[bool(probe.joins & SUMMED)].append(part)
         cheap, rest = parts
+        cheap += [implied for part in rest if (implied := _implied(part))]
         return ({"all": cheap} if cheap else None), ({"all": rest} if rest else None)
 
     def _with(self, parts: list[str]) -> str:
@@ -331,9 +347,24 @@ class Query:
             "left join members_pointsaccount e on e.merchant_id = l.merchant_id and e.member_id = l.member_id "
             f"where l.merchant_id = %(merchant)s and l.remaining > 0 and l.expires_on <= {self._put(self.until)} "
             "and (e.expired_through is null or l.expires_on > e.expired_through)"
-            f"{who.replace('member_id in', 'l.member_id in')}{self._sampled('l.member_id')} "
+            f"{who.replace('member_id =', 'l.member_id =')}{self._sampled('l.member_id')} "
             "group by l.member_id) x on x.member_id = m.id"
         )
+
+
+def _implied(condition: Rule) -> Rule | None:
+    """What holds for everybody who bought so much within days that no row keeps: as much within the next longer ones
+    that are kept. No day comes to less than nothing."""
+    if condition.get("fact") not in ("orders", "spend") or not _means_buyers(condition):
+        return None
+    value: Any = condition["value"]
+    found = {
+        "fact": condition["fact"],
+        "op": "at_least",
+        "value": value[0] if condition["op"] == "between" else value,
+    }
+    longer = [days for days in member_facts.WINDOWS if days > condition["days"]]
+    return found | ({"days": min(longer)} if longer else {})
 
 
 def _means_buyers(condition: Rule) -> bool:
