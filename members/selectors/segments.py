@@ -171,11 +171,13 @@ def count_in_time(*, shop: Shop, rule: Rule) -> Counted:
     exact = set_based.in_time(lambda: count(shop=shop, rule=rule), milliseconds=WAIT_MS)
     if exact is not None:
         return Counted(exact, total)
-    return _estimated(shop, rule, total)
+    return estimated(shop=shop, rule=rule)
 
 
-def _estimated(shop: Shop, rule: Rule, total: int) -> Counted:
-    """Of members at many places among the shop's, in the order of their joining, the share that a rule means."""
+def estimated(*, shop: Shop, rule: Rule) -> Counted:
+    """About how many members a checked rule means: of those at many places among the shop's, in the order of their
+    joining, the share that it means. Three queries."""
+    total = everybody(merchant_id=shop.merchant.pk)
     known = {"merchant": shop.merchant.pk, "places": PLACES, "each": EACH}
     sample = [row[0] for row in set_based.fetch_few(SAMPLE, known)]
     query = Query(shop.scope, among=sample)
