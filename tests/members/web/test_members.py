@@ -84,8 +84,9 @@ def test_the_list_shows_people_masked(owner, shop, at):
     assert "小明" not in page
 
 
-@pytest.mark.django_db
 def test_the_list_says_once_how_many_there_are(owner, shop, at):
+    join(shop, "u1", at)
+
     page = owner.get("/members/").content.decode()
 
     assert "in all" in page and not re.search(r"\d members?</span>", page)
