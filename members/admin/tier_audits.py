@@ -95,6 +95,7 @@ class TierAuditAdmin(FactsAdmin):
             facts=[
                 (_("Result"), self.state(obj)),
                 (_("Members compared"), number(obj.members)),
+                (_("Members asked for missed lifts"), number(obj.lift_members)),
                 (_("Members who differ"), number(obj.mismatches)),
                 (_("Started"), when(obj.started_at)),
                 (_("Done"), when(obj.done_at)),

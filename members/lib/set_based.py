@@ -7,10 +7,13 @@ costs what the rows cost, at every size.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import QueryCanceled
+
+T = TypeVar("T")
 
 
 def fetch_all(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -35,6 +38,13 @@ def stream(statement: str, values: Mapping[str, Any], *, chunk: int = 10_000) ->
             yield from found
 
 
+def fetch_few(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Run a statement that finds what it reads by keys, however the planner likes; its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())
+
+
 def execute(statement: str, values: Mapping[str, Any]) -> int:
     """Run a statement that writes, without nested loops; how many rows it wrote."""
     with connection.cursor() as cursor:
@@ -43,3 +53,18 @@ def execute(statement: str, values: Mapping[str, Any]) -> int:
         written = cursor.rowcount
         cursor.execute("set local enable_nestloop = on")
     return written
+
+
+def in_time(work: Callable[[], T], *, milliseconds: int) -> T | None:
+    """What the work returns, whose statements may take so long each; None when one took longer, and all is as before.
+    In a transaction under way."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("set local statement_timeout = %s", [milliseconds])
+            found = work()
+            cursor.execute("set local statement_timeout to default")
+            return found
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        return None

@@ -63,8 +63,9 @@ class IdempotencyRow(TenantModel):
 class TierAudit(models.Model):
     """A night's audit of the tiers of a sample of every merchant's members (domain.md 5). Platform's alone.
 
-    `through` is the last member of the sample that was audited: an audit that was cut off goes on behind it. `listed`
-    names the first members that differ: [{"merchant_id", "member_id", "what"}].
+    `through` is the last shop that was audited: an audit that was cut off goes on behind it. `lift_shops` are those at
+    which lifts that did not happen are looked for, of which `lifts_through` are done, `lift_members` the members looked
+    at. `listed` names the first members that differ: [{"merchant_id", "member_id", "what"}].
     """
 
     night = models.DateField(_("night"), unique=True)
@@ -74,6 +75,9 @@ class TierAudit(models.Model):
     members = models.BigIntegerField(_("members"), default=0)
     mismatches = models.BigIntegerField(_("differences"), default=0)
     listed = models.JSONField(default=list)
+    lift_shops = models.JSONField(null=True)
+    lifts_through = models.IntegerField(default=0, db_default=0)
+    lift_members = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("audit of the tiers")

@@ -22,7 +22,8 @@ class Segment(TenantModel):
     """A group of members by a rule (`members.lib.segments`), or a snapshot of one.
 
     A snapshot keeps the rule it was taken by, for people to read; who is in it is in SegmentMember. `version` counts
-    the changes of the rule and the name.
+    the changes of the rule and the name. `members` is how many were in it at `counted_at`; none: not counted since the
+    rule was made, or too large to be.
     """
 
     public_id = PublicIdField()
@@ -32,6 +33,8 @@ class Segment(TenantModel):
     version = models.IntegerField(_("version"), default=1)
     created_at = models.DateTimeField(_("created"))
     changed_at = models.DateTimeField(_("changed"))
+    members = models.BigIntegerField(_("members"), null=True)
+    counted_at = models.DateTimeField(_("counted"), null=True)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, db_index=False
     )
@@ -78,15 +81,25 @@ class MemberTag(TenantModel):
         indexes = [models.Index(fields=["merchant", "name", "member"], name="member_tag_by_name")]
 
 
+FACTS_ASKED = (
+    "member", "as_of", "changes_on", "joined_on", "tier_held", "days", "gap", "spread",
+    "orders", "orders_30", "orders_90", "orders_180", "orders_365",
+    "spend", "spend_30", "spend_90", "spend_180", "spend_365",
+)  # fmt: skip
+
+
 class MemberFacts(TenantModel):
     """What a member's daily totals come to as of a day, so that asking a million members reads a row of each.
 
     Derived, and never trusted beyond its days: the figures hold from `as_of` until the day before `changes_on`, when a
     day leaves a window or one that lay ahead has come; and only while no FactsDue names the member. `gap` and `spread`
-    are those of the days of purchase, the median and the distance of the quartiles.
+    are those of the days of purchase, the median and the distance of the quartiles. `joined_on` and `tier_held` (a
+    tier's id; none: the lowest) are the member's, so that whoever asks buyers reads this row alone.
     """
 
     member = TenantForeignKey(Member, related_name="+")
+    joined_on = models.DateField(null=True)
+    tier_held = models.BigIntegerField(null=True)
     as_of = models.DateField()
     changes_on = models.DateField()
     first_day = models.DateField(null=True)
@@ -110,11 +123,13 @@ class MemberFacts(TenantModel):
         indexes = [
             models.Index(fields=["merchant", "changes_on"], name="member_facts_by_change"),
             models.Index(fields=["merchant", "as_of"], name="member_facts_by_day"),
+            # All that is asked of buyers, so that only this is read.
+            models.Index(fields=["merchant", "last_day"], include=FACTS_ASKED, name="member_facts_asked"),
         ]
 
 
 class FactsDue(TenantModel):
-    """A member whose daily totals changed since its facts were made. The database writes one with every such change;
-    many may name one member, so that nobody who posts waits for anybody."""
+    """A member whose daily totals or tier changed since its facts were made. The database writes one with every such
+    change; many may name one member, so that nobody who posts waits for anybody."""
 
     member = TenantForeignKey(Member, related_name="+")

@@ -17,13 +17,32 @@ from members.models import Merchant
 from members.selectors import member_facts
 
 COLUMNS = ("days", "last_day", "gap", "spread")
-# The medians over all who have a rhythm of their own, by counting how many have which: the value at place ceil(n / 2).
-PROGRAM_RHYTHM = f"""
-lifecycle_own as materialized (
-    select f.gap, f.spread, count(*) as n from {member_facts.source(("days", "gap", "spread"))} f
-    join members_member m on m.merchant_id = %(merchant)s and m.id = f.member_id and m.status = 'active'
-    where f.days >= %(own_days)s group by 1, 2
-),
+# Segments and stages mean active members: rows of facts are asked, less those of the few who are none any more.
+ACTIVE = (
+    "not exists (select from members_member e where e.merchant_id = %(merchant)s and e.status <> 'active' "
+    "and e.id = f.member_id)"
+)
+
+
+def _late(gap: str, spread: str) -> str:
+    return f"({gap} + greatest({spread}, ({gap} + 1) / 2, %(least_slack)s))"
+
+
+def _stage(quiet: str, late: str, days: str) -> str:
+    """The stage of who bought on so many days and was quiet for so long."""
+    return f"""case when {quiet} > %(lost_times)s * {late} then 'lost'
+        when {quiet} > %(dormant_times)s * {late} then 'dormant'
+        when {quiet} > {late} then 'decline'
+        when {days} < %(growth_days)s then 'introduction'
+        when {days} < %(own_days)s then 'growth'
+        else 'mature' end"""
+
+
+def _program(own: str) -> str:
+    """The medians over all who have a rhythm of their own, by counting how many have which (`own`: gap, spread, n): the
+    value at place ceil(n / 2)."""
+    return f"""
+lifecycle_own as materialized ({own}),
 lifecycle_program as materialized (
     select own, case when own < %(least_own)s then %(usual_gap)s else (
             select min(gap) from (select gap, sum(sum(n)) over (order by gap) as upto from lifecycle_own group by gap) g
@@ -35,22 +54,28 @@ lifecycle_program as materialized (
     from (select coalesce(sum(n), 0)::bigint as own from lifecycle_own) every
 )
 """
+
+
+def program_of(*, among: str = "") -> str:
+    """The program's rhythm as expressions of a `with`; of the members among an array, if one is named."""
+    counted = (
+        "select f.gap, f.spread, count(*) as n from {source} f "
+        f"where f.days >= %(own_days)s and {ACTIVE} group by 1, 2"
+    )
+    parts = member_facts.both(counted, ("days", "gap", "spread"), among=among)
+    return _program(f"select gap, spread, sum(n) as n from ({parts}) parts group by 1, 2")
+
+
+PROGRAM_RHYTHM = program_of()
+_PROGRAMS_LATE = "(select " + _late("gap", "spread") + " from lifecycle_program)"
 _IS_OWN = "coalesce(f.days >= %(own_days)s, false)"
-_GAP = f"case when {_IS_OWN} then f.gap else (select gap from lifecycle_program) end"
-_SPREAD = f"case when {_IS_OWN} then f.spread else (select spread from lifecycle_program) end"
-_QUIET = "%(today)s - coalesce(f.last_day, m.joined_on)"
 # The stage of a member `m` with its facts `f`, to stand in a list of sources; the program's rhythm is one value.
 STAGE_OF = f"""
 cross join lateral (
-    select case when s.quiet > %(lost_times)s * s.late then 'lost'
-        when s.quiet > %(dormant_times)s * s.late then 'dormant'
-        when s.quiet > s.late then 'decline'
-        when coalesce(f.days, 0) < %(growth_days)s then 'introduction'
-        when f.days < %(own_days)s then 'growth'
-        else 'mature' end as stage, s.quiet, s.gap, s.is_own
+    select {_stage("s.quiet", "s.late", "coalesce(f.days, 0)")} as stage
     from (
-        select r.quiet, r.gap, r.is_own, r.gap + greatest(r.spread, (r.gap + 1) / 2, %(least_slack)s) as late
-        from (select {_GAP} as gap, {_SPREAD} as spread, {_QUIET} as quiet, {_IS_OWN} as is_own) r
+        select %(today)s - coalesce(f.last_day, m.joined_on) as quiet,
+            case when {_IS_OWN} then {_late("f.gap", "f.spread")} else {_PROGRAMS_LATE} end as late
     ) s
 ) c
 """
@@ -64,21 +89,53 @@ PARAMETERS = {
     "usual_gap": rule.USUAL.gap,
     "usual_spread": rule.USUAL.spread,
 }
-_FACTS = member_facts.source((*COLUMNS, "spend_365"))
-_FROM = (
-    f"from members_member m left join {_FACTS} f on f.member_id = m.id {STAGE_OF} "
-    "where m.merchant_id = %(merchant)s and m.status = 'active'"
+_OWN_LATE = _late("f.gap", "f.spread")
+_QUIET = "(%(today)s - f.last_day)"
+_STAGED = f"""
+select case when {_IS_OWN} then f.gap end as gap, case when {_IS_OWN} then f.spread end as spread,
+    least(f.days, %(own_days)s) as days, case when {_IS_OWN} then {_stage(_QUIET, _OWN_LATE, "f.days")} end as stage,
+    case when not {_IS_OWN} then f.last_day end as last_day, count(*) as n
+from {{source}} f where f.days > 0 and {ACTIVE} group by 1, 2, 3, 4, 5
+"""
+_JOINED = f"select f.joined_on, count(*) as n from {{source}} f where f.days > 0 and {ACTIVE} group by 1"
+# Buyers by what decides their stage, added up. Who never bought is one of all who joined on a day, less those who are
+# no members any more, less those who bought.
+COUNTS = f"""
+with staged as materialized ({member_facts.both(_STAGED, COLUMNS)}),
+{_program("select gap, spread, sum(n) as n from staged where days = %(own_days)s group by 1, 2")},
+others as (
+    select joined_on, sum(n) as n from (
+        select joined_on, count(*) as n from members_member where merchant_id = %(merchant)s group by 1
+        union all select joined_on, -count(*) from members_member
+        where merchant_id = %(merchant)s and status <> 'active' group by 1
+        union all select joined_on, -n from ({member_facts.both(_JOINED, ("days", "joined_on"))}) bought
+    ) days group by 1 having sum(n) <> 0
 )
-COUNTS = f"with {PROGRAM_RHYTHM} select c.stage, count(*) {_FROM} group by c.stage"
+select true, coalesce(stage, {_stage("(%(today)s - last_day)", _PROGRAMS_LATE, "days")}), sum(n)::bigint
+from staged group by 2
+union all
+select false, {_stage("(%(today)s - joined_on)", _PROGRAMS_LATE, "0")}, sum(n)::bigint from others group by 2
+"""
 PROGRAM = f"with {PROGRAM_RHYTHM} select gap, spread, own from lifecycle_program"
-IN_STAGE = f"""
-with {PROGRAM_RHYTHM} select m.id {_FROM} and c.stage = %(stage)s
-order by coalesce(f.last_day, date '0001-01-01') desc, m.id desc limit %(limit)s offset %(offset)s
+BUYERS_IN = f"""
+with {PROGRAM_RHYTHM} select f.member_id from {member_facts.source(COLUMNS)} f
+where f.days > 0 and {ACTIVE} and {
+    _stage(_QUIET, f"case when {_IS_OWN} then {_OWN_LATE} else {_PROGRAMS_LATE} end", "f.days")
+} = %(stage)s
+order by f.last_day desc, f.member_id desc limit %(limit)s offset %(offset)s
+"""
+OTHERS_IN = f"""
+with {PROGRAM_RHYTHM} select m.id from members_member m
+left join {member_facts.source(("days",))} f on f.member_id = m.id
+where m.merchant_id = %(merchant)s and m.status = 'active' and coalesce(f.days, 0) = 0
+    and {_stage("(%(today)s - m.joined_on)", _PROGRAMS_LATE, "0")} = %(stage)s
+order by m.id desc limit %(limit)s offset %(offset)s
 """
 # Who has a rhythm, has broken it and is not gone yet; those who spent most in the last year first.
 WARNED = f"""
-with {PROGRAM_RHYTHM} select m.id, c.gap, c.quiet, f.last_day, f.spend_365, count(*) over ()
-{_FROM} and f.days >= %(own_days)s and c.stage = 'decline'
+select f.member_id, f.gap, {_QUIET}, f.last_day, f.spend_365, count(*) over ()
+from {member_facts.source((*COLUMNS, "spend_365"))} f
+where f.days >= %(own_days)s and {_QUIET} > {_OWN_LATE} and {_QUIET} <= %(dormant_times)s * {_OWN_LATE} and {ACTIVE}
 order by 5 desc, 3, 1 limit %(limit)s offset %(offset)s
 """
 
@@ -88,10 +145,30 @@ def parameters(merchant: Merchant, at: dt.datetime) -> dict[str, Any]:
     return {"merchant": merchant.pk, "today": merchant_day(at, merchant.zone), **PARAMETERS}
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How many members are at a stage: of those who ever bought, and of the others."""
+
+    buyers: int = 0
+    others: int = 0
+
+    @property
+    def members(self) -> int:
+        """Both."""
+        return self.buyers + self.others
+
+
+def stages(*, merchant: Merchant, at: dt.datetime) -> dict[str, Stage]:
+    """Members by stage, every stage named. One query."""
+    found: dict[str, dict[str, int]] = {stage: {} for stage in STAGES}
+    for bought, stage, count in fetch_all(COUNTS, parameters(merchant, at)):
+        found[stage]["buyers" if bought else "others"] = count
+    return {stage: Stage(**counts) for stage, counts in found.items()}
+
+
 def counts(*, merchant: Merchant, at: dt.datetime) -> dict[str, int]:
     """Members by stage, every stage named. One query."""
-    found = dict(fetch_all(COUNTS, parameters(merchant, at)))
-    return {stage: found.get(stage, 0) for stage in STAGES}
+    return {stage: found.members for stage, found in stages(merchant=merchant, at=at).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +195,27 @@ def program_rhythm(*, merchant: Merchant, at: dt.datetime) -> ProgramRhythm:
     return ProgramRhythm(Rhythm(gap, spread), own)
 
 
-def members_in(*, merchant: Merchant, at: dt.datetime, stage: str, limit: int, offset: int = 0) -> list[int]:
-    """The ids of the members of a stage, the last to have bought first. One query."""
-    values = {**parameters(merchant, at), "stage": stage, "limit": limit, "offset": offset}
-    return [row[0] for row in fetch_all(IN_STAGE, values)]
+def members_in(
+    *,
+    merchant: Merchant,
+    at: dt.datetime,
+    stage: str,
+    limit: int,
+    offset: int = 0,
+    known: Stage | None = None,
+) -> list[int]:
+    """The ids of the members of a stage, the last to have bought first, who never bought last. `known` is how many they
+    are (asked where it is not given). Two queries at most."""
+    known = known or stages(merchant=merchant, at=at)[stage]
+    values = {**parameters(merchant, at), "stage": stage}
+    found: list[int] = []
+    if offset < known.buyers:
+        rows = fetch_all(BUYERS_IN, {**values, "limit": limit, "offset": offset})
+        found = [row[0] for row in rows]
+    if len(found) < limit and known.others:
+        rest = {"limit": limit - len(found), "offset": max(0, offset - known.buyers)}
+        found += [row[0] for row in fetch_all(OTHERS_IN, {**values, **rest})]
+    return found
 
 
 @dataclass(frozen=True, slots=True)

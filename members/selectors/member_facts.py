@@ -33,6 +33,16 @@ FIGURES: dict[str, str] = {
     "spend": f"coalesce(sum(spend_minor) {_PAST}, 0)::bigint",
     **{f"spend_{days}": f"{_within('spend_minor', days)}::bigint" for days in WINDOWS},
 }
+# What is the member's own, of the one whose days are summed.
+OWN: dict[str, str] = {
+    "joined_on": (
+        "(select joined_on from members_member o where o.merchant_id = %(merchant)s and o.id = {of}.member_id)"
+    ),
+    "tier_held": (
+        "(select tier_id from members_tierstanding o "
+        "where o.merchant_id = %(merchant)s and o.member_id = {of}.member_id)"
+    ),
+}
 # The first day on which a figure is another although nothing was bought or refunded.
 CHANGES_ON = "least({})".format(
     ", ".join(
@@ -69,14 +79,33 @@ def days_of(who: str, *, gaps: bool) -> str:
     )
 
 
-def source(columns: Collection[str]) -> str:
-    """(member_id, these columns) of every member with daily totals, to stand after `from` or `join`."""
-    stored = "".join(f", f.{name}" for name in columns)
-    made = "".join(f", {FIGURES[name]} as {name}" for name in columns)
-    days = days_of(STALE, gaps=bool({"gap", "spread"} & set(columns)))
+def stored(columns: Collection[str], *, among: str = "") -> str:
+    """The part of `source` that is stored and holds today."""
+    chosen = "".join(f", f.{name}" for name in columns)
     return (
-        f"(select f.member_id{stored} from members_memberfacts f where f.merchant_id = %(merchant)s "
+        f"(select f.member_id{chosen} from members_memberfacts f where f.merchant_id = %(merchant)s "
         "and f.as_of <= %(today)s and f.changes_on > %(today)s and not exists (select from members_factsdue z "
-        "where z.merchant_id = %(merchant)s and z.member_id = f.member_id) "
-        f"union all select member_id{made} from {days} group by member_id)"
+        f"where z.merchant_id = %(merchant)s and z.member_id = f.member_id){_among('f', among)})"
     )
+
+
+def made(columns: Collection[str], *, among: str = "") -> str:
+    """The part of `source` that is made anew from the days of few."""
+    chosen = "".join(f", {FIGURES.get(name) or OWN[name].format(of='days')} as {name}" for name in columns)
+    days = days_of(STALE, gaps=bool({"gap", "spread"} & set(columns)))
+    return f"(select member_id{chosen} from {days} where true{_among('days', among)} group by member_id)"
+
+
+def source(columns: Collection[str], *, among: str = "") -> str:
+    """(member_id, these columns) of every member with daily totals, or of those among an array, to stand after `from`
+    or `join`."""
+    return f"({stored(columns, among=among)} union all {made(columns, among=among)})"
+
+
+def both(statement: str, columns: Collection[str], *, among: str = "") -> str:
+    """A statement over {source}, of either part: each adds up by itself, which several processes can share."""
+    return " union all ".join(statement.format(source=part(columns, among=among)) for part in (stored, made))
+
+
+def _among(of: str, array: str) -> str:
+    return f" and {of}.member_id = any({array})" if array else ""

@@ -12,7 +12,7 @@ opposite is asked ("none", "not_in") `is not true` makes it definite.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +21,11 @@ from members.lib.segments import FACTS, GROUPS, Rule
 from members.selectors import lifecycle, member_facts
 
 DAY = dt.timedelta(days=1)
-# Facts that stand in the member's own row, its standing or its account: cheap to ask of everybody.
-OWN_ROW = frozenset({"channel", "joined", "joined_on", "birthday", "birth_month", "lifecycle"})
-CHEAP = frozenset({"tier", "channel", "joined", "joined_on", "points", "birthday", "birth_month"})
+# Facts that only the member's own row says.
+OWN_ROW = frozenset({"channel", "birthday", "birth_month"})
+# An array, so that the rows of few are found by their key.
+IN_WHO = " and member_id = any(array(select id from who))"
+SUMMED = frozenset({"d", "x"})  # sources that are sums of many rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,20 @@ class Scope:
 class Query:
     """Predicates of one or more rules over shared sources; then the statement that counts or lists by them."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, *, of_buyers: bool = False, among: Sequence[int] | None = None) -> None:
+        """`of_buyers`: rows of facts are asked, of members who bought; `among`: of these members alone."""
         self.scope = scope
+        self.of_buyers, self.is_sample = of_buyers, among is not None
         self.values: dict[str, Any] = {"merchant": scope.merchant_id, "today": scope.today}
+        if among is not None:
+            self.values["among"] = list(among)
         self.sums: dict[str, str] = {}  # column of the daily pass: its expression
         self.since: dt.date = scope.today + DAY  # the first day the pass needs
         self.kept: set[str] = set()  # columns of the row of facts
         self.expiring: dict[str, str] = {}
         self.until: dt.date = scope.today
         self.joins: set[str] = set()
+        self.needs_program = False
         self.asks_member = False  # for columns of the member's own row
 
     # ---- predicates ----
@@ -72,13 +79,16 @@ class Query:
         if FACTS[fact].kind == "choice":
             held = self._choice(fact, rule, seen)
             return held if rule["op"] == "is_in" else f"({held}) is not true"
+        if fact in ("joined", "joined_on") and self.of_buyers:
+            self._kept("joined_on")
         if fact == "joined_on":
             sign = ">=" if rule["op"] == "from" else "<"
             return f"m.joined_on {sign} {self._put(dt.date.fromisoformat(rule['value']))}"
         if fact == "birthday":
             return self._birthday(rule["value"])
-        number = self._recency() if fact == "recency" else self._number(fact, rule)
-        return self._compared(number, rule)
+        if fact == "recency":
+            return self._recency(rule)
+        return self._compared(self._number(fact, rule), rule)
 
     def _put(self, value: Any) -> str:
         """A parameter's place."""
@@ -89,15 +99,21 @@ class Query:
     def _compared(self, number: str, rule: Rule) -> str:
         op: str = rule["op"]
         value: Any = rule.get("value")
-        if op == "never":
-            return f"{number} is null"
         if op == "between":
             return f"{number} between {self._put(value[0])} and {self._put(value[1])}"
         return f"{number} {'>=' if op == 'at_least' else '<='} {self._put(value)}"
 
-    def _recency(self) -> str:
-        """Days since the last day of purchase."""
-        return f"(%(today)s - {self._kept('last_day')})"
+    def _recency(self, rule: Rule) -> str:
+        """Days since the last day of purchase, as days that an index knows."""
+        day, op = self._kept("last_day"), rule["op"]
+        value: Any = rule.get("value")
+        if op == "never":
+            return f"{day} is null"
+        least, most = value if op == "between" else (value, value)
+        earliest, latest = (self._put(self.scope.today - n * DAY) for n in (most, least))
+        if op == "between":
+            return f"{day} between {earliest} and {latest}"
+        return f"{day} <= {latest}" if op == "at_least" else f"{day} >= {earliest}"
 
     def _kept(self, column: str) -> str:
         self.joins.add("f")
@@ -153,14 +169,15 @@ class Query:
         if fact == "birth_month":
             return f"m.birth_month = any({self._put([int(each) for each in values])}::int[])"
         if fact == "tier":
-            self.joins.add("s")
             ids = [self.scope.tier_ids[each] for each in values if each in self.scope.tier_ids]
-            held = f"s.tier_id = any({self._put(ids)}::bigint[])"
+            tier = self._kept("tier_held") if self.of_buyers else "s.tier_id"
+            self.joins |= set() if self.of_buyers else {"s"}
+            held = f"{tier} = any({self._put(ids)}::bigint[])"
             # Who never moved has no standing, and holds the lowest tier.
-            return f"({held} or s.tier_id is null)" if self.scope.base_tier_id in ids else held
+            return f"({held} or {tier} is null)" if self.scope.base_tier_id in ids else held
         if fact == "lifecycle":
             self.joins |= {"f", "c"}
-            self.kept |= set(lifecycle.COLUMNS)
+            self.kept |= set(lifecycle.COLUMNS) | {"joined_on"}
             return f"c.stage = any({self._put(values)}::text[])"
         if fact == "segment":
             return " or ".join(f"({self._segment(each, seen)})" for each in values)
@@ -201,70 +218,110 @@ class Query:
     def select(self, what: str) -> str:
         """`select what from the members …`, for columns made of predicates."""
         return (
-            f"{self._with([])}select {what} from members_member m{self._sources('')} "
-            "where m.merchant_id = %(merchant)s and m.status = 'active'"
+            f"{self._with([])}select {what} from members_member m{self._sources('')} where {self._members()}"
         )
 
     def count_of(self, rule: Rule) -> str:
-        """The statement that counts the members a rule means. Where only buyers fit and nothing of the member's own row
-        is asked, rows of facts are counted, less those of the few members who are none any more."""
-        where = self.predicate(rule)
-        if self.asks_member or self.joins & {"d", "x"} or not any(map(_means_buyers, rule.get("all", []))):
-            other = Query(self.scope)
-            statement = other.select_of("count(*)", rule)
-            self.values = other.values
-            return statement
-        beside = self._beside(buyers=True)
-        return (
-            f"select count(*) from {member_facts.source(sorted(self.kept))} f "
-            f"cross join lateral (select f.member_id as id) m{beside} where ({where}) and not exists ("
-            "select from members_member e where e.merchant_id = %(merchant)s and e.status <> 'active' "
-            "and e.id = f.member_id)"
+        """The statement that counts the members a rule means. Where only buyers fit and nothing is asked that only the
+        member's own row says, rows of facts are counted, less those of the few members who are none any more."""
+        cheap, rest = self._split(rule)
+        if any(map(_means_buyers, (cheap or {}).get("all", []))):
+            buyers = Query(self.scope, of_buyers=True)
+            found = buyers._count_buyers(cheap or {}, rest)
+            if not buyers.asks_member:
+                self.values = buyers.values
+                return found
+        return self.select_of("count(*)", rule)
+
+    def _count_buyers(self, cheap: Rule, rest: Rule | None) -> str:
+        where = self.predicate(cheap)
+        source = (
+            f"from {member_facts.source(sorted(self.kept))} f "
+            f"cross join lateral (select f.member_id as id{self._joined()}) m{self._beside()} "
+            f"where ({where}) and {lifecycle.ACTIVE}"
         )
+        if rest is None:
+            return f"{self._with([])}select count(*) {source}"
+        # What is left is asked of those found, as of any member.
+        sums = Query(self.scope)
+        sums.values = self.values
+        left = sums.predicate(rest)
+        self.asks_member |= sums.asks_member or "joined_on" in sums.kept or "c" in sums.joins
+        who = f"who as materialized (select m.id {source})"
+        return f"{self._with([who])}select count(*) from who m{sums._sources(IN_WHO)} where {left}"
+
+    def _joined(self) -> str:
+        return ", f.joined_on" if "joined_on" in self.kept else ""
 
     def select_of(self, what: str, rule: Rule, tail: str = "") -> str:
-        """`select what from the members that a rule means …`: what is cheap to ask of everybody is asked first."""
-        cheap, rest = _split(rule)
-        where = self.predicate(rest) if rest else ""
-        if not cheap or not where or not self.joins & {"d", "x"}:
+        """`select what from the members that a rule means …`: what needs no sums is asked first."""
+        cheap, rest = self._split(rule)
+        if not cheap or not rest:
             where = self.predicate(rule)
             sources = self._sources("")
             return (
                 f"{self._with([])}select {what} from members_member m{sources} "
-                f"where m.merchant_id = %(merchant)s and m.status = 'active' and ({where}) {tail}"
+                f"where {self._members()} and ({where}) {tail}"
             )
+        where = self.predicate(rest)
         who = self._who(cheap)
-        sources = self._sources(" and member_id in (select id from who)")
+        sources = self._sources(IN_WHO)
         return f"{self._with([who])}select {what} from who m{sources} where {where} {tail}"
 
+    def _members(self) -> str:
+        """Whose row `m` is asked."""
+        found = "m.merchant_id = %(merchant)s and m.status = 'active'"
+        return found + (" and m.id = any(%(among)s::bigint[])" if self.is_sample else "")
+
     def _who(self, cheap: Rule) -> str:
-        """The members that fulfil the cheap conditions, with all of their own row that other conditions may ask."""
+        """The members that fulfil the conditions without sums, with all of their own row that others may ask."""
         inner = Query(self.scope)
-        inner.values = self.values
+        inner.values, inner.is_sample = self.values, self.is_sample
         where = inner.predicate(cheap)
+        self.needs_program |= "c" in inner.joins
         return (
             "who as materialized (select m.id, m.joined_at, m.joined_on, m.channel, m.birth_month, m.birth_day "
-            f"from members_member m{inner._beside()} "
-            f"where m.merchant_id = %(merchant)s and m.status = 'active' and ({where}))"
+            f"from members_member m{inner._beside()} where {self._members()} and ({where}))"
         )
 
+    def _split(self, rule: Rule) -> tuple[Rule | None, Rule | None]:
+        """The conditions that all matches fulfil and that need no sum, and all the others."""
+        parts: list[list[Rule]] = [[], []]
+        for part in rule.get("all", []):
+            probe = Query(self.scope)
+            probe.predicate(part)
+            parts[bool(probe.joins & SUMMED)].append(part)
+        cheap, rest = parts
+        cheap += [implied for part in rest if (implied := _implied(part))]
+        return ({"all": cheap} if cheap else None), ({"all": rest} if rest else None)
+
     def _with(self, parts: list[str]) -> str:
-        if "c" in self.joins:
+        if "c" in self.joins or self.needs_program:
             self.values |= lifecycle.PARAMETERS
-            parts = [lifecycle.PROGRAM_RHYTHM, *parts]
+            parts = [lifecycle.program_of(among=self._sampled()), *parts]
         return f"with {', '.join(parts)} " if parts else ""
 
     def _sources(self, who: str) -> str:
         return self._beside() + self._daily(who) + self._lots(who)
 
-    def _beside(self, *, buyers: bool = False) -> str:
-        """What has one row a member; `buyers`: beside the rows of facts."""
+    def _sampled(self, column: str = "") -> str:
+        """The array of the members asked, or that a column is one of them; nothing where all are."""
+        if not self.is_sample:
+            return ""
+        return f" and {column} = any(%(among)s::bigint[])" if column else "%(among)s::bigint[]"
+
+    def _beside(self) -> str:
+        """What has one row a member; of buyers `f` is there already."""
         found = ""
         for name, table in (("s", "members_tierstanding"), ("a", "members_pointsaccount")):
             if name in self.joins:
-                found += f" left join {table} {name} on {name}.merchant_id = %(merchant)s and {name}.member_id = m.id"
-        if "f" in self.joins and not buyers:
-            found += f" left join {member_facts.source(sorted(self.kept))} f on f.member_id = m.id"
+                found += (
+                    f" left join {table} {name} on {name}.merchant_id = %(merchant)s and {name}.member_id = m.id"
+                    f"{self._sampled(f'{name}.member_id')}"
+                )
+        if "f" in self.joins and not self.of_buyers:
+            facts = member_facts.source(sorted(self.kept), among=self._sampled())
+            found += f" left join {facts} f on f.member_id = m.id"
         if "c" in self.joins:
             found += f" {lifecycle.STAGE_OF}"
         return found
@@ -276,8 +333,8 @@ class Query:
         since = f" and day >= {self._put(self.since)}"
         return (
             f" left join (select member_id, {columns} from members_dailytotal "
-            f"where merchant_id = %(merchant)s and day <= %(today)s{since}{who} group by member_id) d "
-            "on d.member_id = m.id"
+            f"where merchant_id = %(merchant)s and day <= %(today)s{since}{who}{self._sampled('member_id')} "
+            "group by member_id) d on d.member_id = m.id"
         )
 
     def _lots(self, who: str) -> str:
@@ -290,16 +347,24 @@ class Query:
             "left join members_pointsaccount e on e.merchant_id = l.merchant_id and e.member_id = l.member_id "
             f"where l.merchant_id = %(merchant)s and l.remaining > 0 and l.expires_on <= {self._put(self.until)} "
             "and (e.expired_through is null or l.expires_on > e.expired_through)"
-            f"{who.replace('member_id in', 'l.member_id in')} group by l.member_id) x on x.member_id = m.id"
+            f"{who.replace('member_id =', 'l.member_id =')}{self._sampled('l.member_id')} "
+            "group by l.member_id) x on x.member_id = m.id"
         )
 
 
-def _split(rule: Rule) -> tuple[Rule | None, Rule | None]:
-    """The conditions that all matches fulfil and that need no sum, and all the others."""
-    parts = rule.get("all", [])
-    cheap = [part for part in parts if part.get("fact") in CHEAP]
-    rest = [part for part in parts if part.get("fact") not in CHEAP]
-    return ({"all": cheap} if cheap else None), ({"all": rest} if rest else None)
+def _implied(condition: Rule) -> Rule | None:
+    """What holds for everybody who bought so much within days that no row keeps: as much within the next longer ones
+    that are kept. No day comes to less than nothing."""
+    if condition.get("fact") not in ("orders", "spend") or not _means_buyers(condition):
+        return None
+    value: Any = condition["value"]
+    found = {
+        "fact": condition["fact"],
+        "op": "at_least",
+        "value": value[0] if condition["op"] == "between" else value,
+    }
+    longer = [days for days in member_facts.WINDOWS if days > condition["days"]]
+    return found | ({"days": min(longer)} if longer else {})
 
 
 def _means_buyers(condition: Rule) -> bool:

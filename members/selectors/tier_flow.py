@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy
 
+from members.lib.set_based import fetch_all
 from members.models import Merchant, RulesVersion, TierMove
+from members.selectors import segments
 
 CAUSE_WORDS = {
     "order": gettext_lazy("By an order"),
@@ -29,24 +30,51 @@ MOVE_HEAD = (
     gettext_lazy("Version of the rules"),
 )  # fmt: skip
 MOVE_NUMBERS = frozenset({6, 7, 8, 9, 10, 11})  # columns that hold numbers
-# The tier at an instant is the one that the first move after it left; who moved no more holds it still.
+# The tier at an instant is the one that the first move after it left; who moved no more holds it still. What is read
+# by rows is what moved or joined since the start; all others are where they are now, and are only counted.
 TIERS_AT = """
-with since_start as (
-    select distinct on (member_id) member_id, from_tier_id from members_tiermove
+with since_start as materialized (
+    select distinct on (member_id) member_id, coalesce(from_tier_id, %(base)s) as tier_id from members_tiermove
     where merchant_id = %(merchant)s and at >= %(start)s order by member_id, at, id
 ),
-since_end as (
-    select distinct on (member_id) member_id, from_tier_id from members_tiermove
+since_end as materialized (
+    select distinct on (member_id) member_id, coalesce(from_tier_id, %(base)s) as tier_id from members_tiermove
     where merchant_id = %(merchant)s and at >= %(end)s order by member_id, at, id
+),
+few as materialized (
+    select id, joined_at from members_member
+    where merchant_id = %(merchant)s and status = 'active' and id = any(array(select member_id from since_start))
+    union
+    select id, joined_at from members_member
+    where merchant_id = %(merchant)s and status = 'active' and joined_at >= %(start)s
+),
+held as materialized (
+    select f.id, f.joined_at, coalesce(s.tier_id, %(base)s) as tier_id from few f left join (
+        select member_id, tier_id from members_tierstanding
+        where merchant_id = %(merchant)s and member_id = any(array(select id from few))
+    ) s on s.member_id = f.id
+),
+standings as materialized (
+    select tier_id, sum(n) as n from (
+        select tier_id, count(*) as n from members_tierstanding where merchant_id = %(merchant)s group by 1
+        union all
+        select tier_id, -count(*) from members_tierstanding where merchant_id = %(merchant)s and member_id = any(array(
+            select id from members_member where merchant_id = %(merchant)s and status <> 'active')) group by 1
+    ) counted group by 1
+),
+links as (
+    select case when h.joined_at < %(start)s then coalesce(a.tier_id, h.tier_id) end as before,
+        coalesce(z.tier_id, h.tier_id) as after, count(*) as n
+    from held h left join since_start a on a.member_id = h.id left join since_end z on z.member_id = h.id
+    where h.joined_at < %(end)s group by 1, 2
+    union all
+    select tier_id, tier_id, sum(n) from (
+        select tier_id, n from standings
+        union all select %(base)s, %(everybody)s - (select coalesce(sum(n), 0) from standings)
+        union all select tier_id, -count(*) from held group by 1
+    ) stayed group by 1
 )
-select case when m.joined_at < %(start)s then coalesce(a.from_tier_id, s.tier_id, %(base)s) end,
-    coalesce(z.from_tier_id, s.tier_id, %(base)s), count(*)
-from members_member m
-left join members_tierstanding s on s.merchant_id = m.merchant_id and s.member_id = m.id
-left join since_start a on a.member_id = m.id
-left join since_end z on z.member_id = m.id
-where m.merchant_id = %(merchant)s and m.status = 'active' and m.joined_at < %(end)s
-group by 1, 2
+select before, after, sum(n)::bigint from links group by 1, 2 having sum(n) > 0
 """
 
 
@@ -92,16 +120,17 @@ def counts(*, merchant: Merchant, span: Span, places: Mapping[int, int]) -> list
 
 
 def tiers_at(*, merchant: Merchant, span: Span, base_tier_id: int) -> list[tuple[int | None, int, int]]:
-    """(tier at the start, tier at the end, members); no tier at the start: joined in between. One query."""
-    parameters: dict[str, Any] = {
-        "merchant": merchant.pk,
-        "start": span.start,
-        "end": span.end,
-        "base": base_tier_id,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(TIERS_AT, parameters)
-        return cursor.fetchall()
+    """(tier at the start, tier at the end, members); no tier at the start: joined in between. Two queries."""
+    return fetch_all(
+        TIERS_AT,
+        {
+            "merchant": merchant.pk,
+            "start": span.start,
+            "end": span.end,
+            "base": base_tier_id,
+            "everybody": segments.everybody(merchant_id=merchant.pk),
+        },
+    )
 
 
 def asked_moves(*, merchant: Merchant, span: Span, cause: str = "", way: str = "") -> QuerySet[TierMove]:

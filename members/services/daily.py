@@ -26,6 +26,7 @@ from members.services import (
     points_daily,
     posting,
     programs,
+    segment_counts,
     statements,
     webhook_events,
 )
@@ -87,13 +88,13 @@ class Recalculated:
 
 def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
     """The daily job of a zone's merchants: close the books of a month that is over, confirm waiting points, recalculate
-    tiers, expire points, tiers again; then what birthdays and referrals bring, notices of points that expire soon, and
-    the facts that segments ask.
+    tiers, expire points, tiers again; then what birthdays and referrals bring, notices of points that expire soon, the
+    facts that segments ask, and how many each segment has.
 
     Works as platform to find who is due, then as each merchant. A killed job is simply run again: what was done is
     no longer due. domain.md 5 and 6, play.md. Returns counts: examined, upgraded, downgraded, unchanged, the lots and
-    points confirmed and expired, birthdays with their points, referrals, the months closed, the notices given, and the
-    members with new facts.
+    points confirmed and expired, birthdays with their points, referrals, the months closed, the notices given, the
+    members with new facts, and the segments counted.
     """
     closed = statements.close_due(zone=zone, at=at)
     confirmed = points_daily.confirm_due(zone=zone, at=at)
@@ -105,6 +106,7 @@ def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
     referrals = earning_daily.referrals_due(zone=zone, at=at)
     told = expiry_notices.tell_due(zone=zone, at=at)
     facts = member_facts.refresh_due(zone=zone, at=at)
+    segments = segment_counts.recount_due(zone=zone, at=at)
     return asdict(total) | {
         "birthdays": birthdays.members,
         "birthday_points": birthdays.points,
@@ -116,6 +118,7 @@ def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
         "months_closed": closed,
         "expiry_notices": told,
         "facts": facts,
+        "segments": segments,
     }
 
 

@@ -34,10 +34,11 @@ MOVED = """
 select member_id from members_memberfacts where merchant_id = %(merchant)s and changes_on <= %(today)s
 limit %(chunk)s
 """
-_COLUMNS = ("as_of", "changes_on", *facts.FIGURES)
+_COLUMNS = ("as_of", "changes_on", *facts.OWN, *facts.FIGURES)
 MAKE = f"""
 insert into members_memberfacts (merchant_id, member_id, {", ".join(_COLUMNS)})
-select %(merchant)s, w.member_id, %(today)s, coalesce(d.changes_on, {facts.NEVER}), d.first_day, d.last_day,
+select %(merchant)s, w.member_id, %(today)s, coalesce(d.changes_on, {facts.NEVER}),
+    {", ".join(own.format(of="w") for own in facts.OWN.values())}, d.first_day, d.last_day,
     coalesce(d.days, 0), d.gap, d.spread,
     {", ".join(f"coalesce(d.{name}, 0)" for name in facts.FIGURES if name.startswith(("orders", "spend")))}
 from unnest(%(members)s::bigint[]) w (member_id) left join (

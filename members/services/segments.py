@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from members.lib import set_based
 from members.lib.fields import opaque_id
 from members.lib.refusals import Conflict, Invalid, NotFound
-from members.lib.segments import Rule, check
+from members.lib.segments import check
 from members.models import Merchant, Program, Segment, SegmentKind, SegmentMember
 from members.selectors import segments as selectors
 from members.selectors.segment_query import Query
@@ -54,7 +54,7 @@ def create(
         changed_at=at,
         by_id=actor.user_id,
     )
-    segment.rule = _checked(shop, rule, segment.public_id, everybody)
+    _give_rule(segment, shop, rule, everybody)
     segment.save(force_insert=True)
     _audit(segment, at, actor, "segment.created", after=_facts(segment))
     return segment
@@ -82,7 +82,7 @@ def change(
     segment = _found(shop, public_id)
     before = _facts(segment)
     if segment.kind == SegmentKind.DYNAMIC:
-        segment.rule = _checked(shop, rule, public_id, everybody or rule == segment.rule)
+        _give_rule(segment, shop, rule, everybody)
     segment.name = _name(name, shop, own=segment)
     if _facts(segment) == before:
         return segment
@@ -92,7 +92,7 @@ def change(
         )
     segment.version += 1
     segment.changed_at = at
-    segment.save(update_fields=["name", "rule", "version", "changed_at"])
+    segment.save(update_fields=["name", "rule", "version", "changed_at", "members", "counted_at"])
     _audit(segment, at, actor, "segment.changed", before=before, after=_facts(segment))
     return segment
 
@@ -151,6 +151,8 @@ def snapshot(
     count = set_based.execute(statement, query.values)
     if not count:
         raise Conflict(_("Nobody is in this segment now, so there is nothing to keep."))
+    taken.members, taken.counted_at = count, at
+    taken.save(update_fields=["members", "counted_at"])
     after = {**_facts(taken), "from": source.name, "members": count}
     _audit(taken, at, actor, "segment.snapshot_taken", after=after)
     return taken, count
@@ -191,13 +193,16 @@ def _name(name: str, shop: selectors.Shop, own: Segment | None = None) -> str:
     return name
 
 
-def _checked(shop: selectors.Shop, rule: Any, own_id: str, everybody: bool) -> Rule:
-    checked = check(rule, shop.known, own_id=own_id)
-    if not everybody:
-        total = selectors.everybody(merchant_id=shop.merchant.pk)
-        if total and selectors.count(shop=shop, rule=checked) == total:
-            raise FitsEverybody(_("This rule means every member. Say that you want that, or narrow it."))
-    return checked
+def _give_rule(segment: Segment, shop: selectors.Shop, rule: Any, everybody: bool) -> None:
+    """Check a rule and count whom it means, if that takes no longer than somebody waits; else the night counts."""
+    checked = check(rule, shop.known, own_id=segment.public_id)
+    if checked == segment.rule:
+        return
+    segment.rule = checked
+    found = selectors.count_in_time(shop=shop, rule=segment.rule)
+    if not everybody and found.total and found.members == found.total:
+        raise FitsEverybody(_("This rule means every member. Say that you want that, or narrow it."))
+    segment.members, segment.counted_at = (None, None) if found.is_about else (found.members, shop.at)
 
 
 def _facts(segment: Segment) -> dict[str, Any]:

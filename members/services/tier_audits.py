@@ -9,8 +9,11 @@ moment and written down with how far it came: a job that was killed goes on behi
 - `overdue`: validity and grace are over since yesterday or longer, and no recalculation decided. Nothing is overdue
   while the program is closed, nor in the two days after: the nights that decide are still to come. Grace is the longest
   of the last two days, for the same reason.
-- `missed`: the metrics reach a higher tier than the one held, and no order, edit or hand explains it
-  (`members.selectors.tier_missed`).
+
+Lifts that did not happen (`missed`: the metrics reach a higher tier than the one held, and no order, edit or hand
+explains it, `members.selectors.tier_missed`) need each shop's own rules. They are looked for at so many shops a night,
+going on where the last night ended, and among so many members of each: however many shops there are, a night costs the
+same.
 
 Erased members hold nothing and are left out.
 """
@@ -18,7 +21,7 @@ Erased members hold nothing and are left out.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urljoin
@@ -28,7 +31,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from members.lib import tenant as tenancy
-from members.models import Merchant, TierAudit, User
+from members.models import Merchant, Program, ProgramStatus, TierAudit, User
 from members.selectors import tier_missed
 from members.services import mail, outbox
 
@@ -36,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 SHARE = 28  # one in so many members a night
 CHUNK = 200  # shops
+LIFT_SHOPS, LIFT_CHUNK, LIFT_MEMBERS = 400, 50, 250  # shops a night, and at once; members of each
 LISTED = 100
 TOPIC = "tier_alarm"
 SAMPLE = """
@@ -117,6 +121,8 @@ def audit_night(*, night: dt.date, at: dt.datetime) -> dict[str, Any]:
             row, _made = TierAudit.objects.get_or_create(night=night, defaults={"started_at": at})
         while row.done_at is None and _audit_chunk(row, at):
             pass
+        while row.done_at is None and _audit_lifts(row, at):
+            pass
         if row.done_at is None:
             _finish(row, at)
     return {name: getattr(row, name) for name in ("members", "mismatches")}
@@ -154,21 +160,55 @@ def audit_shops(
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(SAMPLE, known)
         rows = cursor.fetchall()
-        missed = tier_missed.of_shops(first=first, last=last, part=part, share=share, at=at)
     names = ("merchant_id", "member_id", "what")
     listed = [dict(zip(names, row[2:], strict=True)) for row in rows if row[4] is not None]
-    # Whose days or tier are wrong already has one difference, not two. Past what is listed nobody is told apart.
+    return rows[0][0], rows[0][1], listed
+
+
+@transaction.atomic
+def _audit_lifts(row: TierAudit, at: dt.datetime) -> bool:
+    """Look for lifts that did not happen at the next of the night's shops; False when none is left."""
+    if row.lift_shops is None:
+        row.lift_shops = _shops_of_night(row.night)
+    shops = row.lift_shops[row.lifts_through : row.lifts_through + LIFT_CHUNK]
+    members, missed = lifts_missed(shops=shops, turn=_turn(row.night), at=at, listed=row.listed)
+    row.lifts_through += len(shops)
+    row.lift_members += members
+    row.mismatches += len(missed)
+    row.listed = [*row.listed, *missed][:LISTED]
+    row.save()
+    return row.lifts_through < len(row.lift_shops)
+
+
+def _shops_of_night(night: dt.date) -> list[int]:
+    """The open shops behind those of the night before, and from the first one on where they end."""
+    before = (
+        TierAudit.objects.filter(night__lt=night).filter(lift_shops__isnull=False).order_by("-night").first()
+    )
+    after = before.lift_shops[-1] if before is not None and before.lift_shops else 0
+    open_shops = Program.objects.filter(status=ProgramStatus.OPEN).order_by("merchant_id")
+    ids = open_shops.values_list("merchant_id", flat=True)
+    found = list(ids.filter(merchant_id__gt=after)[:LIFT_SHOPS])
+    return [*found, *ids.filter(merchant_id__lte=after)[: LIFT_SHOPS - len(found)]]
+
+
+def _turn(night: dt.date) -> int:
+    """Where a night begins among a shop's members: far from where the nights before it did."""
+    return night.toordinal() * 618 % tier_missed.TURNS
+
+
+def lifts_missed(
+    *, shops: Sequence[int], turn: int, at: dt.datetime, listed: Sequence[dict[str, Any]] = ()
+) -> tuple[int, list[dict[str, Any]]]:
+    """Members of some shops looked at, and those whose lift did not happen. Who is `listed` already has one difference,
+    not two; past what is listed nobody is told apart."""
+    looked = tier_missed.of_shops(shops=shops, most=LIFT_MEMBERS, turn=turn, at=at)
     told = {(each["merchant_id"], each["member_id"]) for each in listed}
-    more = [
+    return looked.members, [
         {"merchant_id": merchant_id, "member_id": member_id, "what": "missed"}
-        for merchant_id, member_id in missed
+        for merchant_id, member_id in looked.missed
         if (merchant_id, member_id) not in told
     ]
-    return rows[0][0], rows[0][1] + len(more), sorted([*listed, *more], key=_place)[:LISTED]
-
-
-def _place(listed: dict[str, Any]) -> tuple[int, int]:
-    return listed["merchant_id"], listed["member_id"]
 
 
 @transaction.atomic

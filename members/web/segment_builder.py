@@ -144,12 +144,11 @@ def _show(
 
 def _count(request: StaffRequest, shop: Shop, typed: Typed, offers: Offers) -> dict[str, Any]:
     """How many the rule means as it is typed; None while it is not complete."""
-    total = selectors.everybody(merchant_id=request.merchant.pk)
     rule = _rule_typed(shop, typed, offers)
     if rule is None:
-        return {"count": None, "total": total}
-    count = selectors.count(shop=shop, rule=rule)
-    return {"count": count, "total": total, "share": count * 1000 // total if total else 0}
+        return {"count": None, "total": selectors.everybody(merchant_id=request.merchant.pk)}
+    found = selectors.count_in_time(shop=shop, rule=rule)
+    return {"count": found.members, "total": found.total, "share": found.share, "is_about": found.is_about}
 
 
 def _rule_typed(shop: Shop, typed: Typed, offers: Offers) -> Rule | None:

@@ -44,7 +44,8 @@ def segments_lifecycle(request: StaffRequest) -> HttpResponse:
     """Members by stage, those of one stage, and those whose rhythm broke."""
     at = timezone.now()
     about: dict[str, Any] = {"merchant": request.merchant, "at": at}
-    counts = lifecycle.counts(**about)
+    found = lifecycle.stages(**about)
+    counts = {code: each.members for code, each in found.items()}
     total = sum(counts.values())
     program = lifecycle.program_rhythm(**about)
     stage = asked(request, "stage")
@@ -67,7 +68,8 @@ def segments_lifecycle(request: StaffRequest) -> HttpResponse:
         "may_write": request.staff.role in gates.WRITERS,
     }
     if stage in STAGES:
-        shown = Counted(counts[stage], lambda **part: lifecycle.members_in(**about, stage=stage, **part))
+        which = {**about, "stage": stage, "known": found[stage]}
+        shown = Counted(counts[stage], lambda **part: lifecycle.members_in(**which, **part))
         context |= {"stage": stage, "stage_label": STAGE_WORDS[stage], **_page(request, shown)}
     else:
         context |= _warned(request, about)

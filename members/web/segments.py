@@ -19,12 +19,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from members.lib.fields import opaque_id
 from members.lib.refusals import Refusal
-from members.lib.segments import LONGEST_TAG, Rule, named
+from members.lib.segments import LONGEST_TAG, Rule, named, too_large
 from members.models import Segment, SegmentKind
 from members.selectors import members as members_of
 from members.selectors import segments as selectors
 from members.selectors import tags as tags_of
 from members.selectors.segments import Found, Shop
+from members.services import segment_counts
 from members.services import segments as services
 from members.services import tags as tag_services
 from members.services.audit import Actor
@@ -76,25 +77,37 @@ def segment_of(shop: Shop, segment_id: str) -> Segment:
 @gates.staff(function="members")
 @require_safe
 def segments_list(request: StaffRequest) -> HttpResponse:
-    """Segments with how many are in them; the ready-made ones where there are none yet."""
+    """Segments with how many were in them when they were counted; the ready-made ones where there are none yet."""
     shop = shop_of(request, timezone.now())
-    counts = selectors.counts(shop=shop, segments=shop.segments.values())
+    large = too_large(shop.known.rules)
     untagged = _tags_of_nobody(shop, *shop.segments.values())
     context = {
         "rows": [
             {
                 "segment": each,
-                "count": counts.get(each.pk),  # None: too large to be asked
-                "gone": _gone(shop, each, untagged),
+                "needs_change": each.public_id in large or bool(_gone(shop, each, untagged)),
             }
             for each in shop.segments.values()
         ],
-        "total": selectors.everybody(merchant_id=request.merchant.pk),
         "templates": segment_words.TEMPLATES,
         "may_write": request.staff.role in gates.WRITERS,
         "tabs": tabs("members:segments_list"),
     }
     return render(request, "members/segments/list.html", context)
+
+
+@gates.staff(read=gates.NOBODY, write=gates.WRITERS, function="members")
+@require_POST
+def segments_recount(request: StaffRequest) -> HttpResponse:
+    """Count all segments now."""
+    try:
+        count = segment_counts.recount_asked(merchant_id=request.merchant.pk, at=timezone.now())
+    except Refusal as refusal:
+        messages.error(request, refusal.detail)
+    else:
+        told = ngettext("%(n)s segment is counted.", "%(n)s segments are counted.", count)
+        messages.success(request, told % {"n": points_text(count)})
+    return redirect("members:segments_list")
 
 
 def _gone(shop: Shop, segment: Segment, untagged: set[str]) -> list[str]:

@@ -151,6 +151,7 @@ urlpatterns = [
     path("members/views", saved_views.views_list, name="views_list"),
     path("members/views/<str:view_id>", saved_views.views_edit, name="views_edit"),
     path("members/segments", segments.segments_list, name="segments_list"),
+    path("members/segments/recount", segments.segments_recount, name="segments_recount"),
     path("members/segments/new", segment_builder.segments_new, name="segments_new"),
     path("members/segments/<str:segment_id>", segments.segments_page, name="segments_page"),
     path("members/segments/<str:segment_id>/edit", segment_builder.segments_edit, name="segments_edit"),

@@ -238,6 +238,7 @@ def test_triggers_are_those_of_append_only_tables_of_set_references_and_of_marks
         for trigger in reference_triggers(model)
     }
     wanted |= marking_triggers("members_dailytotal", "members_factsdue").keys()
+    wanted |= marking_triggers("members_tiermove", "members_factsdue", ("insert",)).keys()
     assert found == wanted
 
 

@@ -183,3 +183,30 @@ def test_erased_members_are_neither_simulated_nor_in_the_flow_nor_in_the_rhythm(
         rhythm = lifecycle.program_rhythm(merchant=cast.shop, at=at)
 
     assert told.total == 1 and [row[2] for row in flow] == [1] and rhythm.own == 1
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_flow_between_two_days_is_what_the_moves_one_by_one_come_to(db, seed):
+    merchant = lived_shop(f"shop {seed}", seed)
+    with tenancy.tenant(merchant.pk), transaction.atomic():
+        gone = Member.objects.of(merchant).order_by("pk")[seed]
+        Member.objects.of(merchant).filter(pk=gone.pk).update(status=MemberStatus.LEFT)
+        ids = tier_rules.rules.tier_ids(merchant_id=merchant.pk, codes=["base"], at=NOON)
+        people = list(Member.objects.of(merchant).filter(status=MemberStatus.ACTIVE))
+        moves = list(TierMove.objects.of(merchant).order_by("at", "id"))
+        held = dict(TierStanding.objects.of(merchant).values_list("member_id", "tier_id"))
+
+        def tier(member: Member, at: dt.datetime) -> int:
+            later = [move.from_tier_id for move in moves if move.member_id == member.pk and move.at >= at]
+            return (later[0] if later else held.get(member.pk)) or ids["base"]
+
+        for first, last in ((LIFE, 0), (90, 30), (30, 0), (300, 200), (60, 59)):
+            span = tier_flow.Span(NOON - first * DAY, NOON - last * DAY)
+            wanted = Counter(
+                (tier(each, span.start) if each.joined_at < span.start else None, tier(each, span.end))
+                for each in people
+                if each.joined_at < span.end
+            )
+            flow = tier_flow.tiers_at(merchant=merchant, span=span, base_tier_id=ids["base"])
+            assert {row[:2]: row[2] for row in flow} == wanted
+    assert any(move.at < NOON - 30 * DAY for move in moves) and len(held) > 3

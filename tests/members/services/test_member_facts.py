@@ -19,7 +19,7 @@ from members.models import DailyTotal, FactsDue, MemberFacts
 from members.selectors import lifecycle, rfm
 from members.selectors import member_facts as selectors
 from members.selectors import segments as segments_of
-from members.services import daily, member_facts
+from members.services import daily, member_facts, tier_hand
 from members.services import orders as orders_of
 from members.web.segment_words import template
 from tests.conftest import NOON
@@ -212,3 +212,38 @@ def test_a_change_while_facts_are_made_leaves_its_own_mark(shop):
     assert read(shop, LEAP + DAY)[member.pk]["spend"] == 5_700
     with tenancy.tenant(shop.pk), transaction.atomic():
         assert FactsDue.objects.of(shop).count() == 1
+
+
+def test_a_tier_given_by_hand_is_asked_at_once_and_its_mark_makes_the_row_anew(shop):
+    member = ledger.join(shop, NOON, "u1")
+    ledger.buy(shop, member, "o1", NOON, 5_000)
+    refresh(shop, NOON)
+    rule = {
+        "all": [
+            {"fact": "tier", "op": "is_in", "value": ["silver"]},
+            {"fact": "recency", "op": "at_most", "value": 30},
+            {"fact": "joined", "op": "at_most", "value": 30},
+        ]
+    }
+
+    def found() -> tuple[int, int]:
+        """Of buyers by their rows, and by every member's own."""
+        with tenancy.tenant(shop.pk), transaction.atomic():
+            known = segments_of.shop(merchant=shop, at=NOON)
+            return segments_of.count(shop=known, rule=rule), len(
+                segments_of.member_ids(shop=known, rule=rule)
+            )
+
+    assert found() == (0, 0)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        tier_hand.set_tier(
+            merchant_id=shop.pk,
+            at=NOON,
+            actor=ledger.JOB,
+            member_id=member.pk,
+            tier="silver",
+            until=NOON.date() + 30 * DAY,
+            reason="a test",
+        )
+    assert found() == (1, 1)
+    assert refresh(shop, NOON) == 1 and found() == (1, 1)

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from members.lib import set_based
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid, NotFound, ProgramNotOpen
 from members.lib.segments import MOST_CONDITIONS, MOST_DEPTH, MOST_LEVELS
 from members.models import AuditRow, Member, MemberStatus, MemberTag, Segment, SegmentMember
 from members.selectors import segments as selectors
-from members.services import programs, segments, tags, tier_rules
+from members.services import programs, segment_counts, segments, tags, tier_rules
 from members.services.audit import Actor
 from tests.conftest import NOON
 from tests.factories import ledger
@@ -324,3 +325,77 @@ def test_a_change_that_makes_a_segment_above_too_deep_or_too_large_is_refused(sh
     assert "at most 5 deep" in deep.detail and "at most 200 conditions" in large.detail
     act("change", shop, rule={"any": BUYERS["all"] * 2}, **change)
     assert count(shop, second) == 1
+
+
+def stored(shop: Any, name: str) -> tuple[int | None, dt.datetime | None]:
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        row = Segment.objects.of(shop).get(name=name)
+    return row.members, row.counted_at
+
+
+def test_a_count_is_kept_with_its_instant_when_a_rule_is_saved_and_every_night(shop):
+    made = act("create", shop, name="Buyers", rule=BUYERS)
+    act("snapshot", shop, public_id=made.public_id, name="Buyers then")
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        second = Member.objects.of(shop).order_by("pk").last()
+    ledger.buy(shop, second, "o2", LATER, 5_000)
+    assert (stored(shop, "Buyers"), stored(shop, "Buyers then")) == ((1, LATER), (1, LATER))
+
+    night = LATER + dt.timedelta(hours=15)
+    counted = [segment_counts.recount_due(zone=shop.timezone, at=night) for _each in range(2)]
+
+    assert counted == [2, 0]  # whoever was counted is not counted again
+    assert (stored(shop, "Buyers"), stored(shop, "Buyers then")) == ((2, night), (1, night))
+    narrower = {"all": [{"fact": "orders", "op": "at_least", "value": 2}]}
+    act(
+        "change",
+        shop,
+        public_id=made.public_id,
+        version=1,
+        name="Buyers",
+        rule=narrower,
+        at=night + dt.timedelta(hours=1),
+    )
+    assert stored(shop, "Buyers") == (0, night + dt.timedelta(hours=1))
+
+
+def test_segments_of_a_closed_program_are_not_counted(shop):
+    act("create", shop, name="Buyers", rule=BUYERS)
+    act("close_program", shop, service=programs)
+
+    assert segment_counts.recount_due(zone=shop.timezone, at=LATER + dt.timedelta(days=1)) == 0
+    with tenancy.tenant(shop.pk), transaction.atomic(), pytest.raises(ProgramNotOpen):
+        segment_counts.recount_asked(merchant_id=shop.pk, at=LATER)
+    assert stored(shop, "Buyers") == (1, LATER)
+
+
+def test_a_statement_that_takes_longer_than_it_may_is_given_up_and_what_comes_after_works(shop):
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        slow = set_based.in_time(
+            lambda: set_based.fetch_few("select pg_sleep(%(s)s)", {"s": 5}), milliseconds=20
+        )
+        quick = set_based.in_time(
+            lambda: Member.objects.of(shop).count(),
+            milliseconds=20_000,
+        )
+        limit = set_based.fetch_few("show statement_timeout", {})
+
+    assert (slow, quick, limit) == (None, 2, [("0",)])
+
+
+def test_an_estimate_of_few_members_is_exact_and_says_that_it_is_one(shop):
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        known = selectors.shop(merchant=shop, at=LATER)
+        rules = [
+            BUYERS,
+            {"all": [{"fact": "spend", "op": "at_least", "value": 1, "days": 7}]},
+            {"all": [{"fact": "lifecycle", "op": "is_in", "value": ["introduction"]}]},
+            {"all": [{"fact": "tier", "op": "is_in", "value": ["base"]}]},
+        ]
+        estimates = [selectors.estimated(shop=known, rule=rule) for rule in rules]
+        counts = [selectors.count_in_time(shop=known, rule=rule) for rule in rules]
+
+    assert [(each.members, each.total, each.is_about) for each in estimates] == [
+        (each.members, 2, True) for each in counts
+    ]
+    assert not any(each.is_about for each in counts) and [each.members for each in counts] == [1, 1, 2, 2]

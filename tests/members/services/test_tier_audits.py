@@ -31,8 +31,7 @@ def shop(cast):
 
 
 def found(shop) -> list[str]:
-    with tenancy.platform():
-        return [each["what"] for each in tier_audits.audit_shops(first=shop.pk, last=shop.pk, **PRESENT)[2]]
+    return [each["what"] for each in listed(shop)]
 
 
 def owner(statement: str, shop) -> None:
@@ -181,5 +180,54 @@ def test_a_lift_that_did_not_happen_is_found_and_one_that_staff_took_back_is_not
 
 
 def listed(shop) -> list[dict]:
-    with tenancy.platform():
-        return tier_audits.audit_shops(first=shop.pk, last=shop.pk, **PRESENT)[2]
+    with tenancy.platform(), transaction.atomic():
+        differing = tier_audits.audit_shops(first=shop.pk, last=shop.pk, **PRESENT)[2]
+        _members, missed = tier_audits.lifts_missed(shops=[shop.pk], turn=0, at=NOON, listed=differing)
+    return [*differing, *missed]
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_a_night_looks_for_missed_lifts_at_so_many_shops_the_next_at_those_behind_them(
+    shop, cast, monkeypatch
+):
+    ledger.open_shop(cast.other, NOON)
+    monkeypatch.setattr(tier_audits, "LIFT_SHOPS", 1)
+
+    def looked_at(day: int) -> tuple[list[int], int]:
+        tier_audits.audit_night(night=NIGHT + dt.timedelta(days=day), at=NOON)
+        with tenancy.platform(), transaction.atomic():
+            row = TierAudit.objects.get(night=NIGHT + dt.timedelta(days=day))
+            return row.lift_shops, row.lift_members
+
+    shops = sorted([shop.pk, cast.other.pk])
+    members = {shop.pk: 3, cast.other.pk: 0}
+    assert [looked_at(day) for day in range(3)] == [
+        ([shops[0]], members[shops[0]]),
+        ([shops[1]], members[shops[1]]),
+        ([shops[0]], members[shops[0]]),
+    ]
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_a_search_for_missed_lifts_that_was_killed_goes_on_behind_the_shops_it_had_done(
+    shop, cast, monkeypatch
+):
+    ledger.open_shop(cast.other, NOON)
+    monkeypatch.setattr(tier_audits, "LIFT_CHUNK", 1)
+    whole, asked = tier_audits.lifts_missed, []
+
+    def killed(**about):
+        asked.append(about["shops"])
+        if len(asked) == 2:
+            raise SystemExit
+        return whole(**about)
+
+    monkeypatch.setattr(tier_audits, "lifts_missed", killed)
+    with pytest.raises(SystemExit):
+        tier_audits.audit_night(night=NIGHT, at=NOON)
+    tier_audits.audit_night(night=NIGHT, at=NOON)
+
+    assert len(asked) == 3 and asked[1] == asked[2] != asked[0]
+    with tenancy.platform(), transaction.atomic():
+        row = TierAudit.objects.get()
+    assert row.done_at == NOON and (row.lifts_through, row.lift_members) == (2, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 
 import pytest
@@ -81,6 +82,14 @@ def test_the_list_shows_people_masked(owner, shop, at):
     assert "王*" in page
     assert "13800131402" not in page
     assert "小明" not in page
+
+
+def test_the_list_says_once_how_many_there_are(owner, shop, at):
+    join(shop, "u1", at)
+
+    page = owner.get("/members/").content.decode()
+
+    assert "in all" in page and not re.search(r"\d members?</span>", page)
 
 
 def test_members_are_found_by_number_tail_name_and_id(owner, shop, at):

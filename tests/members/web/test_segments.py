@@ -7,6 +7,7 @@ import re
 
 import pytest
 from django.db import transaction
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from members.lib import tenant as tenancy
@@ -341,3 +342,26 @@ def test_taking_out_what_is_not_there_changes_nothing(owner, path):
     response = owner.post("/members/segments/new", {**FORM, "remove": path})
 
     assert response.status_code in (200, 302, 422)
+
+
+def test_the_list_tells_the_counts_that_are_kept_and_counts_again_when_asked(owner, client, cast):
+    make(cast.shop)
+    page = owner.get("/members/segments").content.decode()
+    assert re.search(r'<td class="num">2<span class="sub">counted ', page)
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        third = Member.objects.of(cast.shop).order_by("pk").last()
+    ledger.buy(cast.shop, third, "o-more", timezone.now(), 700)
+    assert '<td class="num">2<span' in owner.get("/members/segments").content.decode()
+
+    page = owner.post("/members/segments/recount", follow=True).content.decode()
+
+    assert "1 segment is counted." in page and '<td class="num">3<span' in page
+    assert owner.get("/members/segments/recount").status_code == 403
+
+
+def test_an_estimate_says_that_it_is_about():
+    page = render_to_string(
+        "members/segments/_count.html", {"count": 1_200, "total": 5_000, "share": 240, "is_about": True}
+    )
+
+    assert '<p class="big">about 1,200</p>' in page and "from a sample" in page
