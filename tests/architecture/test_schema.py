@@ -58,6 +58,7 @@ APPEND_ONLY = {
     "compliance_decision",
     "compliance_notice",
     "compliance_policy",
+    "compliance_policycomment",
     "compliance_receipt",
     "members_auditrow",
     "members_expirynotice",
@@ -102,6 +103,7 @@ WITHOUT_POLICY = {
         "COPY refuses tables with row security; its rows are known by their import",
     ),
     "compliance_policy": ({"SELECT"}, "the rules of clearance are everybody's to read"),
+    "compliance_policydraft": ({"SELECT"}, "drafts of the rules are everybody's to read"),
     "compliance_run": ({"SELECT"}, "when runs were and come"),
 }
 
