@@ -330,7 +330,8 @@ class RunAdmin(SavedViews, FactsAdmin):
         self._require_act(request)
         period, back = request.POST.get("period", ""), request.POST.get("back", "")
         if not PERIOD.fullmatch(period):
-            raise Http404
+            messages.error(request, _("There is no such run."))
+            return HttpResponseRedirect(listing(Run))
         try:
             messages.success(request, act(period))
         except Refusal as refusal:

@@ -92,7 +92,7 @@ def test_a_shorter_window_closes_more_and_says_whom_one_benefit_saves(shops):
     assert (first.on, first.without, first.with_it, first.more, first.fewer) == ("2024-06-27", 0, 2, 2, 0)
     assert (first.curable, first.ready) == (1, 0)
     assert (second.on, second.more, second.fewer) == ("2024-07-31", 0, 0)
-    assert (third.on, third.without, third.with_it, third.more, third.fewer) == ("2024-08-31", 2, 0, 0, 2)
+    assert (third.on, third.without, third.with_it, third.more, third.fewer) == ("2024-08-31", 2, 0, 0, 0)
 
 
 def test_a_version_that_changes_no_rule_changes_no_run(shops):
