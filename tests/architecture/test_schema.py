@@ -55,6 +55,7 @@ SET_REFERENCED = {
 APPEND_ONLY = {
     "benefits_priceversion",
     "benefits_benefitrevision",
+    "compliance_appealmessage",
     "compliance_decision",
     "compliance_grade",
     "compliance_gradepolicy",

@@ -119,13 +119,13 @@ def test_a_write_that_meets_a_close_in_flight_waits_and_is_refused(doomed):
 
 # A write of each function that a clearance closes. Outreach has no writes yet.
 def tag(shop, when: str) -> None:
-    with tenancy.tenant(shop.pk):
+    with tenancy.tenant(shop.pk), transaction.atomic():
         member = Member.objects.of(shop.pk).get()
         tags.add(merchant_id=shop.pk, at=at(when), actor=JOB, member_id=member.pk, name="raced")
 
 
 def adjust(shop, when: str) -> None:
-    with tenancy.tenant(shop.pk):
+    with tenancy.tenant(shop.pk), transaction.atomic():
         member = Member.objects.of(shop.pk).get()
         points.adjust(
             merchant_id=shop.pk, at=at(when), actor=JOB, member_id=member.pk, points=7, key="r", reason="r"
