@@ -9,7 +9,7 @@ from django.db import transaction
 from compliance.models import Protection, ProtectionCause
 from compliance.selectors import policies
 from members.models import Program, ProgramStatus
-from members.services import programs, rules
+from members.services import programs, tier_lifts
 from members.services.audit import Actor
 
 
@@ -36,5 +36,5 @@ def restore(*, program: Program, at: dt.datetime, actor: Actor) -> Program:
     programs.record(
         program, at, actor, "program.restored", before={"status": "cleared"}, after={"status": "open"}
     )
-    rules.lift_after_closure(merchant_id=program.pk, since=closed_at or at, at=at)
+    tier_lifts.after_closure(merchant_id=program.pk, since=closed_at or at, at=at, actor=actor)
     return program
