@@ -12,7 +12,7 @@ from compliance.selectors import policies
 from compliance.services import appeals, standing
 from members.lib.refusals import ReopenTooEarly
 from members.models import Program, ProgramStatus
-from members.services import programs, rules
+from members.services import programs, tier_lifts
 from members.services.audit import Actor
 
 
@@ -37,7 +37,7 @@ def open_program(*, merchant_id: int, at: dt.datetime, actor: Actor) -> Program:
     else:
         program = programs.open_program(merchant_id=merchant_id, at=at, actor=actor)
     if closed_at is not None:
-        rules.lift_after_closure(merchant_id=merchant_id, since=closed_at, at=at)
+        tier_lifts.after_closure(merchant_id=merchant_id, since=closed_at, at=at, actor=actor)
     standing.mark_due(merchant_id=merchant_id, at=at)
     return program
 

@@ -10,7 +10,7 @@ from compliance.models import Protection, ProtectionCause
 from compliance.selectors import policies
 from compliance.services import program_events
 from members.models import Program, ProgramStatus
-from members.services import programs, rules
+from members.services import programs, tier_lifts
 from members.services.audit import Actor
 
 
@@ -31,7 +31,7 @@ def restore(*, program: Program, at: dt.datetime, actor: Actor) -> Program:
     programs.record(
         program, at, actor, "program.restored", before={"status": "cleared"}, after={"status": "open"}
     )
-    rules.lift_after_closure(merchant_id=program.pk, since=closed_at or at, at=at)
+    tier_lifts.after_closure(merchant_id=program.pk, since=closed_at or at, at=at, actor=actor)
     return program
 
 

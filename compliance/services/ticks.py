@@ -31,7 +31,7 @@ from compliance.services import (
 from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
-from members.models import BulkAct, Export, Installation, JobTick
+from members.models import BulkAct, Export, Installation, JobTick, TierLift
 from members.services import (
     leases,
     ledger_nights,
@@ -39,6 +39,7 @@ from members.services import (
     outbox,
     points_daily,
     tier_audits,
+    tier_lifts,
     webhook_sending,
 )
 from members.services.bulk_acts import jobs as bulk_acts
@@ -162,6 +163,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     imports.requeue_imports(at=at)
     leases.requeue(Export, exports.TASK)
     leases.requeue(BulkAct, bulk_acts.TASK)
+    leases.requeue(TierLift, tier_lifts.TASK)
     points_daily.end_due_holds(at=at)
     undoing.requeue()
     reports.requeue()

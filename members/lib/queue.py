@@ -55,6 +55,11 @@ def muted() -> Iterator[None]:
         _muted.reset(token)
 
 
+def is_muted() -> bool:
+    """Whether tasks would be sent to nobody, so that work must be done at once."""
+    return _muted.get()
+
+
 def enqueue(name: str, **ids: Any) -> None:
     """Send a task by name once the present transaction has committed.
 

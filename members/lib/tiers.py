@@ -234,12 +234,15 @@ def after_edit(
     at: datetime,
     today: date,
     targets: Mapping[int, int] | None = None,
+    shifted: int = 0,
 ) -> list[int]:
     """`rules` came into force at `at`: who qualifies for more rises at once, and nobody falls.
 
     `targets` says where members of deleted tiers go; they take their validity along. A member whose tier
-    stopped being the lowest had no validity to protect it and gets a full one. Raises `Invalid` when a tier
-    that the member holds is gone and has no target. Returns the ids of the tiers whose validity moved.
+    stopped being the lowest had no validity to protect it and gets a full one. `shifted` are the days by which
+    closures since `at` have moved all validities, where the edit is worked off later than it came into force.
+    Raises `Invalid` when a tier that the member holds is gone and has no target. Returns the ids of the tiers
+    whose validity moved.
     """
     moved = []
     if standing.tier_id not in rules.rank:
@@ -248,10 +251,10 @@ def after_edit(
     if rules.rank[qualified.id] > rules.rank[standing.tier_id]:
         standing.tier_id = qualified.id
         standing.since = at
-        if _renew(standing, qualified.id, rules, today):
+        if _renew(standing, qualified.id, rules, today, shifted):
             moved.append(qualified.id)
     elif rules.rank[standing.tier_id] and standing.valid_until is None:
-        _renew(standing, standing.tier_id, rules, today)
+        _renew(standing, standing.tier_id, rules, today, shifted)
         moved.append(standing.tier_id)
     return moved
 
@@ -355,9 +358,9 @@ def _still_held(standing: TierStanding, rules: TierRules, place: int, qualified:
     return qualified
 
 
-def _renew(standing: TierStanding, tier_id: int, rules: TierRules, today: date) -> bool:
+def _renew(standing: TierStanding, tier_id: int, rules: TierRules, today: date, shifted: int = 0) -> bool:
     """Set the tier's validity anew from `today`, never shortening it; whether it moved."""
-    until = add_months(today, rules.validity_months)
+    until = add_months(today, rules.validity_months) + timedelta(days=shifted)
     present = standing.validity.get(tier_id)
     if present is not None and present >= until:
         return False

@@ -43,6 +43,9 @@ class Program(models.Model):
     # The events that some endpoint of the merchant wants, beside the row that every posting reads; null: none.
     webhook_events = ArrayField(models.CharField(max_length=32), null=True)
 
+    # Whether members wait for what an edit of the rules does to them: beside the row that every posting reads anyway.
+    is_lifting = models.BooleanField(default=False, db_default=False)
+
     objects = TenantQuerySet.as_manager()
 
     class Meta:

@@ -9,6 +9,7 @@ from members.lib.fields import TenantForeignKey
 from members.models.base import TenantModel
 from members.models.members import Member
 from members.models.rules import Tier
+from members.models.worked import WORKED, WorkedModel, WorkState
 
 
 class TierStanding(TenantModel):
@@ -71,4 +72,56 @@ class TierMove(TenantModel):
         indexes = [
             models.Index(fields=["merchant", "member", "at", "id"], name="tier_move_by_member"),
             models.Index(fields=["merchant", "at", "id"], name="tier_move_by_time"),
+        ]
+
+
+class TierLift(WorkedModel):
+    """What an edit of the rules does to the members, from its instant `at` on: worked off in chunks of member ids.
+
+    `version` is the rules' number, `former` the one before; `targets` {"<tier id>": tier id} are those of tiers taken
+    out; `is_open`: whether the program was open then. Members up to `through` were there at the edit, those up to
+    `passed` had their turn; who was touched before it is in TierLiftMember. `shifted_days` are those of closures since.
+    `moved` members moved; `flows` are [from tier id, to tier id, members].
+    """
+
+    version = models.IntegerField()
+    former = models.IntegerField(null=True)
+    at = models.DateTimeField(_("time"))
+    targets = models.JSONField(default=dict)
+    is_open = models.BooleanField()
+    through = models.BigIntegerField()
+    passed = models.BigIntegerField(default=0)
+    shifted_days = models.IntegerField(default=0)
+    moved = models.BigIntegerField(default=0)
+    flows = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "public_id"], name="tier_lift_public_id_unique"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=WorkState.values), name="tier_lift_state_known"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["merchant", "version"], name="tier_lift_by_version"),
+            models.Index(
+                fields=["leased_until"],
+                condition=models.Q(state__in=[str(state) for state in WORKED]),
+                name="tier_lift_being_worked",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class TierLiftMember(TenantModel):
+    """A member who had the turn before its chunk, since something happened meanwhile. Gone with the lift's end."""
+
+    lift = TenantForeignKey(TierLift, related_name="+")
+    member = TenantForeignKey(Member, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "lift", "member"], name="tier_lift_member_once")
         ]

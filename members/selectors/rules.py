@@ -19,6 +19,15 @@ from members.models import Merchant, Program, RulesVersion
 from members.models import Tier as TierRow
 
 
+def latest(*, merchant_id: int) -> RulesVersion | None:
+    """The last version, whatever its instant; None before there is any. One query."""
+    return prepared.fetch_object(
+        RulesVersion,
+        "where merchant_id = %(merchant)s order by at desc, number desc limit 1",
+        {"merchant": merchant_id},
+    )
+
+
 def version_at(*, merchant_id: int, at: dt.datetime) -> RulesVersion | None:
     """The version in force at an instant; None before the first. One query."""
     return prepared.fetch_object(
@@ -76,7 +85,14 @@ def tier_codes(*, merchant_id: int) -> dict[int, str]:
     return dict(TierRow.objects.of(merchant_id).values_list("id", "code"))
 
 
-def rules_of(version: RulesVersion, *, merchant: Merchant, is_open: bool, codes: dict[int, str]) -> Rules:
+def rules_of(
+    version: RulesVersion,
+    *,
+    merchant: Merchant,
+    is_open: bool,
+    codes: dict[int, str],
+    is_lifting: bool = False,
+) -> Rules:
     """A version as the posting rule takes it."""
     return Rules(
         version=version.number,
@@ -85,12 +101,21 @@ def rules_of(version: RulesVersion, *, merchant: Merchant, is_open: bool, codes:
         minor_digits=get_currency_precision(merchant.currency),
         points=point_rules(version),
         tiers=tier_rules(version, codes),
+        is_lifting=is_lifting,
     )
 
 
-def rules_at(*, merchant_id: int, at: dt.datetime, program: Program | None = None) -> Rules:
-    """The rules in force, and whether the program is open now. Raises NotFound when none were ever configured."""
-    version = version_at(merchant_id=merchant_id, at=at)
+def rules_at(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    program: Program | None = None,
+    version: RulesVersion | None = None,
+) -> Rules:
+    """The rules in force (`version`, where the caller knows it), and whether the program is open now. Raises NotFound
+    when none were ever configured.
+    """
+    version = version or version_at(merchant_id=merchant_id, at=at)
     if version is None:
         raise NotFound("This program has no rules yet.")
     program = program or Program.objects.get(merchant_id=merchant_id)
@@ -100,4 +125,5 @@ def rules_at(*, merchant_id: int, at: dt.datetime, program: Program | None = Non
         merchant=merchant,
         is_open=program.status == "open",
         codes=tier_codes(merchant_id=merchant_id),
+        is_lifting=program.is_lifting,
     )

@@ -5,7 +5,8 @@ metrics reach was missed, unless something may explain it, which is left out:
 
 - staff moved the member, and no order landed since;
 - the program was closed at some time since the window began: what arrives then moves nobody until the next order;
-- an order counts that has no terms yet: it arrived while the program was not open, and moved nobody.
+- an order counts that has no terms yet: it arrived while the program was not open, and moved nobody;
+- an edit of the rules has not reached all members yet.
 
 One statement for many shops, each by its own ladder and window as they stand in its version in force. Of a shop it
 looks at no more than `most` members, those that come first behind a place of `turn`, so that no shop's size decides
@@ -29,7 +30,7 @@ ruled as (
         v.ladder, v.growth, coalesce(v."window" ->> 'kind', 'rolling') as kind,
         coalesce((v."window" ->> 'days')::int, 365) as days
     from members_merchant z
-    join members_program p on p.merchant_id = z.id and p.status = 'open'
+    join members_program p on p.merchant_id = z.id and p.status = 'open' and not p.is_lifting
     cross join lateral (
         select r.ladder, r.growth, r."window" from members_rulesversion r
         where r.merchant_id = z.id and r.at <= %(at)s order by r.at desc, r.number desc limit 1

@@ -31,7 +31,10 @@ COLUMNS = (
 
 @dataclass(slots=True)
 class Award:
-    """Points for a member. `details` say by which event, and what trimmed it (`wanted`, `trimmed_by`)."""
+    """Points for a member. `details` say by which event, and what trimmed it (`wanted`, `trimmed_by`).
+
+    `shifted` are the days by which closures since the award's instant have moved all expiries, where it comes later.
+    """
 
     member_id: int
     key: str
@@ -39,6 +42,7 @@ class Award:
     event: str
     reason: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    shifted: int = 0
 
 
 def lock(*, merchant_id: int, member_ids: Sequence[int]) -> None:
@@ -81,14 +85,14 @@ def give(
     for request_id, award in zip(bulk.next_ids(PointsRequest, len(new)), new, strict=True):
         sequence = None
         if award.points:
-            state = states[award.member_id]
+            state, last = states[award.member_id], rules.points.last_day(today)
             ledger = Ledger(
                 state.account, changes, award.member_id, at, today, rules.points.expiry, rules.version
             )
             entry = ledger.credit(
                 "earn",
                 award.points,
-                expires_on=rules.points.last_day(ledger.today),
+                expires_on=last and last + dt.timedelta(days=award.shifted),
                 is_earned=True,
                 cause="rule",
                 request=request_id,

@@ -144,6 +144,10 @@ def load(
     loader = _Loader(merchant, rules, at)
     orders = loader.orders(order_keys)
     wanted = set(member_ids) | {order.member_id for order in orders if order.member_id is not None}
+    if rules.is_lifting:
+        from members.services import tier_lifts  # which stands on this module
+
+        tier_lifts.catch_up(merchant=merchant, member_ids=wanted)
     owners: set[int | None] = {order.member_id for order in orders if order.member_id is not None}
     states = loader.members(wanted, owners if spending is None else owners | set(spending), orders)
     states[None] = MemberState.customer(at=at)

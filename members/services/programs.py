@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from members.lib.periods import merchant_day, whole_days_within
 from members.lib.refusals import NotFound, ProgramCleared, ProgramNotOpen
-from members.models import Closure, Merchant, Program, ProgramStatus, TierStanding, TierValidity
+from members.models import Closure, Merchant, Program, ProgramStatus, TierLift, TierStanding, TierValidity
+from members.selectors.tier_lifts import OPEN as LIFTING
 from members.services import audit
 from members.services.audit import Actor
 
@@ -136,6 +137,10 @@ def _shift(merchant_id: int, days: int, *, frozen_on: dt.date) -> None:
     TierValidity.objects.filter(merchant_id=merchant_id).update(valid_until=models.F("valid_until") + by)
     TierStanding.objects.filter(merchant_id=merchant_id, valid_until__isnull=False).update(
         valid_until=models.F("valid_until") + by
+    )
+    # What an edit of the rules still brings to those who wait for it would have been moved too.
+    TierLift.objects.filter(merchant_id=merchant_id, state__in=LIFTING).update(
+        shifted_days=models.F("shifted_days") + days
     )
 
 

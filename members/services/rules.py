@@ -1,4 +1,4 @@
-"""New versions of the program's rules: what they may say, and lifting members at an edit (domain.md 5, 6)."""
+"""New versions of the program's rules: what they may say (domain.md 5, 6)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,13 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.points import PointRules
-from members.lib.posting import Changes, RulesEdit, fold
 from members.lib.refusals import Invalid
 from members.lib.tiers import TierRules
-from members.models import Merchant, RulesVersion, Tier
+from members.models import RulesVersion, Tier
 from members.selectors import rules as selector
-from members.selectors import tier_simulation
-from members.selectors.tier_simulation import Proposal
-from members.services import audit, posting, programs, tier_welcomes, webhook_events
+from members.services import audit, programs
 from members.services.audit import Actor
 
-CHUNK = 20_000
 DEFAULTS: dict[str, Any] = {
     "per_major": Decimal(1),
     "tier_multipliers": {},
@@ -143,44 +139,3 @@ def tier_ids(
             known[code].name = name
             known[code].save(update_fields=["name"])
     return {code: tier.pk for code, tier in known.items()}
-
-
-def lift_members(
-    *,
-    merchant_id: int,
-    at: dt.datetime,
-    before: TierRules | None = None,
-    targets: Mapping[int, int] | None = None,
-) -> int:
-    """Apply the rules in force to every member at an edit's instant: they may rise, nobody falls. How many moved.
-
-    `before` are the rules until then (none: the same); `targets` are where members of tiers taken out of them go. Who
-    moves is asked of the database at once: the rule itself is run for those alone.
-    """
-    program = programs.lock_for_write(merchant_id=merchant_id)
-    rules = selector.rules_at(merchant_id=merchant_id, at=at, program=program)
-    merchant = Merchant.objects.get(pk=merchant_id)
-    proposal = Proposal(before or rules.tiers, rules.tiers, targets or {})
-    members = tier_simulation.moved_at_once(merchant=merchant, at=at, proposal=proposal)
-    moved = 0
-    for start in range(0, len(members), CHUNK):
-        changes = Changes()
-        states = posting.load(
-            merchant=merchant, rules=rules, member_ids=members[start : start + CHUNK], at=at, spending=()
-        )
-        for state in states.values():
-            fold(state, [RulesEdit(at=at, rules=rules, targets=targets)], rules, changes=changes)
-        posting.write(merchant_id=merchant_id, changes=changes)
-        webhook_events.told(changes, program=program, at=at)
-        tier_welcomes.give(
-            merchant=merchant, program=program, rules=rules, at=at, moves=changes.moves, targets=targets
-        )
-        moved += len(changes.moves)
-    return moved
-
-
-def lift_after_closure(*, merchant_id: int, since: dt.datetime, at: dt.datetime) -> int:
-    """Rules edited while the program was closed lift members when it opens again. How many moved."""
-    if not RulesVersion.objects.of(merchant_id).filter(at__gte=since, at__lte=at).exists():
-        return 0
-    return lift_members(merchant_id=merchant_id, at=at)

@@ -17,8 +17,9 @@ from members.lib.refusals import Invalid, NotFound
 from members.lib.tiers import MOST_GRACE_DAYS, MOST_VALIDITY_MONTHS, MOST_WINDOW_DAYS
 from members.models import Member, RulesVersion, Tier, TierStanding
 from members.selectors import rules as selector
+from members.selectors import tier_lifts as lifts
 from members.selectors.tier_simulation import Proposal
-from members.services import rules, tier_versions
+from members.services import rules, tier_lifts, tier_versions
 from members.services.audit import Actor
 
 LONGEST_NAME = 40
@@ -47,9 +48,11 @@ def configure(
     growth: Mapping[str, Decimal] | None = None,
     targets: Mapping[str, str] | None = None,
     seen: int | None = None,
+    in_background: bool = False,
 ) -> RulesVersion:
     """Replace the tier part of the rules from `at` on. Members rise at once, nobody falls (cause "rules").
 
+    `in_background`: the members of a large program are lifted by a worker, as of `at` (`tier_lifts`).
     `seen` is the number of the version that the editor began from: Conflict when another changed the tiers since.
 
     `ladder` is lowest first: {"code", "name", "all" or "any": {metric: at least}, "welcome": points}. `growth` are the
@@ -68,18 +71,29 @@ def configure(
     version = rules.new_version(merchant_id=merchant_id, at=at, actor=actor, values=values)
     if before is not None and version.number != before.number:
         moves = _targets(merchant_id, before, version, targets or {}, at)
-        former = selector.tier_rules(before, selector.tier_codes(merchant_id=merchant_id))
-        rules.lift_members(merchant_id=merchant_id, at=at, before=former, targets=moves)
+        tier_lifts.begin(
+            merchant_id=merchant_id,
+            at=at,
+            actor=actor,
+            version=version,
+            former=before,
+            targets=moves,
+            in_background=in_background,
+        )
     return version
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A ladder that is not saved: the proposal, and the names of its tiers by id (new ones have ids below 0)."""
+    """A ladder that is not saved: the proposal, and the names of its tiers by id (new ones have ids below 0).
+
+    `changes_nothing`: saving it would make no new version of the rules, so nobody would move by it.
+    """
 
     proposal: Proposal
     names: dict[int, str]
     welcomes: dict[int, int]
+    changes_nothing: bool
 
 
 def draft(
@@ -109,7 +123,7 @@ def draft(
     version = RulesVersion(merchant_id=merchant_id, number=present.number + 1, at=at)
     for name, value in values.items():
         setattr(version, name, value)
-    version.ladder = _steps(ladder, ids)
+    values["ladder"] = version.ladder = _steps(ladder, ids)
     proposed = selector.tier_rules(version, codes)
     moves = _targets(merchant_id, present, version, targets or {}, at)
     names = {pk: str(tier) for pk, tier in tiers.items()}
@@ -118,6 +132,7 @@ def draft(
         Proposal(selector.tier_rules(present, codes), proposed, moves),
         names,
         {tier.id: tier.welcome for tier in proposed.ladder if tier.welcome},
+        all(getattr(present, name) == value for name, value in values.items()),
     )
 
 
@@ -273,9 +288,15 @@ def _targets(
         target = ids.get(targets.get(codes[tier_id], ""))
         if target is not None and target in kept:
             found[tier_id] = target
-        elif TierStanding.objects.of(merchant_id).filter(tier_id=tier_id).exists():
+        elif _is_held(merchant_id, tier_id):
             raise Invalid(
                 _("Members hold tier %(tier)s. Say which tier they move to before deleting it.")
                 % {"tier": codes[tier_id]}
             )
     return found
+
+
+def _is_held(merchant_id: int, tier_id: int) -> bool:
+    """Whether a member holds a tier, or may come to by an edit that is still worked off."""
+    held = TierStanding.objects.of(merchant_id).filter(tier_id=tier_id)
+    return held.exists() or bool(lifts.still_open(merchant_id=merchant_id))

@@ -55,10 +55,11 @@ def give(
     at: dt.datetime,
     moves: Iterable[TierMove],
     targets: Mapping[int, int] | None = None,
+    shifted: int = 0,
 ) -> int:
     """Welcome who has risen, after the moves are written and in their transaction. How many points there were.
 
-    Only while the program is open; the caller holds its lock.
+    Only while the program is open; the caller holds its lock. `shifted`: see `awards.Award`.
     """
     risen = welcomed(rules.tiers, moves, targets) if rules.is_open else []
     if not risen:
@@ -78,6 +79,7 @@ def give(
                 ladder[rank[move.to_tier_id]].welcome,
                 EVENT,
                 details={"tier": ladder[rank[move.to_tier_id]].code},
+                shifted=shifted,
             )
             for move in risen
         ],

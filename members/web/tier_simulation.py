@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods
 from members.models import Member
 from members.selectors import members as members_selector
 from members.selectors import rules as rules_of
+from members.selectors import tier_lifts as lifts
 from members.selectors import tier_simulation as selector
 from members.selectors.tier_simulation import Flow, Simulation
 from members.services.tier_rules import Draft
@@ -33,7 +34,7 @@ KINDS = {
 WHYS = {
     "change": gettext_lazy("Because of this change"),
     "anyway": gettext_lazy("With the present rules too"),
-    "unless": gettext_lazy("Unless they buy again"),
+    "unless": gettext_lazy("With the present rules too, unless they buy again"),
 }
 ACTS = frozenset({"csrfmiddlewaretoken", "simulate", "save", "edit", "add", "remove"})
 
@@ -55,11 +56,17 @@ def word(flow: Flow) -> tuple[str, str]:
 
 def show(request: StaffRequest, draft: Draft, at: dt.datetime) -> HttpResponse:
     """The page of a draft that is in order; its form goes along hidden, to be saved or typed on."""
-    result = selector.simulate(merchant=request.merchant, at=at, proposal=draft.proposal)
+    result = Simulation()
+    if not draft.changes_nothing:
+        result = selector.simulate(merchant=request.merchant, at=at, proposal=draft.proposal)
     context = {
         "result": result,
         "summary": {kind: result.count(kind) for kind in ("rise", "moved", "fall", "kept", "stay")},
         "by_change": result.count("fall", "change"),
+        "all_the_same": result.count("fall") - result.count("fall", "change"),
+        "is_same": draft.changes_nothing,
+        "changed": result.changed,
+        "lift": next(iter(lifts.still_open(merchant_id=request.merchant.pk)), None),
         "first_fall": min(
             (f.first_on for f in result.flows if f.kind == "fall" and f.first_on), default=None
         ),
@@ -117,12 +124,12 @@ def _cost(request: StaffRequest, result: Simulation, draft: Draft, at: dt.dateti
     version = rules_of.version_at(merchant_id=request.merchant.pk, at=at)
     multipliers = rules_of.point_rules(version).tier_multipliers if version else {}
     cost = version.point_cost if version else None
-    more = sum(selector.points_a_year(f, multipliers) for f in result.moving if f.kind != "fall")
-    less = sum(selector.points_a_year(f, multipliers) for f in result.moving if f.kind == "fall")
+    points = [selector.points_a_year(each, multipliers) for each in result.differences]
+    more, less = sum(n for n in points if n > 0), sum(n for n in points if n < 0)
     welcome = sum(f.members * draft.welcomes.get(f.to_id, 0) for f in result.moving if f.kind == "rise")
     lines = [
-        (_("Points a year more, for who rises"), more),
-        (_("Points a year, for who falls"), less),
+        (_("Points a year, for who comes higher than without the change"), more),
+        (_("Points a year, for who comes lower than without the change"), less),
         (_("Points of welcomes, once"), welcome),
     ]
     return {
@@ -138,7 +145,8 @@ def _worth(points: int, cost: Decimal | None) -> int | None:
 def _benefits(
     request: StaffRequest, result: Simulation, draft: Draft, at: dt.datetime
 ) -> list[dict[str, Any]]:
-    """How many members more or fewer each benefit of certain tiers would have, at once and by later falls."""
+    """How many members more or fewer than without the change each benefit of certain tiers would have: at once, and
+    when falls that the change brings or spares have happened."""
     codes = {
         tier.id: tier.code
         for rules in (draft.proposal.present, draft.proposal.proposed)
@@ -150,7 +158,11 @@ def _benefits(
             change = {"now": 0, "later": 0}
             for flow in result.moving:
                 gained = (codes[flow.to_id] in tiers) - (codes[flow.from_id] in tiers)
-                change["later" if flow.kind == "fall" else "now"] += gained * flow.members
+                change["now"] += gained * flow.members if flow.kind != "fall" else 0
+            for each in result.differences:
+                gained = (codes[each.becomes] in tiers) - (codes[each.without] in tiers)
+                change["later"] += gained * each.members
+            change["later"] -= change["now"]
             if any(change.values()):
                 found.append({"name": name, "url": url, **change})
     return found

@@ -6,11 +6,14 @@ import datetime as dt
 
 from django.contrib import messages
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from members.lib.refusals import Conflict, Refusal
+from members.selectors import rules as rules_of
+from members.selectors import tier_lifts as lifts
 from members.services import program_settings, tier_rules
 from members.services.audit import Actor
 from members.web import gates, tier_drafts, tier_forms, tier_simulation
@@ -35,10 +38,7 @@ def tiers_edit(request: StaffRequest) -> HttpResponse:
             if draft is not None:
                 return tier_simulation.show(request, draft, at)
         elif _save(request, at, form):
-            messages.success(
-                request, _("The tiers are saved. Whoever reaches a higher one now has risen; nobody fell.")
-            )
-            return back(request, "members:tiers_edit")
+            return _saved(request, at, form)
     held = {tier.code: form.counts.get(tier.pk, 0) for tier in form.tiers.values()}
     context = {
         "settings": form.settings,
@@ -50,9 +50,26 @@ def tiers_edit(request: StaffRequest) -> HttpResponse:
         "may_write": request.staff.role in gates.MANAGERS,
         "may_add": len(form.rows) < tier_forms.MOST_TIERS,
         "is_live": any(form.counts.values()),
+        "lift": lifts.of_version(merchant_id=request.merchant.pk, version=form.version),
         "next": request.POST.get("next") or request.GET.get("next", ""),
     }
     return answer(request, "members/tiers/edit.html", context, *form.all)
+
+
+def _saved(request: StaffRequest, at: dt.datetime, form: LadderForm) -> HttpResponse:
+    """What is said after a save: that nothing was to be saved, how many moved, or where one can watch them move."""
+    version = rules_of.version_at(merchant_id=request.merchant.pk, at=at)
+    if version is not None and form.version is not None and version.number == form.version.number:
+        messages.info(request, _("These tiers were in force already: nobody moved."))
+        return back(request, "members:tiers_edit")
+    lift = lifts.of_version(merchant_id=request.merchant.pk, version=version)
+    if lift is not None and lift.is_worked:
+        messages.success(request, _("The tiers are saved and in force. Members are being lifted."))
+        return redirect("members:tiers_lift", lift.public_id)
+    messages.success(
+        request, _("The tiers are saved. Whoever reaches a higher one now has risen; nobody fell.")
+    )
+    return back(request, "members:tiers_edit")
 
 
 def _save(request: StaffRequest, at: dt.datetime, form: LadderForm) -> bool:
@@ -62,7 +79,12 @@ def _save(request: StaffRequest, at: dt.datetime, form: LadderForm) -> bool:
     actor = Actor.person(request.user)
     try:
         tier_rules.configure(
-            merchant_id=request.merchant.pk, at=at, actor=actor, seen=form.seen, **form.options()
+            merchant_id=request.merchant.pk,
+            at=at,
+            actor=actor,
+            seen=form.seen,
+            in_background=True,
+            **form.options(),
         )
     except Refusal as refusal:
         if isinstance(refusal, Conflict) and form.version is not None:

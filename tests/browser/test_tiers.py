@@ -49,6 +49,8 @@ def test_the_pages_of_tiers_fit_and_are_open_to_everybody(arrive: Arrive, width:
     visitor.leave_by(page.locator("button[name=simulate].btn-primary"))
     wrong += _look(visitor, "simulation", width, language)
     visitor.leave_by(page.locator("button[name=save].btn-primary"))
+    visitor.leave_by(page.locator("a[href*='/program/tiers/changes/']"))
+    wrong += _look(visitor, "lift", width, language)
     for name, address in (
         ("flow", "/members/tier-flow"),
         ("hand", f"/members/{member.public_id}/tier"),

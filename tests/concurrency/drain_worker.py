@@ -1,6 +1,6 @@
-"""A process that forks workers: each line read names a run, or says "previews", "grades INSTANT CHUNK" or "redeem
-MERCHANT MEMBER KEYS"; each answer is the pid of a worker that drains the run, works the open previews, grades the month
-due at an instant, or redeems a point a key.
+"""A process that forks workers: each line read names a run, or says "previews", "grades INSTANT CHUNK", "lift
+MERCHANT LIFT CHUNK" or "redeem MERCHANT MEMBER KEYS"; each answer is the pid of a worker that drains the run, works the
+open previews, grades the month due at an instant, lifts so many members at a time, or redeems a point a key.
 
 The worker is a process of its own with a connection of its own, so it can be killed like any other; forking spares
 the seconds that loading the product takes each time. Run as `python -m tests.concurrency.drain_worker DATABASE`.
@@ -21,10 +21,17 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
     from django.db import connections
+    from django.utils import timezone
 
     from compliance.services import grades
     from compliance.tasks import clearance, previews
+    from members.lib import tenant as tenancy
+    from members.services import tier_lifts
     from tests.members.services.till import redeem_by_keys
+
+    def lift(merchant_id: int, job_id: int, chunk: int) -> None:
+        with tenancy.tenant(merchant_id):
+            tier_lifts.work(merchant_id=merchant_id, job_id=job_id, now=timezone.now, chunk=chunk)
 
     for alias in ("default", "owner"):
         connections[alias].settings_dict["NAME"] = sys.argv[1]
@@ -39,6 +46,8 @@ def main() -> None:
                 elif what == "grades":
                     due_at = datetime.fromisoformat(numbers[0])
                     grades.grade_month(due_at=due_at, at=due_at, chunk=int(numbers[1]))
+                elif what == "lift":
+                    lift(*map(int, numbers))
                 elif what == "previews":
                     previews.foresee()
                 else:

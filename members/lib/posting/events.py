@@ -77,12 +77,13 @@ class Recalculation:
 @dataclass(slots=True)
 class RulesEdit:
     """`rules` came into force; later events of the same fold are judged by them. `targets` maps deleted
-    tiers.
+    tiers; `shifted` are the days by which closures since then have moved all validities.
     """
 
     at: datetime
     rules: Rules
     targets: Mapping[int, int] | None = None
+    shifted: int = 0
 
 
 @dataclass(slots=True)

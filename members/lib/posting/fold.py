@@ -296,7 +296,13 @@ def _edit(state: MemberState, event: RulesEdit, changes: Changes) -> None:
     metrics = metrics_on(state, rules.tiers, today) if rules.is_open else Metrics()
     held = state.standing.tier_id
     renewed = tiers.after_edit(
-        state.standing, metrics, rules.tiers, at=event.at, today=today, targets=event.targets
+        state.standing,
+        metrics,
+        rules.tiers,
+        at=event.at,
+        today=today,
+        targets=event.targets,
+        shifted=event.shifted,
     )
     _note_tier(state, changes, rules, metrics, held=held, renewed=renewed, at=event.at, cause="rules")
 

@@ -16,7 +16,8 @@ class Rules:
 
     `version` is stamped on orders and tier moves. `is_open` is false for a draft, closed or cleared program:
     then orders and daily totals are kept, and no point and no tier moves. `minor_digits` is the currency's
-    (ISO 4217).
+    (ISO 4217). `is_lifting`: some members still wait for what an edit of the rules does to them; whoever loads
+    their states brings them up to it first.
     """
 
     version: int
@@ -25,6 +26,7 @@ class Rules:
     minor_digits: int = 2
     points: PointRules = field(default_factory=PointRules)
     tiers: TierRules = field(default_factory=TierRules)
+    is_lifting: bool = False
 
     def terms(self, tier_id: int) -> EarningTerms:
         """The earning terms of an order that arrives now from a member who holds `tier_id`."""

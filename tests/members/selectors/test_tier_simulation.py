@@ -126,6 +126,43 @@ def due(valid_until: dt.date | None, options: dict[str, Any]) -> dt.date:
     return max(until + DAY * (options.get("grace_days", 0) + 1), (NOON + DAY).date())
 
 
+def without_saving(merchant: Merchant) -> dict[int, tuple[int, int, dt.date]]:
+    """Each member's first fall (from, to, day) if nothing is saved, at the end of the validity that runs now."""
+    with tenancy.tenant(merchant.pk), transaction.atomic():
+        until = dict(TierStanding.objects.of(merchant.pk).values_list("member_id", "valid_until"))
+    point = transaction.savepoint()
+    nights(merchant, NOON, NOON + 120 * DAY)
+    found = moves_since(merchant, NOON)
+    transaction.savepoint_rollback(point)
+    return {who: (start, end, day) for who, _, start, end, day in found if day <= due(until[who], PRESENT)}
+
+
+def assert_told_apart(told: Any, draft: Any, unsaved: dict[int, tuple[int, int, dt.date]]) -> None:
+    """Falls that come without the change are told as such, and cost is what differs between both futures."""
+    falls = {f.member_id: f for f in told.sample if f.kind == "fall"}
+    for who, fall in falls.items():
+        if (fall.from_id, fall.to_id, fall.first_on) == unsaved.get(who):
+            assert fall.why != "change"
+        if who not in unsaved:
+            assert fall.why == "change"
+    rises = [f for f in told.sample if f.kind == "rise"]
+    ends = {f.member_id: f.to_id for f in [*told.sample, *falls.values(), *rises]}
+    rank = draft.proposal.present.rank
+    held = {f.member_id: f.from_id for f in told.sample if not (f.kind == "fall" and f.again)}
+    spared = {who: start for who, (start, _, _) in unsaved.items() if who not in ends}
+    expected: Counter = Counter()
+    for who in {*ends, *spared}:
+        start = held.get(who, spared.get(who))
+        without = unsaved[who][1] if who in unsaved else start
+        if (becomes := ends.get(who, start)) != without:
+            expected[start, without, becomes] += 1
+    found: Counter = Counter()
+    for each in told.differences:
+        assert each.held in rank and each.without in rank
+        found[each.held, each.without, each.becomes] += each.members
+    assert found == expected
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_saving_shows_what_the_simulator_told_risers_at_once_and_fallers_on_their_day(db, change):
     merchant = lived_shop("shop", seed=len(change))
@@ -136,6 +173,8 @@ def test_saving_shows_what_the_simulator_told_risers_at_once_and_fallers_on_thei
         told = tier_simulation.simulate(merchant=merchant, at=NOON, proposal=draft.proposal, most=1_000)
         listed = list(tier_simulation.listed(merchant=merchant, at=NOON, proposal=draft.proposal))
         assert RulesVersion.objects.of(merchant.pk).count() == versions  # nothing was written
+        assert not draft.changes_nothing
+    unsaved = without_saving(merchant)
 
     with tenancy.tenant(merchant.pk), transaction.atomic():
         tier_rules.configure(merchant_id=merchant.pk, at=NOON, actor=JOB, **options)
@@ -164,7 +203,27 @@ def test_saving_shows_what_the_simulator_told_risers_at_once_and_fallers_on_thei
         (f.kind, f.why, f.from_id, f.to_id): f.members for f in told.moving
     }
     assert told.total == PEOPLE and len(listed) == len(told.sample)
+    assert_told_apart(told, draft, unsaved)
     assert at_once or falls or change == "lifetime"
+
+
+def test_a_draft_of_what_is_in_force_changes_nothing_and_neither_does_saving_it(cast):
+    merchant = lived_shop("shop", seed=4)
+    at = NOON + 340 * DAY  # when validities are over and orders leave the window
+    with tenancy.tenant(merchant.pk), transaction.atomic():
+        draft = tier_rules.draft(merchant_id=merchant.pk, at=at, **PRESENT)
+        told = tier_simulation.simulate(merchant=merchant, at=at, proposal=draft.proposal)
+        before = RulesVersion.objects.of(merchant.pk).count(), TierMove.objects.of(merchant.pk).count()
+
+        tier_rules.configure(merchant_id=merchant.pk, at=at, actor=JOB, **PRESENT)
+
+        assert before == (
+            RulesVersion.objects.of(merchant.pk).count(),
+            TierMove.objects.of(merchant.pk).count(),
+        )
+    assert draft.changes_nothing
+    assert not told.differences and not told.count("fall", "change") and not told.count("kept")
+    assert told.count("fall") > 0  # which come all the same
 
 
 def test_erased_members_are_neither_simulated_nor_in_the_flow_nor_in_the_rhythm(cast):

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from members.lib import tenant as tenancy
-from members.models import Role, RulesVersion, Staff, TierMove, TierStanding
-from members.services import tier_rules
+from members.models import Role, RulesVersion, Staff, TierLift, TierMove, TierStanding
+from members.services import tier_lifts, tier_rules
 from tests.factories import ledger
 from tests.members.web.test_program import BASE, ladder_form
 
@@ -67,7 +67,8 @@ def test_a_change_is_simulated_first_and_saved_from_its_result(owner, cast, peop
     assert simulated.status_code == 200 and versions(cast.shop) == before
     text = text_of(simulated)
     assert "1 member rises at once." in text
-    assert "1 member falls because of this change" in text
+    assert "0 members fall because of this change" in text
+    assert "2 members fall with or without this change." in text  # by then their orders have left the window
     assert "Member → Silver" in text and "Gold → Member" in text
     assert tiers_of(cast.shop) == ["Silver", "Gold"]
     hidden = dict(
@@ -80,6 +81,50 @@ def test_a_change_is_simulated_first_and_saved_from_its_result(owner, cast, peop
     assert owner.post("/program/tiers", hidden | {"save": "1"}).status_code == 302
     assert versions(cast.shop) == before + 1
     assert sorted(tiers_of(cast.shop)) == ["Gold", "Silver", "Silver"]
+
+
+def test_what_is_in_force_is_told_to_change_nothing_and_saving_it_says_so(owner, cast, people):
+    same = ladder_form(
+        ("base", "Member", "", ""), ("silver", "Silver", "1000", ""), ("gold", "Gold", "5000", "")
+    )
+    before = versions(cast.shop)
+
+    told = text_of(owner.post("/program/tiers", same | {"simulate": "1"}))
+    saved = text_of(owner.post("/program/tiers", same | {"save": "1"}, follow=True))
+
+    assert "Nothing changes: these tiers are in force already." in told and "Nobody moves." in told
+    assert "These tiers were in force already: nobody moved." in saved
+    assert versions(cast.shop) == before
+
+
+def test_a_large_program_is_lifted_by_a_worker_and_the_page_tells_how_far_it_is(
+    owner, cast, people, monkeypatch
+):
+    monkeypatch.setattr(tier_lifts, "SMALL", 0)
+
+    saved = owner.post("/program/tiers", ladder_form(*LADDER) | {"save": "1"})
+    address = saved["Location"]
+    under_way = owner.get(address)
+    piece = owner.get(address, HTTP_HX_REQUEST="true")
+    warned = text_of(owner.post("/program/tiers", ladder_form(*LADDER) | {"simulate": "1"}))
+
+    assert address.startswith("/program/tiers/changes/") and tiers_of(cast.shop) == ["Silver", "Gold"]
+    assert "You may close this page; the work goes on." in text_of(under_way)
+    assert "HX-Refresh" not in piece and "<html" not in piece.content.decode()
+    assert "Members are still being lifted by the last change." in warned
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        lift = TierLift.objects.of(cast.shop.pk).get(public_id=address.rsplit("/", 1)[1])
+    with tenancy.tenant(cast.shop.pk):
+        tier_lifts.work(merchant_id=cast.shop.pk, job_id=lift.pk, now=timezone.now)
+
+    report = text_of(owner.get(address))
+    assert sorted(tiers_of(cast.shop)) == ["Gold", "Silver", "Silver"]
+    assert "Member → Silver 1" in report and "Reached by the new rules" in report
+    assert owner.get(address, HTTP_HX_REQUEST="true")["HX-Refresh"] == "true"
+    assert "What the change did" in text_of(owner.get("/program/tiers"))
+    assert owner.get("/program/tiers/changes/none").status_code == 404
+    owner.post(address + "/go-on")  # of what is done: said, nothing happens
+    assert tiers_of(cast.shop) and owner.post("/program/tiers/changes/none/go-on").status_code == 404
 
 
 def test_everyone_who_moves_comes_as_csv(owner, cast, people):

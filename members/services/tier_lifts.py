@@ -1,0 +1,259 @@
+"""What an edit of the rules does to the members: they rise at its instant, nobody falls (domain.md 5).
+
+A small program is lifted with the edit. A large one is lifted in chunks by a worker: the rules are in force at once,
+and each member is moved as of the edit's instant, so that in the end every row is as if all had been moved in one go.
+
+What happens to a member meanwhile (an order, a refund, the recalculation, a tier by hand) must find the edit done: who
+loads the member's state brings it up to the edit first (`catch_up`), with the totals as they were before, and writes
+down that this member had the turn. A chunk works alone in its merchant and leaves those out. So each member has one
+turn, before anything later. Several edits are worked off in their order.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+
+from django.db import DatabaseError, transaction
+from django.db.models import Count
+from django.utils import translation
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from members.lib import bulk, queue
+from members.lib.posting import Changes, RulesEdit, fold
+from members.lib.refusals import Conflict
+from members.models import (
+    Member,
+    Merchant,
+    Program,
+    RulesVersion,
+    TierLift,
+    TierLiftMember,
+    TierMove,
+    WorkState,
+)
+from members.selectors import rules as rules_of
+from members.selectors import tier_lifts as selector
+from members.services import leases, posting, programs, tier_welcomes, webhook_events
+from members.services.audit import Actor
+
+TASK = "members.tier_lift"
+CHUNK = 5_000  # members; postings of the shop wait for one
+SMALL = 20_000  # members who are lifted with the edit
+Clock = Callable[[], dt.datetime]
+
+
+def begin(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    version: RulesVersion,
+    former: RulesVersion | None = None,
+    targets: Mapping[int, int] | None = None,
+    in_background: bool = False,
+) -> TierLift | None:
+    """Let the rules in force from `at` lift everybody; None where there is nobody. `targets` are those of tiers taken
+    out, by id. With `in_background` many members are left to a worker.
+
+    In the caller's transaction, which holds the program against all writers.
+    """
+    program = programs.lock_for_close(merchant_id=merchant_id)
+    people = Member.objects.of(merchant_id).order_by("pk")
+    last = people.values_list("pk", flat=True).last()
+    if last is None:
+        return None
+    waiting = selector.still_open(merchant_id=merchant_id)
+    lift = TierLift(
+        merchant_id=merchant_id,
+        version=version.number,
+        former=former.number if former else None,
+        at=at,
+        targets={str(gone): target for gone, target in (targets or {}).items()},
+        is_open=program.status == "open",
+        through=last,
+        by_id=actor.user_id,
+        by_label=actor.label[:120],
+        language=get_language() or "",
+        created_at=at,
+    )
+    lift.save(force_insert=True)
+    if waiting or (in_background and not queue.is_muted() and people[: SMALL + 1].count() > SMALL):
+        Program.objects.filter(pk=merchant_id).update(is_lifting=True)
+        queue.enqueue(TASK, merchant_id=merchant_id, job_id=lift.pk)
+        return lift
+    merchant = Merchant.objects.get(pk=merchant_id)
+    while ids := _next_ids(lift, CHUNK):
+        _turn(merchant, program, lift, ids)
+        lift.passed, lift.position = ids[-1], lift.position + len(ids)
+    lift.total = lift.position
+    _end(lift, at)
+    return lift
+
+
+def after_closure(*, merchant_id: int, since: dt.datetime, at: dt.datetime, actor: Actor) -> None:
+    """Rules edited while the program was closed lift members when it opens again. In the caller's transaction."""
+    if not RulesVersion.objects.of(merchant_id).filter(at__gte=since, at__lte=at).exists():
+        return
+    version = rules_of.version_at(merchant_id=merchant_id, at=at)
+    assert version is not None
+    begin(merchant_id=merchant_id, at=at, actor=actor, version=version, in_background=True)
+
+
+def catch_up(*, merchant: Merchant, member_ids: Collection[int]) -> None:
+    """Bring members who still wait for edits of the rules up to them, before anything else happens to them.
+
+    In the caller's transaction, which holds the merchant (`posting.lock_merchant`), the program and the members.
+    """
+    program: Program | None = None
+    for lift in selector.still_open(merchant_id=merchant.pk):
+        waiting = _waiting(lift, [each for each in member_ids if lift.passed < each <= lift.through])
+        if waiting:
+            program = program or Program.objects.get(pk=merchant.pk)
+            marks = [(lift.pk, each) for each in waiting]
+            bulk.insert(TierLiftMember, merchant.pk, ("lift_id", "member_id"), marks)
+            _turn(merchant, program, lift, waiting)
+
+
+def work(*, merchant_id: int, job_id: int, now: Clock, chunk: int = CHUNK) -> TierLift | None:
+    """Lift who still waits; None when another worker is at it, or an earlier lift is not done. As the merchant."""
+    with transaction.atomic():
+        first = next(iter(selector.still_open(merchant_id=merchant_id)), None)
+        merchant = Merchant.objects.get(pk=merchant_id)
+    lift = (
+        leases.claim(TierLift, merchant_id=merchant_id, pk=job_id) if first and first.pk == job_id else None
+    )
+    if lift is None:
+        return None
+    try:
+        with translation.override(lift.language or merchant.language):
+            if leases.is_spent(lift):
+                _give_up(lift, now)
+            else:
+                _count(lift)
+                while _chunk(lift, merchant, now, chunk):
+                    pass
+    finally:
+        with suppress(DatabaseError):  # a database that is down: the lease runs out
+            leases.release(TierLift, lift)
+    with transaction.atomic():
+        lift.refresh_from_db()
+        following = next(iter(selector.still_open(merchant_id=merchant_id)), None)
+        if lift.state == WorkState.DONE and following is not None and following.is_worked:
+            queue.enqueue(TASK, merchant_id=merchant_id, job_id=following.pk)
+    return lift
+
+
+@transaction.atomic
+def go_on(*, merchant_id: int, public_id: str) -> TierLift:
+    """Take up a lift that was given up; again is a no-op. Raises NotFound, Conflict (it is done)."""
+    lift = leases.lock(TierLift, merchant_id=merchant_id, public_id=public_id)
+    if lift.state == WorkState.DONE:
+        raise Conflict(_("All members have been looked at."))
+    if lift.state == WorkState.FAILED:
+        lift.state, lift.failure, lift.attempts = WorkState.RUNNING, "", 0
+        lift.save(update_fields=["state", "failure", "attempts"])
+        queue.enqueue(TASK, merchant_id=merchant_id, job_id=lift.pk)
+    return lift
+
+
+def _next_ids(lift: TierLift, size: int) -> list[int]:
+    rest = Member.objects.of(lift.merchant_id).filter(pk__gt=lift.passed, pk__lte=lift.through)
+    return list(rest.order_by("pk").values_list("pk", flat=True)[:size])
+
+
+def _waiting(lift: TierLift, member_ids: list[int]) -> list[int]:
+    """Those of some members who had no turn before their chunk."""
+    if not member_ids:
+        return []
+    marks = TierLiftMember.objects.of(lift.merchant_id).filter(lift_id=lift.pk, member_id__in=member_ids)
+    early = set(marks.values_list("member_id", flat=True))
+    return sorted(each for each in set(member_ids) if each not in early)
+
+
+def _turn(merchant: Merchant, program: Program, lift: TierLift, member_ids: list[int]) -> None:
+    """What the edit does to some members, as of its instant."""
+    version = RulesVersion.objects.of(merchant.pk).get(number=lift.version)
+    codes = rules_of.tier_codes(merchant_id=merchant.pk)
+    rules = rules_of.rules_of(version, merchant=merchant, is_open=lift.is_open, codes=codes)
+    targets = {int(gone): target for gone, target in lift.targets.items()}
+    moved = selector.moved(
+        merchant=merchant,
+        at=lift.at,
+        rules=rules.tiers,
+        is_open=rules.is_open,
+        targets=targets,
+        member_ids=member_ids,
+    )
+    if not moved:
+        return
+    changes, at = Changes(), lift.at
+    event = RulesEdit(at=at, rules=rules, targets=targets, shifted=lift.shifted_days)
+    states = posting.load(merchant=merchant, rules=rules, member_ids=moved, at=at, spending=())
+    for member_id in moved:
+        fold(states[member_id], [event], rules, changes=changes)
+    posting.write(merchant_id=merchant.pk, changes=changes)
+    webhook_events.told(changes, program=program, at=at)
+    tier_welcomes.give(
+        merchant=merchant,
+        program=program,
+        rules=rules,
+        at=at,
+        moves=changes.moves,
+        targets=targets,
+        shifted=lift.shifted_days,
+    )
+
+
+@transaction.atomic
+def _count(lift: TierLift) -> None:
+    """How many there are, once: counted by the worker, so that nobody waits for it."""
+    if not lift.total:
+        lift.total = Member.objects.of(lift.merchant_id).filter(pk__lte=lift.through).count()
+        TierLift.objects.of(lift.merchant_id).filter(pk=lift.pk).update(total=lift.total)
+
+
+@transaction.atomic
+def _chunk(lift: TierLift, merchant: Merchant, now: Clock, size: int) -> bool:
+    """The next members' turn; False when it was the last, or the lift is no longer ours."""
+    posting.lock_merchant(merchant_id=merchant.pk, alone=True)
+    program = programs.lock_for_write(merchant_id=merchant.pk)
+    locked = leases.held(TierLift, lift)
+    if locked is None:
+        return False
+    ids = _next_ids(locked, size)
+    if not ids:
+        _end(locked, now())
+        return False
+    _turn(merchant, program, locked, _waiting(locked, ids))
+    locked.state, locked.passed, locked.position = WorkState.RUNNING, ids[-1], locked.position + len(ids)
+    locked.save(update_fields=["state", "passed", "position"])
+    return True
+
+
+def _end(lift: TierLift, at: dt.datetime) -> None:
+    """Everybody had the turn: what came of it is counted, and nobody waits any more."""
+    moves = TierMove.objects.of(lift.merchant_id).filter(
+        at=lift.at, cause="rules", rules_version=lift.version
+    )
+    counted = moves.order_by().values_list("from_tier_id", "to_tier_id").annotate(n=Count("pk"))
+    lift.flows = [list(flow) for flow in counted]
+    lift.moved = sum(flow[2] for flow in lift.flows)
+    lift.state, lift.finished_at = WorkState.DONE, at
+    lift.save(update_fields=["state", "finished_at", "flows", "moved", "total", "position", "passed"])
+    TierLiftMember.objects.of(lift.merchant_id).filter(lift_id=lift.pk).delete()
+    others = [each for each in selector.still_open(merchant_id=lift.merchant_id) if each.pk != lift.pk]
+    Program.objects.filter(pk=lift.merchant_id, is_lifting=True).update(is_lifting=bool(others))
+
+
+@transaction.atomic
+def _give_up(lift: TierLift, now: Clock) -> None:
+    locked = leases.lock(TierLift, merchant_id=lift.merchant_id, pk=lift.pk)
+    if locked.is_worked:
+        locked.state, locked.finished_at = WorkState.FAILED, now()
+        locked.failure = _(
+            "Lifting broke off %(times)s times at the same place. Who was lifted keeps the tier; the others wait."
+        ) % {"times": locked.attempts - 1}
+        locked.save(update_fields=["state", "failure", "finished_at"])
