@@ -10,7 +10,12 @@ class BenefitsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Put the app's pages into the menu."""
+        """Put the app's pages into the menu, and hear of what happens to members."""
+        from benefits.services import entitlements_daily, occasions
         from benefits.web import pages
+        from members.services import occasions as told
 
         pages.register()
+        told.listen(
+            joined=occasions.on_joined, risen=occasions.on_risen, reopened=entitlements_daily.on_reopened
+        )

@@ -2,19 +2,35 @@
 
 from benefits.models.benefits import Benefit, BenefitRevision, BenefitStatus, RevisionAction
 from benefits.models.coverage import Coverage, CoverageDue
+from benefits.models.entitlements import (
+    BenefitBudget,
+    Entitlement,
+    EntitlementSource,
+    EntitlementState,
+    EntitlementUse,
+    PaidWith,
+    UseAction,
+)
 from benefits.models.prices import CatalogueSku, MemberPrice, PriceUpload
 from benefits.models.pricing import PriceVersion, SkuPrice
 
 __all__ = [
     "Benefit",
+    "BenefitBudget",
     "BenefitRevision",
     "BenefitStatus",
     "CatalogueSku",
     "Coverage",
     "CoverageDue",
+    "Entitlement",
+    "EntitlementSource",
+    "EntitlementState",
+    "EntitlementUse",
     "MemberPrice",
+    "PaidWith",
     "PriceUpload",
     "PriceVersion",
     "RevisionAction",
     "SkuPrice",
+    "UseAction",
 ]

@@ -52,12 +52,26 @@ DATA: dict[WebhookEvent, dict[str, dict[str, Any]]] = {
         "to": TIER,
         "cause": {"type": "string", "enum": ["order", "rules", "recalculation", "plan", "staff"]},
     },
+    WebhookEvent.ENTITLEMENT_REDEEMED: {
+        "member": MEMBER,
+        "benefit": {"type": "string", "description": "Id of the benefit."},
+        "kind": {"type": "string", "description": "The benefit's kind."},
+        "code": {"type": "string", "description": "The code that was redeemed."},
+        "redemption": {"type": "string", "description": "Id of this redemption."},
+        "uses_left": {"type": "integer", "description": "How often it can be used after it."},
+        "saved_minor": {
+            "type": ["integer", "null"],
+            "description": "What the member saved, in minor units; null where nobody knows.",
+        },
+        "order": {"type": "string", "description": "The order number that the till sent; may be empty."},
+    },
 }
 TOLD = {
     WebhookEvent.POINTS_CHANGED: "Once for every posting that moved a member's points: the balance and the entries.",
     WebhookEvent.POINTS_EXPIRING: "Once for each last usable day and each number of days before it in the point rules.",
     WebhookEvent.MEMBER_JOINED: "Somebody became a member, by themselves or by a list.",
     WebhookEvent.MEMBER_TIER_CHANGED: "A member rose or fell.",
+    WebhookEvent.ENTITLEMENT_REDEEMED: "A member used an entitlement at a till or in an order.",
 }
 EXAMPLE: dict[WebhookEvent, dict[str, Any]] = {
     WebhookEvent.POINTS_CHANGED: {
@@ -94,6 +108,16 @@ EXAMPLE: dict[WebhookEvent, dict[str, Any]] = {
         "from": "base",
         "to": "silver",
         "cause": "order",
+    },
+    WebhookEvent.ENTITLEMENT_REDEEMED: {
+        "member": "k7x2m9q4w8r3t6yz",
+        "benefit": "d4h8s2v6c9f3j7np",
+        "kind": "coupon",
+        "code": "WGVNQB05CP",
+        "redemption": "m3t9w5k2x8q6r4yz",
+        "uses_left": 0,
+        "saved_minor": 1000,
+        "order": "20260630-17",
     },
 }
 HEADERS = {

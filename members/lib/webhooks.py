@@ -13,3 +13,4 @@ class WebhookEvent(models.TextChoices):
     POINTS_EXPIRING = "points.expiring", _("A member's points expire soon")
     MEMBER_JOINED = "member.joined", _("Somebody became a member")
     MEMBER_TIER_CHANGED = "member.tier_changed", _("A member's tier changed")
+    ENTITLEMENT_REDEEMED = "entitlement.redeemed", _("A member used an entitlement")

@@ -17,7 +17,7 @@ from members.lib.periods import merchant_day
 from members.lib.phones import e164_or_none, region_of
 from members.lib.refusals import Invalid
 from members.models import Channel, JoinSource, Merchant
-from members.services import audit, earning, past_orders, posting, programs, webhook_events
+from members.services import audit, earning, occasions, past_orders, posting, programs, webhook_events
 from members.services.audit import Actor
 
 CHUNK = 10_000
@@ -96,6 +96,7 @@ def join_many(
             ids[key] for key in new[begin : begin + CHUNK] if first[key].source != JoinSource.LIST
         ]  # who stands in a declared list joined before, elsewhere
         earning.joined(merchant=merchant, program=program, at=at, actor=actor, member_ids=arrived)
+        occasions.tell_joined(merchant_id=merchant_id, at=at, member_ids=arrived)
     if new:
         audit.record(
             merchant_id=merchant_id,

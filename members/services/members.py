@@ -18,6 +18,7 @@ from members.services import (
     consumers,
     earning,
     member_emails,
+    occasions,
     past_orders,
     posting,
     programs,
@@ -134,6 +135,7 @@ def join(
     )
     if is_new:
         earning.joined(merchant=merchant, program=program, at=at, actor=actor, member_ids=[member.pk])
+        occasions.tell_joined(merchant_id=merchant_id, at=at, member_ids=[member.pk])
     return member
 
 

@@ -51,10 +51,11 @@ SET_REFERENCED = {
         "memberfacts",
         "factsdue",
     )
-}
+} | {"benefits_entitlement"}
 APPEND_ONLY = {
     "benefits_priceversion",
     "benefits_benefitrevision",
+    "benefits_entitlementuse",
     "compliance_decision",
     "compliance_notice",
     "compliance_policy",
