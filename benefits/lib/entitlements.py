@@ -88,6 +88,14 @@ def is_expired(standing: Standing, at: dt.datetime) -> bool:
     return standing.valid_until is not None and standing.valid_until <= frozen
 
 
+def state_at(standing: Standing, at: dt.datetime) -> State:
+    """Its state as it is now: a reservation or a validity whose time is over has ended, whoever looked last."""
+    state = State(standing.state)
+    if state in OPEN and is_expired(standing, at):
+        return State.EXPIRED
+    return State.RELEASED if state is State.RESERVED and not is_reserved(standing, at) else state
+
+
 def why_not(standing: Standing, at: dt.datetime, *, has_reservation: bool = False) -> Why | None:
     """Why it cannot be used at an instant; None when it can. `has_reservation`: by whoever reserved it."""
     if standing.state == State.REVOKED:

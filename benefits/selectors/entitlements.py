@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from django.db.models import QuerySet
 
@@ -47,20 +48,23 @@ def standing(entitlement: Entitlement, program: Program, closed_since: dt.dateti
     )
 
 
-def standing_now(entitlement: Entitlement) -> rule.Standing:
-    """The same for a page that locks nothing. At most two queries."""
-    program = Program.objects.get(merchant_id=entitlement.merchant_id)
+def standings(entitlements: Sequence[Entitlement]) -> list[rule.Standing]:
+    """The same of some of one merchant, for who locks nothing; members and benefits are read. At most two queries."""
+    if not entitlements:
+        return []
+    merchant_id = entitlements[0].merchant_id
+    program = Program.objects.get(merchant_id=merchant_id)
     since = None
     if program.status != ProgramStatus.OPEN:
-        row = Closure.objects.filter(merchant_id=entitlement.merchant_id, to_at=None).first()
+        row = Closure.objects.filter(merchant_id=merchant_id, to_at=None).first()
         since = None if row is None else row.from_at
-    return standing(entitlement, program, since)
+    return [standing(each, program, since) for each in entitlements]
 
 
 def of_member(*, merchant_id: int, member: Member) -> QuerySet[Entitlement]:
     """A member's entitlements with their benefits, the newest first. Runs no query."""
     rows = Entitlement.objects.of(merchant_id).filter(member_id=member.pk)
-    return rows.select_related("benefit").order_by("-id")
+    return rows.select_related("benefit", "member").order_by("-id")
 
 
 def uses(*, merchant_id: int, entitlement_id: int) -> list[EntitlementUse]:

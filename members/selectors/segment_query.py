@@ -24,6 +24,9 @@ DAY = dt.timedelta(days=1)
 # Facts that stand in the member's own row, its standing or its account: cheap to ask of everybody.
 OWN_ROW = frozenset({"channel", "joined", "joined_on", "birthday", "birth_month", "lifecycle"})
 CHEAP = frozenset({"tier", "channel", "joined", "joined_on", "points", "birthday", "birth_month"})
+SUMMED = frozenset(
+    {"d", "x", "u"}
+)  # sources that are made by summing: of daily totals, lots, uses of benefits
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Query:
         self.since: dt.date = scope.today + DAY  # the first day the pass needs
         self.kept: set[str] = set()  # columns of the row of facts
         self.expiring: dict[str, str] = {}
+        self.uses: dict[str, str] = {}
         self.until: dt.date = scope.today
         self.joins: set[str] = set()
         self.asks_member = False  # for columns of the member's own row
@@ -124,6 +128,8 @@ class Query:
         if fact == "points":
             self.joins.add("a")
             return "coalesce(a.available, 0)"
+        if fact == "benefit_uses":
+            return self._uses(days)
         until = self.scope.today + int(days or 0) * DAY
         self.joins.add("x")
         self.until = max(self.until, until)
@@ -140,6 +146,16 @@ class Query:
         if name not in self.sums:
             self.sums[name] = f"sum({column}) filter (where day >= {self._put(first)})"
         return f"coalesce(d.{name}, 0)"
+
+    def _uses(self, days: int | None) -> str:
+        """How often benefits were used, over the daily totals of uses."""
+        self.joins.add("u")
+        name = f"uses_{days or 0}"
+        since = (
+            "" if days is None else f" filter (where day >= {self._put(self.scope.today - (days - 1) * DAY)})"
+        )
+        self.uses[name] = f"sum(uses){since}"
+        return f"coalesce(u.{name}, 0)"
 
     def _birthday(self, days: int) -> str:
         coming = {pair for n in range(days + 1) for pair in birthdays_on(self.scope.today + n * DAY)}
@@ -173,6 +189,8 @@ class Query:
                 "exists (select from members_membertag t where t.merchant_id = %(merchant)s "
                 f"and t.member_id = m.id and t.name = any({self._put(rule['value'])}::text[]))"
             )
+        if fact == "benefit":
+            return self._used(rule)
         stores = [self.scope.store_ids[each] for each in rule["value"] if each in self.scope.store_ids]
         within = ""
         if days := rule.get("days"):
@@ -181,6 +199,15 @@ class Query:
             "exists (select from members_order o where o.merchant_id = %(merchant)s and o.member_id = m.id "
             f"and o.store_id = any({self._put(stores)}::bigint[]) and o.status = 'paid' and o.counts "
             f"and o.paid_on <= %(today)s{within})"
+        )
+
+    def _used(self, rule: Rule) -> str:
+        within = ""
+        if days := rule.get("days"):
+            within = f" and b.day >= {self._put(self.scope.today - (days - 1) * DAY)}"
+        return (
+            "exists (select from members_benefituse b where b.merchant_id = %(merchant)s and b.member_id = m.id "
+            f"and b.benefit = any({self._put(rule['value'])}::text[]) and b.uses > 0 and b.day <= %(today)s{within})"
         )
 
     def _segment(self, public_id: str, seen: frozenset[str]) -> str:
@@ -209,7 +236,7 @@ class Query:
         """The statement that counts the members a rule means. Where only buyers fit and nothing of the member's own row
         is asked, rows of facts are counted, less those of the few members who are none any more."""
         where = self.predicate(rule)
-        if self.asks_member or self.joins & {"d", "x"} or not any(map(_means_buyers, rule.get("all", []))):
+        if self.asks_member or self.joins & SUMMED or not any(map(_means_buyers, rule.get("all", []))):
             other = Query(self.scope)
             statement = other.select_of("count(*)", rule)
             self.values = other.values
@@ -226,7 +253,7 @@ class Query:
         """`select what from the members that a rule means …`: what is cheap to ask of everybody is asked first."""
         cheap, rest = _split(rule)
         where = self.predicate(rest) if rest else ""
-        if not cheap or not where or not self.joins & {"d", "x"}:
+        if not cheap or not where or not self.joins & SUMMED:
             where = self.predicate(rule)
             sources = self._sources("")
             return (
@@ -255,7 +282,7 @@ class Query:
         return f"with {', '.join(parts)} " if parts else ""
 
     def _sources(self, who: str) -> str:
-        return self._beside() + self._daily(who) + self._lots(who)
+        return self._beside() + self._daily(who) + self._lots(who) + self._times(who)
 
     def _beside(self, *, buyers: bool = False) -> str:
         """What has one row a member; `buyers`: beside the rows of facts."""
@@ -278,6 +305,16 @@ class Query:
             f" left join (select member_id, {columns} from members_dailytotal "
             f"where merchant_id = %(merchant)s and day <= %(today)s{since}{who} group by member_id) d "
             "on d.member_id = m.id"
+        )
+
+    def _times(self, who: str) -> str:
+        """Uses of benefits until today."""
+        if "u" not in self.joins:
+            return ""
+        columns = ", ".join(f"{expression} as {name}" for name, expression in self.uses.items())
+        return (
+            f" left join (select member_id, {columns} from members_benefituse where merchant_id = %(merchant)s "
+            f"and day <= %(today)s{who} group by member_id) u on u.member_id = m.id"
         )
 
     def _lots(self, who: str) -> str:

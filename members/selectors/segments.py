@@ -24,6 +24,7 @@ from members.models import (
     Store,
     Tier,
 )
+from members.selectors import benefit_names
 from members.selectors import rules as rules_of
 from members.selectors.segment_query import Query, Scope
 
@@ -54,6 +55,7 @@ class Shop:
     tiers: Mapping[str, Tier]  # of the ladder in force, lowest first
     stores: Mapping[str, Store]
     segments: Mapping[str, Segment]
+    benefits: Mapping[str, str]  # names by id
 
     @property
     def known(self) -> Known:
@@ -63,6 +65,7 @@ class Shop:
                 "tier": frozenset(self.tiers),
                 "store": frozenset(self.stores),
                 "segment": frozenset(self.segments),
+                "benefit": frozenset(self.benefits),
                 "channel": frozenset(Channel.values),
             },
             rules={key: each.rule for key, each in self.segments.items() if each.kind == SegmentKind.DYNAMIC},
@@ -100,15 +103,17 @@ class Shop:
         )
 
     def gone(self, rule: Rule) -> list[str]:
-        """The tiers, stores and segments that a rule names and that are no more."""
+        """The tiers, stores, segments and benefits that a rule names and that are no more."""
         choices = self.known.choices
         return sorted(
-            gone for fact in ("tier", "store", "segment") for gone in named(rule, fact) - choices[fact]
+            gone
+            for fact in ("tier", "store", "segment", "benefit")
+            for gone in named(rule, fact) - choices[fact]
         )
 
 
 def shop(*, merchant: Merchant, at: dt.datetime) -> Shop:
-    """A merchant's tiers, stores and segments. Four queries."""
+    """A merchant's tiers, stores, segments and benefits. Five queries."""
     version = rules_of.version_at(merchant_id=merchant.pk, at=at)
     rows = {tier.pk: tier for tier in Tier.objects.of(merchant)}
     ladder = [rows[rung["tier"]] for rung in version.ladder if rung["tier"] in rows] if version else []
@@ -118,6 +123,7 @@ def shop(*, merchant: Merchant, at: dt.datetime) -> Shop:
         tiers={tier.code: tier for tier in ladder},
         stores={store.public_id: store for store in Store.objects.of(merchant).order_by("name")},
         segments={each.public_id: each for each in listed(merchant_id=merchant.pk)},
+        benefits=benefit_names.names(merchant.pk),
     )
 
 

@@ -21,6 +21,16 @@ DAY = "2024-02-01"
 CASHIER = Actor("api_key", "Till 1")
 
 
+def use_by_keys(merchant_id: int, member_id: int, benefit_id: int, keys: int) -> None:
+    """A caller that claims and redeems under each of so many keys, and begins at the first when it is started again."""
+    who: dict[str, Any] = {"merchant_id": merchant_id, "at": at(DAY), "actor": CASHIER}
+    for n in range(keys):
+        with tenancy.tenant(merchant_id):
+            mine, _is_new = claims.claim(member_id=member_id, benefit_id=benefit_id, key=f"key {n}", **who)
+        with tenancy.tenant(merchant_id):
+            tills.redeem(code=mine.code, key=f"key {n}", **who)
+
+
 @dataclass
 class Counter(Till):
     """An open shop with one member "m"; keys are made where a test does not care."""

@@ -1,5 +1,6 @@
-"""A process that forks workers: each line read names a run, or says "previews", or "redeem MERCHANT MEMBER KEYS"; each
-answer is the pid of a worker that drains the run, works the open previews, or redeems a point a key.
+"""A process that forks workers: each line read names a run, or says "previews", "redeem MERCHANT MEMBER KEYS" or
+"claim MERCHANT MEMBER BENEFIT KEYS"; each answer is the pid of a worker that drains the run, works the open previews,
+redeems a point a key, or claims and redeems an entitlement a key.
 
 The worker is a process of its own with a connection of its own, so it can be killed like any other; forking spares
 the seconds that loading the product takes each time. Run as `python -m tests.concurrency.drain_worker DATABASE`.
@@ -21,6 +22,7 @@ def main() -> None:
     from django.db import connections
 
     from compliance.tasks import clearance, previews
+    from tests.benefits.counter import use_by_keys
     from tests.members.services.till import redeem_by_keys
 
     for alias in ("default", "owner"):
@@ -33,6 +35,8 @@ def main() -> None:
                 what, *numbers = line.split()
                 if what == "redeem":
                     redeem_by_keys(*map(int, numbers))
+                elif what == "claim":
+                    use_by_keys(*map(int, numbers))
                 elif what == "previews":
                     previews.foresee()
                 else:
