@@ -42,7 +42,7 @@ def test_a_coupon_is_published_given_and_redeemed_at_390_px_and_the_redemption_u
 
     till = arrive(story.cashier, width=390, scripts=scripts)
     till.go("/benefits/cashier/")
-    till.page.get_by_label("Code").fill(f" {mine.code[:5].lower()}-{mine.code[5:]}")
+    till.page.get_by_role("textbox", name="Code").fill(f" {mine.code[:5].lower()}-{mine.code[5:]}")
     till.button("Check code").click()
     expect(till.page.get_by_role("heading", name="What the member gets")).to_be_visible()
     expect(till.page.locator("#main")).to_contain_text("¥10.00 off")
@@ -56,15 +56,13 @@ def test_a_coupon_is_published_given_and_redeemed_at_390_px_and_the_redemption_u
     expect(till.page.locator("#messages")).to_contain_text("The redemption is taken back.")
     assert story.rows(Entitlement)[0].state == "issued"
 
-    till.page.get_by_label("Code").fill("0000000001")
+    till.page.get_by_role("textbox", name="Code").fill("0000000001")
     till.button("Check code").click()
     expect(till.page.locator("#main")).to_contain_text("There is no such code here.")
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
-    ("width", "dark", "language"), [(320, False, "en"), (390, True, "zh-hant"), (1366, False, "zh-hans")]
-)
+@pytest.mark.parametrize(("width", "dark", "language"), [(320, False, "en"), (390, True, "zh-hant")])
 def test_the_cashiers_page_fits_and_is_open_to_everybody(
     arrive: Arrive, width: int, dark: bool, language: str
 ):

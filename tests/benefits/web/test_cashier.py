@@ -12,7 +12,10 @@ from django.utils import timezone
 from benefits.models import Benefit, Entitlement, EntitlementUse
 from benefits.services import benefits, claims
 from members.lib import tenant as tenancy
+from members.lib.refusals import Invalid
+from members.lib.segments import check
 from members.models import AuditRow, Member, Program
+from members.selectors import segments
 from members.services import members, programs
 from members.services.audit import Actor
 
@@ -248,3 +251,32 @@ def test_limits_are_set_in_the_form_and_kept_by_a_change(owner, shop, kind, own,
     assert 'value="30"' in page
     wrong = owner.post(f"/benefits/new/{kind}/", {"name": "X", **own, "uses": "0"})
     assert wrong.status_code == 422
+
+
+# ---- segments -------------------------------------------------------------------------------------------------------
+
+
+def test_a_segment_means_who_used_a_benefit_until_it_is_undone(owner, clerk, shop):
+    benefit = coupon(shop)
+    mine = claimed(shop, benefit)
+    rules = [
+        {"all": [{"fact": "benefit", "op": "is_in", "value": [benefit.public_id], "days": 30}]},
+        {"all": [{"fact": "benefit_uses", "op": "at_least", "value": 1}]},
+    ]
+
+    def counted() -> list[int]:
+        with tenancy.tenant(shop.pk), transaction.atomic():
+            known = segments.shop(merchant=shop, at=timezone.now())
+            return [segments.count(shop=known, rule=check(rule, known.known)) for rule in rules]
+
+    assert counted() == [0, 0]
+    clerk.post(PAGE, {"code": mine.code})
+    assert counted() == [1, 1]
+    clerk.post(f"{PAGE}undo", {"use": stored(shop, EntitlementUse)[0].public_id})
+    assert counted() == [0, 0]
+    assert "Benefit used" in owner.get("/members/segments/new").content.decode()
+    gone = {"all": [{"fact": "benefit", "op": "is_in", "value": ["nothing"]}]}
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        known = segments.shop(merchant=shop, at=timezone.now()).known
+    with pytest.raises(Invalid):
+        check(gone, known)
