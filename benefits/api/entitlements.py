@@ -20,6 +20,7 @@ from benefits.models import Entitlement, EntitlementSource, EntitlementState, Pa
 from benefits.selectors import benefits as benefits_selector
 from benefits.selectors import entitlements as selectors
 from benefits.services import claims, tills
+from benefits.services.till_words import refusal_of
 from benefits.services.tills import Done
 from members.api.fields import Choice, Strict, Text, Whole
 from members.api.operations import Answer, Call, Operation
@@ -283,6 +284,7 @@ class ReadEntitlement(Operation):
     tag = "Entitlements"
     function = "benefits"
     gates_itself = True  # what was paid for is honoured, so it is shown
+    refusals = ("program-cleared",)
     out = EntitlementOut
     statuses: ClassVar = {200: "The entitlement"}
 
@@ -293,6 +295,8 @@ class ReadEntitlement(Operation):
         if found is None:
             raise NotFound(_("There is no such code here. Check it sign by sign, or scan it again."))
         (standing,) = selectors.standings([found])
+        if rule.why_not(standing, call.at) is Why.CLEARED:
+            raise refusal_of(Why.CLEARED)
         return Answer(shown(call, found, standing))
 
 

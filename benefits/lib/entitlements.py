@@ -31,14 +31,6 @@ class State(StrEnum):
 OPEN = (State.ISSUED, State.RESERVED, State.RELEASED)
 
 
-class PaidWith(StrEnum):
-    """What the member gave for it; what was paid for is honoured whatever becomes of benefit and program."""
-
-    NOTHING = "nothing"
-    POINTS = "points"
-    MONEY = "money"
-
-
 class Why(StrEnum):
     """Why an entitlement cannot be used now, in the order in which it is asked."""
 

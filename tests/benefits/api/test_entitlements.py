@@ -120,6 +120,7 @@ def test_what_a_benefit_gives_freely_is_refused_after_a_clearance_with_words(sys
 
     told = problem(system.post(f"/entitlements/{mine['code']}/redeem", key="r1"), 403, "program-cleared")
 
+    problem(system.get(f"/entitlements/{mine['code']}"), 403, "program-cleared")
     assert told["detail"].startswith("The member program of this shop is closed")
     assert stored(system, EntitlementUse) == []
 
