@@ -10,7 +10,15 @@ class BenefitsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Put the app's pages into the menu."""
+        """Put the app's pages into the menu, and hear of what happens to members."""
+        from benefits.selectors import benefits
+        from benefits.services import entitlements_daily, occasions
         from benefits.web import pages
+        from members.selectors import benefit_names
+        from members.services import occasions as told
 
         pages.register()
+        benefit_names.register(benefits.redeemed_names)
+        told.listen(
+            joined=occasions.on_joined, risen=occasions.on_risen, reopened=entitlements_daily.on_reopened
+        )

@@ -258,10 +258,39 @@
     settle(scope);
   });
 
+  /* ---- a code in front of the camera: where the browser reads them, else it is typed ---- */
+  const scan = async (form) => {
+    const view = $("[data-scan-view]", form), said = $("[data-scan-said]", form), video = $("[data-scan-video]", form);
+    view.hidden = false;
+    said.textContent = said.dataset.scanLook;
+    let stream;
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+      const detector = new BarcodeDetector({ formats: ["qr_code", "code_128"] });
+      video.srcObject = stream;
+      await video.play();
+      for (;;) {
+        const [found] = await detector.detect(video);
+        if (found) { $("[name=code]", form).value = found.rawValue.slice(0, 64); form.requestSubmit(); break; }
+        await new Promise((resolve) => setTimeout(resolve, 150));
+      }
+    } catch (error) {
+      said.textContent = said.dataset.scanNone;
+    } finally {
+      stream?.getTracks().forEach((track) => track.stop());
+      video.srcObject = null;
+    }
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-scan]");
+    if (button) scan(button.closest("[data-scan-form]"));
+  });
+
   const start = () => {
     applyTheme(root.dataset.theme || "auto");
     pickers(document);
     all("[data-print]").forEach((button) => { button.hidden = false; });
+    if ("BarcodeDetector" in window && navigator.mediaDevices) all("[data-scan]").forEach((button) => { button.hidden = false; });
     all("[data-bulk]").forEach((bar) => countChecks(bar.dataset.bulk));
     const target = location.hash.length > 1 && layer();
     if (target && target.matches("details")) target.open = true;

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from benefits.lib.kinds import KINDS
+from benefits.lib.kinds import KINDS, LIMITS
 from benefits.lib.prices import MOST_MINOR
 from benefits.lib.standing import Standing, standing_of
 from benefits.lib.usefulness import slugs
@@ -27,6 +27,8 @@ from members.lib.scopes import Scope
 
 MOST_STOCK = 2_000_000_000
 NAMES = "; ".join(f"`{code}`: {', '.join(kind.names)}" for code, kind in KINDS.items())
+REDEEMED = ", ".join(f"`{code}`" for code, kind in KINDS.items() if kind.is_redeemed)
+LIMITED = f"Members hold entitlements of {REDEEMED}; these also know {', '.join(LIMITS)}"
 
 
 class BenefitOut(serializers.Serializer):
@@ -115,7 +117,9 @@ class BenefitIn(Strict):
     name = Text(required=False, allow_blank=True, max_length=80)
     from_at = Instant(required=False, allow_null=True, help_text="When it is published, unless told.")
     to_at = Instant(required=False, allow_null=True, help_text="The first instant without it.")
-    settings = Free(required=False, help_text=f"What its kind needs; a draft's may be empty. {NAMES}.")
+    settings = Free(
+        required=False, help_text=f"What its kind needs; a draft's may be empty. {NAMES}. {LIMITED}."
+    )
     audience = Audience(required=False, help_text="Everyone unless told; tiers by their codes in the ladder.")
     stock = Whole(required=False, allow_null=True, max_value=MOST_STOCK)
     publish = YesNo(default=False, help_text="Publish it at once; else it is kept as a draft.")

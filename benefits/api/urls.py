@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from benefits.api import benefits, quotes
+from benefits.api import benefits, entitlements, quotes
 from members.api.operations import endpoint
 
 urlpatterns = [
@@ -14,5 +14,14 @@ urlpatterns = [
     path("benefits/<str:benefit_id>/pause", endpoint(benefits.PauseBenefit)),
     path("benefits/<str:benefit_id>/resume", endpoint(benefits.ResumeBenefit)),
     path("benefits/<str:benefit_id>/end", endpoint(benefits.EndBenefit)),
+    path(
+        "members/<str:member_id>/entitlements",
+        endpoint(entitlements.ListEntitlements, entitlements.ClaimEntitlement),
+    ),
+    path("entitlements/<str:code>", endpoint(entitlements.ReadEntitlement)),
+    path("entitlements/<str:code>/reserve", endpoint(entitlements.ReserveEntitlement)),
+    path("entitlements/<str:code>/redeem", endpoint(entitlements.RedeemEntitlement)),
+    path("entitlements/<str:code>/release", endpoint(entitlements.ReleaseEntitlement)),
+    path("entitlements/<str:code>/redemptions/<str:use_id>/undo", endpoint(entitlements.UndoRedemption)),
     path("quotes", endpoint(quotes.PriceBasket)),
 ]

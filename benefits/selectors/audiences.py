@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from benefits.lib.audience import Audience, segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
@@ -60,6 +61,25 @@ def _any_in_segments(merchant_id: int, public_ids: list[str], at: dt.datetime) -
     return segments_selector.has_any(shop=shop, rule=rule)
 
 
+def among(*, merchant_id: int, audience: Audience, member_ids: Sequence[int], at: dt.datetime) -> list[int]:
+    """Those of some members who are in an audience now, in order of their ids. At most four queries."""
+    active = Member.objects.of(merchant_id).filter(pk__in=list(member_ids), status=MemberStatus.ACTIVE)
+    if audience == EVERYONE:
+        return list(active.order_by("pk").values_list("pk", flat=True))
+    if named := segments_of(audience):
+        shop = segments_selector.shop(merchant=Merchant.objects.get(pk=merchant_id), at=at)
+        rule = {"any": [{"fact": "segment", "op": "is_in", "value": named}]}
+        return segments_selector.among(shop=shop, rule=rule, member_ids=member_ids)
+    ids = tier_ids(merchant_id=merchant_id, codes=tiers_of(audience) or [])
+    held = TierStanding.objects.of(merchant_id).filter(member_id=OuterRef("pk"))
+    fits = Exists(held.filter(tier_id__in=ids))
+    if base_tier_id(merchant_id=merchant_id, at=at) in ids:
+        active = active.filter(Q(fits) | ~Exists(held))
+    else:
+        active = active.filter(fits)
+    return list(active.order_by("pk").values_list("pk", flat=True))
+
+
 def segment_names(*, merchant_id: int) -> list[tuple[str, str]]:
     """(public id, name) of a merchant's segments, by name. One query."""
     return list(Segment.objects.of(merchant_id).order_by("name").values_list("public_id", "name"))
@@ -74,6 +94,12 @@ def base_tier_id(*, merchant_id: int, at: dt.datetime) -> int | None:
     """The lowest tier of the ladder in force."""
     version = version_at(merchant_id=merchant_id, at=at)
     return version.ladder[0]["tier"] if version and version.ladder else None
+
+
+def base_tier_code(*, merchant_id: int, at: dt.datetime) -> str | None:
+    """The code of the lowest tier of the ladder in force; None before there is one."""
+    names = tier_names(merchant_id=merchant_id, at=at)
+    return names[0][0] if names else None
 
 
 def tier_names(*, merchant_id: int, at: dt.datetime) -> list[tuple[str, str]]:

@@ -75,6 +75,13 @@ def by_public_id(*, merchant_id: int, public_id: str) -> Benefit | None:
     return Benefit.objects.of(merchant_id).filter(public_id=public_id).first()
 
 
+def redeemed_names(merchant_id: int) -> list[tuple[str, str]]:
+    """(public id, name) of the benefits with entitlements that were ever published, by name. One query."""
+    kinds = [code for code, kind in KINDS.items() if kind.is_redeemed]
+    rows = Benefit.objects.of(merchant_id).filter(kind__in=kinds).exclude(status=BenefitStatus.DRAFT)
+    return [(row.public_id, str(row)) for row in rows.order_by("name", "id")]
+
+
 def exists(*, merchant_id: int) -> bool:
     """Whether the merchant has any benefit, drafts included."""
     return Benefit.objects.of(merchant_id).exists()

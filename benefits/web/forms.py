@@ -1,154 +1,24 @@
-"""The forms of benefits: what all kinds share, and one small form a kind that has settings."""
+"""The forms of benefits, one small form a kind that has settings."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.audience import segments_of, tiers_of
-from benefits.lib.coverage import EVERYONE
-from benefits.models import Benefit
-from benefits.services.arguments import Arguments
-from benefits.web.fields import CountField, MomentField, MoneyField, ShareField
-from members.models import Merchant
-from members.web.forms import OnceField
+from benefits.lib.kinds import LIMITS
+from benefits.web.base_forms import BenefitForm, LimitedForm
+from benefits.web.fields import CountField, MoneyField, ShareField
+
+__all__ = ["FORMS", "BenefitForm", "PriceListForm", "uploaded"]
 
 PRIZE_ROWS = 5
 
 
-class BenefitForm(forms.Form):
-    """What every benefit is asked for. Subclasses add their kind's settings."""
-
-    kind = ""
-    name = forms.CharField(
-        label=_("Name"), max_length=80, widget=forms.TextInput(attrs={"autocomplete": "off"})
-    )
-    from_at = MomentField(
-        label=_("Starts"), required=False, help_text=_("A day or a time. Empty: as soon as it is published.")
-    )
-    to_at = MomentField(
-        label=_("Ends"),
-        required=False,
-        last=True,
-        help_text=_("The last day, included, or a time. Empty: no end."),
-    )
-    audience = forms.ChoiceField(
-        label=_("For whom"),
-        widget=forms.RadioSelect,
-        choices=[("everyone", _("All members")), ("tiers", _("Members of certain tiers"))],
-        initial="everyone",
-    )
-    tiers = forms.MultipleChoiceField(label=_("Tiers"), required=False, widget=forms.CheckboxSelectMultiple)
-    segments = forms.MultipleChoiceField(
-        label=_("Segments"), required=False, widget=forms.CheckboxSelectMultiple
-    )
-    stock = CountField(
-        label=_("Stock"), required=False, help_text=_("How many times in all. Empty: no limit.")
-    )
-    once = OnceField()
-
-    def __init__(
-        self,
-        *args: Any,
-        merchant: Merchant,
-        tiers: Sequence[tuple[str, str]] = (),
-        segments: Sequence[tuple[str, str]] = (),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.merchant = merchant
-        for field in self.fields.values():
-            if isinstance(field, MomentField):
-                field.zone = merchant.zone
-            if isinstance(field, MoneyField):
-                field.currency = merchant.currency
-        self._offer_audiences(tiers, segments)
-
-    def _offer_audiences(self, tiers: Sequence[tuple[str, str]], segments: Sequence[tuple[str, str]]) -> None:
-        """With one tier there is nothing to choose by it: everyone is in it."""
-        self.fields["tiers"].choices = list(tiers)  # type: ignore[attr-defined]
-        self.fields["segments"].choices = list(segments)  # type: ignore[attr-defined]
-        choices = [("everyone", _("All members"))]
-        if len(tiers) > 1:
-            choices.append(("tiers", _("Members of certain tiers")))
-        else:
-            self.fields.pop("tiers")
-        if segments:
-            choices.append(("segments", _("Members of certain segments")))
-        else:
-            self.fields.pop("segments")
-        self.fields["audience"].choices = choices  # type: ignore[attr-defined]
-        if len(choices) == 1:
-            self.fields.pop("audience")
-
-    def clean(self) -> dict[str, Any]:
-        """The period is in order, and a named audience is named."""
-        values = super().clean() or {}
-        start, end = values.get("from_at"), values.get("to_at")
-        if start and end and end <= start:
-            self.add_error("to_at", _("The benefit ends before it starts. Choose an end after its start."))
-        if values.get("audience") == "tiers" and not values.get("tiers") and "tiers" not in self.errors:
-            self.add_error("tiers", _("Choose at least one tier, or all members."))
-        if (
-            values.get("audience") == "segments"
-            and not values.get("segments")
-            and "segments" not in self.errors
-        ):
-            self.add_error("segments", _("Choose at least one segment, or all members."))
-        return values
-
-    def check_not_over(self, at: dt.datetime) -> None:
-        """An end that lies in the past is a slip of the pen: nobody could ever use such a benefit."""
-        end = self.cleaned_data.get("to_at")
-        if end and end <= at:
-            self.add_error("to_at", _("This end is past already. Choose a later one."))
-
-    def settings(self) -> dict[str, Any]:
-        """The kind's settings from the entries."""
-        return {}
-
-    def arguments(self) -> Arguments:
-        """What the services take."""
-        values = self.cleaned_data
-        named = values.get("audience")
-        chosen = {named: values[named]} if named in ("tiers", "segments") else EVERYONE
-        return Arguments(
-            kind=self.kind,
-            name=values["name"],
-            from_at=values["from_at"],
-            to_at=values["to_at"],
-            settings=self.settings(),
-            audience=chosen,
-            stock=values.get("stock"),
-        )
-
-    @classmethod
-    def initial_of(cls, benefit: Benefit) -> dict[str, Any]:
-        """The entries that a benefit stands for."""
-        codes, segments = tiers_of(benefit.audience), segments_of(benefit.audience)
-        return {
-            "name": benefit.name,
-            "from_at": benefit.from_at,
-            "to_at": benefit.to_at,
-            "audience": "tiers" if codes is not None else "everyone" if segments is None else "segments",
-            "tiers": codes or [],
-            "segments": segments or [],
-            "stock": benefit.stock,
-            **cls.initial_settings(benefit.settings),
-        }
-
-    @classmethod
-    def initial_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """The entries that settings stand for."""
-        return {}
-
-
-class CouponForm(BenefitForm):
+class CouponForm(LimitedForm):
     """An amount or a share off."""
 
     kind = "coupon"
@@ -167,8 +37,8 @@ class CouponForm(BenefitForm):
         label=_("At most"), required=False, help_text=_("The most that a share takes off.")
     )
     field_order = (
-        "name", "sort", "off_minor", "off_percent", "at_least_minor", "max_off_minor", "stock", "from_at", "to_at",
-        "audience", "tiers", "segments",
+        "name", "sort", "off_minor", "off_percent", "at_least_minor", "max_off_minor", "stock", *LIMITS, "from_at",
+        "to_at", "audience", "tiers", "segments",
     )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
@@ -191,7 +61,7 @@ class CouponForm(BenefitForm):
         values = self.cleaned_data
         names = ("off_percent", "max_off_minor") if values["sort"] == "share" else ("off_minor",)
         found = {name: values[name] for name in (*names, "at_least_minor")}
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: value for name, value in found.items() if value is not None} | self.limits()
 
     @classmethod
     def initial_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -306,9 +176,57 @@ class DrawPurchaseForm(DrawForm):
         return {**super().initial_settings(settings), "price_minor": settings.get("price_minor")}
 
 
+class GiftForm(LimitedForm):
+    """A thing of a value."""
+
+    names: tuple[str, str] = ("gift", "value_minor")
+    gift = forms.CharField(
+        label=_("What is given"), max_length=80, help_text=_("As the cashier should read it: “a box of tea”.")
+    )
+    value_minor = MoneyField(
+        label=_("What it is worth"), required=False, help_text=_("Told as what the member saved.")
+    )
+    field_order: tuple[str, ...] = (
+        "name", "gift", "value_minor", "stock", *LIMITS, "from_at", "to_at", "audience", "tiers", "segments",
+    )  # fmt: skip
+
+    def settings(self) -> dict[str, Any]:
+        found = {self.names[0]: self.cleaned_data["gift"], "value_minor": self.cleaned_data["value_minor"]}
+        return {name: value for name, value in found.items() if value is not None} | self.limits()
+
+    @classmethod
+    def initial_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        return {**settings, "gift": settings.get(cls.names[0])}
+
+
+class WelcomeGiftForm(GiftForm):
+    """For all members it welcomes who joins; for certain tiers, who reaches them."""
+
+    kind = "welcome_gift"
+
+
+class BirthdayGiftForm(GiftForm):
+    kind = "birthday_gift"
+
+
+class ExchangeForm(GiftForm):
+    """A thing for points."""
+
+    kind = "points_exchange"
+    names = ("item", "value_minor")
+    points = CountField(label=_("Points"), most=10**12)
+    field_order = ("name", "gift", "points", *GiftForm.field_order[2:])
+
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "points": self.cleaned_data["points"]}
+
+
 FORMS: dict[str, type[BenefitForm]] = {
-    form.kind: form for form in (CouponForm, MemberPriceForm, LuckyDrawForm, DrawPurchaseForm)
-}
+    form.kind: form
+    for form in (
+        CouponForm, MemberPriceForm, WelcomeGiftForm, BirthdayGiftForm, ExchangeForm, LuckyDrawForm, DrawPurchaseForm,
+    )
+}  # fmt: skip
 
 
 class PriceListForm(forms.Form):

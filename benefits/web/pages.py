@@ -8,11 +8,12 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.coverage import EVERYONE
-from benefits.lib.kinds import KINDS
+from benefits.lib.kinds import KINDS, LIMITS
 from benefits.models import BenefitStatus
 from benefits.selectors import audiences
-from benefits.web import words
-from members.web import audit_words, gates, tier_simulation
+from benefits.web import entitlements, words
+from benefits.web.cashier import CASHIERS
+from members.web import audit_words, gates, member_sections, tier_simulation
 from members.web.menu import register as add
 
 
@@ -32,6 +33,8 @@ def register() -> None:
         (50, _("Draws"), "benefits:draws_list"),
     ):
         add("benefits", label=label, route=route, order=order, roles=gates.READERS)
+    add("benefits", label=_("Redeem codes"), route="benefits:cashier_page", order=60, roles=CASHIERS)
+    member_sections.register(entitlements.of_member)
     audit_words.register(
         actions={
             "prices.changed": _("Prices changed"),
@@ -45,8 +48,18 @@ def register() -> None:
             "benefit.audience_turned": _("Audience of a benefit changed"),
             "benefit.draft_saved": _("Draft of a benefit saved"),
             "benefit.draft_discarded": _("Draft of a benefit deleted"),
+            "entitlement.given": _("Benefit given to a member"),
+            "entitlement.revoked": _("Entitlement taken back"),
+            "entitlement.reserved": _("Entitlement reserved"),
+            "entitlement.released": _("Reservation of an entitlement let go"),
+            "entitlement.redeemed": _("Entitlement redeemed"),
+            "entitlement.undone": _("Redemption undone"),
         },
-        topics={"benefit": _("Benefits"), "price_change": _("Changes of prices")},
+        topics={
+            "benefit": _("Benefits"),
+            "entitlement": _("Entitlements"),
+            "price_change": _("Changes of prices"),
+        },
         fields={
             "from": words.FIELDS["from_at"],
             "to": words.FIELDS["to_at"],
@@ -67,6 +80,10 @@ def register() -> None:
             "terms": _("Rules and how prizes are claimed"),
             "list": _("Price list"),
             "lower": _("Prices below the list price"),
+            "benefit": _("Benefit"),
+            "use": _("Act"),
+            "left": _("Uses left"),
+            **{name: words.LIMITS[name] for name in LIMITS},
         },
         values={
             "benefit.status": dict(BenefitStatus.choices),

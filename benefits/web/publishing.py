@@ -193,8 +193,16 @@ def benefits_change(request: StaffRequest, public_id: str) -> HttpResponse:
         "kind": KINDS[benefit.kind],
         "benefit": benefit,
         "is_draw": KINDS[benefit.kind].is_draw,
+        "stock_seen": request.POST.get("stock_seen", "" if benefit.stock is None else str(benefit.stock)),
     }
     return answer(request, "benefits/benefits/change.html", context, form)
+
+
+def _is_stock_as_seen(request: StaffRequest, form: BenefitForm) -> bool:
+    """Whether the stock was left as the page showed it: members take pieces meanwhile, which a change of something
+    else must not put back."""
+    seen = form.cleaned_data.get("stock")
+    return "stock" not in form.fields or request.POST.get("stock_seen") == ("" if seen is None else str(seen))
 
 
 def _changed(request: StaffRequest, benefit: Benefit, form: BenefitForm) -> HttpResponse:
@@ -213,7 +221,7 @@ def _changed(request: StaffRequest, benefit: Benefit, form: BenefitForm) -> Http
         to_at=arguments.to_at,
         settings=settings,
         audience=arguments.audience if "audience" in form.fields else services.UNSET,
-        stock=arguments.stock if "stock" in form.fields else services.UNSET,
+        stock=services.UNSET if _is_stock_as_seen(request, form) else arguments.stock,
         expected_revision=int(revision)
         if revision.isascii() and revision.isdigit() and len(revision) < 9
         else None,

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from benefits.web import benefits, price_changes, price_explained, price_table, prices, publishing
+from benefits.web import (
+    benefits,
+    cashier,
+    entitlements,
+    price_changes,
+    price_explained,
+    price_table,
+    prices,
+    publishing,
+)
 
 app_name = "benefits"
 urlpatterns = [
@@ -32,6 +41,11 @@ urlpatterns = [
         prices.prices_upload_rejects,
         name="prices_upload_rejects",
     ),
+    path("cashier/", cashier.cashier_page, name="cashier_page"),
+    path("cashier/undo", cashier.cashier_undo, name="cashier_undo"),
+    path("entitlements/give/<slug:member_id>/", entitlements.entitlements_give, name="entitlements_give"),
+    path("entitlements/<str:code>/", entitlements.entitlements_detail, name="entitlements_detail"),
+    path("entitlements/<str:code>/revoke", entitlements.entitlements_revoke, name="entitlements_revoke"),
     path("<slug:public_id>/", benefits.benefits_detail, name="benefits_detail"),
     path("<slug:public_id>/change/", publishing.benefits_change, name="benefits_change"),
     path("<slug:public_id>/prices/", prices.prices_change, name="prices_change"),

@@ -35,8 +35,20 @@ LEVELS = {
     Standing.OVER: "neutral",
     Standing.DRAFT: "neutral",
 }
+# The setting that says what is given.
+GIFTS = {
+    "welcome_gift": "gift",
+    "birthday_gift": "gift",
+    "trial": "item",
+    "points_exchange": "item",
+    "partner_benefit": "partner",
+    "event_access": "event",
+    "exclusive_product": "item",
+}
 GROUPS = (
     ("price", gettext_lazy("Price")),
+    ("welcome", gettext_lazy("Welcome")),
+    ("value", gettext_lazy("Value")),
     ("draw", gettext_lazy("Draws")),
 )
 FIELDS = {
@@ -49,16 +61,38 @@ FIELDS = {
     "stock": gettext_lazy("Stock"),
 }
 
+LIMITS = {
+    "uses": gettext_lazy("Uses of one code"),
+    "valid_days": gettext_lazy("Days a code is valid"),
+    "per_member_day": gettext_lazy("Per member and day"),
+    "per_member_month": gettext_lazy("Per member and month"),
+    "per_member_life": gettext_lazy("Per member in all"),
+    "budget_minor": gettext_lazy("Budget"),
+}
+
 
 def gives(kind: str, settings: Mapping[str, Any], currency: str) -> str:
     """What settings give a member, in one phrase; "--" where they say nothing."""
     if kind in ("coupon", "discount", "repurchase_coupon"):
         return _coupon(settings, currency)
+    if kind in GIFTS:
+        return _gift(kind, settings, currency)
     if kind == "member_price":
         return _member_price(settings, currency)
     if KINDS.get(kind) and KINDS[kind].is_draw:
         return _draw(settings, currency)
     return _plain(settings)
+
+
+def _gift(kind: str, settings: Mapping[str, Any], currency: str) -> str:
+    """A thing with what it is worth and costs."""
+    what = settings.get(GIFTS[kind]) or str(label_of(kind))
+    worth, price = settings.get("value_minor"), settings.get("points")
+    if worth:
+        what = _("%(what)s, worth %(amount)s") % {"what": what, "amount": money_text(worth, currency)}
+    if kind == "points_exchange" and price:
+        what = _("%(what)s for %(points)s points") % {"what": what, "points": points(price)}
+    return what
 
 
 def _coupon(settings: Mapping[str, Any], currency: str) -> str:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
+from benefits.services import entitlements_daily
 from compliance.lib import calendar, runs
 from compliance.selectors import policies
 from compliance.services import assessment, clearance
@@ -101,7 +102,8 @@ def work(job: Job) -> dict[str, Any]:
     """Work one job at its own instant, as platform; idempotent. Returns its report."""
     with tenancy.platform():
         if job.name == DAILY:
-            return daily.run_daily(zone=job.scope, at=job.at)
+            report: dict[str, Any] = dict(daily.run_daily(zone=job.scope, at=job.at))
+            return report | entitlements_daily.run_daily(zone=job.scope, at=job.at)
         if job.name == ASSESSMENT:
             return assessment.assess(at=job.at)
         return clearance.run_due(at=job.at)

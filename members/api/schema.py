@@ -23,6 +23,8 @@ PATHS = {
     "benefit_id": "Id of a benefit.",
     "redemption_id": "Id of a redemption, or of a hold that was captured.",
     "hold_id": "Id of a hold.",
+    "code": "Code of an entitlement, as it is typed or scanned.",
+    "use_id": "Id of a redemption of that code.",
     "channel": "Channel of the order: taobao, tmall, jd, douyin, wechat, meituan, pos, web or other.",
     "external_id": "The order's number on its channel.",
 }

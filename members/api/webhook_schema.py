@@ -73,6 +73,19 @@ DATA: dict[WebhookEvent, dict[str, dict[str, Any]]] = {
         "status": {"type": "string", "enum": ["open", "closed"], "description": "Closed if it was before."},
         "protected_until": {**INSTANT, "description": "No clearance before."},
     },
+    WebhookEvent.ENTITLEMENT_REDEEMED: {
+        "member": MEMBER,
+        "benefit": {"type": "string", "description": "Id of the benefit."},
+        "kind": {"type": "string", "description": "The benefit's kind."},
+        "code": {"type": "string", "description": "The code that was redeemed."},
+        "redemption": {"type": "string", "description": "Id of this redemption."},
+        "uses_left": {"type": "integer", "description": "How often it can be used after it."},
+        "saved_minor": {
+            "type": ["integer", "null"],
+            "description": "What the member saved, in minor units; null where nobody knows.",
+        },
+        "order": {"type": "string", "description": "The order number that the till sent; may be empty."},
+    },
 }
 TOLD = {
     WebhookEvent.POINTS_CHANGED: "Once for every posting that moved a member's points: the balance and the entries.",
@@ -83,6 +96,7 @@ TOLD = {
     WebhookEvent.PROGRAM_FINAL_NOTICE: "Once for each of the last warnings: one qualifying benefit cancels it.",
     WebhookEvent.PROGRAM_CLEARED: "A clearance closed the program: nothing was deleted, all of it is frozen.",
     WebhookEvent.PROGRAM_RESTORED: "An appeal was upheld, or the clearance undone: everything is back as it was.",
+    WebhookEvent.ENTITLEMENT_REDEEMED: "A member used an entitlement at a till or in an order.",
 }
 EXAMPLE: dict[WebhookEvent, dict[str, Any]] = {
     WebhookEvent.POINTS_CHANGED: {
@@ -136,6 +150,16 @@ EXAMPLE: dict[WebhookEvent, dict[str, Any]] = {
     },
     WebhookEvent.PROGRAM_CLEARED: {"period": "2026-06", "run_on": "2026-06-30", "days": 100, "policy": 1},
     WebhookEvent.PROGRAM_RESTORED: {"status": "open", "protected_until": "2026-08-05T02:00:00+00:00"},
+    WebhookEvent.ENTITLEMENT_REDEEMED: {
+        "member": "k7x2m9q4w8r3t6yz",
+        "benefit": "d4h8s2v6c9f3j7np",
+        "kind": "coupon",
+        "code": "WGVNQB05CP",
+        "redemption": "m3t9w5k2x8q6r4yz",
+        "uses_left": 0,
+        "saved_minor": 1000,
+        "order": "20260630-17",
+    },
 }
 HEADERS = {
     "webhook-id": "The message's id, the same however often it is sent: what was worked already can be left out.",

@@ -61,6 +61,8 @@ FACTS: dict[str, Fact] = {
     "joined_on": Fact("date", ("from", "before")),
     "points": Fact("number", NUMBERS),
     "expiring": Fact("number", NUMBERS, window="required"),
+    "benefit": Fact("choice", SETS, window="optional"),
+    "benefit_uses": Fact("number", NUMBERS, most=1_000_000, window="optional"),
     "birthday": Fact("number", ("at_most",), most=365),
     "birth_month": Fact("choice", SETS),
     "segment": Fact("choice", SETS),
@@ -207,6 +209,7 @@ def _choices(code: str, value: Any, path: str, known: Known) -> list[str]:
 _GONE: dict[str, Any] = {
     "tier": lambda name: _("There is no tier “%(name)s” any more. Choose others.", name=name),
     "store": lambda name: _("There is no store “%(name)s”. Choose others.", name=name),
+    "benefit": lambda name: _("There is no benefit “%(name)s”. Choose others.", name=name),
     "segment": lambda name: _("There is no segment “%(name)s” any more. Choose others.", name=name),
     "other": lambda name: _("“%(name)s” cannot be chosen here.", name=name),
 }
@@ -300,7 +303,7 @@ def _sizes(rules: Mapping[str, Rule]) -> dict[str, tuple[int, int]]:
 @dataclass(frozen=True, slots=True)
 class Person:
     """All that rules may ask of one member. `days` are its days of purchase: (orders, spend); `lots` (last usable day,
-    points); `bought_at` (store, day)."""
+    points); `bought_at` (store, day); `used` (benefit, day, times)."""
 
     joined_on: date
     channel: str
@@ -313,6 +316,7 @@ class Person:
     lots: Sequence[tuple[date | None, int]] = ()
     birthday: tuple[int, int] | None = None
     segments: frozenset[str] = frozenset()
+    used: Sequence[tuple[str, date, int]] = ()
 
 
 def matches(rule: Rule, person: Person, today: date) -> bool:
@@ -343,6 +347,8 @@ def _words(rule: Rule, person: Person, today: date) -> set[str]:
         return set(person.segments)
     if fact == "store":
         return {store for store, day in person.bought_at if _is_within(day, rule, today)}
+    if fact == "benefit":
+        return {benefit for benefit, day, times in person.used if times and _is_within(day, rule, today)}
     if fact == "birth_month":
         return {str(person.birthday[0])} if person.birthday else set()
     return {str({"lifecycle": person.lifecycle, "tier": person.tier, "channel": person.channel}[fact])}
@@ -367,6 +373,8 @@ def _number_of(rule: Rule, person: Person, today: date) -> int | None:
         return (today - person.joined_on).days
     if fact == "points":
         return person.points
+    if fact == "benefit_uses":
+        return sum(times for _benefit, day, times in person.used if _is_within(day, rule, today))
     if fact == "expiring":
         last = today + timedelta(days=rule["days"])
         return sum(points for until, points in person.lots if until is not None and until <= last)

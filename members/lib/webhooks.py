@@ -17,3 +17,4 @@ class WebhookEvent(models.TextChoices):
     PROGRAM_FINAL_NOTICE = "program.final_notice", _("The last warnings before a clearance")
     PROGRAM_CLEARED = "program.cleared", _("The program was closed by a clearance")
     PROGRAM_RESTORED = "program.restored", _("The program was restored after a clearance")
+    ENTITLEMENT_REDEEMED = "entitlement.redeemed", _("A member used an entitlement")

@@ -2,6 +2,7 @@
 
 from members.models.audit import AuditRow, PlatformAuditRow
 from members.models.base import TenantModel, TenantQuerySet
+from members.models.benefit_uses import BenefitUse
 from members.models.bulk_acts import BulkAct, BulkActMember, BulkKind
 from members.models.consumers import Consumer, ConsumerLink
 from members.models.earning import EarningUse, OrderBonus, Referral
@@ -41,6 +42,7 @@ from members.models.worked import WorkState
 __all__ = [
     "ApiKey",
     "AuditRow",
+    "BenefitUse",
     "BulkAct",
     "BulkActMember",
     "BulkKind",

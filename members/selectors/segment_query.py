@@ -19,13 +19,14 @@ from typing import Any
 from members.lib.earning_events import birthdays_on
 from members.lib.segments import FACTS, GROUPS, Rule
 from members.selectors import lifecycle, member_facts
+from members.selectors.segment_buyers import implied, means_buyers
 
 DAY = dt.timedelta(days=1)
 # Facts that only the member's own row says.
 OWN_ROW = frozenset({"channel", "birthday", "birth_month"})
 # An array, so that the rows of few are found by their key.
 IN_WHO = " and member_id = any(array(select id from who))"
-SUMMED = frozenset({"d", "x"})  # sources that are sums of many rows
+SUMMED = frozenset({"d", "x", "u"})  # sources that are sums of many rows: of days, lots, uses of benefits
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Query:
         self.since: dt.date = scope.today + DAY  # the first day the pass needs
         self.kept: set[str] = set()  # columns of the row of facts
         self.expiring: dict[str, str] = {}
+        self.uses: dict[str, str] = {}
         self.until: dt.date = scope.today
         self.joins: set[str] = set()
         self.needs_program = False
@@ -140,6 +142,8 @@ class Query:
         if fact == "points":
             self.joins.add("a")
             return "coalesce(a.available, 0)"
+        if fact == "benefit_uses":
+            return self._uses(days)
         until = self.scope.today + int(days or 0) * DAY
         self.joins.add("x")
         self.until = max(self.until, until)
@@ -156,6 +160,14 @@ class Query:
         if name not in self.sums:
             self.sums[name] = f"sum({column}) filter (where day >= {self._put(first)})"
         return f"coalesce(d.{name}, 0)"
+
+    def _uses(self, days: int | None) -> str:
+        """How often benefits were used, over the daily totals of uses."""
+        self.joins.add("u")
+        name = f"uses_{days or 0}"
+        since = self.scope.today - ((days or 0) - 1) * DAY
+        self.uses[name] = "sum(uses)" + (f" filter (where day >= {self._put(since)})" if days else "")
+        return f"coalesce(u.{name}, 0)"
 
     def _birthday(self, days: int) -> str:
         coming = {pair for n in range(days + 1) for pair in birthdays_on(self.scope.today + n * DAY)}
@@ -184,12 +196,14 @@ class Query:
         return self._exists(fact, rule)
 
     def _exists(self, fact: str, rule: Rule) -> str:
-        """Rows beside the member: its tags, its orders at a store."""
+        """Rows beside the member: its tags, the benefits it used, its orders at a store."""
         if fact == "tag":
             return (
                 "exists (select from members_membertag t where t.merchant_id = %(merchant)s "
                 f"and t.member_id = m.id and t.name = any({self._put(rule['value'])}::text[]))"
             )
+        if fact == "benefit":
+            return self._used(rule)
         stores = [self.scope.store_ids[each] for each in rule["value"] if each in self.scope.store_ids]
         within = ""
         if days := rule.get("days"):
@@ -198,6 +212,15 @@ class Query:
             "exists (select from members_order o where o.merchant_id = %(merchant)s and o.member_id = m.id "
             f"and o.store_id = any({self._put(stores)}::bigint[]) and o.status = 'paid' and o.counts "
             f"and o.paid_on <= %(today)s{within})"
+        )
+
+    def _used(self, rule: Rule) -> str:
+        within = ""
+        if days := rule.get("days"):
+            within = f" and b.day >= {self._put(self.scope.today - (days - 1) * DAY)}"
+        return (
+            "exists (select from members_benefituse b where b.merchant_id = %(merchant)s and b.member_id = m.id "
+            f"and b.benefit = any({self._put(rule['value'])}::text[]) and b.uses > 0 and b.day <= %(today)s{within})"
         )
 
     def _segment(self, public_id: str, seen: frozenset[str]) -> str:
@@ -225,7 +248,7 @@ class Query:
         """The statement that counts the members a rule means. Where only buyers fit and nothing is asked that only the
         member's own row says, rows of facts are counted, less those of the few members who are none any more."""
         cheap, rest = self._split(rule)
-        if any(map(_means_buyers, (cheap or {}).get("all", []))):
+        if any(map(means_buyers, (cheap or {}).get("all", []))):
             buyers = Query(self.scope, of_buyers=True)
             found = buyers._count_buyers(cheap or {}, rest)
             if not buyers.asks_member:
@@ -292,7 +315,7 @@ class Query:
             probe.predicate(part)
             parts[bool(probe.joins & SUMMED)].append(part)
         cheap, rest = parts
-        cheap += [implied for part in rest if (implied := _implied(part))]
+        cheap += [wider for part in rest if (wider := implied(part))]
         return ({"all": cheap} if cheap else None), ({"all": rest} if rest else None)
 
     def _with(self, parts: list[str]) -> str:
@@ -302,7 +325,7 @@ class Query:
         return f"with {', '.join(parts)} " if parts else ""
 
     def _sources(self, who: str) -> str:
-        return self._beside() + self._daily(who) + self._lots(who)
+        return self._beside() + self._daily(who) + self._lots(who) + self._times(who)
 
     def _sampled(self, column: str = "") -> str:
         """The array of the members asked, or that a column is one of them; nothing where all are."""
@@ -337,6 +360,16 @@ class Query:
             "group by member_id) d on d.member_id = m.id"
         )
 
+    def _times(self, who: str) -> str:
+        """Uses of benefits until today."""
+        if "u" not in self.joins:
+            return ""
+        columns = ", ".join(f"{expression} as {name}" for name, expression in self.uses.items())
+        return (
+            f" left join (select member_id, {columns} from members_benefituse where merchant_id = %(merchant)s "
+            f"and day <= %(today)s{who}{self._sampled('member_id')} group by member_id) u on u.member_id = m.id"
+        )
+
     def _lots(self, who: str) -> str:
         """Points whose last usable day is near; what the daily job has expired is none."""
         if "x" not in self.joins:
@@ -350,28 +383,3 @@ class Query:
             f"{who.replace('member_id =', 'l.member_id =')}{self._sampled('l.member_id')} "
             "group by l.member_id) x on x.member_id = m.id"
         )
-
-
-def _implied(condition: Rule) -> Rule | None:
-    """What holds for everybody who bought so much within days that no row keeps: as much within the next longer ones
-    that are kept. No day comes to less than nothing."""
-    if condition.get("fact") not in ("orders", "spend") or not _means_buyers(condition):
-        return None
-    value: Any = condition["value"]
-    found = {
-        "fact": condition["fact"],
-        "op": "at_least",
-        "value": value[0] if condition["op"] == "between" else value,
-    }
-    longer = [days for days in member_facts.WINDOWS if days > condition["days"]]
-    return found | ({"days": min(longer)} if longer else {})
-
-
-def _means_buyers(condition: Rule) -> bool:
-    """Whether a condition holds for nobody without a row of facts."""
-    fact, op = condition.get("fact"), condition.get("op")
-    if fact == "recency":
-        return op != "never"
-    if fact not in ("orders", "spend", "active_days") or op == "at_most":
-        return False
-    return bool(condition["value"][0] if op == "between" else condition["value"])

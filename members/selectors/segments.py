@@ -24,6 +24,7 @@ from members.models import (
     Store,
     Tier,
 )
+from members.selectors import benefit_names
 from members.selectors import rules as rules_of
 from members.selectors.segment_query import Query, Scope
 
@@ -70,6 +71,7 @@ class Shop:
     tiers: Mapping[str, Tier]  # of the ladder in force, lowest first
     stores: Mapping[str, Store]
     segments: Mapping[str, Segment]
+    benefits: Mapping[str, str]  # names by id
 
     @property
     def known(self) -> Known:
@@ -79,6 +81,7 @@ class Shop:
                 "tier": frozenset(self.tiers),
                 "store": frozenset(self.stores),
                 "segment": frozenset(self.segments),
+                "benefit": frozenset(self.benefits),
                 "channel": frozenset(Channel.values),
             },
             rules={key: each.rule for key, each in self.segments.items() if each.kind == SegmentKind.DYNAMIC},
@@ -116,15 +119,17 @@ class Shop:
         )
 
     def gone(self, rule: Rule) -> list[str]:
-        """The tiers, stores and segments that a rule names and that are no more."""
+        """The tiers, stores, segments and benefits that a rule names and that are no more."""
         choices = self.known.choices
         return sorted(
-            gone for fact in ("tier", "store", "segment") for gone in named(rule, fact) - choices[fact]
+            gone
+            for fact in ("tier", "store", "segment", "benefit")
+            for gone in named(rule, fact) - choices[fact]
         )
 
 
 def shop(*, merchant: Merchant, at: dt.datetime) -> Shop:
-    """A merchant's tiers, stores and segments. Four queries."""
+    """A merchant's tiers, stores, segments and benefits. Five queries."""
     version = rules_of.version_at(merchant_id=merchant.pk, at=at)
     rows = {tier.pk: tier for tier in Tier.objects.of(merchant)}
     ladder = [rows[rung["tier"]] for rung in version.ladder if rung["tier"] in rows] if version else []
@@ -134,6 +139,7 @@ def shop(*, merchant: Merchant, at: dt.datetime) -> Shop:
         tiers={tier.code: tier for tier in ladder},
         stores={store.public_id: store for store in Store.objects.of(merchant).order_by("name")},
         segments={each.public_id: each for each in listed(merchant_id=merchant.pk)},
+        benefits=benefit_names.names(merchant.pk),
     )
 
 
@@ -231,6 +237,15 @@ def has_any(*, shop: Shop, rule: Rule) -> bool:
     """Whether a checked rule means anybody. One query."""
     query = Query(shop.scope)
     return bool(set_based.fetch_all(query.select_of("1", rule, "limit 1"), query.values))
+
+
+def among(*, shop: Shop, rule: Rule, member_ids: Sequence[int]) -> list[int]:
+    """Those of some members whom a checked rule means, in order of their row ids. One query. Raises TooLarge."""
+    shop.require_askable(rule)
+    query = Query(shop.scope)
+    query.values["ids"] = list(member_ids)
+    statement = query.select_of("m.id", rule, "and m.id = any(%(ids)s::bigint[]) order by m.id")
+    return [row[0] for row in set_based.fetch_all(statement, query.values)]
 
 
 class Found:

@@ -17,7 +17,16 @@ from members.lib.periods import merchant_day
 from members.lib.phones import e164_or_none, region_of
 from members.lib.refusals import Invalid
 from members.models import Channel, JoinSource, Merchant
-from members.services import audit, earning, joining, past_orders, posting, programs, webhook_events
+from members.services import (
+    audit,
+    earning,
+    joining,
+    occasions,
+    past_orders,
+    posting,
+    programs,
+    webhook_events,
+)
 from members.services.audit import Actor
 
 CHUNK = 10_000
@@ -98,6 +107,7 @@ def join_many(
             ids[key] for key in new[begin : begin + CHUNK] if first[key].source != JoinSource.LIST
         ]  # who stands in a declared list joined before, elsewhere
         earning.joined(merchant=merchant, program=program, at=at, actor=actor, member_ids=arrived)
+        occasions.tell_joined(merchant_id=merchant_id, at=at, member_ids=arrived)
     if new:
         audit.record(
             merchant_id=merchant_id,

@@ -19,6 +19,7 @@ from members.services import (
     earning,
     joining,
     member_emails,
+    occasions,
     past_orders,
     posting,
     programs,
@@ -138,6 +139,7 @@ def join(
     )
     if is_new:
         earning.joined(merchant=merchant, program=program, at=at, actor=actor, member_ids=[member.pk])
+        occasions.tell_joined(merchant_id=merchant_id, at=at, member_ids=[member.pk])
     return member
 
 

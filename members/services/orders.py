@@ -128,7 +128,7 @@ def _parts(live: list[Live]) -> list[list[Live]]:
 
 def _in_parts(merchant_id: int, desk: Desk, heard: webhook_events.Heard) -> list[TierMove]:
     """Fold part by part, each while the database writes the one before; the parts follow each other in order. Returns
-    the moves of all parts that bring a welcome.
+    the rises of all parts, which bring welcomes.
 
     The folding thread touches no database and the rows of a part are made before the next is folded, so writing
     sees none of what comes after it.
@@ -144,7 +144,7 @@ def _in_parts(merchant_id: int, desk: Desk, heard: webhook_events.Heard) -> list
         changes = desk.changes = Changes()
         desk.fold(part)
         heard.take(changes)
-        moves.extend(tier_welcomes.welcomed(desk.rules.tiers, changes.moves))
+        moves.extend(tier_welcomes.risen(desk.rules.tiers, changes.moves))
         for order in changes.new_orders:
             order.id = next(ids)
         for name in ("accounts", "standings", "validities"):

@@ -13,7 +13,7 @@ from members.lib.periods import merchant_day, whole_days_within
 from members.lib.refusals import NotFound, ProgramCleared, ProgramNotOpen
 from members.models import Closure, Merchant, Program, ProgramStatus, TierLift, TierStanding, TierValidity
 from members.selectors.tier_lifts import OPEN as LIFTING
-from members.services import audit
+from members.services import audit, occasions
 from members.services.audit import Actor
 
 
@@ -116,6 +116,7 @@ def end_closure(*, merchant_id: int, at: dt.datetime, ended_by: str) -> int:
     days = whole_days_within(closure.from_at, at, zone)
     if days:
         _shift(merchant_id, days, frozen_on=merchant_day(closure.from_at, zone))
+    occasions.tell_reopened(merchant_id=merchant_id, since=closure.from_at, days=days)
     closure.to_at = at
     closure.ended_by = ended_by
     closure.shifted_days = days

@@ -7,6 +7,7 @@ nothing is done and nothing is asked.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +78,8 @@ select m.id as place, %(at)s::timestamptz as at, jsonb_build_object('member', m.
 from members_member m where m.merchant_id = %(merchant)s and m.id = any(%(members)s)
 """
 
+SAID = "select 1 as place, %(at)s::timestamptz as at, %(data)s::jsonb as data"
+
 
 def points_changed(*, merchant_id: int, at: dt.datetime, spans: Sequence[Span]) -> None:
     """Tell of points that moved, once a member: the balance now and the entries. After they are written."""
@@ -126,6 +129,12 @@ def of_programs(event: WebhookEvent, facts: str, **parameters: Any) -> int:
     `facts`: SQL that gives (merchant_id, at, data) a row, once for each message. Works as platform, set-based.
     """
     return _leave(event, facts, LEAVE_MANY, **parameters)
+
+
+def told_of(*, program: Program, event: WebhookEvent, at: dt.datetime, data: dict[str, Any]) -> None:
+    """Tell of something that another app knows of, if anybody listens. In the transaction of the fact."""
+    if wants(program, event):
+        _leave(event, SAID, merchant=program.merchant_id, at=at, data=json.dumps(data))
 
 
 def wants(program: Program, event: str) -> bool:

@@ -34,7 +34,7 @@ from members.selectors import tags as tags_of
 from members.selectors.members import PER_PAGE, SORTS, MemberFilter
 from members.services import members as services
 from members.services.audit import Actor
-from members.web import adjust_forms, entry_acts, gates, timeline_words
+from members.web import adjust_forms, entry_acts, gates, member_sections, timeline_words
 from members.web.forms import asked
 from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
@@ -237,6 +237,7 @@ def show_member(
         "outcome": adjust_forms.outcome(form, card, version, merchant_day(at, merchant.zone)),
         "reveal_form": reveal_form or RevealForm(),
         "revealed": revealed,
+        "sections": member_sections.sections_of(request, member),
     }
     return render(request, "members/members/page.html", context, status=status)
 

@@ -30,6 +30,8 @@ FACT_WORDS: dict[str, Any] = {
     "joined_on": gettext_lazy("Day of joining"),
     "points": gettext_lazy("Points available"),
     "expiring": gettext_lazy("Points about to expire"),
+    "benefit": gettext_lazy("Benefit used"),
+    "benefit_uses": gettext_lazy("Uses of benefits"),
     "birthday": gettext_lazy("Days until the birthday"),
     "birth_month": gettext_lazy("Month of birth"),
     "segment": gettext_lazy("Another segment"),
@@ -124,6 +126,8 @@ def choices(fact: str, shop: Shop, tags: list[str], own_id: str = "") -> list[tu
         return [(value, str(label)) for value, label in Channel.choices]
     if fact == "store":
         return [(key, store.name) for key, store in shop.stores.items()]
+    if fact == "benefit":
+        return list(shop.benefits.items())
     if fact == "birth_month":
         return [(str(month), dt.date(2024, month, 1).strftime("%m")) for month in range(1, 13)]
     if fact == "segment":
@@ -163,6 +167,14 @@ def _fact(rule: Rule) -> str:
             "Store ordered from in the last %(days)s day",
             "Store ordered from in the last %(days)s days",
             days,
+        )
+    elif rule["fact"] == "benefit":
+        text = ngettext(
+            "Benefit used in the last %(days)s day", "Benefit used in the last %(days)s days", days
+        )
+    elif rule["fact"] == "benefit_uses":
+        text = ngettext(
+            "Uses of benefits in the last %(days)s day", "Uses of benefits in the last %(days)s days", days
         )
     else:
         text = ngettext(

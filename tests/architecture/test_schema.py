@@ -51,11 +51,12 @@ SET_REFERENCED = {
         "memberfacts",
         "factsdue",
     )
-}
+} | {"benefits_entitlement"}
 APPEND_ONLY = {
     "benefits_priceversion",
     "benefits_benefitrevision",
     "compliance_appealmessage",
+    "benefits_entitlementuse",
     "compliance_decision",
     "compliance_grade",
     "compliance_gradepolicy",

@@ -1,6 +1,7 @@
 """A process that forks workers: each line read names a run, or says "previews", "grades INSTANT CHUNK", "lift
-MERCHANT LIFT CHUNK" or "redeem MERCHANT MEMBER KEYS"; each answer is the pid of a worker that drains the run, works the
-open previews, grades the month due at an instant, lifts so many members at a time, or redeems a point a key.
+MERCHANT LIFT CHUNK", "redeem MERCHANT MEMBER KEYS" or "claim MERCHANT MEMBER BENEFIT KEYS"; each answer is the pid of a
+worker that drains the run, works the open previews, grades the month due at an instant, lifts so many members at a
+time, redeems a point a key, or claims and redeems an entitlement a key.
 
 The worker is a process of its own with a connection of its own, so it can be killed like any other; forking spares
 the seconds that loading the product takes each time. Run as `python -m tests.concurrency.drain_worker DATABASE`.
@@ -27,6 +28,7 @@ def main() -> None:
     from compliance.tasks import clearance, previews
     from members.lib import tenant as tenancy
     from members.services import tier_lifts
+    from tests.benefits.counter import use_by_keys
     from tests.members.services.till import redeem_by_keys
 
     def lift(merchant_id: int, job_id: int, chunk: int) -> None:
@@ -48,6 +50,8 @@ def main() -> None:
                     grades.grade_month(due_at=due_at, at=due_at, chunk=int(numbers[1]))
                 elif what == "lift":
                     lift(*map(int, numbers))
+                elif what == "claim":
+                    use_by_keys(*map(int, numbers))
                 elif what == "previews":
                     previews.foresee()
                 else:

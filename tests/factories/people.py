@@ -10,6 +10,7 @@ from typing import Any
 from members.lib import lifecycle
 from members.lib.segments import Person, Rule, matches
 from members.models import (
+    BenefitUse,
     DailyTotal,
     Member,
     MemberTag,
@@ -26,6 +27,7 @@ from members.models import (
 
 CHANNELS = ("web", "taobao", "pos")
 TAGS = ("vip", "tea", "教师")
+BENEFITS = ("teacoupon", "cakegift")
 LOT_DAYS = (-3, -1, 0, 1, 7, 30, 90)
 
 
@@ -143,7 +145,22 @@ def _live(people: People, row: Member, draw: random.Random) -> Person:
         points=points,
         lots=lots,
         birthday=(row.birth_month, row.birth_day) if row.birth_month and row.birth_day else None,
+        used=_uses(who, random.Random(len(people.persons)), today),
     )
+
+
+def _uses(who: dict[str, Any], draw: random.Random, today: dt.date) -> list[tuple[str, dt.date, int]]:
+    """Days on which benefits were used, some of which were taken back whole, some to come."""
+    chosen = {
+        (draw.choice(BENEFITS), draw.choice((-1, 0, 1, 29, 30, 90, 400))) for _n in range(draw.randint(0, 4))
+    }
+    found = [
+        (name, today - dt.timedelta(days=ago), draw.choice((0, 1, 1, 3))) for name, ago in sorted(chosen)
+    ]
+    BenefitUse.objects.bulk_create(
+        BenefitUse(**who, benefit=name, day=day, uses=uses) for name, day, uses in found
+    )
+    return found
 
 
 def _points(

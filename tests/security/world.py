@@ -15,6 +15,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 
 from benefits.models import Benefit, PriceChange, PriceUpload
+from benefits.services import benefits, claims, tills
 from compliance.lib.appeal_files import Checked
 from compliance.models import Appeal, AppealMessage, AppealState, Notice
 from compliance.services import appeal_files, grades
@@ -63,6 +64,7 @@ class Shop:
     token_hash: str = ""
     phone: str = ""
     secrets: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)  # of entitlements that can be used
 
     @property
     def order_number(self) -> str:
@@ -125,6 +127,7 @@ def fill(merchant: Merchant, owner: User, tail: int, at: dt.datetime) -> Shop:
             shop.secrets.append(secret)
             _rows(merchant, owner, label, number, at)
             _points(merchant, label, number, at)
+            shop.codes.append(_entitlements(merchant, label, at))
         for member in Member.objects.of(merchant):
             member.name = f"{name} Person"
             member.save(update_fields=["name"])
@@ -255,6 +258,19 @@ def _points(merchant: Merchant, label: str, number: int, at: dt.datetime) -> Non
     segments.create(name=label, rule=rule, everybody=True, **who)
     friend = members.join(channel="other", external_id=f"{label} friend", **who)
     Referral.objects.create(merchant=merchant, referrer=member, referred=friend, at=at)
+
+
+def _entitlements(merchant: Merchant, label: str, at: dt.datetime) -> str:
+    """A coupon with two uses, one of which was redeemed; its code."""
+    who: dict[str, Any] = {"merchant_id": merchant.pk, "at": at, "actor": shops.JOB}
+    benefit = benefits.publish_benefit(
+        kind="coupon", name=f"{label} coupon", settings={"off_minor": 500, "uses": 2}, **who
+    )
+    member = Member.objects.of(merchant).order_by("pk").first()
+    assert member is not None
+    mine, _is_new = claims.claim(member_id=member.pk, benefit_id=benefit.pk, key=label, **who)
+    tills.redeem(code=mine.code, key=label, **who)
+    return mine.code
 
 
 def _collect(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
@@ -17,7 +18,7 @@ from members.selectors import segments as selectors
 from tests.conftest import NOON
 from tests.environment import SOAK
 from tests.factories import ledger, people
-from tests.factories.people import CHANNELS, TAGS, People
+from tests.factories.people import BENEFITS, CHANNELS, TAGS, People
 
 STORES = ("store-0", "store-1")  # in the place of ids not known before
 WORDS = {
@@ -28,6 +29,7 @@ WORDS = {
     "store": STORES,
     "birth_month": tuple(str(n) for n in range(1, 13)),
     "segment": ("static", "dynamic"),
+    "benefit": BENEFITS,
 }
 NUMBERS = {
     "recency": (0, 1, 9, 29, 30, 31, 90, 400),
@@ -38,6 +40,7 @@ NUMBERS = {
     "points": (0, 5, 100, 200),
     "expiring": (0, 1, 100),
     "birthday": (0, 1, 7, 30, 365),
+    "benefit_uses": (0, 1, 2, 5),
 }
 WINDOWS = (1, 7, 30, 31, 90, 180, 365)
 
@@ -119,6 +122,7 @@ def test_any_rule_means_the_same_members_as_one_query_and_one_by_one(world):
 
     with tenancy.tenant(found.merchant.pk), transaction.atomic():
         shop = selectors.shop(merchant=found.merchant, at=NOON)
+        shop = dataclasses.replace(shop, benefits={key: key for key in BENEFITS})
 
         @settings(
             max_examples=3_000 if SOAK else 300,

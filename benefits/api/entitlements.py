@@ -1,0 +1,390 @@
+"""Entitlements: a member's list, claiming and exchanging, and what a till does: reserve, redeem, release, undo.
+
+Acts of a till are remembered under their key by the service itself: the use that it wrote is the first answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from benefits.lib import entitlements as rule
+from benefits.lib.codes import read_code
+from benefits.lib.entitlements import State, Why
+from benefits.lib.kinds.checks import MOST_MINOR
+from benefits.models import Entitlement, EntitlementSource, EntitlementState, PaidWith, UseAction
+from benefits.selectors import benefits as benefits_selector
+from benefits.selectors import entitlements as selectors
+from benefits.services import claims, tills
+from benefits.services.till_words import refusal_of
+from benefits.services.tills import Done
+from members.api.fields import Choice, Strict, Text, Whole
+from members.api.operations import Answer, Call, Operation
+from members.api.pages import PageIn, PageOut, take
+from members.lib.refusals import NotFound
+from members.lib.scopes import Scope
+from members.models import Member
+from members.selectors import members as members_selector
+
+NOT_USABLE = (
+    "entitlement-used", "entitlement-expired", "entitlement-revoked", "entitlement-not-yet", "entitlement-reserved",
+    "benefit-not-in-force", "not-a-member", "program-not-open", "program-cleared",
+)  # fmt: skip
+
+
+class EntitlementOut(serializers.Serializer):
+    """A member's right to a benefit."""
+
+    code = serializers.CharField(help_text="What a till reads or types.")
+    member = serializers.CharField()
+    benefit = serializers.CharField()
+    kind = serializers.CharField()
+    name = serializers.CharField(allow_blank=True, help_text="The benefit's name.")
+    state = serializers.ChoiceField(choices=EntitlementState.values, help_text="As it is now.")
+    why_not = serializers.ChoiceField(
+        choices=[each.value for each in Why],
+        allow_null=True,
+        help_text="Why it cannot be used now; null when it can.",
+    )
+    uses_total = serializers.IntegerField()
+    uses_left = serializers.IntegerField()
+    worth_minor = serializers.IntegerField(
+        allow_null=True, help_text="The most that one use saves; null without a bound."
+    )
+    currency = serializers.CharField()
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=EntitlementSource.values, help_text="What brought it."
+    )
+    paid_with = serializers.ChoiceField(
+        choices=PaidWith.values, help_text="What was paid for is honoured whatever becomes of the benefit."
+    )
+    paid_amount = serializers.IntegerField(help_text="Points, or minor units; 0 for nothing.")
+    issued_at = serializers.DateTimeField()
+    valid_until = serializers.DateTimeField(allow_null=True, help_text="The first instant without it.")
+    reserved_until = serializers.DateTimeField(allow_null=True)
+
+
+class EntitlementsOut(PageOut):
+    """A page of entitlements."""
+
+    items = EntitlementOut(many=True)
+
+
+class ActOut(serializers.Serializer):
+    """What was done with an entitlement, as it was answered the first time."""
+
+    id = serializers.CharField(
+        help_text="Of this act: the reservation, or the redemption that can be undone."
+    )
+    action = serializers.ChoiceField(choices=UseAction.values)
+    at = serializers.DateTimeField()
+    code = serializers.CharField()
+    member = serializers.CharField()
+    benefit = serializers.CharField()
+    kind = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+    settings = serializers.DictField(help_text="What the benefit gives, as it is now.")
+    state = serializers.ChoiceField(choices=EntitlementState.values, help_text="After it.")
+    uses_left = serializers.IntegerField(help_text="After it.")
+    saved_minor = serializers.IntegerField(
+        allow_null=True, help_text="What the member saved; null where nobody knows, negative for an undo."
+    )
+    currency = serializers.CharField()
+    until = serializers.DateTimeField(
+        allow_null=True, help_text="Until when a reservation holds, or a redemption can be undone."
+    )
+
+
+class ClaimIn(Strict):
+    """Which benefit, and how."""
+
+    benefit = Text(help_text="Id of the benefit.")
+    how = Choice(
+        choices=["claim", "exchange"], default="claim", help_text="`exchange`: for the points it costs."
+    )
+
+
+def _order() -> Text:
+    return Text(
+        required=False, allow_blank=True, max_length=tills.LONGEST_ORDER, help_text="The shop's own number."
+    )
+
+
+class ReserveIn(Strict):
+    """For how long, and which order."""
+
+    minutes = Whole(
+        required=False,
+        min_value=1,
+        max_value=rule.MOST_RESERVE_MINUTES,
+        help_text=f"After which it ends by itself; {rule.RESERVE_MINUTES} unless told.",
+    )
+    order = _order()
+
+
+class RedeemIn(Strict):
+    """What it saved, and under which reservation."""
+
+    saved_minor = Whole(
+        required=False,
+        min_value=0,
+        max_value=MOST_MINOR,
+        help_text="What this use saved the member; what the benefit's settings say, unless told.",
+    )
+    order = _order()
+    reservation = Text(
+        required=False, allow_blank=True, max_length=24, help_text="Id of the reservation, if there is one."
+    )
+
+
+class ReleaseIn(Strict):
+    """Which reservation."""
+
+    reservation = Text(
+        required=False,
+        allow_blank=True,
+        max_length=24,
+        help_text="Its id: another's is not let go. Left out: whoever reserved it.",
+    )
+
+
+def shown(call: Call, entitlement: Entitlement, standing: rule.Standing) -> dict[str, Any]:
+    """An entitlement as the API shows it. No query."""
+    why = rule.why_not(standing, call.at)
+    state = rule.state_at(standing, call.at)
+    benefit = entitlement.benefit
+    return {
+        "code": entitlement.code,
+        "member": entitlement.member.public_id,
+        "benefit": benefit.public_id,
+        "kind": benefit.kind,
+        "name": benefit.name,
+        "state": str(state),
+        "why_not": None if why is None else str(why),
+        "uses_total": entitlement.uses_total,
+        "uses_left": entitlement.uses_left,
+        "worth_minor": entitlement.worth_minor,
+        "currency": call.merchant.currency,
+        "source": entitlement.source,
+        "paid_with": entitlement.paid_with,
+        "paid_amount": entitlement.paid_amount,
+        "issued_at": entitlement.at,
+        "valid_until": entitlement.valid_until,
+        "reserved_until": entitlement.reserved_until if state is State.RESERVED else None,
+    }
+
+
+def _done(call: Call, done: Done) -> dict[str, Any]:
+    use, entitlement = done.use, done.entitlement
+    benefit = entitlement.benefit
+    until: dt.datetime | None = use.at + rule.UNDO if use.action == UseAction.REDEEM else use.until
+    return {
+        "id": use.public_id,
+        "action": use.action,
+        "at": use.at,
+        "code": entitlement.code,
+        "member": entitlement.member.public_id,
+        "benefit": benefit.public_id,
+        "kind": benefit.kind,
+        "name": benefit.name,
+        "settings": benefit.settings,
+        "state": use.state_after,
+        "uses_left": use.left_after,
+        "saved_minor": use.saved_minor,
+        "currency": call.merchant.currency,
+        "until": until,
+    }
+
+
+def _member(call: Call) -> Member:
+    """Raises NotFound, for another merchant's too. One query."""
+    member = Member.objects.of(call.merchant.pk).filter(public_id=call.path["member_id"]).first()
+    if member is None:
+        raise NotFound(_("There is no such member."))
+    return member
+
+
+class ListEntitlements(Operation):
+    """List a member's entitlements.
+
+    The newest first, used and expired ones among them; `why_not` says which can be used now.
+    """
+
+    scope = Scope.BENEFITS_READ
+    tag = "Entitlements"
+    function = "benefits"
+    query_in = PageIn
+    out = EntitlementsOut
+    statuses: ClassVar = {200: "A page of entitlements"}
+
+    def answer(self, call: Call) -> Answer:
+        """At most four queries."""
+        rows = selectors.of_member(merchant_id=call.merchant.pk, member=_member(call))
+        found, cursor = take(call, rows, what="entitlements", newest_first=True)
+        items = [shown(call, *each) for each in zip(found, selectors.standings(found), strict=True)]
+        return Answer({"items": items, "next_cursor": cursor})
+
+
+class ClaimEntitlement(Operation):
+    """Claim a benefit for a member, or exchange points for it.
+
+    A benefit is claimed once by each member unless its settings say how many (`per_member_day`, `_month`, `_life`).
+    `exchange` spends the points that a `points_exchange` costs, or does nothing. Gifts for joining, a tier or a
+    birthday come by themselves.
+    """
+
+    method = "POST"
+    scope = Scope.BENEFITS_WRITE
+    tag = "Entitlements"
+    function = "benefits"
+    gates_itself = True
+    takes_key = True
+    needs_key = True
+    body_in = ClaimIn
+    example: ClassVar = {"benefit": "d4h8s2v6c9f3j7np"}
+    out = EntitlementOut
+    statuses: ClassVar = {201: "The entitlement"}
+    refusals = (
+        "program-not-open", "benefit-not-in-force", "not-in-audience", "limit-reached", "out-of-stock",
+        "insufficient-points",
+    )  # fmt: skip
+
+    def answer(self, call: Call) -> Answer:
+        """Claims or exchanges."""
+        member_id = members_selector.id_of(merchant_id=call.merchant.pk, public_id=call.path["member_id"])
+        if member_id is None:
+            raise NotFound(_("There is no such member."))
+        benefit = benefits_selector.by_public_id(merchant_id=call.merchant.pk, public_id=call.body["benefit"])
+        if benefit is None:
+            raise NotFound(_("There is no such benefit."))
+        service = claims.exchange if call.body["how"] == "exchange" else claims.claim
+        entitlement, _is_new = service(
+            merchant_id=call.merchant.pk,
+            at=call.at,
+            actor=call.actor,
+            member_id=member_id,
+            benefit_id=benefit.pk,
+            key=call.key,
+        )
+        (standing,) = selectors.standings([entitlement])
+        return Answer(shown(call, entitlement, standing), 201)
+
+
+class ReadEntitlement(Operation):
+    """Look a code up.
+
+    Typed as people type: case, spaces and hyphens do not matter, O is read as 0, I and L as 1.
+    """
+
+    scope = Scope.BENEFITS_READ
+    tag = "Entitlements"
+    function = "benefits"
+    gates_itself = True  # what was paid for is honoured, so it is shown
+    refusals = ("program-cleared",)
+    out = EntitlementOut
+    statuses: ClassVar = {200: "The entitlement"}
+
+    def answer(self, call: Call) -> Answer:
+        """At most three queries."""
+        code = read_code(call.path["code"])
+        found = selectors.by_code(merchant_id=call.merchant.pk, code=code) if code else None
+        if found is None:
+            raise NotFound(_("There is no such code here. Check it sign by sign, or scan it again."))
+        (standing,) = selectors.standings([found])
+        if rule.why_not(standing, call.at) is Why.CLEARED:
+            raise refusal_of(Why.CLEARED)
+        return Answer(shown(call, found, standing))
+
+
+class _Act(Operation):
+    """What a till does with a code."""
+
+    method = "POST"
+    scope = Scope.BENEFITS_WRITE
+    tag = "Entitlements"
+    function = "benefits"
+    gates_itself = True
+    takes_key = True
+    needs_key = True
+    keeps_key = True
+    out = ActOut
+    refusals: ClassVar[tuple[str, ...]] = NOT_USABLE
+    service: ClassVar[Callable[..., Done]]
+
+    def answer(self, call: Call) -> Answer:
+        """The first answer, also when it is asked again."""
+        done = type(self).service(
+            merchant_id=call.merchant.pk,
+            at=call.at,
+            actor=call.actor,
+            code=call.path["code"],
+            key=call.key,
+            **call.body,
+        )
+        return Answer(_done(call, done), is_replay=not done.is_new)
+
+
+class ReserveEntitlement(_Act):
+    """Reserve one use for an order under way.
+
+    Until it is redeemed under this reservation's `id`, released, or its time is over, nobody else can use it.
+    """
+
+    body_in = ReserveIn
+    example: ClassVar = {"minutes": 15, "order": "20260630-17"}
+    statuses: ClassVar = {200: "The reservation"}
+    service = staticmethod(tills.reserve)
+
+
+class RedeemEntitlement(_Act):
+    """Redeem a code: one use of it.
+
+    Refused with a reason that can be said to the member. What the member paid for with points or money is honoured
+    also when the benefit has ended or the program is closed.
+    """
+
+    body_in = RedeemIn
+    example: ClassVar = {"order": "20260630-17"}
+    statuses: ClassVar = {200: "The redemption"}
+    refusals = (*NOT_USABLE, "hold-ended")
+    service = staticmethod(tills.redeem)
+
+
+class ReleaseEntitlement(_Act):
+    """Let a reservation go."""
+
+    body_in = ReleaseIn
+    statuses: ClassVar = {200: "What became of it"}
+    refusals = ("not-cancellable",)
+    service = staticmethod(tills.release)
+
+
+class UndoRedemption(Operation):
+    """Take a redemption back, within ten minutes.
+
+    The use is there again. Undoing again changes nothing.
+    """
+
+    method = "POST"
+    scope = Scope.BENEFITS_WRITE
+    tag = "Entitlements"
+    function = "benefits"
+    gates_itself = True
+    takes_key = True
+    out = ActOut
+    statuses: ClassVar = {200: "The undoing"}
+    refusals = ("not-cancellable", "program-not-open")
+
+    def answer(self, call: Call) -> Answer:
+        """Again is a no-op. The redemption is of the code of the address."""
+        use = selectors.use_by_id(merchant_id=call.merchant.pk, public_id=call.path["use_id"])
+        code = read_code(call.path["code"])
+        named = selectors.by_code(merchant_id=call.merchant.pk, code=code) if code else None
+        if use is None or named is None or use.entitlement_id != named.pk:
+            raise NotFound(_("There is no such redemption."))
+        done = tills.undo(merchant_id=call.merchant.pk, at=call.at, actor=call.actor, use_id=use.public_id)
+        return Answer(_done(call, done))

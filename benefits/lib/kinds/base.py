@@ -1,0 +1,147 @@
+"""What a kind of benefit is, and the settings that limit its entitlements (domain.md 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib.kinds.checks import (
+    MOST_MINOR,
+    Settings,
+    as_json,
+    check_numbers,
+    invalid,
+    is_count,
+    objects,
+)
+from members.lib.refusals import Invalid
+
+MOST_PLACE = 100  # characters of a name that is told back
+OFF = ("off_minor", "off_percent", "at_least_minor", "max_off_minor")
+PRICE = ("percent", "off_minor", "fixed_minor")
+# Of every kind that members hold entitlements of: (setting, the most it may be). `uses` of one entitlement, the days
+# in which it can be used, how many a member gets, and the money that all of them together may save.
+LIMITS = {
+    "uses": 1_000,
+    "valid_days": 3_650,
+    "per_member_day": 1_000_000,
+    "per_member_month": 1_000_000,
+    "per_member_life": 1_000_000,
+    "budget_minor": MOST_MINOR,
+}
+
+
+class Kind:
+    """A kind of benefit. group: where it stands on the page that offers kinds; place: its order among them.
+
+    names: the settings it knows; inner: the names known inside those that hold an object or a list of objects;
+    gives: the settings of which one at least says what a member gets, for kinds that give nothing without.
+    is_redeemed: members hold entitlements of it, with a code for the till, and it knows the settings of `LIMITS`;
+    occasion: what brings one by itself ("join", "birthday").
+    """
+
+    code: ClassVar[str] = ""
+    label: ClassVar[Promise | str] = ""
+    group: ClassVar[str] = ""
+    text: ClassVar[Promise | str] = ""
+    place: ClassVar[int] = 0
+    is_draw: ClassVar[bool] = False
+    is_redeemed: ClassVar[bool] = False
+    occasion: ClassVar[str] = ""
+    names: ClassVar[tuple[str, ...]] = ()
+    inner: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    gives: ClassVar[tuple[str, ...]] = ()
+
+    def check(self, settings: Mapping[str, Any], *, currency: str = "CNY", free: bool = False) -> Settings:
+        """The settings as they are stored; `free` lets names pass that the kind does not know.
+
+        Raises Invalid, with the errors by field.
+        """
+        clean = as_json(settings)
+        if not free:
+            self._check_names(clean)
+        check_numbers(clean)
+        if self.is_redeemed:
+            self._check_limits(clean)
+        self.check_own(clean, currency)
+        return clean
+
+    def _check_names(self, settings: Settings) -> None:
+        """Raises Invalid that names every unknown setting by its place with those that are known there, or one that
+        holds several values."""
+        errors = {
+            f"settings.{place}"[:MOST_PLACE]: _(
+                "There is no setting “%(name)s” here. Known settings: %(names)s."
+            )
+            % {"name": name[:MOST_PLACE], "names": ", ".join(known)}
+            for place, name, known in self._unknown(settings)
+        }
+        if errors:
+            raise Invalid(next(iter(errors.values())), errors=errors)
+        for name, value in settings.items():
+            if name not in self.inner and isinstance(value, Mapping | list):
+                raise invalid(name, _("“%(name)s” is one value, not several.") % {"name": name})
+
+    def _unknown(self, settings: Settings) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """(place, name, the names known there) of each unknown name."""
+        known = (*self.names, *LIMITS) if self.is_redeemed else self.names
+        for name, value in settings.items():
+            if name not in known:
+                yield name, name, known
+            elif name in self.inner:
+                inner = self.inner[name]
+                for place, each in objects(name, value):
+                    yield from (
+                        (f"{place}.{inside}", inside, inner) for inside in each if inside not in inner
+                    )
+
+    def check_own(self, settings: Settings, currency: str) -> None:
+        """The rules of this kind; may complete `settings`. Raises Invalid."""
+
+    def check_complete(self, settings: Mapping[str, Any], *, has_list: bool = False) -> None:
+        """What is published says what members get: an empty promise would hold off a clearance and give nothing.
+
+        `has_list`: whether the list that the settings tell of is really there. Raises Invalid.
+        """
+        if self.gives and all(settings.get(name) in (None, "") for name in self.gives):
+            raise invalid(self.gives[0], self.nothing_given())
+
+    def nothing_given(self) -> str:
+        """What is said of settings that do not say what members get."""
+        return gettext("Say what members get with one of these settings: %(names)s.") % {
+            "names": ", ".join(self.gives)
+        }
+
+    def is_worthless(self, settings: Mapping[str, Any]) -> bool:
+        """Whether these settings give a member nothing. Empty settings say nothing, so they are not worthless."""
+        return False
+
+    def worth_minor(self, settings: Mapping[str, Any]) -> int | None:
+        """The most that one use saves a member, in minor units; None where the settings do not bound it."""
+        return None
+
+    def saved_minor(self, settings: Mapping[str, Any]) -> int | None:
+        """What one use saves where nobody says it, in minor units; None where only the till knows."""
+        return self.worth_minor(settings)
+
+    def _check_limits(self, settings: Settings) -> None:
+        """Whole numbers within their bounds; a budget needs a bound of what one use saves. Raises Invalid."""
+        for name, most in LIMITS.items():
+            value = settings.get(name)
+            if value is not None and not (is_count(value, most) and value >= 1):
+                raise invalid(
+                    name,
+                    _("“%(name)s” must be a whole number from 1 to %(most)s.")
+                    % {"name": name, "most": f"{most:,}"},
+                )
+        if settings.get("budget_minor") is not None and self.worth_minor(settings) is None:
+            raise invalid(
+                "budget_minor",
+                _(
+                    "A budget needs to know the most that one use costs. Give an amount, or the most a share takes off."
+                ),
+            )

@@ -1,0 +1,17 @@
+"""A contact of their own."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib.kinds.base import Kind
+
+
+class DedicatedServiceKind(Kind):
+    """A contact of their own."""
+
+    code = "dedicated_service"
+    label = _("Dedicated service")
+    group = "service"
+    place = 20
+    names = ("contact",)

@@ -1,0 +1,17 @@
+"""The refund before the goods are back."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib.kinds.parts.goods import CappedKind
+
+
+class FastRefundKind(CappedKind):
+    """The refund before the goods are back."""
+
+    code = "fast_refund"
+    label = _("Fast refund")
+    group = "service"
+    place = 50
+    names = ("within_hours", "cap_minor")

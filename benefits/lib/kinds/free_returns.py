@@ -1,0 +1,17 @@
+"""Returns whose freight the shop pays 退货包运费."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib.kinds.parts.goods import CappedKind
+
+
+class FreeReturnsKind(CappedKind):
+    """Returns whose freight the shop pays 退货包运费."""
+
+    code = "free_returns"
+    label = _("Free returns")
+    group = "service"
+    place = 40
+    names = ("per_month", "cap_minor")

@@ -1,0 +1,17 @@
+"""No shipping fee."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib.kinds.parts.goods import CappedKind
+
+
+class FreeShippingKind(CappedKind):
+    """No shipping fee."""
+
+    code = "free_shipping"
+    label = _("Free shipping")
+    group = "price"
+    place = 50
+    names = ("at_least_minor", "cap_minor", "per_month")

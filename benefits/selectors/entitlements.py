@@ -1,0 +1,88 @@
+"""Reading entitlements: one by its code, those of a member, what was done with them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+
+from benefits.lib import entitlements as rule
+from benefits.lib.kinds import KINDS, Kind
+from benefits.models import Entitlement, EntitlementUse, PaidWith, UseAction
+from members.models import Closure, Member, MemberStatus, Program, ProgramStatus
+
+
+def locked(*, merchant_id: int, code: str) -> Entitlement | None:
+    """The entitlement of a code as it is stored, locked, with its member and benefit; None for another merchant's."""
+    rows = Entitlement.objects.of(merchant_id).select_for_update(of=("self",))
+    return rows.select_related("member", "benefit").filter(code=code).first()
+
+
+def by_code(*, merchant_id: int, code: str) -> Entitlement | None:
+    """The entitlement of a code as it is stored, with its member and benefit. One query."""
+    rows = Entitlement.objects.of(merchant_id).select_related("member", "benefit")
+    return rows.filter(code=code).first()
+
+
+def kind_of(entitlement: Entitlement) -> Kind:
+    """Its benefit's kind; one that no longer exists bounds nothing."""
+    return KINDS.get(entitlement.benefit.kind) or Kind()
+
+
+def standing(entitlement: Entitlement, program: Program, closed_since: dt.datetime | None) -> rule.Standing:
+    """All that decides whether it can be used; its member and benefit are read already. Runs no query."""
+    benefit = entitlement.benefit
+    return rule.Standing(
+        state=entitlement.state,
+        uses_left=entitlement.uses_left,
+        valid_from=entitlement.valid_from,
+        valid_until=entitlement.valid_until,
+        reserved_until=entitlement.reserved_until,
+        is_paid=entitlement.paid_with != PaidWith.NOTHING,
+        benefit_status=benefit.status,
+        benefit_to=benefit.to_at,
+        program=program.status,
+        closed_since=closed_since,
+        is_member=entitlement.member.status == MemberStatus.ACTIVE,
+    )
+
+
+def standings(entitlements: Sequence[Entitlement]) -> list[rule.Standing]:
+    """The same of some of one merchant, for who locks nothing; members and benefits are read. At most two queries."""
+    if not entitlements:
+        return []
+    merchant_id = entitlements[0].merchant_id
+    program = Program.objects.get(merchant_id=merchant_id)
+    since = None
+    if program.status != ProgramStatus.OPEN:
+        row = Closure.objects.filter(merchant_id=merchant_id, to_at=None).first()
+        since = None if row is None else row.from_at
+    return [standing(each, program, since) for each in entitlements]
+
+
+def of_member(*, merchant_id: int, member: Member) -> QuerySet[Entitlement]:
+    """A member's entitlements with their benefits, the newest first. Runs no query."""
+    rows = Entitlement.objects.of(merchant_id).filter(member_id=member.pk)
+    return rows.select_related("benefit", "member").order_by("-id")
+
+
+def uses(*, merchant_id: int, entitlement_id: int) -> list[EntitlementUse]:
+    """What was done with one, the newest first. One query."""
+    rows = EntitlementUse.objects.of(merchant_id).filter(entitlement_id=entitlement_id)
+    return list(rows.order_by("-id")[:100])
+
+
+def use_by_id(*, merchant_id: int, public_id: str) -> EntitlementUse | None:
+    """One act by the id shown outside. One query."""
+    return EntitlementUse.objects.of(merchant_id).filter(public_id=public_id).first()
+
+
+def undoable(*, merchant_id: int, user_id: int, at: dt.datetime, most: int = 10) -> list[EntitlementUse]:
+    """The redemptions of a person that can still be taken back, the newest first, with member and benefit."""
+    since = at - rule.UNDO
+    rows = EntitlementUse.objects.of(merchant_id).filter(at__gte=since)
+    taken_back = rows.filter(action=UseAction.UNDO).values("undoes")
+    mine = rows.filter(action=UseAction.REDEEM, by_id=user_id).exclude(pk__in=taken_back)
+    related = mine.select_related("entitlement__benefit", "entitlement__member")
+    return list(related.order_by("-at", "-id")[:most])

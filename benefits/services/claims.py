@@ -1,0 +1,261 @@
+"""Giving one member one entitlement: by claim, for points, by staff; and taking it back unused (domain.md 8).
+
+A request has a key: the same member, benefit and key is answered with the entitlement that it brought before. One
+transaction each, in the order program, points, coverage, benefit, budget, so that nothing waits for the other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+from django.db import transaction
+from django.db.models import Count, Q
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib.codes import read_code
+from benefits.lib.entitlements import OPEN, State
+from benefits.models import Benefit, Entitlement, EntitlementSource, PaidWith
+from benefits.selectors import audiences
+from benefits.selectors import entitlements as selectors
+from benefits.services import issuing
+from benefits.services.issuing import Counter, LimitReached
+from members.lib.periods import local_instant
+from members.lib.refusals import Conflict, Invalid, NotCancellable, NotFound
+from members.models import Member, MemberStatus
+from members.services import audit, points, programs
+from members.services.audit import Actor
+
+SOURCE = EntitlementSource
+LONGEST_KEY = 120
+EXCHANGED = "points_exchange"
+
+
+class NotInAudience(Invalid):
+    """The benefit is for others."""
+
+    slug = "not-in-audience"
+
+
+@transaction.atomic
+def claim(
+    *, merchant_id: int, at: dt.datetime, actor: Actor, member_id: int, benefit_id: int, key: str
+) -> tuple[Entitlement, bool]:
+    """An entitlement that a member claims, and whether it is new. Once for each member unless the benefit's settings
+    say how many; what is given for points is exchanged and not claimed.
+
+    Raises NotFound, Invalid (a kind that is not claimed), NotInForce, NotInAudience, LimitReached, OutOfStock,
+    ProgramNotOpen, ProgramCleared.
+    """
+    cause = _cause(SOURCE.CLAIM, key)
+    member = _gate(merchant_id, member_id)
+    if known := _known(merchant_id, member_id, benefit_id, cause):
+        return known, False
+    counter = issuing.open_counter(
+        merchant_id=merchant_id, benefit_id=benefit_id, at=at, actor=actor, is_claim=True
+    )
+    if counter.kind.occasion or counter.kind.code == EXCHANGED:
+        raise Invalid(_("This benefit is not claimed: it comes by itself, or is exchanged for points."))
+    return _issue(counter, member, SOURCE.CLAIM, cause)
+
+
+@transaction.atomic
+def exchange(
+    *, merchant_id: int, at: dt.datetime, actor: Actor, member_id: int, benefit_id: int, key: str
+) -> tuple[Entitlement, bool]:
+    """An entitlement for points, and whether it is new: the points are spent and it is issued, or nothing happens.
+
+    Raises as `claim`, and InsufficientPoints.
+    """
+    cause = _cause(SOURCE.EXCHANGE, key)
+    member = _gate(merchant_id, member_id)
+    if known := _known(merchant_id, member_id, benefit_id, cause):
+        return known, False
+    benefit = Benefit.objects.of(merchant_id).filter(pk=benefit_id).first()
+    if benefit is None:
+        raise NotFound(_("There is no such benefit."))
+    price = benefit.settings.get("points")
+    if benefit.kind != EXCHANGED or isinstance(price, bool) or not isinstance(price, int) or price < 1:
+        raise Invalid(_("This benefit is not exchanged for points."))
+    spent = points.redeem(
+        merchant_id=merchant_id,
+        at=at,
+        actor=actor,
+        member_id=member_id,
+        points=price,
+        key=_points_key(member_id, benefit_id, cause),
+        reason=str(benefit)[:200],
+    )
+    counter = issuing.open_counter(merchant_id=merchant_id, benefit_id=benefit_id, at=at, actor=actor)
+    if counter.benefit.settings.get("points") != price:
+        raise Conflict(_("The price in points was changed at this very moment. Look at it again."))
+    return _issue(counter, member, SOURCE.EXCHANGE, cause, paid_points=spent.points)
+
+
+@transaction.atomic
+def give(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    member_id: int,
+    benefit_id: int,
+    key: str,
+    reason: str,
+) -> tuple[Entitlement, bool]:
+    """An entitlement that staff give a member, with a reason, and whether it is new. The audience does not bind them,
+    stock, budget and limits do. Raises as `claim`, and Invalid without a reason.
+    """
+    if not reason.strip() or len(reason) > 200:
+        raise Invalid.on("reason", _("Say why it is given, in at most 200 characters."))
+    cause = _cause(SOURCE.STAFF, key)
+    member = _gate(merchant_id, member_id)
+    if known := _known(merchant_id, member_id, benefit_id, cause):
+        return known, False
+    counter = issuing.open_counter(merchant_id=merchant_id, benefit_id=benefit_id, at=at, actor=actor)
+    given, is_new = _issue(counter, member, SOURCE.STAFF, cause, is_for_anyone=True)
+    _audit(given, at, actor, "entitlement.given", reason=reason.strip())
+    return given, is_new
+
+
+@transaction.atomic
+def revoke(*, merchant_id: int, at: dt.datetime, actor: Actor, code: str, reason: str) -> Entitlement:
+    """Take an entitlement back that was never used; again changes nothing. What was paid in points comes back, and so
+    do the piece and its part of the budget.
+
+    Raises NotFound, NotCancellable (used, expired, reserved), Invalid without a reason, ProgramNotOpen, ProgramCleared.
+    """
+    if not reason.strip() or len(reason) > 200:
+        raise Invalid.on("reason", _("Say why it is taken back, in at most 200 characters."))
+    programs.lock_open(merchant_id=merchant_id)
+    meant = read_code(code)
+    seen = selectors.by_code(merchant_id=merchant_id, code=meant) if meant else None
+    if seen is None:
+        raise NotFound(_("There is no such code here. Check it sign by sign, or scan it again."))
+    if seen.state == State.REVOKED:
+        return seen
+    if seen.paid_with == PaidWith.POINTS:
+        points.cancel(
+            merchant_id=merchant_id,
+            at=at,
+            actor=actor,
+            key=_points_key(seen.member_id, seen.benefit_id, seen.cause),
+        )
+    counter = issuing.reopen_counter(merchant_id=merchant_id, benefit_id=seen.benefit_id, at=at, actor=actor)
+    entitlement = selectors.locked(merchant_id=merchant_id, code=seen.code)
+    assert entitlement is not None
+    if entitlement.state == State.REVOKED:
+        return entitlement
+    _require_unused(entitlement, at)
+    entitlement.state = State.REVOKED
+    entitlement.reserved_until, entitlement.reservation = None, ""
+    entitlement.save(update_fields=["state", "reserved_until", "reservation"])
+    issuing.give_back_stock(counter, 1)
+    issuing.give_back_budget(counter.benefit, (entitlement.worth_minor or 0) * entitlement.uses_total)
+    _audit(entitlement, at, actor, "entitlement.revoked", reason=reason.strip())
+    return entitlement
+
+
+def _require_unused(entitlement: Entitlement, at: dt.datetime) -> None:
+    is_over = entitlement.valid_until is not None and entitlement.valid_until <= at
+    if entitlement.state not in OPEN or entitlement.uses_left < entitlement.uses_total or is_over:
+        raise NotCancellable(_("Only what was never used and has not expired can be taken back."))
+    held = entitlement.reserved_until is not None and entitlement.reserved_until > at
+    if entitlement.state == State.RESERVED and held:
+        raise NotCancellable(_("It is reserved for an order under way. Release it first."))
+
+
+def _gate(merchant_id: int, member_id: int) -> Member:
+    """Raises NotFound, ProgramNotOpen, ProgramCleared."""
+    programs.lock_open(merchant_id=merchant_id)
+    member = Member.objects.of(merchant_id).filter(pk=member_id, status=MemberStatus.ACTIVE).first()
+    if member is None:
+        raise NotFound(_("There is no such member."))
+    return member
+
+
+def _cause(source: EntitlementSource, key: str) -> str:
+    if not 1 <= len(key) <= LONGEST_KEY or "\x00" in key:
+        raise Invalid.on("key", _("A key has 1 to %(most)s characters.") % {"most": LONGEST_KEY})
+    return f"{source}:{key}"
+
+
+def _points_key(member_id: int, benefit_id: int, cause: str) -> str:
+    """The key under which the points of an exchange are spent: its own for each member, benefit and cause."""
+    about = f"{member_id}:{benefit_id}:{cause}"
+    return f"entitlement:{hashlib.sha256(about.encode()).hexdigest()[:48]}"
+
+
+def _known(merchant_id: int, member_id: int, benefit_id: int, cause: str) -> Entitlement | None:
+    """What the key brought before."""
+    rows = Entitlement.objects.of(merchant_id).select_related("member", "benefit")
+    return rows.filter(member_id=member_id, benefit_id=benefit_id, cause=cause).first()
+
+
+def _issue(
+    counter: Counter,
+    member: Member,
+    source: EntitlementSource,
+    cause: str,
+    *,
+    paid_points: int = 0,
+    is_for_anyone: bool = False,
+) -> tuple[Entitlement, bool]:
+    """Check audience and limits, take stock and budget, write."""
+    benefit = counter.benefit
+    if known := _known(benefit.merchant_id, member.pk, benefit.pk, cause):  # asked at this very moment
+        return known, False
+    if not is_for_anyone and not audiences.among(
+        merchant_id=benefit.merchant_id, audience=benefit.audience, member_ids=[member.pk], at=counter.at
+    ):
+        raise NotInAudience(_("This benefit is for other members."))
+    _check_member_limits(counter, member)
+    issuing.take_stock(counter, 1)
+    issuing.take_budget(counter, 1)
+    issuing.write(
+        counter,
+        source=source,
+        who=[(member.pk, cause)],
+        paid_with=PaidWith.POINTS if paid_points else PaidWith.NOTHING,
+        paid_amount=paid_points,
+    )
+    issued = _known(benefit.merchant_id, member.pk, benefit.pk, cause)
+    assert issued is not None
+    return issued, True
+
+
+def _check_member_limits(counter: Counter, member: Member) -> None:
+    """How many the member got today, this month, ever; what was taken back does not count. Raises LimitReached."""
+    terms, zone, today = counter.terms, counter.merchant.zone, counter.today
+    if not terms.has_member_limit:
+        return
+    day = local_instant(today, dt.time.min, zone)
+    month = local_instant(today.replace(day=1), dt.time.min, zone)
+    rows = Entitlement.objects.of(counter.benefit.merchant_id).filter(
+        member_id=member.pk, benefit_id=counter.benefit.pk
+    )
+    got = rows.exclude(state=State.REVOKED).aggregate(
+        day=Count("pk", filter=Q(at__gte=day)), month=Count("pk", filter=Q(at__gte=month)), life=Count("pk")
+    )
+    limits = {"day": terms.per_day, "month": terms.per_month, "life": terms.per_life}
+    words = {
+        "day": _("The member has had this benefit %(most)s times today, the most for one day."),
+        "month": _("The member has had this benefit %(most)s times this month, the most for one month."),
+        "life": _("The member has had this benefit %(most)s times, the most for one member."),
+    }
+    for span, most in limits.items():
+        if most is not None and got[span] >= most:
+            raise LimitReached(words[span] % {"most": most})
+
+
+def _audit(entitlement: Entitlement, at: dt.datetime, actor: Actor, action: str, reason: str) -> None:
+    audit.record(
+        merchant_id=entitlement.merchant_id,
+        at=at,
+        actor=actor,
+        action=action,
+        subject=("member", entitlement.member.public_id),
+        label=str(entitlement.benefit),
+        after={"benefit": entitlement.benefit.public_id},
+        reason=reason,
+    )

@@ -1,0 +1,183 @@
+"""What the forms of all benefits share, and of those with codes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib.audience import segments_of, tiers_of
+from benefits.lib.coverage import EVERYONE
+from benefits.lib.kinds import LIMITS
+from benefits.models import Benefit
+from benefits.services.arguments import Arguments
+from benefits.web.fields import CountField, MomentField, MoneyField
+from benefits.web.words import LIMITS as LIMIT_WORDS
+from members.models import Merchant
+from members.web.forms import OnceField
+
+
+class BenefitForm(forms.Form):
+    """What every benefit is asked for. Subclasses add their kind's settings."""
+
+    kind = ""
+    name = forms.CharField(
+        label=_("Name"), max_length=80, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    from_at = MomentField(
+        label=_("Starts"), required=False, help_text=_("A day or a time. Empty: as soon as it is published.")
+    )
+    to_at = MomentField(
+        label=_("Ends"),
+        required=False,
+        last=True,
+        help_text=_("The last day, included, or a time. Empty: no end."),
+    )
+    audience = forms.ChoiceField(
+        label=_("For whom"),
+        widget=forms.RadioSelect,
+        choices=[("everyone", _("All members")), ("tiers", _("Members of certain tiers"))],
+        initial="everyone",
+    )
+    tiers = forms.MultipleChoiceField(label=_("Tiers"), required=False, widget=forms.CheckboxSelectMultiple)
+    segments = forms.MultipleChoiceField(
+        label=_("Segments"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    stock = CountField(
+        label=_("Stock"), required=False, help_text=_("How many times in all. Empty: no limit.")
+    )
+    once = OnceField()
+
+    def __init__(
+        self,
+        *args: Any,
+        merchant: Merchant,
+        tiers: Sequence[tuple[str, str]] = (),
+        segments: Sequence[tuple[str, str]] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.merchant = merchant
+        for field in self.fields.values():
+            if isinstance(field, MomentField):
+                field.zone = merchant.zone
+            if isinstance(field, MoneyField):
+                field.currency = merchant.currency
+        self._offer_audiences(tiers, segments)
+
+    def _offer_audiences(self, tiers: Sequence[tuple[str, str]], segments: Sequence[tuple[str, str]]) -> None:
+        """With one tier there is nothing to choose by it: everyone is in it."""
+        self.fields["tiers"].choices = list(tiers)  # type: ignore[attr-defined]
+        self.fields["segments"].choices = list(segments)  # type: ignore[attr-defined]
+        choices = [("everyone", _("All members"))]
+        if len(tiers) > 1:
+            choices.append(("tiers", _("Members of certain tiers")))
+        else:
+            self.fields.pop("tiers")
+        if segments:
+            choices.append(("segments", _("Members of certain segments")))
+        else:
+            self.fields.pop("segments")
+        self.fields["audience"].choices = choices  # type: ignore[attr-defined]
+        if len(choices) == 1:
+            self.fields.pop("audience")
+
+    def clean(self) -> dict[str, Any]:
+        """The period is in order, and a named audience is named."""
+        values = super().clean() or {}
+        start, end = values.get("from_at"), values.get("to_at")
+        if start and end and end <= start:
+            self.add_error("to_at", _("The benefit ends before it starts. Choose an end after its start."))
+        if values.get("audience") == "tiers" and not values.get("tiers") and "tiers" not in self.errors:
+            self.add_error("tiers", _("Choose at least one tier, or all members."))
+        if (
+            values.get("audience") == "segments"
+            and not values.get("segments")
+            and "segments" not in self.errors
+        ):
+            self.add_error("segments", _("Choose at least one segment, or all members."))
+        return values
+
+    def check_not_over(self, at: dt.datetime) -> None:
+        """An end that lies in the past is a slip of the pen: nobody could ever use such a benefit."""
+        end = self.cleaned_data.get("to_at")
+        if end and end <= at:
+            self.add_error("to_at", _("This end is past already. Choose a later one."))
+
+    def settings(self) -> dict[str, Any]:
+        """The kind's settings from the entries."""
+        return {}
+
+    def arguments(self) -> Arguments:
+        """What the services take."""
+        values = self.cleaned_data
+        named = values.get("audience")
+        chosen = {named: values[named]} if named in ("tiers", "segments") else EVERYONE
+        return Arguments(
+            kind=self.kind,
+            name=values["name"],
+            from_at=values["from_at"],
+            to_at=values["to_at"],
+            settings=self.settings(),
+            audience=chosen,
+            stock=values.get("stock"),
+        )
+
+    @classmethod
+    def initial_of(cls, benefit: Benefit) -> dict[str, Any]:
+        """The entries that a benefit stands for."""
+        codes, segments = tiers_of(benefit.audience), segments_of(benefit.audience)
+        return {
+            "name": benefit.name,
+            "from_at": benefit.from_at,
+            "to_at": benefit.to_at,
+            "audience": "tiers" if codes is not None else "everyone" if segments is None else "segments",
+            "tiers": codes or [],
+            "segments": segments or [],
+            "stock": benefit.stock,
+            **cls.initial_settings(benefit.settings),
+        }
+
+    @classmethod
+    def initial_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The entries that settings stand for."""
+        return {}
+
+
+class LimitedForm(BenefitForm):
+    """A benefit with codes: how often each is used, how long, by whom how often, and what all may cost."""
+
+    uses = CountField(
+        label=LIMIT_WORDS["uses"], most=LIMITS["uses"], required=False, help_text=_("Empty: once.")
+    )
+    valid_days = CountField(
+        label=LIMIT_WORDS["valid_days"],
+        most=LIMITS["valid_days"],
+        required=False,
+        help_text=_("After the day of issue. Empty: as long as the benefit."),
+    )
+    per_member_day = CountField(
+        label=LIMIT_WORDS["per_member_day"], most=LIMITS["per_member_day"], required=False
+    )
+    per_member_month = CountField(
+        label=LIMIT_WORDS["per_member_month"], most=LIMITS["per_member_month"], required=False
+    )
+    per_member_life = CountField(
+        label=LIMIT_WORDS["per_member_life"], most=LIMITS["per_member_life"], required=False
+    )
+    budget_minor = MoneyField(
+        label=LIMIT_WORDS["budget_minor"],
+        required=False,
+        help_text=_("What all codes together may save at most. Empty: no limit."),
+    )
+
+    def limits(self) -> dict[str, Any]:
+        """The limits that are set."""
+        return {name: self.cleaned_data[name] for name in LIMITS if self.cleaned_data.get(name) is not None}
+
+    def limit_fields(self) -> list[forms.BoundField]:
+        """For the page."""
+        return [self[name] for name in LIMITS]

@@ -1,0 +1,184 @@
+"""The cashier's page: a code is typed or scanned, one act redeems it, and ten minutes take it back (domain.md 8).
+
+It stays open whatever became of the program: what a member paid for is honoured, and the service refuses the rest.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from benefits.lib import entitlements as rule
+from benefits.lib.codes import LONGEST_TYPED, read_code, shown
+from benefits.lib.kinds import label_of
+from benefits.models import Entitlement, EntitlementUse, UseAction
+from benefits.selectors import entitlements as selectors
+from benefits.services import tills
+from benefits.services.till_words import WORDS
+from benefits.web import words
+from members.lib.masks import NOTHING, masked_name, masked_phone
+from members.lib.refusals import NotFound, Refusal
+from members.models import Role
+from members.services.audit import Actor
+from members.web import gates
+from members.web.forms import OnceField, add_refusal, answer, asked
+from members.web.request import StaffRequest
+
+CASHIERS = frozenset({Role.OWNER, Role.MANAGER, Role.OPERATOR, Role.CASHIER})
+UNKNOWN = gettext_lazy("There is no such code here. Check it sign by sign, or scan it again.")
+redeems = gates.staff(read=CASHIERS, write=CASHIERS)
+
+
+class CodeForm(forms.Form):
+    """The code of a member."""
+
+    code = forms.CharField(
+        label=gettext_lazy("Code"),
+        max_length=LONGEST_TYPED,
+        help_text=gettext_lazy(
+            "Ten letters and digits. Case, spaces and hyphens do not matter; O is read as 0."
+        ),
+        error_messages={"required": gettext_lazy("Type the member's code, or scan it.")},
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "off",
+                "autocapitalize": "characters",
+                "spellcheck": "false",
+                "data-hotkey": "/",
+            }
+        ),
+    )
+
+
+class RedeemForm(CodeForm):
+    """The same, to be redeemed; sent twice it redeems once."""
+
+    once = OnceField()
+
+
+def who(entitlement: Entitlement) -> str:
+    """A member as a cashier may see them: masked."""
+    member = entitlement.member
+    name = masked_name(member.name) if member.name_token is not None else NOTHING
+    if name != NOTHING:
+        return name
+    return masked_phone(member.phone) if member.phone_index is not None else member.public_id
+
+
+def described(entitlement: Entitlement, request: StaffRequest) -> dict[str, Any]:
+    """What a member gets for a code, in words. Runs no query."""
+    benefit = entitlement.benefit
+    return {
+        "row": entitlement,
+        "code": shown(entitlement.code),
+        "name": benefit.name or label_of(benefit.kind),
+        "kind": label_of(benefit.kind),
+        "gives": words.gives(benefit.kind, benefit.settings, request.merchant.currency),
+        "who": who(entitlement),
+        "until": words.last_day_text(entitlement.valid_until, request.merchant.zone)
+        if entitlement.valid_until
+        else "",
+        "worth_minor": entitlement.worth_minor,
+    }
+
+
+@redeems
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def cashier_page(request: StaffRequest) -> HttpResponse:
+    """Look a code up, and redeem it."""
+    at = timezone.now()
+    if request.method == "POST":
+        return _redeem(request, at)
+    typed = asked(request, "code", most=LONGEST_TYPED)
+    form = CodeForm({"code": typed}) if typed or "code" in request.GET else CodeForm()
+    found = None
+    if form.is_bound and form.is_valid():
+        found = _found(request, form.cleaned_data["code"])
+        if found is None:
+            form.add_error("code", UNKNOWN)
+    return _shown(request, at, form, found=found)
+
+
+def _found(request: StaffRequest, typed: str) -> Entitlement | None:
+    code = read_code(typed)
+    return selectors.by_code(merchant_id=request.merchant.pk, code=code) if code else None
+
+
+def _redeem(request: StaffRequest, at: dt.datetime) -> HttpResponse:
+    form = RedeemForm(request.POST)
+    if not form.is_valid():
+        return _shown(request, at, form)
+    try:
+        done = tills.redeem(
+            merchant_id=request.merchant.pk,
+            at=at,
+            actor=Actor.person(request.user),
+            code=form.cleaned_data["code"],
+            key=f"page-{form.cleaned_data['once']}",
+        )
+    except Refusal as refusal:
+        add_refusal(form, refusal)
+        return _shown(request, at, form, found=_found(request, form.cleaned_data["code"]))
+    response = redirect("benefits:cashier_page")
+    response["Location"] += f"?done={done.use.public_id}"
+    return response
+
+
+def _shown(
+    request: StaffRequest, at: dt.datetime, form: CodeForm, *, found: Entitlement | None = None
+) -> HttpResponse:
+    """The page, with what a code is for, or what was just redeemed."""
+    context: dict[str, Any] = {"form": form, "once": RedeemForm()["once"], "undo_minutes": 10}
+    if found is not None:
+        (standing,) = selectors.standings([found])
+        why = rule.why_not(standing, at)
+        context["found"] = described(found, request) | {"why": WORDS[why] if why else ""}
+    recent = selectors.undoable(merchant_id=request.merchant.pk, user_id=request.user.pk, at=at)
+    done = next((use for use in recent if use.public_id == asked(request, "done")), None)
+    context["done"] = _done(done, request) if done else None
+    context["recent"] = [_done(use, request) for use in recent if use is not done]
+    return answer(request, "benefits/cashier/page.html", context, form)
+
+
+def _done(use: EntitlementUse, request: StaffRequest) -> dict[str, Any]:
+    return described(use.entitlement, request) | {
+        "use": use,
+        "left": use.left_after,
+        "until": use.at + rule.UNDO,
+        "saved_minor": use.saved_minor,
+    }
+
+
+@redeems
+@require_POST
+def cashier_undo(request: StaffRequest) -> HttpResponse:
+    """Take a redemption back."""
+    use = selectors.use_by_id(merchant_id=request.merchant.pk, public_id=request.POST.get("use", "")[:24])
+    if use is None or use.action != UseAction.REDEEM:
+        raise Http404
+    try:
+        tills.undo(
+            merchant_id=request.merchant.pk,
+            at=timezone.now(),
+            actor=Actor.person(request.user),
+            use_id=use.public_id,
+        )
+    except NotFound:
+        raise Http404 from None
+    except Refusal as refusal:
+        messages.error(request, refusal.detail)
+    else:
+        messages.success(request, _("The redemption is taken back. The member can use the code again."))
+    return redirect(reverse("benefits:cashier_page"))

@@ -1,0 +1,73 @@
+"""What happened to members, told in its own transaction to whoever wants to know: other apps, of which this one knows
+nothing, say at the start what they do then (docs/architecture.md).
+
+A listener is called with the facts as keywords, after they are written. It writes in the caller's transaction, so that
+what it does is there with the fact or not at all; it refuses nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """A member reached a tier: once for each member, tier and merchant day (`key`)."""
+
+    member_id: int
+    tier: str  # its code
+    at: dt.datetime
+    key: str
+
+
+class OnJoined(Protocol):
+    """New members, by themselves."""
+
+    def __call__(self, *, merchant_id: int, at: dt.datetime, member_ids: Sequence[int]) -> None: ...
+
+
+class OnRisen(Protocol):
+    """Members who reached tiers by an order or an edit of the rules."""
+
+    def __call__(self, *, merchant_id: int, at: dt.datetime, rises: Sequence[Rise]) -> None: ...
+
+
+class OnReopened(Protocol):
+    """A program that was closed is open again: what it froze moves by so many whole days."""
+
+    def __call__(self, *, merchant_id: int, since: dt.datetime, days: int) -> None: ...
+
+
+_joined: list[OnJoined] = []
+_risen: list[OnRisen] = []
+_reopened: list[OnReopened] = []
+
+
+def listen(
+    *, joined: OnJoined | None = None, risen: OnRisen | None = None, reopened: OnReopened | None = None
+) -> None:
+    """Register listeners; once per process, from an app's ready()."""
+    for known, new in ((_joined, joined), (_risen, risen), (_reopened, reopened)):
+        if new is not None and new not in known:
+            known.append(new)  # type: ignore[arg-type]
+
+
+def tell_joined(*, merchant_id: int, at: dt.datetime, member_ids: Sequence[int]) -> None:
+    """Tell of new members."""
+    for listener in _joined if member_ids else ():
+        listener(merchant_id=merchant_id, at=at, member_ids=member_ids)
+
+
+def tell_risen(*, merchant_id: int, at: dt.datetime, rises: Sequence[Rise]) -> None:
+    """Tell of members who reached tiers."""
+    for listener in _risen if rises else ():
+        listener(merchant_id=merchant_id, at=at, rises=rises)
+
+
+def tell_reopened(*, merchant_id: int, since: dt.datetime, days: int) -> None:
+    """Tell of a program that is open again."""
+    for listener in _reopened:
+        listener(merchant_id=merchant_id, since=since, days=days)
