@@ -5,7 +5,6 @@ from django.conf import settings
 from django.db import migrations, models
 
 import members.lib.fields
-from members.lib.references import SetReferences
 from members.lib.schema import TenantTables
 
 
@@ -160,6 +159,4 @@ class Migration(migrations.Migration):
             ),
         ),
         TenantTables(["TierLift", "TierLiftMember"]),
-        # An import marks ten thousand members at once: checked a statement at a time.
-        SetReferences(["TierLiftMember"]),
     ]
