@@ -74,7 +74,7 @@ class EntitlementsOut(PageOut):
     items = EntitlementOut(many=True)
 
 
-class ActOut(serializers.Serializer):
+class EntitlementActOut(serializers.Serializer):
     """What was done with an entitlement, as it was answered the first time."""
 
     id = serializers.CharField(
@@ -114,7 +114,7 @@ def _order() -> Text:
     )
 
 
-class ReserveIn(Strict):
+class ReserveEntitlementIn(Strict):
     """For how long, and which order."""
 
     minutes = Whole(
@@ -126,7 +126,7 @@ class ReserveIn(Strict):
     order = _order()
 
 
-class RedeemIn(Strict):
+class RedeemEntitlementIn(Strict):
     """What it saved, and under which reservation."""
 
     saved_minor = Whole(
@@ -141,7 +141,7 @@ class RedeemIn(Strict):
     )
 
 
-class ReleaseIn(Strict):
+class ReleaseEntitlementIn(Strict):
     """Which reservation."""
 
     reservation = Text(
@@ -311,7 +311,7 @@ class _Act(Operation):
     takes_key = True
     needs_key = True
     keeps_key = True
-    out = ActOut
+    out = EntitlementActOut
     refusals: ClassVar[tuple[str, ...]] = NOT_USABLE
     service: ClassVar[Callable[..., Done]]
 
@@ -334,7 +334,7 @@ class ReserveEntitlement(_Act):
     Until it is redeemed under this reservation's `id`, released, or its time is over, nobody else can use it.
     """
 
-    body_in = ReserveIn
+    body_in = ReserveEntitlementIn
     example: ClassVar = {"minutes": 15, "order": "20260630-17"}
     statuses: ClassVar = {200: "The reservation"}
     service = staticmethod(tills.reserve)
@@ -347,7 +347,7 @@ class RedeemEntitlement(_Act):
     also when the benefit has ended or the program is closed.
     """
 
-    body_in = RedeemIn
+    body_in = RedeemEntitlementIn
     example: ClassVar = {"order": "20260630-17"}
     statuses: ClassVar = {200: "The redemption"}
     refusals = (*NOT_USABLE, "hold-ended")
@@ -357,7 +357,7 @@ class RedeemEntitlement(_Act):
 class ReleaseEntitlement(_Act):
     """Let a reservation go."""
 
-    body_in = ReleaseIn
+    body_in = ReleaseEntitlementIn
     statuses: ClassVar = {200: "What became of it"}
     refusals = ("not-cancellable",)
     service = staticmethod(tills.release)
@@ -375,7 +375,7 @@ class UndoRedemption(Operation):
     function = "benefits"
     gates_itself = True
     takes_key = True
-    out = ActOut
+    out = EntitlementActOut
     statuses: ClassVar = {200: "The undoing"}
     refusals = ("not-cancellable", "program-not-open")
 

@@ -47,6 +47,11 @@ def known(system):
     points = f"/members/{member.public_id}/points"
     redemption = system.post(f"{points}/redemptions", {"points": 10}, key="r-1").json()
     hold = system.post(f"{points}/holds", {"points": 10}, key="h-1").json()
+    rights = f"/members/{member.public_id}/entitlements"
+    coupon = {"kind": "coupon", "settings": {"off_minor": 500, "uses": 1000}, "publish": True}
+    claimed = {"benefit": system.post("/benefits", coupon).json()["id"]}
+    code = system.post(rights, claimed, key="e-1").json()["code"]
+    used = system.post(f"/entitlements/{code}/redeem", key="e-2").json()
     # Requests by WSGI stay in the test's transaction, as those of Django's own test client do.
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
@@ -57,6 +62,8 @@ def known(system):
         "hold_id": hold["id"],
         "channel": "web",
         "external_id": "o-1",
+        "code": code,
+        "use_id": used["id"],
     }
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
@@ -89,7 +96,9 @@ def test_it_names_every_operation_of_the_interface():
         ("POST", "/members/{member_id}/points/adjustments"),
         ("GET", "/benefits"), ("POST", "/benefits"), ("POST", "/benefits/{benefit_id}/publish"),
         ("POST", "/benefits/{benefit_id}/pause"), ("POST", "/benefits/{benefit_id}/end"), ("GET", "/compliance"),
-        ("POST", "/quotes"),
+        ("POST", "/quotes"), ("GET", "/members/{member_id}/entitlements"),
+        ("POST", "/entitlements/{code}/reserve"), ("POST", "/entitlements/{code}/redeem"),
+        ("POST", "/entitlements/{code}/release"),
     }  # fmt: skip
 
     assert {(method, f"/api/v1{path}") for method, path in promised} <= OPERATIONS
