@@ -284,6 +284,20 @@ def test_an_order_that_waited_for_the_edit_is_judged_after_it(db):
     assert last.to_tier_id == held.tier_id and held.tier.code == "black"
 
 
+def test_a_night_that_began_before_the_edit_decides_after_it(db):
+    one, many = lived("at once", 2), lived("in chunks", 2)
+    ladder = [BASE, rung("silver", all={"orders": 1}), rung("black", all={"spend_minor": 1_000})]
+    edit(one, EDITED, ladder=ladder, targets={"gold": "black"})
+    lift = edit(many, EDITED, in_background=True, ladder=ladder, targets={"gold": "black"})
+
+    for till in (one, many):
+        daily.recalculate(merchant_id=till.id, member_ids=sorted(till.members.values()), at=EDITED - 7 * HOUR)
+    finished(many, lift)
+
+    assert rows_of(many) == rows_of(one)
+    assert {row[3] for row in rows_of(one)["moves"] if row[2] == "black"} == {EDITED}
+
+
 def test_a_small_program_and_a_play_are_lifted_with_the_edit(db, monkeypatch):
     small, played = lived("small", 3), lived("played", 3)
     with queue.muted():
