@@ -162,11 +162,7 @@ def recalculate(*, merchant_id: int, member_ids: list[int], at: dt.datetime) -> 
             return done
         posting.lock_merchant(merchant_id=merchant_id, alone=False)
         posting.lock_members(merchant_id=merchant_id, member_ids=member_ids)
-        version = rules_selector.latest(merchant_id=merchant_id)
-        if version is not None:
-            # An edit of the rules came in since the job began: it decides after the edit and by it, as whoever waits
-            # for the edit's lift is brought up to it first, to tiers that older rules may not know.
-            at = max(at, version.at)
+        at, version = rules_selector.after_edits(merchant_id=merchant_id, at=at)
         rules = rules_selector.rules_at(merchant_id=merchant_id, at=at, program=program, version=version)
         merchant = Merchant.objects.get(pk=merchant_id)
         states = posting.load(merchant=merchant, rules=rules, member_ids=member_ids, at=at, spending=())
