@@ -37,6 +37,15 @@ def version_at(*, merchant_id: int, at: dt.datetime) -> RulesVersion | None:
     )
 
 
+def after_edits(*, merchant_id: int, at: dt.datetime) -> tuple[dt.datetime, RulesVersion | None]:
+    """When something happens that waited for its turn while an edit of the rules came in, and the version by which: not
+    before the edit, which has moved the members, to tiers that older rules may not know. For who holds the program; one
+    query.
+    """
+    version = latest(merchant_id=merchant_id)
+    return (at if version is None else max(at, version.at)), version
+
+
 def ladder(version: RulesVersion, codes: dict[int, str]) -> tuple[Tier, ...]:
     """The version's ladder, lowest first."""
     return tuple(

@@ -81,8 +81,13 @@ class Query:
         if FACTS[fact].kind == "choice":
             held = self._choice(fact, rule, seen)
             return held if rule["op"] == "is_in" else f"({held}) is not true"
-        if fact in ("joined", "joined_on") and self.of_buyers:
-            self._kept("joined_on")
+        if fact in ("joined", "joined_on"):
+            if self.of_buyers:
+                self._kept("joined_on")
+            else:
+                self.asks_member = (
+                    True  # of buyers found by their facts, the rest of a rule knows the ids alone
+                )
         if fact == "joined_on":
             sign = ">=" if rule["op"] == "from" else "<"
             return f"m.joined_on {sign} {self._put(dt.date.fromisoformat(rule['value']))}"

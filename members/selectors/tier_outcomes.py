@@ -37,7 +37,8 @@ UNPLANNED = (
 )
 
 # {parts} are made of the rules: see `statement`. A member's days are read once and grouped as they come, member by
-# member; without "offset 0" the planner would work out a place again wherever it is named.
+# member, with the least of what is the same in all of a member's rows: PostgreSQL 15 has no any_value. Without
+# "offset 0" the planner would work out a place again wherever it is named.
 OUTCOMES = """
 with people as (
     select m.id as member_id{joined}, coalesce(s.tier_id, %(base)s) as held, s.valid_until{target_until}
@@ -49,7 +50,7 @@ placed as (
     select member_id{joined}, held, {days} from (select *, {until} as until from people) p
 ),
 now as (
-    select p.member_id, any_value(p.held) as held, {day_values}, {sums}
+    select p.member_id, min(p.held) as held, {day_values}, {sums}
     from placed p left join members_dailytotal d on d.merchant_id = %(merchant)s and d.member_id = p.member_id
         and d.day >= %(earliest)s and d.day <= %(today)s
     group by p.member_id order by p.member_id
@@ -138,7 +139,7 @@ def statement(proposal: Proposal, today: dt.date) -> tuple[str, dict[str, Any]]:
     text = OUTCOMES.format(
         joined=", joined_on" if "membership_year" in (old.window.kind, new.window.kind) else "",
         days=", ".join(f"{text} as {name}" for name, text in days.items()),
-        day_values=", ".join(f"any_value(p.{name}) as {name}" for name in days),
+        day_values=", ".join(f"min(p.{name}) as {name}" for name in days),
         sums=_sums(proposal, today, earliest, is_same=is_same),
         why=why,
         again=AGAIN.format(why=why) if proposal.targets else "",

@@ -162,7 +162,8 @@ def recalculate(*, merchant_id: int, member_ids: list[int], at: dt.datetime) -> 
             return done
         posting.lock_merchant(merchant_id=merchant_id, alone=False)
         posting.lock_members(merchant_id=merchant_id, member_ids=member_ids)
-        rules = rules_selector.rules_at(merchant_id=merchant_id, at=at, program=program)
+        at, version = rules_selector.after_edits(merchant_id=merchant_id, at=at)
+        rules = rules_selector.rules_at(merchant_id=merchant_id, at=at, program=program, version=version)
         merchant = Merchant.objects.get(pk=merchant_id)
         states = posting.load(merchant=merchant, rules=rules, member_ids=member_ids, at=at, spending=())
         changes = Changes()

@@ -94,12 +94,11 @@ def _work(merchant_id: int, items: Sequence[Item]) -> Batch:
         return batch
     program = programs.lock_for_write(merchant_id=merchant_id)
     merchant = Merchant.objects.get(pk=merchant_id)
-    version = rules_selector.latest(merchant_id=merchant_id)
-    if version is not None and version.at > items[0][0]:
+    first, version = rules_selector.after_edits(merchant_id=merchant_id, at=items[0][0])
+    if first > items[0][0]:
         # An edit of the rules came in while this waited for its turn: it arrives after the edit, whose lift has not
         # seen it and whose tiers older rules do not know.
-        items = [(max(at, version.at), item) for at, item in items]
-    first = items[0][0]
+        items = [(max(at, first), item) for at, item in items]
     rules = rules_selector.rules_at(merchant_id=merchant_id, at=first, program=program, version=version)
     heard = webhook_events.Heard(program)
     desk = Desk(merchant, rules, items, batch)

@@ -63,7 +63,8 @@ def _parts(keys: Mapping[int, list[OrderKey]]) -> Iterator[dict[int, list[OrderK
 
 def _link(merchant: Merchant, program: Program, at: dt.datetime, keys: Mapping[int, list[OrderKey]]) -> None:
     posting.lock_members(merchant_id=merchant.pk, member_ids=keys.keys())
-    rules = rules_selector.rules_at(merchant_id=merchant.pk, at=at, program=program)
+    at, version = rules_selector.after_edits(merchant_id=merchant.pk, at=at)
+    rules = rules_selector.rules_at(merchant_id=merchant.pk, at=at, program=program, version=version)
     states = posting.load(
         merchant=merchant,
         rules=rules,

@@ -40,7 +40,7 @@ def set_tier(
     that is past or too far), NotFound, ProgramNotOpen, ProgramCleared.
     """
     reason = _reason(reason)
-    program, state, rules = _opened(merchant_id, [member_id], at)
+    at, program, state, rules = _opened(merchant_id, [member_id], at)
     here = next((rung for rung in rules.tiers.ladder if rung.code == tier), None)
     if here is None:
         raise Invalid.on("tier", _("There is no tier %(tier)s in the ladder now.") % {"tier": tier})
@@ -121,7 +121,7 @@ def grant_floor(
     For the plans to come: they say for whom and until when, at each payment. How many members moved. Raises Invalid
     (no such tier), NotFound, ProgramNotOpen, ProgramCleared.
     """
-    program, states, rules = _opened(merchant_id, member_ids, at)
+    at, program, states, rules = _opened(merchant_id, member_ids, at)
     here = next((rung for rung in rules.tiers.ladder if rung.code == tier), None)
     if here is None:
         raise Invalid.on("tier", _("There is no tier %(tier)s in the ladder now.") % {"tier": tier})
@@ -133,17 +133,21 @@ def grant_floor(
     return len(changes.moves)
 
 
-def _opened(merchant_id: int, member_ids: Collection[int], at: dt.datetime) -> tuple[Program, Any, Any]:
-    """The open program, the members' states under their locks, and the rules."""
+def _opened(
+    merchant_id: int, member_ids: Collection[int], at: dt.datetime
+) -> tuple[dt.datetime, Program, Any, Any]:
+    """When it happens, the open program, the members' states under their locks, and the rules."""
     posting.lock_merchant(merchant_id=merchant_id, alone=False)
     program = programs.lock_open(merchant_id=merchant_id)
     here = Member.objects.of(merchant_id).filter(pk__in=member_ids, status=MemberStatus.ACTIVE)
     if here.count() != len(set(member_ids)):
         raise NotFound(_("There is no such member."))
     posting.lock_members(merchant_id=merchant_id, member_ids=member_ids)
-    rules = selector.rules_at(merchant_id=merchant_id, at=at, program=program)
+    at, version = selector.after_edits(merchant_id=merchant_id, at=at)
+    rules = selector.rules_at(merchant_id=merchant_id, at=at, program=program, version=version)
     merchant = Merchant.objects.get(pk=merchant_id)
     return (
+        at,
         program,
         posting.load(merchant=merchant, rules=rules, member_ids=member_ids, at=at, spending=()),
         rules,

@@ -15,6 +15,7 @@ from members.lib.refusals import Refusal
 from members.models import RulesVersion, Tier
 from members.selectors import rules as rules_of
 from members.selectors import setup_guide, tier_counts
+from members.selectors import tier_lifts as lifts
 from members.services import program_settings, tier_rules
 from members.services.tier_rules import Draft
 from members.web import tier_forms
@@ -77,7 +78,7 @@ def read(request: StaffRequest, at: dt.datetime) -> LadderForm:
         rows = tier_forms.rung_forms(tier_forms.typed_rows(request.POST), currency, bound=decides)
         known: dict[str, Any] = {"data": request.POST} if decides else {"initial": request.POST.dict()}
         settings = SettingsForm(currency=currency, **known)
-        gone = _gone(version, tiers, counts, rows)
+        gone = _gone(version, tiers, counts, rows, bool(lifts.still_open(merchant_id=merchant_id)))
         targets = TargetsForm(request.POST if decides else None, gone=gone, rows=rows)
     else:
         typed = tier_forms.as_typed(_ladder(currency, version, tiers, is_own), currency)
@@ -152,8 +153,14 @@ def _gone(
     tiers: Mapping[int, Tier],
     counts: Mapping[int, int],
     rows: Sequence[RungForm],
+    is_lifting: bool,
 ) -> list[tuple[Tier, int]]:
-    """The tiers of the ladder in force that the form leaves out though members hold them."""
+    """The tiers of the ladder in force that the form leaves out though members hold them, or may yet come to by an edit
+    that is still worked off."""
     kept = {row["code"].value() for row in rows}
     ladder = [tiers[rung["tier"]] for rung in version.ladder] if version else []
-    return [(tier, counts[tier.pk]) for tier in ladder if tier.code not in kept and counts.get(tier.pk)]
+    return [
+        (tier, counts.get(tier.pk, 0))
+        for tier in ladder
+        if tier.code not in kept and (is_lifting or counts.get(tier.pk))
+    ]

@@ -105,16 +105,18 @@ def _months(result: Simulation) -> list[tuple[str, list[int]]]:
 
 
 def _sankey(result: Simulation, draft: Draft) -> dict[str, Any]:
-    """Flows from the ladder now to the ladder then, highest first."""
+    """Flows from the ladder now to the ladder then, highest first; last the tiers that the present ladder has no more
+    and that members still hold who wait for their turn."""
     old, new = draft.proposal.present, draft.proposal.proposed
     links: dict[tuple[str, str, str], int] = {}
     tones = {"rise": "up", "fall": "down"}
     for flow in result.flows:
         key = (draft.names[flow.from_id], draft.names[flow.to_id], tones.get(flow.kind, "same"))
         links[key] = links.get(key, 0) + flow.members
+    lefts = [draft.names[tier.id] for tier in reversed(old.ladder)]
     return {
         "links": [(start, end, count, tone) for (start, end, tone), count in links.items()],
-        "lefts": [draft.names[tier.id] for tier in reversed(old.ladder)],
+        "lefts": list(dict.fromkeys([*lefts, *(start for start, _end, _tone in links)])),
         "rights": [draft.names[tier.id] for tier in reversed(new.ladder)],
     }
 
@@ -157,7 +159,8 @@ def _benefits(
         for name, url, tiers in source(request.merchant.pk, at):
             change = {"now": 0, "later": 0}
             for flow in result.moving:
-                gained = (codes[flow.to_id] in tiers) - (codes[flow.from_id] in tiers)
+                before = codes.get(flow.from_id)  # None: of a tier that is gone already
+                gained = (codes[flow.to_id] in tiers) - (before in tiers)
                 change["now"] += gained * flow.members if flow.kind != "fall" else 0
             for each in result.differences:
                 gained = (codes[each.becomes] in tiers) - (codes[each.without] in tiers)

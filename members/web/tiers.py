@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from members.lib.refusals import Conflict, Refusal
+from members.models import TierLift
 from members.selectors import rules as rules_of
 from members.selectors import tier_lifts as lifts
 from members.services import program_settings, tier_rules
@@ -50,10 +51,17 @@ def tiers_edit(request: StaffRequest) -> HttpResponse:
         "may_write": request.staff.role in gates.MANAGERS,
         "may_add": len(form.rows) < tier_forms.MOST_TIERS,
         "is_live": any(form.counts.values()),
-        "lift": lifts.of_version(merchant_id=request.merchant.pk, version=form.version),
+        "lift": _lift(request, form),
         "next": request.POST.get("next") or request.GET.get("next", ""),
     }
     return answer(request, "members/tiers/edit.html", context, *form.all)
+
+
+def _lift(request: StaffRequest, form: LadderForm) -> TierLift | None:
+    """The first lift that members still wait for, whichever edit began it: later ones wait for it. Else what the
+    version in force did."""
+    waiting = lifts.still_open(merchant_id=request.merchant.pk)
+    return waiting[0] if waiting else lifts.of_version(merchant_id=request.merchant.pk, version=form.version)
 
 
 def _saved(request: StaffRequest, at: dt.datetime, form: LadderForm) -> HttpResponse:

@@ -25,7 +25,7 @@ from members.models import (
     TierStanding,
 )
 from members.selectors import rules as rules_selector
-from members.services import points, points_reversal, posting, tags, tier_hand
+from members.services import points, points_reversal, posting, tags, tier_hand, tier_lifts
 from members.services.audit import Actor
 from members.services.tier_hand import Given
 
@@ -131,7 +131,7 @@ def _told(rows: list[BulkActMember], back: set[int], why: str) -> None:
 def tier(now: Round, rows: list[BulkActMember]) -> None:
     """Give the tier to those who are below it."""
     arguments, ids = now.act.arguments, [row.member_id for row in rows]
-    posting.lock_members(merchant_id=now.merchant.pk, member_ids=ids)
+    _lock(now, ids)
     rules = rules_selector.rules_at(merchant_id=now.merchant.pk, at=now.at, program=now.program)
     before = _standings(now, ids)
     base = rules.tiers.base.id
@@ -162,7 +162,7 @@ def tier(now: Round, rows: list[BulkActMember]) -> None:
 def undo_tier(now: Round, rows: list[BulkActMember]) -> None:
     """Give the tier before back to those whose tier nobody and nothing moved since."""
     ids = [row.member_id for row in rows]
-    posting.lock_members(merchant_id=now.merchant.pk, member_ids=ids)
+    _lock(now, ids)
     rules = rules_selector.rules_at(merchant_id=now.merchant.pk, at=now.at, program=now.program)
     present, moves = _standings(now, ids), _last_moves(now, ids)
     today = now.at.astimezone(now.merchant.zone).date()
@@ -184,6 +184,14 @@ def undo_tier(now: Round, rows: list[BulkActMember]) -> None:
         exactly=True,
     )
     _told(rows, set(back), _("The tier has moved since, or the former one is over."))
+
+
+def _lock(now: Round, ids: Collection[int]) -> None:
+    """Lock the members, and have those who wait for an edit's lift brought up to it: what they hold and what moved them
+    last is read next."""
+    posting.lock_members(merchant_id=now.merchant.pk, member_ids=ids)
+    if now.program.is_lifting:
+        tier_lifts.catch_up(merchant=now.merchant, member_ids=ids)
 
 
 def _standings(now: Round, ids: Collection[int]) -> dict[int, list[object]]:

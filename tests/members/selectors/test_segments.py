@@ -144,6 +144,24 @@ def test_any_rule_means_the_same_members_as_one_query_and_one_by_one(world):
     assert seen["some"] > seen["all"] // 3
 
 
+def test_buyers_are_counted_too_where_one_of_two_conditions_is_a_sum_and_the_other_their_joining(world):
+    found, _ids = world
+    bought = {"fact": "orders", "op": "at_least", "value": 1}
+    sums = {"fact": "benefit_uses", "op": "at_least", "value": 2}
+    joinings = [
+        {"fact": "joined", "op": "at_most", "value": 30},
+        {"fact": "joined_on", "op": "from", "value": str(NOON.date() - dt.timedelta(days=30))},
+    ]
+
+    with tenancy.tenant(found.merchant.pk), transaction.atomic():
+        shop = selectors.shop(merchant=found.merchant, at=NOON)
+        for joined in joinings:
+            rule = check({"all": [bought, {"any": [sums, joined]}]}, shop.known)
+            wanted = found.meant(rule)
+            assert 0 < len(wanted) < len(found.persons)
+            assert selectors.count(shop=shop, rule=rule) == len(wanted)
+
+
 def test_two_rules_overlap_as_their_members_do(world):
     found, _ids = world
     late = {"all": [{"fact": "lifecycle", "op": "is_in", "value": ["decline", "dormant", "lost"]}]}

@@ -10,7 +10,7 @@ from django.db import transaction
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid
 from members.models import BulkAct, BulkActMember, Member, MemberTag, TierMove, TierStanding, WorkState
-from members.services import leases, tags, tier_hand
+from members.services import leases, tags, tier_hand, tier_lifts, tier_rules
 from members.services.audit import Actor
 from members.services.bulk_acts import jobs, kinds, work
 from members.services.leases import MOST_ATTEMPTS
@@ -33,8 +33,6 @@ def actor(cast):
 @pytest.fixture
 def shop(cast):
     """Five members of a program with three tiers."""
-    from members.services import tier_rules
-
     ledger.open_shop(cast.shop, AT - dt.timedelta(days=1))
     with tenancy.tenant(cast.shop.pk), transaction.atomic():
         tier_rules.configure(
@@ -143,6 +141,22 @@ def test_a_tier_is_given_to_who_is_below_it_and_undone_where_nothing_moved_since
     assert outcomes(shop, act, "undone") == ["", "left", *["undone"] * 3]
     assert tiers(shop)[second.pk] == ("gold", dt.date(2026, 10, 1))
     assert all(tiers(shop)[member.pk] == ("base", None) for member in rest)
+
+
+def test_undoing_leaves_whom_an_edit_that_is_still_worked_off_has_lifted(shop, actor, monkeypatch):
+    first, *_rest = people(shop)
+    ledger.buy(shop, first, "o1", AT - dt.timedelta(minutes=30), 50_000)
+    act = do(shop, begin(shop, actor, "tier", tier="silver", until=dt.date(2026, 12, 31)), at=LATER)
+    monkeypatch.setattr(tier_lifts, "SMALL", 0)
+    easier = [*LADDER[:2], LADDER[2] | {"all": {"orders": 1}}]
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        edited = LATER + dt.timedelta(minutes=1)
+        tier_rules.configure(merchant_id=shop.pk, at=edited, actor=actor, ladder=easier, in_background=True)
+
+    act = undo(shop, act, actor, at=LATER + dt.timedelta(hours=1))
+
+    assert outcomes(shop, act, "undone") == ["left", *["undone"] * 4]
+    assert tiers(shop)[first.pk][0] == "gold"
 
 
 def test_points_are_taken_from_who_has_them_and_each_is_told_why_not(shop, actor):

@@ -284,6 +284,53 @@ def test_an_order_that_waited_for_the_edit_is_judged_after_it(db):
     assert last.to_tier_id == held.tier_id and held.tier.code == "black"
 
 
+@pytest.mark.parametrize("in_background", [False, True])
+def test_a_night_that_began_before_the_edit_decides_after_it(db, in_background):
+    till = lived("shop", 2)
+    poor = till.join("poor", EDITED - 5 * DAY)
+    till.put(EDITED - 5 * DAY, "small", 5_000, member="poor")
+    with tenancy.tenant(till.id), transaction.atomic():
+        tier_hand.set_tier(
+            merchant_id=till.id, member_id=poor, at=EDITED - 4 * DAY, actor=JOB, tier="silver",
+            until=merchant_day(EDITED, ZONE) - DAY, reason="a test",
+        )  # fmt: skip
+    easier = [BASE, rung("silver", all={"spend_minor": 5_000}), BEFORE["ladder"][2]]
+    edit(till, EDITED, in_background=in_background, ladder=easier)
+
+    daily.recalculate(merchant_id=till.id, member_ids=[poor], at=EDITED - 7 * HOUR)  # over since midnight
+
+    with tenancy.tenant(till.id), transaction.atomic():
+        held = TierStanding.objects.of(till.id).select_related("tier").get(member=poor)
+        last = TierMove.objects.of(till.id).filter(member=poor).order_by("-at", "-id").first()
+    assert (held.tier.code, held.valid_until) == ("silver", dt.date(2025, 3, 10))
+    assert last.cause == "staff"
+
+
+def test_who_joins_or_is_given_a_tier_as_of_before_the_edit_gets_none_that_is_gone(db):
+    till = lived("shop", 2)
+    customer = orders.OrderIn("early", [orders.LineIn("tea", 1, 70_000)], member_key="late")
+    with tenancy.tenant(till.id):
+        orders.put_order(merchant_id=till.id, at=EDITED - HOUR, actor=JOB, order=customer)
+    edit(
+        till,
+        EDITED,
+        ladder=[BASE, rung("black", all={"orders": 1})],
+        targets=dict.fromkeys(("silver", "gold"), "black"),
+    )
+    before = EDITED - dt.timedelta(seconds=1)
+
+    late = till.join("late", before)  # both clocks were read before the edit
+    with tenancy.tenant(till.id), transaction.atomic(), pytest.raises(tier_rules.Invalid):
+        tier_hand.set_tier(
+            merchant_id=till.id, member_id=till.members["u0"], at=before, actor=JOB, tier="gold",
+            until=merchant_day(EDITED, ZONE) + DAY, reason="a test",
+        )  # fmt: skip
+
+    with tenancy.tenant(till.id), transaction.atomic():
+        held = dict(TierStanding.objects.of(till.id).values_list("member_id", "tier__code"))
+    assert held[late] == "black" and set(held.values()) <= {"base", "black"}
+
+
 def test_a_small_program_and_a_play_are_lifted_with_the_edit(db, monkeypatch):
     small, played = lived("small", 3), lived("played", 3)
     with queue.muted():

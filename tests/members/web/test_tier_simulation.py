@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from members.lib import tenant as tenancy
 from members.models import Role, RulesVersion, Staff, TierLift, TierMove, TierStanding
-from members.services import tier_lifts, tier_rules
+from members.services import rules, tier_lifts, tier_rules
+from members.web import tier_simulation
 from tests.factories import ledger
 from tests.members.web.test_program import BASE, ladder_form
 
@@ -125,6 +126,44 @@ def test_a_large_program_is_lifted_by_a_worker_and_the_page_tells_how_far_it_is(
     assert owner.get("/program/tiers/changes/none").status_code == 404
     owner.post(address + "/go-on")  # of what is done: said, nothing happens
     assert tiers_of(cast.shop) and owner.post("/program/tiers/changes/none/go-on").status_code == 404
+
+
+def test_members_who_wait_are_told_of_whichever_edit_came_after(owner, cast, people, monkeypatch):
+    monkeypatch.setattr(tier_lifts, "SMALL", 0)
+    address = owner.post("/program/tiers", ladder_form(*LADDER) | {"save": "1"})["Location"]
+
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        values = {"pending_days": 3}  # of points: nobody moves by it
+        rules.new_version(merchant_id=cast.shop.pk, at=timezone.now(), actor=ledger.JOB, values=values)
+
+    page = owner.get("/program/tiers")
+    assert address in page.content.decode() and "Members are being lifted" in text_of(page)
+
+
+def test_a_change_is_simulated_while_members_wait_in_a_tier_that_is_gone(owner, cast, people, monkeypatch):
+    monkeypatch.setattr(tier_lifts, "SMALL", 0)
+    monkeypatch.setattr(tier_simulation, "BENEFITS", [lambda *_: [("Coupon", "/coupon", ["base"])]])
+    without_gold = ladder_form(*LADDER[:2], target_gold="silver")
+    assert owner.post("/program/tiers", without_gold | {"save": "1"}).status_code == 302
+    assert "Gold" in tiers_of(cast.shop)
+
+    lower = [LADDER[0], ("silver", "Silver", "700", "")]
+    told = owner.post("/program/tiers", ladder_form(*lower) | {"simulate": "1"})
+
+    assert told.status_code == 200 and "Members are still being lifted" in text_of(told)
+    assert "Gold → Silver" in text_of(told)
+
+
+def test_a_tier_that_members_may_still_be_lifted_to_asks_where_they_go(owner, cast, people, monkeypatch):
+    monkeypatch.setattr(tier_lifts, "SMALL", 0)
+    black = ladder_form(*LADDER, ("black", "Black", "9000000", ""))
+    assert owner.post("/program/tiers", black | {"save": "1"}).status_code == 302
+
+    asked = owner.post("/program/tiers", ladder_form(*LADDER) | {"save": "1"})
+    saved = owner.post("/program/tiers", ladder_form(*LADDER, target_black="gold") | {"save": "1"})
+
+    assert asked.status_code == 422 and 'name="target_black"' in asked.content.decode()
+    assert saved.status_code == 302
 
 
 def test_everyone_who_moves_comes_as_csv(owner, cast, people):
