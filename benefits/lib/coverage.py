@@ -221,15 +221,27 @@ def benefit_coverage(revisions: Sequence[Revision]) -> tuple[Coverage, ...]:
         if step.configures:
             configured.setdefault(step.standing.key, []).append(step.at)
     return tuple(
-        _one_row(key, normalise(in_force.get(key, ())), configured.get(key, ()))
+        _one_row(key, normalise(in_force.get(key, ())), _alike(key, in_force), configured.get(key, ()))
         for key in sorted({*in_force, *configured})
     )
 
 
-def _one_row(key: tuple[str, int], in_force: Spans, configured: Iterable[datetime]) -> Coverage:
+def _alike(key: tuple[str, int], in_force: Mapping[tuple[str, int], Iterable[Span]]) -> Spans:
+    """The force that a configuration with these doubts may begin: an audience that is seen to have grown or shrunk
+    before it begins takes nothing from what was configured."""
+    kind, doubts = key
+    return normalise(
+        span
+        for (other, others), spans in in_force.items()
+        if other == kind and (others ^ doubts) & ~AUDIENCE == 0
+        for span in spans
+    )
+
+
+def _one_row(key: tuple[str, int], in_force: Spans, alike: Spans, configured: Iterable[datetime]) -> Coverage:
     instants = []
     for at in configured:
-        force = first_from(in_force, at)
+        force = first_from(alike, at)
         begins = None if force is None or force.start is None else max(at, force.start)
         instants.append(Configured(at, begins))
     kind, doubts = key

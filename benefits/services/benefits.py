@@ -185,9 +185,12 @@ def change_benefit(
     _set(benefit, checked)
     if rows is not None:
         store_list(benefit=benefit, rows=rows, at=max(at, benefit.revision_at or at))
-    if facts(benefit) == before:
+    after = facts(benefit)
+    if after == before:
         return benefit
-    if not as_scripted:
+    if not as_scripted and after | {"name": ""} != before | {
+        "name": ""
+    }:  # another name measures nothing anew
         measure(benefit, at, rows)
     return revise(benefit, at, actor, rule.Action.CHANGE, "benefit.changed", before, facts(benefit), reason)
 

@@ -268,12 +268,14 @@ def _recomputed(decision: Decision | None) -> list[tuple[Any, Any]]:
     """Whether the decision comes out the same when it is made again from history under the policy of its day."""
     if decision is None:
         return []
-    differing = decision_replay.replay(decision.run, [decision])[0].differing
-    told = (
-        chip("critical", _("Differs in: %(names)s") % {"names": ", ".join(fact.name for fact in differing)})
-        if differing
-        else chip("success", _("The same outcome and facts"))
-    )
+    found = decision_replay.replay(decision.run, [decision])[0]
+    names = ", ".join(fact.name for fact in found.differing)
+    if not found.is_comparable:
+        told = chip("warning", _("Not compared: this reading of the rules is not known"))
+    elif names:
+        told = chip("critical", _("Differs in: %(names)s") % {"names": names})
+    else:
+        told = chip("success", _("The same outcome and facts"))
     return [(_("Decided again from history"), told)]
 
 

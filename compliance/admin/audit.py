@@ -33,6 +33,10 @@ FIELDS = {
     "effective_at": _("In force from"),
     "digest": _("Hash of every decision"),
     "state": _("State"),
+    "programs": _("Programs"),
+    "closes_on": _("Comments until"),
+    "starts_at": _("Meant to be in force from"),
+    "equal": _("Equal to what was written down"),
 }
 for name, word in FIELDS.items():
     audit_words.FIELDS.setdefault(name, word)

@@ -75,6 +75,19 @@ def _receipt(**wanted: Any) -> Exists:
     return Exists(rows)
 
 
+def _failed(channel: ReceiptChannel) -> Exists:
+    """Given up, and not delivered to that person after all."""
+    later = Receipt.objects.filter(
+        merchant_id=OuterRef("merchant_id"),
+        notice_id=OuterRef("notice_id"),
+        channel=OuterRef("channel"),
+        event=ReceiptEvent.DELIVERED,
+        user_id=OuterRef("user_id"),
+    )
+    rows = Receipt.objects.filter(merchant_id=OuterRef("merchant_id"), notice_id=OuterRef("pk"))
+    return Exists(rows.filter(~Exists(later), event=ReceiptEvent.FAILED, channel=channel))
+
+
 _SEEN = {"event__in": [ReceiptEvent.SEEN, ReceiptEvent.ACKNOWLEDGED]}
 _TAKEN = {"event": ReceiptEvent.DELIVERED, "channel__in": [ReceiptChannel.EMAIL, ReceiptChannel.WEBHOOK]}
 
@@ -87,11 +100,11 @@ class Undelivered(admin.SimpleListFilter):
     options: dict[str, tuple[Any, list[Any]]] = {
         "email": (
             gettext_lazy("An e-mail could not be handed over"),
-            [_receipt(event=ReceiptEvent.FAILED, channel=ReceiptChannel.EMAIL)],
+            [_failed(ReceiptChannel.EMAIL)],
         ),
         "webhook": (
             gettext_lazy("A webhook did not take it"),
-            [_receipt(event=ReceiptEvent.FAILED, channel=ReceiptChannel.WEBHOOK)],
+            [_failed(ReceiptChannel.WEBHOOK)],
         ),
         "unseen": (gettext_lazy("Nobody saw it"), [~_receipt(**_SEEN)]),
         "nobody": (
@@ -149,8 +162,16 @@ class NoticeAdmin(ByMerchant, FactsAdmin):
     def failed(self, row: Notice) -> Any:
         """By which ways it was given up."""
         rows: Any = row
+        told: list[Receipt] = rows.shown_receipts
+        reached = {
+            (each.channel, each.user_id)
+            for each in told
+            if each.event == ReceiptEvent.DELIVERED and each.user_id
+        }
         ways = {
-            each.get_channel_display() for each in rows.shown_receipts if each.event == ReceiptEvent.FAILED
+            each.get_channel_display()
+            for each in told
+            if each.event == ReceiptEvent.FAILED and (each.channel, each.user_id) not in reached
         }
         return chip("critical", ", ".join(sorted(map(str, ways)))) if ways else NOTHING
 

@@ -251,9 +251,7 @@ class PreviewAdmin(SavedViews, FactsAdmin):
 
     def progress(self, request: HttpRequest, preview_id: int) -> HttpResponse:
         """The bar and the counts so far; once it is over the page is told where to look. Without a script: there."""
-        row = self.get_queryset(request).filter(pk=preview_id).first()
-        if row is None:
-            raise Http404
+        row = self._one(request, preview_id)
         if not wants_piece(request):
             return HttpResponseRedirect(led_to(row))
         response = render(request, "admin/platform/_progress.html", self._progress(row))

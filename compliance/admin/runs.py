@@ -367,6 +367,11 @@ class RunAdmin(SavedViews, FactsAdmin):
         if request.method != "POST" or not self.may(request, "change"):
             raise PermissionDenied
 
+    def _shown(self, request: HttpRequest, run_id: int) -> Run:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return self._row(run_id)
+
     def _row(self, run_id: int) -> Run:
         row = Run.objects.select_related("policy").filter(pk=run_id).first()
         if row is None:
@@ -377,7 +382,7 @@ class RunAdmin(SavedViews, FactsAdmin):
 
     def progress(self, request: HttpRequest, run_id: int) -> HttpResponse:
         """The bar and the counts so far; when the run no longer moves, the page is told to show its report."""
-        row = self._row(run_id)
+        row = self._shown(request, run_id)
         response = render(request, "admin/platform/_progress.html", {**self._progress(row), "run": row})
         if row.state not in MOVING:
             response["HX-Refresh"] = "true"
@@ -385,7 +390,7 @@ class RunAdmin(SavedViews, FactsAdmin):
 
     def csv(self, request: HttpRequest, run_id: int) -> StreamingHttpResponse:
         """Every decision of the run as a file, read in batches while it is sent."""
-        row = self._row(run_id)
+        row = self._shown(request, run_id)
         response = StreamingHttpResponse(lines(row), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="clearance-{row.period}.csv"'
         return response

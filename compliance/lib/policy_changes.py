@@ -68,6 +68,15 @@ _BASES = {
         "A benefit counts only by being published or changed, no longer by being in force."
     ),
 }
+# A rule of paper that is switched on or off (True or False).
+_PAPER = {
+    ("threshold", True): gettext_noop(
+        "A benefit does not count when its threshold is above what 95 of 100 orders of 90 days came to."
+    ),
+    ("threshold", False): gettext_noop("A benefit counts from then on however high its threshold is."),
+    ("saving", True): gettext_noop("A benefit does not count when it saves less than 1 %."),
+    ("saving", False): gettext_noop("A benefit counts from then on however little it saves."),
+}
 _AGES = {
     AgeBoundary.OVER: gettext_noop("A program of exactly that age is not old enough to be closed yet."),
     AgeBoundary.AT_LEAST: gettext_noop("A program of exactly that age is old enough to be closed."),
@@ -86,6 +95,10 @@ def _told(name: str, before: Policy, after: Policy) -> list[str]:
         return [_(_AGES[after.age_boundary])]
     if name == "uncounted_kinds":
         return _kinds(before, after)
+    if name == "paper_rules":
+        return _paper(before, after)
+    if name == "min_audience":
+        return [_audience(before.min_audience, after.min_audience)]
     shown = _SHOWN.get(name, str)
     values = {"before": shown(getattr(before, name)), "after": shown(getattr(after, name))}
     return [_(_SENTENCES[name]) % values]
@@ -102,6 +115,23 @@ def _kinds(before: Policy, after: Policy) -> list[str]:
     if back:
         told.append(_("Counted from then on: %(kinds)s.") % {"kinds": _named(back)})
     return told
+
+
+def _paper(before: Policy, after: Policy) -> list[str]:
+    turned = sorted(before.paper_rules ^ after.paper_rules)
+    return [_(_PAPER[rule, rule in after.paper_rules]) for rule in turned]
+
+
+def _audience(before: int, after: int) -> str:
+    if not after:
+        return _("A benefit for certain members counts from then on however few are meant.")
+    if not before:
+        text = _("A benefit for certain members does not count when fewer than %(n)s are meant.")
+        return text % {"n": after}
+    text = _(
+        "A benefit for certain members does not count when fewer than %(after)s are meant, instead of %(before)s."
+    )
+    return text % {"before": before, "after": after}
 
 
 def _named(kinds: frozenset[str]) -> str:

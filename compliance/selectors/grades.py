@@ -18,9 +18,10 @@ from compliance.selectors import policies
 from members.models import Merchant
 
 ONE_DAY = dt.timedelta(days=1)
-# What the months of programs in a range of merchants came to. Benefit days are platform days on which some benefit of
-# a kind that the clearance policy counts was in force at some instant; the rest are merchant days. Who stands in a
-# declared list joined before, elsewhere: no recruit. A member is effective who bought within the policy's days.
+# What the months of programs in a range of merchants came to. Benefit days are platform days on which some benefit that
+# the clearance policy counts (its kind, and no paper) was in force at some instant; the rest are merchant days. Who
+# stands in a declared list joined before, elsewhere: no recruit. A member is effective who bought within the policy's
+# days.
 MONTHS = """
 with programs as materialized (
     select p.merchant_id, p.first_opened_at from members_program p
@@ -29,7 +30,8 @@ with programs as materialized (
     select c.merchant_id, count(distinct d.day) as days from benefits_coverage c
     join unnest(%(days)s::date[], %(starts)s::timestamptz[], %(stops)s::timestamptz[]) d(day, start, stop)
     on c.in_force && tstzrange(d.start, d.stop)
-    where c.merchant_id between %(first)s and %(last)s and c.kind <> all(%(uncounted)s::text[]) group by 1
+    where c.merchant_id between %(first)s and %(last)s and c.kind <> all(%(uncounted)s::text[])
+    and c.doubts & %(refused)s = 0 group by 1
 ), buyers as (
     select t.merchant_id, count(distinct t.member_id) as members from members_dailytotal t
     join members_member m on m.merchant_id = t.merchant_id and m.id = t.member_id and m.status = 'active'
@@ -63,6 +65,7 @@ def values(
     *, since: dt.date, until: dt.date, at: dt.datetime, policy: Policy, first: int, last: int
 ) -> dict[str, Any]:
     """The parameters of `MONTHS`: the days from `since` to `until`, merchants from `first` to `last`. A query."""
+    clearance = policies.current(at=at).policy
     days = [since + place * ONE_DAY for place in range((until - since).days + 1)]
     return {
         "first": first,
@@ -74,7 +77,8 @@ def values(
         "since": since,
         "until": until,
         "effective_from": until - (policy["effective_days"] - 1) * ONE_DAY,
-        "uncounted": sorted(policies.current(at=at).policy.uncounted_kinds),
+        "uncounted": sorted(clearance.uncounted_kinds),
+        "refused": clearance.refused_doubts,
     }
 
 

@@ -67,6 +67,8 @@ def _add(channel: ChannelReceipts, receipt: Receipt) -> None:
         channel.delivered_at = min(receipt.at, channel.delivered_at or receipt.at)
         if receipt.user is not None:
             channel.delivered_to.append(str(receipt.user))
+            # What was given up is tried again all the same: delivered after all it is no failure any more.
+            channel.failed = [row for row in channel.failed if row.user_id != receipt.user_id]
     elif receipt.event == ReceiptEvent.SEEN:
         channel.seen.append(receipt)
     elif receipt.event == ReceiptEvent.FAILED:

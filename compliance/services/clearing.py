@@ -109,7 +109,8 @@ def drain_chunk(*, run_id: int) -> bool:
         with connection.cursor() as cursor:
             cursor.execute(CLAIM, [run_id])
             claimed = cursor.fetchone()
-            if claimed is None:
+            # Who stops a run waits for the chunks claimed before: one claimed behind it is left as it is.
+            if claimed is None or not RunRow.objects.filter(pk=run_id, state=RunState.RUNNING).exists():
                 return False
             cursor.execute("select pg_advisory_xact_lock_shared(%s)", [standing.LOCK])
         chunk = RunChunk.objects.get(pk=claimed[0])

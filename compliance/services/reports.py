@@ -23,15 +23,21 @@ from members.services.audit import Actor
 TASK = clearance.SEALING
 
 
-@transaction.atomic
 def seal(*, run_id: int, at: dt.datetime) -> str:
-    """Write down the hash of a run that is done; what was written down before stays. "" while it is not done."""
-    row = RunRow.objects.select_for_update().get(pk=run_id)
-    if row.state not in ENDED or row.digest:
-        return row.digest
-    row.digest = judging.digest_report(run_id=run_id)
-    row.sealed_at = at
-    row.save(update_fields=["digest", "sealed_at"])
+    """Write down the hash of a run that is done; what was written down before stays. "" while it is not done.
+
+    The run's row is not locked while millions of decisions are read: they do not change any more.
+    """
+    with transaction.atomic():
+        row = RunRow.objects.get(pk=run_id)
+        if row.state not in ENDED or row.digest:
+            return row.digest
+        digest = judging.digest_report(run_id=run_id)
+    with transaction.atomic():
+        row = RunRow.objects.select_for_update().get(pk=run_id)
+        if not row.digest:
+            row.digest, row.sealed_at = digest, at
+            row.save(update_fields=["digest", "sealed_at"])
     return row.digest
 
 

@@ -94,7 +94,8 @@ def approve_reviewed(*, run_id: int, confirmed: int | None, at: dt.datetime, act
 
     confirmed: as for `confirm`. Raises NotFound, Invalid, Conflict (no preview, one's own, it does not wait).
     """
-    row = RunRow.objects.filter(pk=run_id).first()
+    # Locked before the preview is looked for: nobody is held out or let in between the two.
+    row = RunRow.objects.select_for_update().filter(pk=run_id).first()
     if row is None:
         raise NotFound(_("There is no such run."))
     if row.state != RunState.BRAKED:

@@ -10,10 +10,12 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from compliance.models import AppealDraft
 from compliance.selectors import appeals as selectors
+from compliance.selectors import policies
 from compliance.selectors.appeals import Appealable
 from compliance.selectors.glance import Glance
 from compliance.services import appeals
@@ -108,6 +110,7 @@ def _context(
         "chip": words.chip(found.state),
         "what": None if what is None else _what(what, found.at),
         "form": form if is_free and may_write else None,
+        "decided_within": _decided_within(found.at) if is_free and may_write else "",
         "draft_saved_at": "" if draft is None else words.on_platform(draft.saved_at),
         "errors": form,
         "may_write": may_write,
@@ -115,6 +118,14 @@ def _context(
         "rows": [row_of(row, found.at) for row in page.object_list],
         "is_cleared": found.is_cleared,
     }
+
+
+def _decided_within(at: dt.datetime) -> str:
+    """How soon an appeal filed at an instant is decided, by the policy in force."""
+    days = policies.current(at=at).policy.appeal_decision_days
+    return ngettext(
+        "The platform decides within {n} working day.", "The platform decides within {n} working days.", days
+    ).format(n=days)
 
 
 def _what(what: Appealable, at: dt.datetime) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _appealing(role: str, found: Glance) -> Iterator[Todo]:
         text = _("Decision by {date}.").format(date=cards.near(found.appeal.decision_by, found.at))
         yield _todo(_("Your appeal is being reviewed"), text, url, _("See the appeal"))
     elif until is not None and role in gates.MANAGERS:
-        text = _("Until {date}; the platform decides within five working days.").format(
+        text = _("Until {date}. The page of appeals says how soon the platform decides.").format(
             date=cards.near(until, found.at)
         )
         yield _todo(_("Appeal against the clearance"), text, url, _("Appeal"), "now")

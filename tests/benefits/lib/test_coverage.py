@@ -22,6 +22,7 @@ from benefits.lib.coverage import (
     unite,
 )
 from benefits.lib.spans import Span
+from benefits.lib.usefulness import THRESHOLD, audience_doubts
 from tests.benefits.lib import literal
 
 
@@ -261,3 +262,22 @@ def test_what_is_done_later_never_changes_the_past(history, at):
 def _holds(span: Span, instant: int) -> bool:
     starts = span.start is None or literal.tick(span.start) <= instant
     return starts and (span.end is None or instant < literal.tick(span.end))
+
+
+def test_an_audience_that_grows_before_force_begins_takes_nothing_from_what_was_configured():
+    history = [published(day(1), starts_at=day(20), audience={"tiers": ["gold"]}, doubts=audience_doubts(8))]
+    history = then(history, Action.AUDIENCE, day(3), doubts=audience_doubts(12))
+
+    rows = {row.doubts: row for row in benefit_coverage(history)}
+    assert rows[audience_doubts(8)].configured == (Configured(day(1), day(20)),)
+    assert rows[audience_doubts(8)].in_force == ()
+    assert rows[audience_doubts(12)].in_force == (Span(day(20), None),)
+
+
+def test_a_change_to_what_hardly_anybody_can_use_does_not_begin_what_was_configured_before():
+    history = [published(day(1), starts_at=day(20))]
+    history = then(history, Action.CHANGE, day(3), settings={"at_least_minor": 9}, doubts=THRESHOLD)
+
+    rows = {row.doubts: row for row in benefit_coverage(history)}
+    assert rows[0].configured == (Configured(day(1), None),)
+    assert rows[THRESHOLD].configured == (Configured(day(3), day(20)),)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from compliance.lib.appeal_files import Upload
 from compliance.models import AppealFile, AppealMessage, Notice, Receipt
+from compliance.selectors import notices
 from compliance.services import appeals
 from members.lib import tenant as tenancy
 from members.models import AuditRow, OutboxRow
@@ -179,6 +180,21 @@ def test_the_platform_finds_notices_that_were_not_handed_over_or_seen(admin_clie
         young = Notice.objects.exclude(pk__in=[seen.pk, failed.pk]).count()
     assert young == 0
     assert "Could not be handed over" in body(admin_client.get(f"{NOTICES}{failed.pk}/change/"))
+
+    with tenancy.platform(), transaction.atomic():
+        Receipt.objects.create(
+            merchant_id=failed.merchant_id,
+            notice=failed,
+            channel="email",
+            event="delivered",
+            user=cast.owner,
+            at=at + dt.timedelta(hours=1),
+        )
+        (told,) = notices.history(merchant_id=failed.merchant_id)
+    assert found("email") == set()
+    assert [(each.channel, each.failed) for each in told.channels if each.channel == "email"] == [
+        ("email", [])
+    ]
 
 
 def test_a_notice_that_nobody_saw_is_found(admin_client, shops):

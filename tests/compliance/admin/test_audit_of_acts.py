@@ -16,7 +16,6 @@ from compliance.services import grades
 from members.lib import tenant as tenancy
 from members.models import AuditRow, PlatformAuditRow
 from tests.compliance.admin import test_appeals, test_grades, test_policies
-from tests.compliance.admin.test_appeals import cleared  # noqa: F401 - a fixture
 from tests.compliance.admin.test_runs import approve, braked, done, drain, press, run_now  # noqa: F401 - fixtures
 from tests.platform_admin import enter
 
@@ -75,7 +74,7 @@ class Acts:
 
 
 @pytest.mark.django_db
-def test_every_act_on_rules_programs_and_people_says_who_when_what_and_why(admin_client, cleared, cast):  # noqa: F811
+def test_every_act_on_rules_programs_and_people_says_who_when_what_and_why(admin_client, cleared, cast):
     acts = Acts(cast.admin)
     bare = cleared.bare
     with tenancy.platform():

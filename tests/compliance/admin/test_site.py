@@ -58,6 +58,14 @@ def test_an_admin_without_a_second_factor_is_sent_to_set_it_up(client, cast, pat
     assert client.get(path).url.startswith("/accounts/2fa/totp/activate/")
 
 
+@pytest.mark.parametrize("path", ["run/1/decisions.csv", "run/1/progress/", "preview/1/progress/"])
+def test_who_may_not_look_at_runs_gets_neither_their_file_nor_their_progress(client, cast, path):
+    with tenancy.platform(), transaction.atomic():
+        type(cast.admin).objects.filter(pk=cast.admin.pk).update(is_superuser=False)
+
+    assert enter(client, cast.admin).get(f"/platform/compliance/{path}").status_code == 403
+
+
 def test_an_admin_who_was_shut_out_gets_no_entry(client, cast, admin_client):
     with tenancy.platform(), transaction.atomic():
         type(cast.admin).objects.filter(pk=cast.admin.pk).update(is_active=False)

@@ -15,6 +15,7 @@ from compliance.lib.policy import (
     PolicyHistory,
     PolicyVersion,
 )
+from compliance.lib.policy_changes import changes_in_words
 from tests.compliance.lib.story import shanghai
 
 NOON = shanghai("2024-05-15", "12:00")
@@ -158,3 +159,32 @@ def test_what_is_scheduled_follows_what_is_in_force():
 def test_a_history_without_a_version_is_refused():
     with pytest.raises(ValueError, match="at least"):
         PolicyHistory([])
+
+
+OTHER = {
+    "age_boundary": "at_least",
+    "counting_basis": "in_force",
+    "uncounted_kinds": ["lucky_draw"],
+    "warn_days": [20],
+    "first_run_on": "2024-07-27",
+    "max_clear_share": "0.5",
+    "max_lead_days": 10,
+    "paper_rules": ["saving", "threshold"],
+    "min_audience": 10,
+}
+
+
+@pytest.mark.parametrize("name", Policy.__dataclass_fields__)
+def test_every_setting_that_changes_is_said_in_a_sentence_either_way(name):
+    before = Policy()
+    after = before.changed({name: OTHER.get(name, 33)})
+
+    for told in (changes_in_words(before, after), changes_in_words(after, before)):
+        assert told and all(sentence.endswith(".") for sentence in told)
+    assert changes_in_words(after, after) == []
+
+
+def test_a_smallest_audience_that_changes_names_both_sizes():
+    (told,) = changes_in_words(Policy(min_audience=5), Policy(min_audience=20))
+
+    assert "20" in told and "5" in told

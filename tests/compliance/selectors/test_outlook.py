@@ -8,6 +8,8 @@ from itertools import islice
 import pytest
 from django.db import transaction
 
+from benefits.lib.usefulness import THRESHOLD
+from benefits.models import Coverage
 from benefits.selectors import coverage
 from compliance.lib import danger
 from compliance.lib.policy import Policy, PolicyHistory, PolicyVersion
@@ -108,3 +110,12 @@ def test_comparing_leaves_no_trace(shops):
     compared(window_days=30)
 
     assert rows() == before
+
+
+def test_a_rule_of_paper_closes_whom_a_refused_benefit_alone_covers(shops):
+    with tenancy.platform(), transaction.atomic():
+        Coverage.objects.of(shops[2].pk).update(doubts=THRESHOLD)
+
+    kept, closed = compared(reopen_wait_days=10), compared(paper_rules=["threshold"])
+    assert [each.more for each in kept] == [0, 0, 0]
+    assert (closed[0].more, closed[0].curable) == (1, 1)

@@ -10,6 +10,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from benefits.lib.spans import Span
+from benefits.lib.usefulness import THRESHOLD
 from benefits.models import Coverage
 from compliance.lib.calendar import PLATFORM_ZONE, grades_instant, start_of
 from compliance.lib.grade_policy import CATEGORIES, GradePolicy, Level
@@ -243,6 +244,16 @@ def test_a_month_is_graded_once_and_the_row_is_never_changed(shop):
     assert (row.benefit_days, row.level) == (0, "improving")
     with pytest.raises(DatabaseError), tenancy.platform(), transaction.atomic():
         Grade.objects.filter(pk=row.pk).update(level="quality")
+
+
+def test_days_of_a_benefit_that_the_clearance_policy_does_not_count_are_no_benefit_days(shop):
+    Platform().policy("2024-01-01", paper_rules=["threshold"])
+    Platform().coupon(shop, "2024-02-01")
+    with tenancy.platform(), transaction.atomic():
+        Coverage.objects.of(shop.pk).update(doubts=THRESHOLD)
+    grade()
+
+    assert [row.benefit_days for row in found(Grade)] == [0]
 
 
 def test_months_missed_while_workers_were_down_are_graded_in_order_each_at_its_own_instant(shop):

@@ -114,6 +114,18 @@ def test_orders_that_come_later_rewrite_nothing(platform, shop):
     assert replayed.differing == []
 
 
+def test_another_name_measures_nothing_anew(platform, shop):
+    coupon = platform.coupon(shop, "2024-06-01", settings={"off_minor": 2_000, "at_least_minor": 38_000})
+    orders(shop, [1_000] * 400, "2024-06-05", "later")
+    with tenancy.tenant(shop.pk):
+        changed = benefits.change_benefit(
+            merchant_id=shop.pk, benefit_id=coupon.pk, at=at("2024-06-06"), actor=JOB, name="Another"
+        )
+
+    assert (changed.name, changed.doubts, changed.measured) == ("Another", 0, coupon.measured)
+    assert judged(platform, shop) == ("kept", "covered")
+
+
 def test_a_change_is_measured_anew_and_leaves_the_past_as_it_was(platform, shop):
     platform.policy("2024-01-01", counting_basis="in_force")
     coupon = platform.coupon(shop, "2024-06-01", settings=ONE_OFF)

@@ -99,7 +99,14 @@ def test_an_undone_closure_is_told_by_webhook_and_email(platform, url, make_user
     with tenancy.platform(), transaction.atomic():
         run = Run.objects.get()
     with tenancy.platform():
-        undoing.ask(run_id=run.pk, at=at("2024-06-28 10:00"), actor=JOB, reason="fault", confirmed=1)
+        undoing.ask(
+            run_id=run.pk,
+            merchant_ids=None,
+            at=at("2024-06-28 10:00"),
+            actor=JOB,
+            reason="fault",
+            confirmed=1,
+        )
         undoing.work(run_id=run.pk, now=lambda: at("2024-06-28 10:01"))
 
     with tenancy.platform(), transaction.atomic():

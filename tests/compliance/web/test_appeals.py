@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 
 from compliance.models import Appeal, AppealState
-from compliance.services import appeals, exemptions
+from compliance.services import appeals, exemptions, policies
 from members.lib import tenant as tenancy
 from members.models import AuditRow
 from tests.compliance.web.conftest import JOB, Shop, staff, when
@@ -54,6 +54,20 @@ def decide(shop: Shop, *, upheld: bool, answer: str = "") -> None:
             at=when("2026-07-02 09:30"),
             actor=JOB,
         )
+
+
+def test_the_form_says_how_soon_the_policy_in_force_has_it_decided(owner, cleared):
+    assert "within 5 working days" in text(owner)
+    with tenancy.platform():
+        policies.set_policy(
+            at=when("2026-07-01 00:00"),
+            effective_at=when("2026-07-01 00:00"),
+            actor=JOB,
+            values={"appeal_decision_days": 1},
+            early_reason="a test",
+        )
+
+    assert "within 1 working day." in text(owner)
 
 
 @pytest.mark.parametrize("state", STATES)
