@@ -116,6 +116,16 @@ def test_8_5_zhe_down_to_9_is_shown_before_it_counts(owner, shop):
     assert present(shop, "B").members["base"] == {"fixed": "4190"}
 
 
+def test_a_bulk_change_of_a_coming_time_takes_its_share_from_the_list_price_of_then(owner, shop):
+    answer = owner.post(URL, shown(owner) | {"c-0-0": "50.00", "from_at": "2090-06-01"})
+    owner.post(answer.url)
+
+    form = {"columns": ["tier:base"], "share": "8.5折", "ending": "9", "begins": "A", "from_at": "2090-06-02"}
+    answer = owner.post("/benefits/prices/bulk/", form)
+
+    assert "41.90" in owner.get(answer.url).content.decode()
+
+
 def test_a_bulk_change_without_columns_or_share_is_refused(owner, shop):
     response = owner.post("/benefits/prices/bulk/", {"share": "120", "ending": "exact"})
 
