@@ -8,9 +8,10 @@ from django.db import DatabaseError, IntegrityError, transaction
 from benefits.models import Benefit, BenefitBudget, BenefitRevision, Entitlement, EntitlementUse
 from members.lib import tenant as tenancy
 from members.lib.refusals import Invalid, NotCancellable, NotFound, Refusal
-from members.models import AuditRow, PointsEntry
+from members.models import AuditRow, PointsEntry, PointsRequest
+from members.services import points
 from tests.benefits.counter import DAY, Counter
-from tests.members.services.till import at
+from tests.members.services.till import JOB, at
 
 pytestmark = pytest.mark.django_db
 TEA = {"item": "Tea", "points": 200, "value_minor": 3000}
@@ -224,6 +225,21 @@ def test_taking_an_exchange_back_gives_the_points_back_once(shop):
     with pytest.raises(Refusal) as caught:
         shop.do("redeem", mine.code)
     assert caught.value.slug == "entitlement-revoked"
+
+
+def test_points_for_which_the_member_keeps_something_do_not_come_back_alone(shop):
+    shop.adjust("2024-01-01", 250, "start")
+    mine = shop.claim(shop.publish("points_exchange", settings=TEA), how="exchange")
+    before = facts(shop)
+    with tenancy.tenant(shop.id), transaction.atomic():
+        spent = PointsRequest.objects.of(shop.id).get(verb="redeem")
+
+    with tenancy.tenant(shop.id), pytest.raises(NotCancellable):
+        points.cancel(merchant_id=shop.id, at=at(DAY), actor=JOB, key=spent.key)
+
+    assert facts(shop) == before and shop.balance() == (50, 0, 0)
+    shop.revoke(mine.code)
+    assert shop.balance() == (250, 0, 0)
 
 
 def test_one_key_for_two_exchanges_pays_for_both(shop):
