@@ -258,9 +258,10 @@ def _require_usable(desk: _Desk, *, has_reservation: bool = False) -> None:
 
 
 def _saved(entitlement: Entitlement, said: int | None) -> int | None:
-    """What a use saves. Raises Invalid for more than it can."""
+    """What a use saves: what was promised when it was issued. Raises Invalid for more than it can."""
     if said is None:
-        return selectors.kind_of(entitlement).saved_minor(entitlement.benefit.settings)
+        promise = selectors.promises([entitlement])[entitlement.pk]
+        return promise.kind.saved_minor(promise.settings)
     if isinstance(said, bool) or not isinstance(said, int) or said < 0:
         raise Invalid.on("saved_minor", _("Give a whole number of minor units, 0 or more."))
     if entitlement.worth_minor is not None and said > entitlement.worth_minor:
