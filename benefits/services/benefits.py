@@ -20,7 +20,7 @@ from benefits.lib import coverage as rule
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.prices import PriceRow
 from benefits.models import Benefit, BenefitStatus
-from benefits.services import coverage
+from benefits.services import coverage, issuing
 from benefits.services.arguments import Arguments, Checked, arguments_of, check, check_stock, facts
 from benefits.services.prices import store_list
 from benefits.services.revisions import audit_row, revise, write_revision
@@ -187,6 +187,8 @@ def change_benefit(
         store_list(benefit=benefit, rows=rows, at=max(at, benefit.revision_at or at))
     if facts(benefit) == before:
         return benefit
+    if (stored.settings or {}).get("budget_minor") is None or benefit.settings.get("budget_minor") is None:
+        issuing.recount_budget(benefit)
     if not as_scripted:
         measure(benefit, at, rows)
     return revise(benefit, at, actor, rule.Action.CHANGE, "benefit.changed", before, facts(benefit), reason)
