@@ -187,7 +187,8 @@ def change_benefit(
         store_list(benefit=benefit, rows=rows, at=max(at, benefit.revision_at or at))
     if facts(benefit) == before:
         return benefit
-    if (stored.settings or {}).get("budget_minor") is None or benefit.settings.get("budget_minor") is None:
+    budgets = [each.get("budget_minor") for each in (stored.settings or {}, benefit.settings)]
+    if (budgets[0] is None) != (budgets[1] is None):
         issuing.recount_budget(benefit)
     if not as_scripted:
         measure(benefit, at, rows)

@@ -208,26 +208,27 @@ def budget_pieces(counter: Counter) -> int | None:
 
 
 def _taken(benefit: Benefit, most: int) -> int:
-    """What is taken from a budget. Its row is made here: one that was set later counts the codes of before too, which
-    give back to it as the others do."""
-    rows = BenefitBudget.objects.of(benefit.merchant_id).filter(benefit_id=benefit.pk)
-    row = rows.first()
-    if row is None:
-        taken = 0
-        if benefit.revision > 1:
-            with connection.cursor() as cursor:
-                cursor.execute(PROMISED, [benefit.merchant_id, benefit.pk])
-                taken = int(cursor.fetchone()[0])
-        row = BenefitBudget.objects.create(
-            merchant_id=benefit.merchant_id, benefit=benefit, taken_minor=taken, most_minor=max(most, taken)
-        )
-    return row.taken_minor
+    """What is taken from a budget; its first code makes the row."""
+    row = BenefitBudget.objects.of(benefit.merchant_id).filter(benefit_id=benefit.pk).first()
+    return row.taken_minor if row else _begin_budget(benefit, most, 0)
+
+
+def _begin_budget(benefit: Benefit, most: int, taken: int) -> int:
+    BenefitBudget.objects.create(
+        merchant_id=benefit.merchant_id, benefit=benefit, taken_minor=taken, most_minor=max(most, taken)
+    )
+    return taken
 
 
 def recount_budget(benefit: Benefit) -> None:
-    """Have the next issue under a budget count what is taken: there is none, or was none. The caller holds the
-    benefit's row."""
+    """Forget the budget that a benefit had; one that it has now holds the codes of before too, which give back to it as
+    the others do. The caller holds the benefit's row."""
     BenefitBudget.objects.of(benefit.merchant_id).filter(benefit_id=benefit.pk).delete()
+    most = benefit.settings.get("budget_minor")
+    if most is not None:
+        with connection.cursor() as cursor:
+            cursor.execute(PROMISED, [benefit.merchant_id, benefit.pk])
+            _begin_budget(benefit, most, int(cursor.fetchone()[0]))
 
 
 def give_back_budget(benefit: Benefit, amount_minor: int) -> None:
