@@ -87,7 +87,7 @@ class EntitlementActOut(serializers.Serializer):
     benefit = serializers.CharField()
     kind = serializers.CharField()
     name = serializers.CharField(allow_blank=True)
-    settings = serializers.DictField(help_text="What the benefit gives, as it is now.")
+    settings = serializers.DictField(help_text="What the benefit gives, as it was when it was issued.")
     state = serializers.ChoiceField(choices=EntitlementState.values, help_text="After it.")
     uses_left = serializers.IntegerField(help_text="After it.")
     saved_minor = serializers.IntegerField(
@@ -181,6 +181,7 @@ def shown(call: Call, entitlement: Entitlement, standing: rule.Standing) -> dict
 def _done(call: Call, done: Done) -> dict[str, Any]:
     use, entitlement = done.use, done.entitlement
     benefit = entitlement.benefit
+    promise = selectors.promises([entitlement])[entitlement.pk]
     until: dt.datetime | None = use.at + rule.UNDO if use.action == UseAction.REDEEM else use.until
     return {
         "id": use.public_id,
@@ -189,9 +190,9 @@ def _done(call: Call, done: Done) -> dict[str, Any]:
         "code": entitlement.code,
         "member": entitlement.member.public_id,
         "benefit": benefit.public_id,
-        "kind": benefit.kind,
+        "kind": promise.code,
         "name": benefit.name,
-        "settings": benefit.settings,
+        "settings": promise.settings,
         "state": use.state_after,
         "uses_left": use.left_after,
         "saved_minor": use.saved_minor,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
 from benefits.lib import entitlements as rule
-from benefits.lib.kinds import KINDS, Kind
-from benefits.models import Entitlement, EntitlementUse, PaidWith, UseAction
+from benefits.lib.kinds import KINDS, Kind, Settings
+from benefits.models import BenefitRevision, Entitlement, EntitlementUse, PaidWith, UseAction
 from members.models import Closure, Member, MemberStatus, Program, ProgramStatus
 
 
@@ -25,9 +26,36 @@ def by_code(*, merchant_id: int, code: str) -> Entitlement | None:
     return rows.filter(code=code).first()
 
 
-def kind_of(entitlement: Entitlement) -> Kind:
-    """Its benefit's kind; one that no longer exists bounds nothing."""
-    return KINDS.get(entitlement.benefit.kind) or Kind()
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What an entitlement gives: its benefit's kind and settings as they were when it was issued. What the benefit
+    became since is for those who come later."""
+
+    code: str
+    settings: Settings
+
+    @property
+    def kind(self) -> Kind:
+        """One that no longer exists bounds nothing."""
+        return KINDS.get(self.code) or Kind()
+
+
+def promises(entitlements: Iterable[Entitlement]) -> dict[int, Promise]:
+    """What entitlements of one merchant give, by their ids; their benefits are read. At most one query, none where no
+    benefit was revised since."""
+    found, older = {}, []
+    for each in entitlements:
+        if each.revision == each.benefit.revision:
+            found[each.pk] = Promise(each.benefit.kind, each.benefit.settings)
+        else:
+            older.append(each)
+    if older:
+        rows = BenefitRevision.objects.of(older[0].merchant_id).filter(
+            benefit_id__in={each.benefit_id for each in older}, number__in={each.revision for each in older}
+        )
+        said = {(row.benefit_id, row.number): Promise(row.kind, row.settings) for row in rows}
+        found |= {each.pk: said[each.benefit_id, each.revision] for each in older}
+    return found
 
 
 def standing(entitlement: Entitlement, program: Program, closed_since: dt.datetime | None) -> rule.Standing:

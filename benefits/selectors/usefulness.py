@@ -8,7 +8,6 @@ from decimal import Decimal
 from django.db import connection
 
 from benefits.lib.usefulness import LEAST_ORDERS, ORDER_DAYS, OrderFigures
-from benefits.models import MemberPrice
 from members.lib.periods import merchant_day
 from members.models import Merchant
 
@@ -18,6 +17,10 @@ select count(*), percentile_disc(array[0.5, 0.95]) within group (order by total_
 from members_order
 where merchant_id = %(merchant)s and status = 'paid' and paid_on between %(first)s and %(last)s
     and paid_at > %(since)s and paid_at <= %(at)s
+"""
+LISTED = """
+select max(1 - price_minor::numeric / list_minor) from benefits_memberprice
+where merchant_id = %s and benefit_id = %s and to_at is null and list_minor > 0
 """
 
 
@@ -45,6 +48,7 @@ def orders_of(*, merchant_id: int, at: dt.datetime) -> OrderFigures:
 
 def best_listed(*, merchant_id: int, benefit_id: int) -> Decimal | None:
     """The best share that the present list of a benefit saves; None without one. One query."""
-    rows = MemberPrice.objects.of(merchant_id).filter(benefit_id=benefit_id, to_at=None)
-    saved = [1 - Decimal(price) / full for full, price in rows.values_list("list_minor", "price_minor")]
-    return max(saved, default=None)
+    with connection.cursor() as cursor:
+        cursor.execute(LISTED, [merchant_id, benefit_id])
+        found: Decimal | None = cursor.fetchone()[0]
+    return found

@@ -20,7 +20,7 @@ from benefits.lib import coverage as rule
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.prices import PriceRow
 from benefits.models import Benefit, BenefitStatus
-from benefits.services import coverage
+from benefits.services import coverage, issuing
 from benefits.services.arguments import Arguments, Checked, arguments_of, check, check_stock, facts
 from benefits.services.prices import store_list
 from benefits.services.revisions import audit_row, revise, write_revision
@@ -188,6 +188,9 @@ def change_benefit(
     after = facts(benefit)
     if after == before:
         return benefit
+    budgets = [each.get("budget_minor") for each in (stored.settings or {}, benefit.settings)]
+    if (budgets[0] is None) != (budgets[1] is None):
+        issuing.recount_budget(benefit)
     if not as_scripted and after | {"name": ""} != before | {
         "name": ""
     }:  # another name measures nothing anew

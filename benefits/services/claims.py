@@ -29,6 +29,7 @@ from members.services.audit import Actor
 SOURCE = EntitlementSource
 LONGEST_KEY = 120
 EXCHANGED = "points_exchange"
+PAID_FOR = "entitlement"
 
 
 class NotInAudience(Invalid):
@@ -85,6 +86,7 @@ def exchange(
         points=price,
         key=_points_key(member_id, benefit_id, cause),
         reason=str(benefit)[:200],
+        paid_for=PAID_FOR,
     )
     counter = issuing.open_counter(merchant_id=merchant_id, benefit_id=benefit_id, at=at, actor=actor)
     if counter.benefit.settings.get("points") != price:
@@ -140,6 +142,7 @@ def revoke(*, merchant_id: int, at: dt.datetime, actor: Actor, code: str, reason
             at=at,
             actor=actor,
             key=_points_key(seen.member_id, seen.benefit_id, seen.cause),
+            paid_for=PAID_FOR,
         )
     counter = issuing.reopen_counter(merchant_id=merchant_id, benefit_id=seen.benefit_id, at=at, actor=actor)
     entitlement = selectors.locked(merchant_id=merchant_id, code=seen.code)

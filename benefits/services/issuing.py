@@ -41,6 +41,13 @@ update benefits_benefitbudget set taken_minor = taken_minor + %(promised)s, most
 where merchant_id = %(merchant)s and benefit_id = %(benefit)s and taken_minor + %(promised)s <= %(most)s
 """
 
+# What the codes of a benefit hold of a budget: each its most; what expired, only what was used of it.
+PROMISED = """
+select coalesce(sum(coalesce(worth_minor, 0)::numeric
+    * (uses_total - case when state = 'expired' then uses_left else 0 end)), 0)
+from benefits_entitlement where merchant_id = %s and benefit_id = %s and state <> 'revoked'
+"""
+
 
 class NotInForce(Refusal):
     """The benefit cannot be had now: a draft, paused, over, or not begun."""
@@ -182,10 +189,7 @@ def take_budget(counter: Counter, pieces: int) -> None:
     if most is None or not promised:
         return
     benefit = counter.benefit
-    BenefitBudget.objects.bulk_create(
-        [BenefitBudget(merchant_id=benefit.merchant_id, benefit=benefit, taken_minor=0, most_minor=most)],
-        ignore_conflicts=True,
-    )
+    _taken(benefit, most)
     values = {
         "merchant": benefit.merchant_id, "benefit": benefit.pk, "promised": promised, "most": most,
     }  # fmt: skip
@@ -200,8 +204,31 @@ def budget_pieces(counter: Counter) -> int | None:
     most, each = counter.terms.budget_minor, counter.terms.promised_minor
     if most is None or not each:
         return None
-    row = BenefitBudget.objects.of(counter.benefit.merchant_id).filter(benefit_id=counter.benefit.pk).first()
-    return max(most - (row.taken_minor if row else 0), 0) // each
+    return max(most - _taken(counter.benefit, most), 0) // each
+
+
+def _taken(benefit: Benefit, most: int) -> int:
+    """What is taken from a budget; its first code makes the row."""
+    row = BenefitBudget.objects.of(benefit.merchant_id).filter(benefit_id=benefit.pk).first()
+    return row.taken_minor if row else _begin_budget(benefit, most, 0)
+
+
+def _begin_budget(benefit: Benefit, most: int, taken: int) -> int:
+    BenefitBudget.objects.create(
+        merchant_id=benefit.merchant_id, benefit=benefit, taken_minor=taken, most_minor=max(most, taken)
+    )
+    return taken
+
+
+def recount_budget(benefit: Benefit) -> None:
+    """Forget the budget that a benefit had; one that it has now holds the codes of before too, which give back to it as
+    the others do. The caller holds the benefit's row."""
+    BenefitBudget.objects.of(benefit.merchant_id).filter(benefit_id=benefit.pk).delete()
+    most = benefit.settings.get("budget_minor")
+    if most is not None:
+        with connection.cursor() as cursor:
+            cursor.execute(PROMISED, [benefit.merchant_id, benefit.pk])
+            _begin_budget(benefit, most, int(cursor.fetchone()[0]))
 
 
 def give_back_budget(benefit: Benefit, amount_minor: int) -> None:

@@ -18,7 +18,7 @@ from benefits.lib.audience import tiers_of
 from benefits.lib.kinds import KINDS
 from benefits.models import Benefit, BenefitStatus
 from benefits.selectors import audiences
-from benefits.services import issuing
+from benefits.services import coverage, issuing
 from benefits.services.issuing import Counter, NotInForce
 from members.lib.periods import local_instant
 from members.models import Program, ProgramStatus
@@ -41,7 +41,7 @@ WITHOUT_LIMIT = 2_000_000_000
 def on_joined(*, merchant_id: int, at: dt.datetime, member_ids: Sequence[int]) -> None:
     """The welcome of new members: gifts that are not for certain tiers, or are for the lowest one."""
     base = None
-    for benefit in brought_by("join", merchant_id=merchant_id, at=at):
+    for benefit in _welcomes(merchant_id, at):
         codes = tiers_of(benefit.audience)
         if codes is not None:
             base = base or audiences.base_tier_code(merchant_id=merchant_id, at=at)
@@ -58,7 +58,7 @@ def on_joined(*, merchant_id: int, at: dt.datetime, member_ids: Sequence[int]) -
 
 def on_risen(*, merchant_id: int, at: dt.datetime, rises: Sequence[Rise]) -> None:
     """The welcome to a tier: welcome gifts that are for members of that tier, once for each qualification."""
-    for benefit in brought_by("join", merchant_id=merchant_id, at=at):
+    for benefit in _welcomes(merchant_id, at):
         codes = tiers_of(benefit.audience) or []
         who = {rise.member_id: f"tier:{rise.key}" for rise in rises if rise.tier in codes}
         if who:
@@ -70,6 +70,15 @@ def on_risen(*, merchant_id: int, at: dt.datetime, rises: Sequence[Rise]) -> Non
                 who=sorted(who.items()),
                 is_checked=True,
             )
+
+
+def _welcomes(merchant_id: int, at: dt.datetime) -> list[Benefit]:
+    """The welcomes in force, with the merchant's coverage locked where there are any: several are issued in one
+    transaction, and whoever changes one holds the coverage and waits for its row."""
+    found = brought_by("join", merchant_id=merchant_id, at=at)
+    if found:
+        coverage.lock(merchant_id=merchant_id)
+    return found
 
 
 def brought_by(occasion: str, *, merchant_id: int, at: dt.datetime) -> list[Benefit]:

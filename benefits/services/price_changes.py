@@ -240,8 +240,10 @@ def write(*, merchant_id: int, timelines: Mapping[str, Sequence[Stretch]], start
 
 
 def _gate_and_lock(merchant_id: int) -> None:
+    """One writer of prices at a time. The stronger lock comes first: two who both held the gate's would wait for each
+    other."""
+    programs.lock_for_close(merchant_id=merchant_id)
     benefits.gate(merchant_id=merchant_id)
-    programs.lock_for_close(merchant_id=merchant_id)  # one writer of prices at a time
 
 
 def _locked(merchant_id: int, public_id: str) -> PriceChange:

@@ -21,7 +21,7 @@ from benefits.lib.codes import read_code
 from benefits.lib.entitlements import State
 from benefits.models import Entitlement, EntitlementUse, UseAction
 from benefits.selectors import entitlements as selectors
-from benefits.services import entitlement_events
+from benefits.services import entitlement_events, issuing
 from benefits.services.till_words import refusal_of
 from members.lib import prepared
 from members.lib.fields import opaque_id
@@ -200,7 +200,11 @@ def undo(*, merchant_id: int, at: dt.datetime, actor: Actor, use_id: str) -> Don
         programs.require_open(desk.program)
     entitlement = desk.entitlement
     entitlement.uses_left += 1
-    if not rule.is_reserved(desk.standing, at) and entitlement.state != State.REVOKED:
+    if (
+        entitlement.state == State.EXPIRED
+    ):  # since then; its uses were given back to the budget without this one
+        issuing.give_back_budget(entitlement.benefit, entitlement.worth_minor or 0)
+    elif not rule.is_reserved(desk.standing, at) and entitlement.state != State.REVOKED:
         entitlement.state = State.ISSUED
     saved = None if redeemed.saved_minor is None else -redeemed.saved_minor
     use = _write(desk, saved_minor=saved, undoes=redeemed.pk)
@@ -258,9 +262,10 @@ def _require_usable(desk: _Desk, *, has_reservation: bool = False) -> None:
 
 
 def _saved(entitlement: Entitlement, said: int | None) -> int | None:
-    """What a use saves. Raises Invalid for more than it can."""
+    """What a use saves: what was promised when it was issued. Raises Invalid for more than it can."""
     if said is None:
-        return selectors.kind_of(entitlement).saved_minor(entitlement.benefit.settings)
+        promise = selectors.promises([entitlement])[entitlement.pk]
+        return promise.kind.saved_minor(promise.settings)
     if isinstance(said, bool) or not isinstance(said, int) or said < 0:
         raise Invalid.on("saved_minor", _("Give a whole number of minor units, 0 or more."))
     if entitlement.worth_minor is not None and said > entitlement.worth_minor:

@@ -24,6 +24,7 @@ from benefits.lib.codes import LONGEST_TYPED, read_code, shown
 from benefits.lib.kinds import label_of
 from benefits.models import Entitlement, EntitlementUse, UseAction
 from benefits.selectors import entitlements as selectors
+from benefits.selectors.entitlements import Promise
 from benefits.services import tills
 from benefits.services.till_words import WORDS
 from benefits.web import words
@@ -76,15 +77,15 @@ def who(entitlement: Entitlement) -> str:
     return masked_phone(member.phone) if member.phone_index is not None else member.public_id
 
 
-def described(entitlement: Entitlement, request: StaffRequest) -> dict[str, Any]:
+def described(entitlement: Entitlement, promise: Promise, request: StaffRequest) -> dict[str, Any]:
     """What a member gets for a code, in words. Runs no query."""
     benefit = entitlement.benefit
     return {
         "row": entitlement,
         "code": shown(entitlement.code),
-        "name": benefit.name or label_of(benefit.kind),
-        "kind": label_of(benefit.kind),
-        "gives": words.gives(benefit.kind, benefit.settings, request.merchant.currency),
+        "name": benefit.name or label_of(promise.code),
+        "kind": label_of(promise.code),
+        "gives": words.gives(promise.code, promise.settings, request.merchant.currency),
         "who": who(entitlement),
         "until": words.last_day_text(entitlement.valid_until, request.merchant.zone)
         if entitlement.valid_until
@@ -141,19 +142,21 @@ def _shown(
 ) -> HttpResponse:
     """The page, with what a code is for, or what was just redeemed."""
     context: dict[str, Any] = {"form": form, "once": RedeemForm()["once"], "undo_minutes": 10}
+    recent = selectors.undoable(merchant_id=request.merchant.pk, user_id=request.user.pk, at=at)
+    promises = selectors.promises([*([found] if found else []), *(use.entitlement for use in recent)])
     if found is not None:
         (standing,) = selectors.standings([found])
         why = rule.why_not(standing, at)
-        context["found"] = described(found, request) | {"why": WORDS[why] if why else ""}
-    recent = selectors.undoable(merchant_id=request.merchant.pk, user_id=request.user.pk, at=at)
+        context["found"] = described(found, promises[found.pk], request) | {"why": WORDS[why] if why else ""}
     done = next((use for use in recent if use.public_id == asked(request, "done")), None)
-    context["done"] = _done(done, request) if done else None
-    context["recent"] = [_done(use, request) for use in recent if use is not done]
+    told = [(use, _done(use, promises[use.entitlement_id], request)) for use in recent]
+    context["done"] = next((said for use, said in told if use is done), None)
+    context["recent"] = [said for use, said in told if use is not done]
     return answer(request, "benefits/cashier/page.html", context, form)
 
 
-def _done(use: EntitlementUse, request: StaffRequest) -> dict[str, Any]:
-    return described(use.entitlement, request) | {
+def _done(use: EntitlementUse, promise: Promise, request: StaffRequest) -> dict[str, Any]:
+    return described(use.entitlement, promise, request) | {
         "use": use,
         "left": use.left_after,
         "until": use.at + rule.UNDO,

@@ -23,6 +23,7 @@ from benefits.lib.entitlements import OPEN, Standing, State
 from benefits.lib.kinds import KINDS
 from benefits.models import Benefit, BenefitStatus, Entitlement, EntitlementState, PaidWith
 from benefits.selectors import entitlements as selectors
+from benefits.selectors.entitlements import Promise
 from benefits.services import claims
 from benefits.services.till_words import WORDS
 from benefits.web.benefits import writes
@@ -84,10 +85,10 @@ def chip(standing: Standing, at: dt.datetime) -> dict[str, str]:
 
 
 def row(
-    entitlement: Entitlement, standing: Standing, request: StaffRequest, at: dt.datetime
+    entitlement: Entitlement, standing: Standing, promise: Promise, request: StaffRequest, at: dt.datetime
 ) -> dict[str, Any]:
     """An entitlement as lists and pages show it."""
-    return described(entitlement, request) | {
+    return described(entitlement, promise, request) | {
         "chip": chip(standing, at),
         "paid": _paid(entitlement, request.merchant.currency),
         "can_revoke": rule.state_at(standing, at) in (State.ISSUED, State.RELEASED)
@@ -102,15 +103,16 @@ def _paid(entitlement: Entitlement, currency: str) -> str:
 
 
 def of_member(request: StaffRequest, member: Member) -> dict[str, Any] | None:
-    """The part of a member's page; None for who may not see it. At most four queries."""
+    """The part of a member's page; None for who may not see it. At most five queries."""
     if request.staff.role not in gates.READERS:
         return None
     at = timezone.now()
     found = list(selectors.of_member(merchant_id=request.merchant.pk, member=member)[: SHOWN + 1])
+    promises = selectors.promises(found[:SHOWN])
     return {
         "template": "benefits/entitlements/_of_member.html",
         "rows": [
-            row(each, standing, request, at)
+            row(each, standing, promises[each.pk], request, at)
             for each, standing in zip(found[:SHOWN], selectors.standings(found[:SHOWN]), strict=True)
         ],
         "has_more": len(found) > SHOWN,
@@ -143,8 +145,9 @@ def entitlements_detail(request: StaffRequest, code: str) -> HttpResponse:
 
 def _page(request: StaffRequest, entitlement: Entitlement, form: ReasonForm) -> HttpResponse:
     (standing,) = selectors.standings([entitlement])
+    promise = selectors.promises([entitlement])[entitlement.pk]
     context = {
-        "entitlement": row(entitlement, standing, request, timezone.now()),
+        "entitlement": row(entitlement, standing, promise, request, timezone.now()),
         "qr": qr_of(entitlement.code),
         "uses": selectors.uses(merchant_id=request.merchant.pk, entitlement_id=entitlement.pk),
         "form": form,

@@ -122,7 +122,8 @@ def prices_bulk(request: StaffRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         chosen = form.cleaned_data
         paid = 100 - Decimal(str(chosen["share"]))
-        rows = price_table.at_instant(merchant_id=request.merchant.pk, at=at, begins=chosen["begins"])
+        then = chosen["from_at"] or at  # shares are taken from the list prices that stand when it begins
+        rows = price_table.at_instant(merchant_id=request.merchant.pk, at=then, begins=chosen["begins"])
         most = price_changes.MOST_EDITS // max(len(chosen["columns"]), 1)
         prices = [prices_of(row) for row in rows[: most + 1]]
         edits, left = bulk(prices, chosen["columns"], paid, chosen["ending"], request.merchant.currency)

@@ -105,6 +105,7 @@ def prices_table(request: StaffRequest) -> HttpResponse:
     context = {
         "form": form,
         "columns": columns,
+        "places": _places(columns),
         "rows": rows,
         "page_obj": page,
         "q": begins,
@@ -113,6 +114,11 @@ def prices_table(request: StaffRequest) -> HttpResponse:
         "query": urlencode({"q": begins}) if begins else "",
     }
     return render(request, "benefits/prices/table.html", context, status=422 if form.errors else 200)
+
+
+def _places(columns: dict[str, str]) -> str:
+    """The columns by the places that cells are sent under."""
+    return " ".join(columns)
 
 
 def _row(prices: Any, columns: dict[str, str], currency: str) -> dict[str, Any]:
@@ -134,6 +140,11 @@ def _typed(
     """The cells that differ from what the page showed, and the rows as they were typed; errors are in the form."""
     edits, rows = [], []
     form.is_valid()
+    if request.POST.get("columns", _places(columns)) != _places(columns):
+        form.add_error(
+            None, _("The tiers changed meanwhile, so cells may stand in other columns. Begin anew.")
+        )
+        return [], [_row(None, columns, request.merchant.currency)]
     for place in range(PER_PAGE + BLANK):
         sku = one_line(request.POST.get(f"sku-{place}", ""), most=65)
         is_new = request.POST.get(f"new-{place}") == "1"

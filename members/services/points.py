@@ -44,13 +44,17 @@ def redeem(
     points: int,
     key: str,
     reason: str = "",
+    paid_for: str = "",
 ) -> PointsRequest:
     """Spend `points` of a member in one step, in spending order. The same key and body answers again.
 
+    `paid_for`: what the member got for them ("entitlement"); only who takes that back cancels this.
     Raises InsufficientPoints, Invalid (points or key out of shape), NotFound (no such member), IdempotencyConflict,
     ProgramNotOpen, ProgramCleared. domain.md 6.
     """
     wanted = _wanted(PointsVerb.REDEEM, member_id, points, key, reason, actor, at)
+    if paid_for:
+        wanted.details = {"paid_for": paid_for}
     desk = open_desk(merchant_id=merchant_id, at=at, wanted=wanted)
     if desk.answered is not None:
         return desk.answered
@@ -125,11 +129,12 @@ def release(*, merchant_id: int, at: dt.datetime, actor: Actor, key: str) -> Poi
 
 
 @transaction.atomic
-def cancel(*, merchant_id: int, at: dt.datetime, actor: Actor, key: str) -> PointsRequest:
+def cancel(*, merchant_id: int, at: dt.datetime, actor: Actor, key: str, paid_for: str = "") -> PointsRequest:
     """Cancel a redemption, or a captured hold: its points go back to the lots they came from; again is a no-op.
 
-    Points whose last usable day lies before today come back as a new lot of 30 days. Raises NotFound, NotCancellable
-    (a hold that is still held, an adjustment), ProgramNotOpen, ProgramCleared.
+    Points whose last usable day lies before today come back as a new lot of 30 days. `paid_for`: what is taken back
+    from the member with it. Raises NotFound, NotCancellable (a hold that is still held, an adjustment, points for which
+    the member keeps something), ProgramNotOpen, ProgramCleared.
     """
     request = request_of(merchant_id=merchant_id, key=key)
     desk = open_desk(merchant_id=merchant_id, at=at, request=request)
@@ -139,6 +144,10 @@ def cancel(*, merchant_id: int, at: dt.datetime, actor: Actor, key: str) -> Poin
         raise NotCancellable(_("Only redemptions are cancelled. Reverse an adjustment instead."))
     if request.status not in (STATUS.DONE, STATUS.CAPTURED):
         raise NotCancellable(_("This hold was not captured. Release it instead."))
+    if request.details.get("paid_for", paid_for) != paid_for:
+        raise NotCancellable(
+            _("These points were exchanged for a benefit. Take the benefit back: the points come with it.")
+        )
     desk.ledger().give_back("restore", desk.taken(), cause="request")
     desk.account.redeemed -= request.points
     return _settled(desk, actor, "points.cancelled", STATUS.CANCELLED)

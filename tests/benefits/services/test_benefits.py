@@ -363,8 +363,10 @@ def test_history_is_read_from_revisions_not_from_the_present_row(shop, noon):
         merchant_id=shop.pk, actor=JOB, benefit_id=made.pk, at=noon + 5 * DAY, kind="lucky_draw"
     )
 
-    assert [kind for _row, kind in in_force(merchant_id=shop.pk, at=noon + DAY)] == ["coupon"]
-    assert [kind for _row, kind in in_force(merchant_id=shop.pk, at=noon + 6 * DAY)] == ["lucky_draw"]
+    assert [kind for _row, kind, _doubts in in_force(merchant_id=shop.pk, at=noon + DAY)] == ["coupon"]
+    assert [kind for _row, kind, _doubts in in_force(merchant_id=shop.pk, at=noon + 6 * DAY)] == [
+        "lucky_draw"
+    ]
     assert in_force(merchant_id=shop.pk, at=noon - DAY) == []
 
 

@@ -6,11 +6,13 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from benefits.models import Benefit, BenefitBudget, BenefitRevision, Entitlement, EntitlementUse
+from benefits.services import entitlements_daily, occasions
 from members.lib import tenant as tenancy
 from members.lib.refusals import Invalid, NotCancellable, NotFound, Refusal
-from members.models import AuditRow, PointsEntry
+from members.models import AuditRow, PointsEntry, PointsRequest
+from members.services import points
 from tests.benefits.counter import DAY, Counter
-from tests.members.services.till import at
+from tests.members.services.till import JOB, ZONE, at
 
 pytestmark = pytest.mark.django_db
 TEA = {"item": "Tea", "points": 200, "value_minor": 3000}
@@ -124,6 +126,48 @@ def test_what_expires_unused_goes_back_to_the_budget(shop):
     refused(shop, "out-of-stock", benefit, "2024-02-10", member="n")
 
 
+def test_a_budget_set_later_counts_the_codes_of_before_and_what_they_give_back(shop):
+    terms = {"valid_days": 1}
+    benefit = shop.publish(settings=terms)
+    shop.claim(benefit, member="m")
+    shop.move(benefit, "change", settings={"off_minor": 1000, **terms, "budget_minor": 2000})
+    shop.claim(benefit, "2024-02-02", member="n")
+    refused(shop, "out-of-stock", benefit, "2024-02-02", member="o")
+
+    shop.nightly("2024-02-03")  # of m's code
+
+    shop.claim(benefit, "2024-02-03 12:00", member="o")
+    with tenancy.tenant(shop.id), transaction.atomic():
+        assert BenefitBudget.objects.of(shop.id).get().taken_minor == 2000
+    shop.move(benefit, "change", "2024-02-03 13:00", settings={"off_minor": 1000, "budget_minor": 500})
+    assert given_to_many(shop, benefit, "2024-02-03 14:00") == 0
+
+
+def given_to_many(shop: Counter, benefit: Benefit, when: str) -> int:
+    with tenancy.tenant(shop.id), transaction.atomic():
+        who = [(member, "test") for member in shop.members.values()]
+        return occasions.issue_many(
+            merchant_id=shop.id, benefit_id=benefit.pk, at=at(when), source="campaign", who=who
+        )
+
+
+def test_a_use_undone_after_its_code_expired_is_given_back_to_the_budget_once(shop):
+    benefit = shop.publish(settings={"uses": 2, "budget_minor": 2000, "valid_days": 1})
+    mine = shop.claim(benefit, "2024-02-01")
+    done = shop.do("redeem", mine.code, "2024-02-02 23:59")
+    with tenancy.platform():
+        assert entitlements_daily.expire_due(zone=ZONE.key, at=at("2024-02-03 00:00")) == 1
+
+    shop.undo(done, "2024-02-03 00:05")
+    shop.nightly("2024-02-04")
+
+    assert (shop.stored(mine.code).state, shop.stored(mine.code).uses_left) == ("expired", 2)
+    with tenancy.tenant(shop.id), transaction.atomic():
+        assert BenefitBudget.objects.of(shop.id).get().taken_minor == 0
+    shop.claim(benefit, "2024-02-04", member="n")
+    refused(shop, "out-of-stock", benefit, "2024-02-04", member="o")
+
+
 def test_a_budget_needs_a_bound_of_what_one_use_saves(shop):
     with pytest.raises(Invalid) as caught:
         shop.publish(settings={"off_minor": None, "off_percent": 10, "budget_minor": 5000})
@@ -224,6 +268,21 @@ def test_taking_an_exchange_back_gives_the_points_back_once(shop):
     with pytest.raises(Refusal) as caught:
         shop.do("redeem", mine.code)
     assert caught.value.slug == "entitlement-revoked"
+
+
+def test_points_for_which_the_member_keeps_something_do_not_come_back_alone(shop):
+    shop.adjust("2024-01-01", 250, "start")
+    mine = shop.claim(shop.publish("points_exchange", settings=TEA), how="exchange")
+    before = facts(shop)
+    with tenancy.tenant(shop.id), transaction.atomic():
+        spent = PointsRequest.objects.of(shop.id).get(verb="redeem")
+
+    with tenancy.tenant(shop.id), pytest.raises(NotCancellable):
+        points.cancel(merchant_id=shop.id, at=at(DAY), actor=JOB, key=spent.key)
+
+    assert facts(shop) == before and shop.balance() == (50, 0, 0)
+    shop.revoke(mine.code)
+    assert shop.balance() == (250, 0, 0)
 
 
 def test_one_key_for_two_exchanges_pays_for_both(shop):

@@ -79,7 +79,7 @@ def test_every_choice_is_in_force_the_moment_it_is_published(shop, noon):
 
     for choice in ready_choices(merchant_id=shop.pk, at=noon):
         made = publish_choice(merchant_id=shop.pk, key=choice.key, at=noon, actor=JOB)
-        assert made in [row for row, _kind in in_force(merchant_id=shop.pk, at=noon)]
+        assert made in [row for row, _kind, _doubts in in_force(merchant_id=shop.pk, at=noon)]
 
 
 def test_renewed_member_prices_come_with_their_list(shop, noon):

@@ -76,6 +76,23 @@ def test_joining_costs_one_query_where_there_is_no_gift(shop):
     assert len(queries) == 1
 
 
+def test_several_welcomes_are_issued_behind_the_lock_that_changes_of_benefits_hold(shop):
+    shop.publish("welcome_gift", settings=GIFT)
+    shop.publish("welcome_gift", settings=GIFT, stock=5)
+
+    with tenancy.tenant(shop.id), transaction.atomic(), CaptureQueriesContext(connection) as queries:
+        occasions.on_joined(merchant_id=shop.id, at=at("2024-02-01"), member_ids=[shop.members["m"]])
+
+    locks = [
+        word
+        for each in queries
+        for word in ("pg_advisory_xact_lock", "FOR NO KEY UPDATE")
+        if word in each["sql"]
+    ]
+    assert locks[0] == "pg_advisory_xact_lock" and locks.count("FOR NO KEY UPDATE") == 2
+    assert len(shop.of()) == 2
+
+
 @pytest.mark.parametrize(
     "what", ["paused", "over", "not begun", "out of stock", "budget", "for a tier", "draft program"]
 )

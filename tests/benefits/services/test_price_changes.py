@@ -6,7 +6,8 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from benefits.lib.price_edits import Edit
 from benefits.lib.quotes import Cut, PriceRules, Reward, SkuPrices
@@ -216,6 +217,20 @@ def test_only_drafts_are_dropped_and_old_ones_go_by_themselves(shop):
         assert price_changes.forget_drafts(at=second.created_at + dt.timedelta(days=8)) == 1
     with tenancy.tenant(shop.pk):
         assert list(PriceChange.objects.of(shop)) == [applied]
+
+
+def test_who_changes_prices_takes_the_stronger_lock_of_the_program_first(shop):
+    change = draft(shop, 1, ("A", "sale", 8_000))
+
+    with CaptureQueriesContext(connection) as queries:
+        apply(shop, change, 2)
+
+    locks = [
+        each["sql"].lower()
+        for each in queries
+        if "members_program" in each["sql"] and " for " in each["sql"].lower()
+    ]
+    assert "for update" in locks[0], "two who both held the weaker one would wait for each other"
 
 
 def test_a_closed_program_changes_no_prices(shop):

@@ -296,6 +296,15 @@ def test_of_somebody_who_is_no_member_any_more_nothing_is_used(shop):
     refused(shop, "not-a-member", "redeem", mine.code)
 
 
+def test_a_use_saves_what_was_promised_whatever_the_benefit_became(shop):
+    benefit = shop.publish(settings={"per_member_life": 5})
+    mine = shop.claim(benefit)
+    shop.move(benefit, "change", settings={"off_minor": 9000, "per_member_life": 5})
+    later = shop.claim(benefit)
+
+    assert [shop.do("redeem", each.code).use.saved_minor for each in (mine, later)] == [1000, 9000]
+
+
 @pytest.mark.parametrize("saved", [-1, 1001, True, 1.0, "5"])
 def test_what_a_use_saved_is_a_whole_number_and_at_most_what_it_can(shop, saved):
     mine = shop.claim(shop.publish())

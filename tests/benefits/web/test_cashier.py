@@ -69,6 +69,24 @@ def text(page) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.content.decode()))
 
 
+def test_a_code_gives_what_it_gave_when_it_was_issued(clerk, owner, shop):
+    benefit = coupon(shop)
+    mine = claimed(shop, benefit)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        benefits.change_benefit(
+            merchant_id=shop.pk,
+            at=timezone.now(),
+            actor=JOB,
+            benefit_id=benefit.pk,
+            settings={"off_minor": 99},
+        )
+
+    assert "¥10.00 off" in text(clerk.get(PAGE, {"code": mine.code}))
+    assert "¥10.00 off" in text(owner.get(f"/benefits/entitlements/{mine.code}/"))
+    done = clerk.post(PAGE, {"code": mine.code, "once": "k"}, follow=True)
+    assert "¥10.00 off" in text(done) and "0.99" not in text(done)
+
+
 def test_a_cashier_sees_what_a_masked_member_gets_and_redeems_it_in_one_act(clerk, shop, cast):
     mine = claimed(shop)
 

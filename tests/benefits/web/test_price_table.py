@@ -116,6 +116,28 @@ def test_8_5_zhe_down_to_9_is_shown_before_it_counts(owner, shop):
     assert present(shop, "B").members["base"] == {"fixed": "4190"}
 
 
+def test_cells_are_not_written_into_the_columns_of_other_tiers(owner, shop):
+    page = owner.get(URL)
+    typed = shown(owner) | {"columns": page.context["places"], "c-0-1": "80"}
+    assert f'name="columns" value="{typed["columns"]}"' in page.content.decode()
+
+    moved = owner.post(URL, typed | {"columns": typed["columns"].replace("tier:silver", "tier:other")})
+
+    assert moved.status_code == 422 and "The tiers changed meanwhile" in moved.content.decode()
+    assert changes(shop) == 0
+    assert owner.post(URL, typed).status_code == 302
+
+
+def test_a_bulk_change_of_a_coming_time_takes_its_share_from_the_list_price_of_then(owner, shop):
+    answer = owner.post(URL, shown(owner) | {"c-0-0": "50.00", "from_at": "2090-06-01"})
+    owner.post(answer.url)
+
+    form = {"columns": ["tier:base"], "share": "8.5折", "ending": "9", "begins": "A", "from_at": "2090-06-02"}
+    answer = owner.post("/benefits/prices/bulk/", form)
+
+    assert "41.90" in owner.get(answer.url).content.decode()
+
+
 def test_a_bulk_change_without_columns_or_share_is_refused(owner, shop):
     response = owner.post("/benefits/prices/bulk/", {"share": "120", "ending": "exact"})
 
