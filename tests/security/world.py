@@ -17,7 +17,7 @@ from django.db import connection, models, transaction
 from benefits.models import Benefit, PriceChange, PriceUpload
 from benefits.services import benefits, claims, tills
 from compliance.lib.appeal_files import Checked
-from compliance.models import Appeal, AppealMessage, AppealState, Notice
+from compliance.models import Appeal, AppealMessage, AppealState, Notice, PolicyComment, PolicyDraft
 from compliance.services import appeal_files, grades
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
@@ -181,6 +181,9 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
         ended_at=at,
     )
     AppealMessage.objects.create(merchant=merchant, appeal=appeal, at=at, by=owner, text=label)
+    draft = PolicyDraft.objects.order_by("pk").first()
+    assert draft is not None
+    PolicyComment.objects.create(merchant=merchant, draft=draft, at=at, by=owner, text=label)
     paper = Checked(f"{label}.pdf", "pdf", b"%PDF-1.4 " + label.encode() + b" %%EOF")
     appeal_files.keep(appeal=appeal, files=[paper], at=at, actor=shops.JOB)
     ImportedMember.objects.create(
@@ -273,6 +276,19 @@ def _entitlements(merchant: Merchant, label: str, at: dt.datetime) -> str:
     return mine.code
 
 
+def _draft(at: dt.datetime) -> None:
+    """A draft of a policy that was withdrawn, so that the shops stand as their lives told them."""
+    with tenancy.platform(), transaction.atomic():
+        PolicyDraft.objects.create(
+            rule_settings={},
+            starts_at=at,
+            reason="tried",
+            opened_at=at,
+            closes_on=at.date(),
+            withdrawn_at=at,
+        )
+
+
 def _collect(shop: Shop) -> None:
     with tenancy.platform(), transaction.atomic():
         for model in public_models():
@@ -297,6 +313,7 @@ def build() -> World:
     )
     merchants = shops.told(lives)
     ours, other = (shops.merchant(merchants[name]) for name in ("Ours", MARK))
+    _draft(at)
     people = {role: shops.person(f"{role}@ours.example", name=f"Our {role}") for role in ROLES}
     strangers = [shops.person(f"p{n}@{MARK.lower()}.example", name=f"{MARK} Boss {n}") for n in (1, 2)]
     for role, user in people.items():
