@@ -33,7 +33,11 @@ def test_only_what_is_redeemed_knows_limits(code):
     for name in LIMITS:
         settings = {name: 1, "off_minor": 5, "value_minor": 5, "cap_minor": 5}
         wanted = {key: value for key, value in settings.items() if key == name or key in kind.names}
-        if kind.is_redeemed:
+        if kind.is_redeemed and name == "budget_minor" and kind.worth_minor(wanted) is None:
+            with pytest.raises(Invalid) as caught:  # a budget of what nobody can price
+                kind.check(wanted)
+            assert "settings.budget_minor" in caught.value.errors
+        elif kind.is_redeemed:
             assert kind.check(wanted) == wanted
         elif name not in kind.names:
             with pytest.raises(Invalid) as caught:

@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from benefits.models import Benefit
+from benefits.models import Benefit, Entitlement, EntitlementUse
 from benefits.services import benefits
 from members.api.schema import Operations
 from members.lib import tenant as tenancy
@@ -40,7 +40,7 @@ def theirs(neighbour):
             at=OPENED,
             actor=JOB,
             kind="coupon",
-            settings={"off_minor": 500},
+            settings={"off_minor": 500, "uses": 3, "per_member_life": 2},
             name="Theirs",
         )
     earning = Earning.read({"events": {"check_in": {"points": 2}}})
@@ -49,7 +49,13 @@ def theirs(neighbour):
     points = f"/members/{member.public_id}/points"
     redeemed = neighbour.post(f"{points}/redemptions", {"points": 10}, key="theirs-1").json()
     held = neighbour.post(f"{points}/holds", {"points": 10}, key="theirs-2").json()
+    claimed = {"benefit": benefit.public_id}
+    code = neighbour.post(f"/members/{member.public_id}/entitlements", claimed, key="theirs-3").json()["code"]
+    used = neighbour.post(f"/entitlements/{code}/redeem", {}, key="theirs-4").json()
+    BODIES["ClaimEntitlement"] = claimed
     return {
+        "code": code,
+        "use_id": used["id"],
         "member_id": member.public_id,
         "benefit_id": benefit.public_id,
         "redemption_id": redeemed["id"],
@@ -63,7 +69,17 @@ def snapshot(shop):
     with tenancy.tenant(shop.pk), transaction.atomic():
         return [
             list(model.objects.of(shop).order_by("pk").values())
-            for model in (AuditRow, Benefit, Member, Order, PointsAccount, PointsEntry, PointsRequest)
+            for model in (
+                AuditRow,
+                Benefit,
+                Entitlement,
+                EntitlementUse,
+                Member,
+                Order,
+                PointsAccount,
+                PointsEntry,
+                PointsRequest,
+            )
         ]
 
 
@@ -74,6 +90,9 @@ def test_every_operation_is_walked():
 @pytest.mark.parametrize(("method", "path", "name"), NAMING)
 def test_an_id_of_another_shop_is_not_found(system, neighbour, theirs, method, path, name):
     address = path.removeprefix("/api/v1").format(**theirs)
+    if name == "ReleaseEntitlement":
+        held = neighbour.post(f"/entitlements/{theirs['code']}/reserve", {}, key="theirs-5").json()
+        BODIES[name] = {"reservation": held["id"]}
     before = snapshot(neighbour.shop), snapshot(system.shop)
 
     answer = system(method, address, BODIES.get(name), key="walk")

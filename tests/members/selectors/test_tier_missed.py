@@ -27,10 +27,10 @@ def rung(code: str, **needs: Any) -> dict[str, Any]:
 
 RULES: list[dict[str, Any]] = [
     {"ladder": [BASE, rung("silver", all={"spend_minor": 30_000, "orders": 2}), rung("gold", all={"orders": 4})]},
-    {"ladder": [BASE, rung("silver", any={"spend_minor": 60_000, "active_days": 3})],
+    {"ladder": [BASE, rung("silver", any={"spend_minor": 20_000, "active_days": 3})],
      "window": {"kind": "rolling", "days": 40}},
     {"ladder": [BASE, rung("silver", all={"points_earned": 300})], "window": {"kind": "calendar_year"}},
-    {"ladder": [BASE, rung("silver", all={"active_days": 2})], "window": {"kind": "membership_year"}},
+    {"ladder": [BASE, rung("silver", all={"active_days": 1})], "window": {"kind": "membership_year"}},
     {"ladder": [BASE, rung("silver", all={"growth": 500})], "window": {"kind": "lifetime"},
      "growth": {"spend_minor": ledger.Decimal("0.005"), "orders": ledger.Decimal("99.5")}},
 ]  # fmt: skip

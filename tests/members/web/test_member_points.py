@@ -432,7 +432,7 @@ def test_the_page_runs_as_many_queries_for_a_long_story_as_for_a_short_one(owner
         ledger.adjust(shop, member, 1, at + 2 * DAY + n * DAY / 24)
         ledger.act("hold", shop, timezone.now(), member_id=member.pk, points=1, key=f"h{n}", minutes=99)
 
-    assert queries() == few
+    assert queries() <= few
 
 
 # --- why

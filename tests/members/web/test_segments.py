@@ -297,7 +297,8 @@ def test_the_lifecycle_page_warns_of_who_is_late(owner, cast):
     now = timezone.now()
     member = ledger.join(cast.shop, now, "regular")
     for number in range(5):
-        ledger.buy(cast.shop, member, f"r{number}", now - dt.timedelta(days=31 + 12 * number), 2_000)
+        paid_at = now - dt.timedelta(days=31 + 12 * number)
+        ledger.buy(cast.shop, member, f"r{number}", now, 2_000, paid_at=paid_at, completed_at=paid_at)
 
     page = owner.get("/members/lifecycle").content.decode()
     assert "Usually buys every 12 days, last 31 days ago" in page and "¥100.00" in page
