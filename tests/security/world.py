@@ -39,6 +39,7 @@ from members.models import (
     Role,
     SavedView,
     SupportVisit,
+    TierLift,
     User,
 )
 from members.services import api_keys, members, points, segments, support, webhooks
@@ -215,6 +216,18 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
     )
     Export.objects.create(
         merchant=merchant, kind="members", format="csv", by=owner, by_label=label, created_at=at
+    )
+    TierLift.objects.create(
+        merchant=merchant,
+        version=number,
+        at=at,
+        by=owner,
+        by_label=label,
+        created_at=at,
+        finished_at=at,
+        state="done",
+        is_open=True,
+        through=1,
     )
     SavedView.objects.create(merchant=merchant, name=label, query="channel=jd", by=owner, created_at=at)
     ColumnName.objects.create(merchant=merchant, header=f"{label} header", field="amount")
