@@ -37,7 +37,7 @@ def test_a_coupon_is_published_given_and_redeemed_at_390_px_and_the_redemption_u
     owner.page.locator("[name=reason]").fill("late parcel")
     owner.button("Give benefit").click()
     expect(owner.page.locator(".qr svg")).to_be_visible()
-    wrong = violations(owner)
+    wrong = violations(owner) if scripts else []  # the judge is a script itself
     (mine,) = story.rows(Entitlement)
 
     till = arrive(story.cashier, width=390, scripts=scripts)
@@ -46,12 +46,12 @@ def test_a_coupon_is_published_given_and_redeemed_at_390_px_and_the_redemption_u
     till.button("Check code").click()
     expect(till.page.get_by_role("heading", name="What the member gets")).to_be_visible()
     expect(till.page.locator("#main")).to_contain_text("¥10.00 off")
-    wrong += violations(till)
+    wrong += violations(till) if scripts else []
     assert not till.has_sideways_scroll()
     till.button("Redeem code").click()
     expect(till.page.get_by_role("heading", name="Redeemed")).to_be_visible()
     assert story.rows(Entitlement)[0].state == "redeemed"
-    wrong += violations(till)
+    wrong += violations(till) if scripts else []
     till.button("Undo redemption").click()
     expect(till.page.locator("#messages")).to_contain_text("The redemption is taken back.")
     assert story.rows(Entitlement)[0].state == "issued"
