@@ -16,7 +16,7 @@ from compliance.models.appeals import LONGEST_APPEAL
 from compliance.services import appeal_emails, appeal_files
 from members.lib import batches
 from members.lib.fields import opaque_id
-from members.lib.refusals import AppealNotAllowed, Invalid, NotFound
+from members.lib.refusals import AppealNotAllowed, Conflict, Invalid, NotFound
 from members.services import audit, programs
 from members.services.audit import Actor
 
@@ -44,7 +44,8 @@ def write(
     """Write a message about an appeal under review, the shop's with files if it likes.
 
     What the platform asks goes to the shop's owners and managers by e-mail. `public_id` makes a repeated request
-    harmless. Raises NotFound, AppealNotAllowed when the appeal was decided or withdrawn, Invalid (text, files).
+    harmless. Raises NotFound, AppealNotAllowed when the appeal was decided or withdrawn, Conflict when this
+    `public_id` is another appeal's, Invalid (text, files).
     """
     text = plain(text)
     if not text:
@@ -60,7 +61,9 @@ def write(
     if appeal is None:
         raise NotFound(_("There is no such appeal."))
     if public_id:
-        known = AppealMessage.objects.of(merchant_id).filter(public_id=public_id, appeal=appeal).first()
+        known = AppealMessage.objects.of(merchant_id).filter(public_id=public_id).first()
+        if known is not None and known.appeal_id != appeal.pk:
+            raise Conflict(_("This message was sent to another appeal already. Write it anew."))
         if known is not None:
             return known
     if appeal.state != AppealState.OPEN:

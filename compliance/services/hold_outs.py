@@ -103,8 +103,8 @@ def _record(
     """An audit row of each program's merchant, and one of the platform."""
     if not ids:
         return
-    for program in Program.objects.filter(merchant_id__in=ids).select_related("merchant"):
-        audit.record(
+    audit.record_many(
+        audit.row(
             merchant_id=program.pk,
             at=at,
             actor=actor,
@@ -114,6 +114,8 @@ def _record(
             after={"period": period},
             reason=reason,
         )
+        for program in Program.objects.filter(merchant_id__in=ids).select_related("merchant")
+    )
     audit.record_for_platform(
         at=at,
         actor=actor,

@@ -203,6 +203,21 @@ def test_shop_and_platform_write_to_each_other_while_it_is_reviewed(owner, cast,
     assert actions(cleared) == ["appeal.filed", "appeal.message", "appeal.message"]
 
 
+def test_a_message_that_went_to_another_appeal_is_refused_in_words(owner, cleared, uploads):
+    send(owner)
+    (first,) = filed(cleared)
+    send(owner, words="Here it is.", path=f"{PAGE}{first.public_id}/", once="b" * 16)
+    owner.post(f"{PAGE}{first.public_id}/withdraw")
+    send(owner, once="bcdefghjkmnpqrst")
+    _first, second = filed(cleared)
+
+    answered = send(owner, words="Again.", path=f"{PAGE}{second.public_id}/", once="b" * 16)
+
+    assert answered.status_code == 422
+    assert "was sent to another appeal already" in answered.content.decode()
+    assert [row.text for row in rows(cleared, AppealMessage)] == ["Here it is."]
+
+
 @pytest.mark.parametrize(
     ("words", "files", "problem"),
     [
