@@ -120,37 +120,38 @@ EXPIRED = (
 )
 # Lots are not touched: a lot is dead when its last usable day is at or before the account's `expired_through`.
 # Accounts are not locked beforehand either: one that moved on since the statement began is left out, and comes in the
-# next round; so they are found again by where they stood (ctid), which is four times as quick as by their key.
-# The account's day is over then: what comes later (`living_day`) ends later.
+# next round. The account's day is over then: what comes later (`living_day`) ends later. Lots are walked twice along
+# their key, in the order of members, which costs less than keeping and sorting them.
 EXPIRE = """
-with lapsed as materialized (
-    select l.member_id, l.number, l.remaining, l.available_at, a.ctid as place, a.sequence,
-        a.available - a.deficit as balance
-    from members_pointslot l
-    join members_pointsaccount a on a.merchant_id = l.merchant_id and a.member_id = l.member_id
-    where l.merchant_id = %(merchant)s and l.expires_on = %(day)s and l.remaining > 0
-        and l.member_id > %(after)s and l.member_id <= %(until)s
-        and a.merchant_id = %(merchant)s and a.member_id > %(after)s and a.member_id <= %(until)s
+with due as materialized (
+    select a.member_id, a.sequence, t.how_many, t.points
+    from (
+        select member_id, count(*) as how_many, sum(remaining)::bigint as points from members_pointslot
+        where merchant_id = %(merchant)s and expires_on = %(day)s and remaining > 0
+            and member_id > %(after)s and member_id <= %(until)s
+        group by member_id
+    ) t join members_pointsaccount a on a.member_id = t.member_id
+    where a.merchant_id = %(merchant)s and a.member_id > %(after)s and a.member_id <= %(until)s
         and (a.expired_through is null or a.expired_through < %(day)s)
-), totals as (
-    select place, sequence, count(*) as how_many, sum(remaining)::bigint as points
-    from lapsed group by place, sequence
 ), moved as (
     update members_pointsaccount a set sequence = a.sequence + t.how_many, available = a.available - t.points,
         expired = a.expired + t.points, expired_through = %(day)s
-    from totals t
-    where a.ctid = t.place and a.merchant_id = %(merchant)s and a.sequence = t.sequence
-    returning a.member_id, t.how_many, t.points, a.sequence as last
+    from due t
+    where a.merchant_id = %(merchant)s and a.member_id > %(after)s and a.member_id <= %(until)s
+        and a.member_id = t.member_id and a.sequence = t.sequence
+    returning a.member_id, t.how_many, t.points, t.sequence, a.sequence as last,
+        a.available - a.deficit + t.points as balance
 ), entries as (
     insert into members_pointsentry (merchant_id, member_id, sequence, at, kind, points, pending, balance_after,
         cause, posting, lot, rules_version)
-    select %(merchant)s, l.member_id, l.sequence + row_number() over spending, %(at)s, 'expire', -l.remaining, 0,
-        l.balance - (sum(l.remaining) over spending)::bigint, 'rule', 0, l.number, %(version)s
-    from lapsed l join moved on moved.member_id = l.member_id
+    select %(merchant)s, l.member_id, m.sequence + row_number() over spending, %(at)s, 'expire', -l.remaining, 0,
+        m.balance - (sum(l.remaining) over spending)::bigint, 'rule', 0, l.number, %(version)s
+    from members_pointslot l join moved m on m.member_id = l.member_id
+    where l.merchant_id = %(merchant)s and l.expires_on = %(day)s and l.remaining > 0
+        and l.member_id > %(after)s and l.member_id <= %(until)s
     window spending as (partition by l.member_id order by l.available_at, l.number rows unbounded preceding)
 )
-select coalesce(sum(how_many), 0), coalesce(sum(points), 0),
-    (select count(*) from totals) - count(*){heard} from moved
+select coalesce(sum(how_many), 0), coalesce(sum(points), 0), (select count(*) from due) - count(*){heard} from moved
 """
 
 
