@@ -24,6 +24,7 @@ from benefits.lib.coverage import (
 from benefits.lib.spans import Span
 from benefits.lib.usefulness import THRESHOLD, audience_doubts
 from tests.benefits.lib import literal
+from tests.environment import sized
 
 
 def day(number: int) -> datetime:
@@ -204,7 +205,8 @@ def test_revisions_that_go_back_in_time_are_refused():
         benefit_coverage([published(day(5)), published(day(4))])
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(400, least=100), deadline=None)
 @given(literal.histories())
 def test_a_benefit_is_in_force_at_exactly_the_instants_that_its_history_says(history):
     coverages = benefit_coverage(history)
@@ -217,7 +219,8 @@ def test_a_benefit_is_in_force_at_exactly_the_instants_that_its_history_says(his
             assert key_in_force(history, literal.clock(instant)) == (told and (told, 0))
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(400, least=100), deadline=None)
 @given(literal.histories())
 def test_a_benefit_is_configured_at_exactly_the_instants_that_its_history_says(history):
     coverages = benefit_coverage(history)
@@ -235,7 +238,8 @@ def test_a_benefit_is_configured_at_exactly_the_instants_that_its_history_says(h
     }
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(200, least=60), deadline=None)
 @given(literal.programs(), st.randoms(use_true_random=False))
 def test_uniting_does_not_depend_on_the_order_of_benefits(benefits, random):
     united = program_coverage(benefits)
@@ -245,7 +249,8 @@ def test_uniting_does_not_depend_on_the_order_of_benefits(benefits, random):
     assert unite(unite([c])[0] for h in benefits for c in benefit_coverage(h)) == united
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(200, least=60), deadline=None)
 @given(literal.histories(), literal.instants(20))
 def test_what_is_done_later_never_changes_the_past(history, at):
     known = [r for r in history if r.at < at]

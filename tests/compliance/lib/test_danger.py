@@ -30,6 +30,7 @@ from tests.benefits.lib import literal as benefits_literal
 from tests.benefits.lib.literal import MICROSECOND, START, clock, tick
 from tests.compliance.lib import literal
 from tests.compliance.lib.literal import DAY, Literal
+from tests.environment import sized
 
 DAYS_90 = timedelta(days=90)
 OPENED = datetime(2023, 10, 1, tzinfo=UTC)
@@ -272,7 +273,8 @@ def test_a_first_run_in_a_far_future_threatens_then():
 # --- random histories, literally ----------------------------------------------------------------------------
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(300, least=75), deadline=None)
 @given(benefits_literal.programs(), literal.policies())
 def test_rule_2_holds_at_exactly_the_instants_of_the_literal_reading(benefits, policy):
     rule_2 = Literal(benefits)
@@ -286,7 +288,8 @@ def test_rule_2_holds_at_exactly_the_instants_of_the_literal_reading(benefits, p
         assert inside == rule_2.rule_2(at, policy)
 
 
-@settings(max_examples=250, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(250, least=62), deadline=None)
 @given(
     benefits_literal.programs(),
     literal.policy_histories(),
@@ -329,7 +332,8 @@ def _literal_gap(rule_2: Literal, history: PolicyHistory, opened_at: datetime, a
     return Gap(clock(start), None if end is None else clock(end))
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(150, least=60), deadline=None)
 @given(
     benefits_literal.programs(days=100, unit=timedelta(hours=36)),
     literal.policy_histories(days=100, window=40),
@@ -375,7 +379,8 @@ def test_the_threatening_run_is_the_first_at_which_the_literal_rules_hold(
         assert gap.danger_at <= run.at, "a run threatens only after a danger date"
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(200, least=60), deadline=None)
 @given(
     benefits_literal.programs(),
     literal.policy_histories(),
@@ -400,7 +405,8 @@ def test_what_is_stored_stays_true_until_it_is_due(benefits, history, at, share,
     assert holds_later == Literal(benefits).rule_2(tick(later), policy)
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(200, least=60), deadline=None)
 @given(benefits_literal.programs(), literal.policies(), benefits_literal.instants(40))
 def test_nothing_has_qualified_since_the_last_instant_that_counted(benefits, policy, at):
     benefits = [known_before(revisions, at + MICROSECOND) for revisions in benefits]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from itertools import islice
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from compliance.lib.policy import Policy, PolicyHistory, PolicyVersion
 from compliance.lib.runs import coming_runs, due_runs, run_day, run_of_month
 from tests.compliance.lib import literal
 from tests.compliance.lib.story import shanghai
+from tests.environment import sized
 
 INSTALLED = shanghai("2023-10-01")
 
@@ -115,7 +117,8 @@ def test_one_policy_gives_a_month_one_day_or_none():
     assert run_day(first, date(2025, 2, 1)) == date(2025, 2, 28)
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(300, least=75), deadline=None)
 @given(literal.policy_histories(days=120), st.integers(-40, 150).map(lambda n: timedelta(days=n)))
 def test_runs_are_those_found_by_asking_each_day(policies, ago):
     after = literal.START + ago

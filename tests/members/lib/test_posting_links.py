@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from members.lib.periods import merchant_day
 from members.lib.posting import Changes, MemberState, OrderPut, OrderRefund, OrdersLinked, RulesEdit, fold
 from members.lib.posting.windows import metrics_on
 from members.lib.refusals import Refusal
+from tests.environment import sized
 from tests.members.lib.naive import Naive
 from tests.members.lib.posting_cast import GOLD, SILVER, Shop, assert_books_balance, closed, lines, noon, shop
 from tests.members.lib.test_posting_model import (
@@ -111,7 +113,8 @@ pasts = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(150, least=60), deadline=None)
 @given(histories, pasts, st.integers(0, 8), st.integers(0, 5))
 def test_a_history_with_a_joining_in_it_equals_the_slow_model(history, past, place, first):
     """Orders "0" to "2" are the customer's if the member has none of that name by then; later events concern them."""

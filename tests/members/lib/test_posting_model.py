@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ from members.lib.posting.ledger import live_lots
 from members.lib.posting.windows import metrics_on
 from members.lib.refusals import Refusal
 from members.lib.tiers import Tier, TierRules, Window
+from tests.environment import sized
 from tests.members.lib.naive import Naive
 from tests.members.lib.naive_points import Purse
 from tests.members.lib.posting_cast import (
@@ -225,7 +227,8 @@ def tell_both(state: MemberState, naive: Naive, event: Any, version: Rules) -> C
     return changes
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(300, least=75), deadline=None)
 @given(st.one_of(histories_with_spending, lapsing, lapsing), st.integers(0, 6))
 def test_the_fold_equals_a_slow_model_after_every_step(history, first):
     version = VERSIONS[first]
@@ -279,7 +282,8 @@ def written(changes: Changes) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(150, least=60), deadline=None)
 @given(histories, st.integers(0, 6), st.integers(0, 40))
 def test_one_fold_writes_the_same_as_many(history, first, split):
     events = told(history)
@@ -299,7 +303,8 @@ def test_one_fold_writes_the_same_as_many(history, first, split):
     assert one == many
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(150, least=60), deadline=None)
 @given(histories, st.integers(0, 6))
 def test_a_member_loaded_without_sums_or_old_days_goes_on_the_same(history, first):
     version = VERSIONS[first]
@@ -320,7 +325,8 @@ def test_a_member_loaded_without_sums_or_old_days_goes_on_the_same(history, firs
         partial.daily = {d: replace(totals) for d, totals in whole.daily.items()}
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(200, least=60), deadline=None)
 @given(
     st.lists(st.one_of(puts, waits, nights, nights), max_size=30),
     st.integers(0, 30),

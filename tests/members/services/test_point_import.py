@@ -31,6 +31,7 @@ from members.services.imports import jobs, rejects, undo
 from members.services.imports import work as working
 from members.services.imports.points import checking
 from members.services.imports.points.undo import Consequences
+from tests.environment import sized
 from tests.members.services.till import JOB, Till, at
 
 HEAD = "member_key,points,expires_on,reason,row_id"
@@ -487,7 +488,8 @@ class TestUndo:
                 undo.start(merchant_id=till.id, public_id=job.public_id, at=at(DAY), actor=JOB)
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=sized(200, least=60), deadline=None)
 @given(
     st.integers(1, checking.MOST_POINTS),
     st.sampled_from(["{}", "{:,}", " {}分 ", "+{}", "{}.00", "{} points"]),
