@@ -167,6 +167,7 @@ def _history(shop: Shop, place: int, days: Calendar, begin: dt.date) -> Iterator
         "merchant": shop.name,
         "tiers": {"ladder": words.LADDER},
         "points": {"per_major": "1", "tier_multipliers": {"silver": "1.2", "gold": "1.5"}},
+        "prices": _prices(shop),
     }
     if opened is None:
         return
@@ -184,6 +185,23 @@ def _history(shop: Shop, place: int, days: Calendar, begin: dt.date) -> Iterator
     if shop.state == "closed":
         until = days.today - dt.timedelta(days=21)
     yield from _people_and_orders(shop, place, dice, opened, until)
+
+
+def _prices(shop: Shop) -> Line:
+    """What a shop sells, its first article on sale, with prices for silver, gold and followers, and 满减."""
+    catalogue = [
+        {
+            "sku": sku,
+            "list_minor": price,
+            "sale_minor": None if place else price * 9 // 10,
+            "floor_minor": price // 2,
+            "members": {"silver": {"percent": "95"}, "gold": {"percent": "90"}},
+            "fans": {"off_minor": price // 50} if place % 2 else None,
+        }
+        for place, (sku, price) in enumerate(words.GOODS[shop.goods])
+    ]
+    rewards = [{"at_least_minor": 19_900, "off_minor": 2_000}, {"at_least_minor": 39_900, "off_minor": 5_000}]
+    return {"catalogue": catalogue, "spend_and_save": rewards}
 
 
 def _people_and_orders(

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_noop
 from compliance.play import demo
 from compliance.play import demo_words as words
 from compliance.play.player import Player
+from compliance.services import grades, schedule
 from members.lib import tenant as tenancy
 from members.management.base import Command as BaseCommand
 from members.models import Identity, JobTick, Merchant, Role, Staff
@@ -24,6 +25,7 @@ from members.services import members as joining
 from members.services import people
 from members.services.audit import Actor
 
+DAYS_GRADED = 120
 SEED = Actor.job("seed_demo")
 NOTES = {
     "at_risk": (gettext_noop("at risk"), "warning"),
@@ -55,6 +57,9 @@ class Command(BaseCommand):
         refused: list[dict[str, Any]] = []
         player = Player(lambda row: refused.append(row) if "line" in row else None, say=self.say)
         player.tell(json.dumps(line, ensure_ascii=False) for line in script)
+        # Plays know no grades: the last months are graded each at its own instant.
+        for month in schedule.grades(after=at - dt.timedelta(days=DAYS_GRADED), until=at):
+            grades.grade_month(due_at=month.at, at=at)
         with tenancy.platform(), transaction.atomic():
             self.name_members(at)
             accounts = self.people(at)
