@@ -138,8 +138,12 @@ class Terms:
 
 
 def terms_of(kind: Kind, settings: Mapping[str, Any], *, is_claim: bool = False) -> Terms:
-    """The terms of a kind's settings; who claims by themselves does so once where no limit for one member is set."""
+    """The terms of a kind's settings; who claims by themselves does so once where no limit for one member is set.
+
+    `per_month` of kinds that know it (free returns twice a month) is a limit per member and month by another name.
+    """
     day, month, life = (settings.get(f"per_member_{name}") for name in ("day", "month", "life"))
+    month = month if month is not None else settings.get("per_month")
     if is_claim and day is None and month is None and life is None:
         life = CLAIMS
     return Terms(

@@ -82,10 +82,10 @@ class ShareField(forms.CharField):
 
 
 class CountField(forms.CharField):
-    """A whole number, 0 or more; full-width digits and commas are understood."""
+    """A whole number, `least` or more; full-width digits and commas are understood."""
 
-    def __init__(self, *, most: int = 2_000_000_000, **kwargs: Any) -> None:
-        self.most = most
+    def __init__(self, *, least: int = 0, most: int = 2_000_000_000, **kwargs: Any) -> None:
+        self.least, self.most = least, most
         kwargs.setdefault("widget", forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}))
         super().__init__(max_length=20, **kwargs)
 
@@ -97,6 +97,8 @@ class CountField(forms.CharField):
             raise ValidationError(_("“%(text)s” is not a whole number."), params={"text": text})
         if int(text) > self.most:
             raise ValidationError(_("The most is %(most)s."), params={"most": f"{self.most:,}"})
+        if int(text) < self.least:
+            raise ValidationError(_("The least is %(least)s."), params={"least": f"{self.least:,}"})
         return int(text)
 
 

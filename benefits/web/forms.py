@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from benefits.lib.kinds import LIMITS
 from benefits.web.base_forms import BenefitForm, LimitedForm
 from benefits.web.fields import CountField, MoneyField, ShareField
+from benefits.web.plain_forms import PLAIN_FORMS
 
 __all__ = ["FORMS", "BenefitForm", "PriceListForm", "uploaded"]
 
@@ -66,6 +67,12 @@ class CouponForm(LimitedForm):
     @classmethod
     def initial_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
         return {**settings, "sort": "share" if settings.get("off_percent") is not None else "amount"}
+
+
+class RepurchaseForm(CouponForm):
+    """The same for the next order."""
+
+    kind = "repurchase_coupon"
 
 
 class MemberPriceForm(BenefitForm):
@@ -224,9 +231,10 @@ class ExchangeForm(GiftForm):
 FORMS: dict[str, type[BenefitForm]] = {
     form.kind: form
     for form in (
-        CouponForm, MemberPriceForm, WelcomeGiftForm, BirthdayGiftForm, ExchangeForm, LuckyDrawForm, DrawPurchaseForm,
+        CouponForm, RepurchaseForm, MemberPriceForm, WelcomeGiftForm, BirthdayGiftForm, ExchangeForm, LuckyDrawForm,
+        DrawPurchaseForm,
     )
-}  # fmt: skip
+} | PLAIN_FORMS  # fmt: skip
 
 
 class PriceListForm(forms.Form):

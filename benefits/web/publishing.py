@@ -36,7 +36,7 @@ from members.web.request import StaffRequest
 @require_safe
 def benefits_new(request: StaffRequest) -> HttpResponse:
     """Choose what to publish: a ready template or a kind."""
-    kinds = [KINDS[code] for code in FORMS]
+    kinds = sorted((KINDS[code] for code in FORMS), key=lambda kind: kind.place)
     groups = [
         {"label": label, "kinds": [kind for kind in kinds if kind.group == group]}
         for group, label in words.GROUPS
@@ -60,7 +60,7 @@ def _start(request: StaffRequest, kind: str) -> tuple[dict[str, Any], Benefit | 
         return {"name": template.title, "stock": template.stock, **settings}, None
     source = asked(request, "draft") or asked(request, "copy")
     if not source:
-        return {"name": KINDS[kind].label}, None
+        return {"name": KINDS[kind].label, **KINDS[kind].usual}, None
     benefit = selectors.by_public_id(merchant_id=request.merchant.pk, public_id=source)
     if benefit is None or benefit.kind != kind:
         raise Http404

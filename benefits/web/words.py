@@ -18,6 +18,7 @@ from benefits.lib.standing import Standing, standing_of
 from benefits.lib.usefulness import slugs
 from benefits.models import Benefit
 from benefits.selectors.coverage import paper_reasons
+from benefits.web.setting_words import told
 from members.templatetags.fmt import discount, money_text, points
 
 NOTHING = "--"
@@ -39,16 +40,14 @@ LEVELS = {
 GIFTS = {
     "welcome_gift": "gift",
     "birthday_gift": "gift",
-    "trial": "item",
     "points_exchange": "item",
-    "partner_benefit": "partner",
-    "event_access": "event",
-    "exclusive_product": "item",
 }
 GROUPS = (
     ("price", gettext_lazy("Price")),
     ("welcome", gettext_lazy("Welcome")),
+    ("service", gettext_lazy("Service")),
     ("value", gettext_lazy("Value")),
+    ("social", gettext_lazy("Community")),
     ("draw", gettext_lazy("Draws")),
 )
 FIELDS = {
@@ -81,7 +80,7 @@ def gives(kind: str, settings: Mapping[str, Any], currency: str) -> str:
         return _member_price(settings, currency)
     if KINDS.get(kind) and KINDS[kind].is_draw:
         return _draw(settings, currency)
-    return _plain(settings)
+    return told(settings, currency) or _plain(settings)
 
 
 def _gift(kind: str, settings: Mapping[str, Any], currency: str) -> str:

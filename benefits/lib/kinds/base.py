@@ -40,6 +40,7 @@ class Kind:
 
     names: the settings it knows; inner: the names known inside those that hold an object or a list of objects;
     gives: the settings of which one at least says what a member gets, for kinds that give nothing without.
+    asked: the settings that the console asks for; usual: those that its form begins with.
     is_redeemed: members hold entitlements of it, with a code for the till, and it knows the settings of `LIMITS`;
     occasion: what brings one by itself ("join", "birthday").
     """
@@ -55,6 +56,8 @@ class Kind:
     names: ClassVar[tuple[str, ...]] = ()
     inner: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     gives: ClassVar[tuple[str, ...]] = ()
+    asked: ClassVar[tuple[str, ...]] = ()
+    usual: ClassVar[Mapping[str, Any]] = {}
 
     def check(self, settings: Mapping[str, Any], *, currency: str = "CNY", free: bool = False) -> Settings:
         """The settings as they are stored; `free` lets names pass that the kind does not know.

@@ -14,4 +14,6 @@ class CommunityAccessKind(Kind):
     label = _("Community access")
     group = "social"
     place = 10
+    text = _("A group that only members get into.")
     names = ("group",)
+    asked = ("group",)

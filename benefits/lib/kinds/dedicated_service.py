@@ -14,4 +14,6 @@ class DedicatedServiceKind(Kind):
     label = _("Dedicated service")
     group = "service"
     place = 20
+    text = _("Somebody of their own whom members can ask.")
     names = ("contact",)
+    asked = ("contact",)

@@ -14,4 +14,6 @@ class EarlyAccessKind(Kind):
     label = _("Early access")
     group = "value"
     place = 70
+    text = _("Members buy before everybody else.")
     names = ("item", "hours")
+    asked = ("item", "hours")

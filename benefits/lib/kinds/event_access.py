@@ -14,4 +14,6 @@ class EventAccessKind(GoodsKind):
     label = _("Event access")
     group = "value"
     place = 50
+    text = _("A seat at an event, shown at the door as a code.")
     names = ("event", "seats")
+    asked = ("event",)

@@ -14,4 +14,6 @@ class ExclusiveProductKind(GoodsKind):
     label = _("Exclusive product")
     group = "value"
     place = 60
+    text = _("Something that only members can buy.")
     names = ("item", "price_minor")
+    asked = ("item",)

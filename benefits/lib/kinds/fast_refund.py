@@ -14,4 +14,6 @@ class FastRefundKind(CappedKind):
     label = _("Fast refund")
     group = "service"
     place = 50
+    text = _("The refund arrives before the goods are back.")
     names = ("within_hours", "cap_minor")
+    asked = ("within_hours",)

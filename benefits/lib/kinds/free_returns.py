@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.kinds.parts.goods import CappedKind
@@ -14,4 +16,6 @@ class FreeReturnsKind(CappedKind):
     label = _("Free returns")
     group = "service"
     place = 40
+    text = _("You pay the freight when members send something back.")
     names = ("per_month", "cap_minor")
+    usual: ClassVar = {"cap_minor": 2_500}  # domain.md 8

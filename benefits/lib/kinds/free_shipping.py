@@ -14,4 +14,5 @@ class FreeShippingKind(CappedKind):
     label = _("Free shipping")
     group = "price"
     place = 50
+    text = _("Members pay no shipping fee, from an amount on if you like.")
     names = ("at_least_minor", "cap_minor", "per_month")

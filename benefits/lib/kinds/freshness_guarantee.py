@@ -14,4 +14,6 @@ class FreshnessGuaranteeKind(CappedKind):
     label = _("Freshness guarantee")
     group = "service"
     place = 30
+    text = _("What arrives spoiled is paid for, no questions asked.")
     names = ("within_hours", "cap_minor")
+    asked = ("within_hours",)

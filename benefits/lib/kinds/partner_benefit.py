@@ -14,4 +14,6 @@ class PartnerBenefitKind(GoodsKind):
     label = _("Partner benefit")
     group = "value"
     place = 30
+    text = _("A right with a partner, handed over as a code.")
     names = ("partner", "value_minor")
+    asked = ("partner",)

@@ -14,4 +14,6 @@ class PriorityShippingKind(Kind):
     label = _("Priority shipping")
     group = "service"
     place = 10
+    text = _("Orders of members leave the warehouse first.")
     names = ("within_hours",)
+    asked = ("within_hours",)

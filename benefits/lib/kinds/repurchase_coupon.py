@@ -13,3 +13,4 @@ class RepurchaseCouponKind(OffKind):
     code = "repurchase_coupon"
     label = _("Repurchase coupon")
     place = 60
+    text = _("A coupon for the next order.")

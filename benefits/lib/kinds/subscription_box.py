@@ -14,4 +14,6 @@ class SubscriptionBoxKind(Kind):
     label = _("Subscription box")
     group = "value"
     place = 40
+    text = _("A box that comes every month.")
     names = ("contents", "price_minor", "months")
+    asked = ("contents",)

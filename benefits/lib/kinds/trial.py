@@ -14,4 +14,6 @@ class TrialKind(GoodsKind):
     label = _("Trial")
     group = "welcome"
     place = 30
+    text = _("Members try something before they buy it.")
     names = ("item", "value_minor", "days")
+    asked = ("item",)
