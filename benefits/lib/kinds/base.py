@@ -41,7 +41,7 @@ class Kind:
     names: the settings it knows; inner: the names known inside those that hold an object or a list of objects;
     gives: the settings of which one at least says what a member gets, for kinds that give nothing without.
     is_redeemed: members hold entitlements of it, with a code for the till, and it knows the settings of `LIMITS`;
-    occasion: what brings one by itself ("join", "birthday").
+    occasion: what brings one by itself ("join", "birthday"). needs_end: it is published with an end.
     """
 
     code: ClassVar[str] = ""
@@ -52,6 +52,7 @@ class Kind:
     is_draw: ClassVar[bool] = False
     is_redeemed: ClassVar[bool] = False
     occasion: ClassVar[str] = ""
+    needs_end: ClassVar[bool] = False
     names: ClassVar[tuple[str, ...]] = ()
     inner: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     gives: ClassVar[tuple[str, ...]] = ()
