@@ -161,7 +161,7 @@ def benefits_detail(request: StaffRequest, public_id: str) -> HttpResponse:
     merchant = request.merchant
     names = tier_names(request, at)
     steps = selectors.history(merchant_id=merchant.pk, benefit_id=benefit.pk)
-    context = {
+    context: dict[str, Any] = {
         "benefit": described(benefit, request=request, at=at, names=names),
         "why_not": words.why_not_counted(benefit, request.merchant.currency)
         if benefit.status == BenefitStatus.PUBLISHED
@@ -183,6 +183,8 @@ def benefits_detail(request: StaffRequest, public_id: str) -> HttpResponse:
         "may_write": may_write(request),
         **_moves(benefit, at),
     }
+    if context["draw"]:
+        context |= draws.moves(context["draw"]["row"], at, context)
     if benefit.kind == "member_price":
         rows = prices.present(merchant_id=merchant.pk, benefit_id=benefit.pk)
         context["page_obj"] = Paginator(rows, PAGE).get_page(request.GET.get("page"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -95,6 +96,15 @@ def card(request: StaffRequest, benefit: Benefit, at: dt.datetime) -> dict[str, 
         ],
         "more": counts.winners - len(rows),
     }
+
+
+def moves(draw: Draw, at: dt.datetime, offered: Mapping[str, Any]) -> dict[str, bool]:
+    """Of what a benefit's page offers, what a draw that has begun still admits: nothing until it was held, its end
+    afterwards."""
+    if at < draw.opens_at or draw.state == DrawState.WITHDRAWN:
+        return {}
+    is_held = draw.state == DrawState.DRAWN
+    return {"can_change": False, "can_pause": False, "can_end": bool(offered["can_end"]) and is_held}
 
 
 def who_won(win: Any) -> str:
