@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from benefits.lib import draws as rule
-from benefits.models import Benefit, Draw, DrawEntry
+from benefits.models import Benefit, Draw, DrawEntry, Entitlement
 from benefits.selectors import draws as selectors
 from benefits.services import benefits, drawing, draws
 from members.lib import tenant as tenancy
@@ -156,6 +156,22 @@ def test_the_number_of_queries_does_not_grow_with_winners(
     hold()
     with django_assert_max_num_queries(24):
         owner.get(reverse("benefits:benefits_detail", args=[draw.benefit.public_id]))
+
+
+def test_what_has_begun_offers_no_change_and_a_prize_is_not_taken_back_but_shown(
+    cast, draw, person, noon, owner
+):
+    page = reverse("benefits:benefits_detail", args=[draw.benefit.public_id])
+    enter(draw, person, noon)
+    open_page = owner.get(page).content.decode()
+    hold()
+
+    for words in ("End benefit", "Pause benefit", "Change benefit"):
+        assert words not in open_page
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        code = Entitlement.objects.of(cast.shop).get().code
+    right = owner.get(reverse("benefits:entitlements_detail", args=[code])).content.decode()
+    assert "Tea, worth ¥88.00" in right and "Won in a draw" in right and "Take back" not in right
 
 
 def test_staff_enter_a_member_by_the_same_rules(cast, draw, person, owner):
