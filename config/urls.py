@@ -10,6 +10,7 @@ from members.web import errors
 urlpatterns = [
     path("", include("members.web.urls")),
     path("benefits/", include("benefits.web.urls")),
+    path("draws/", include("benefits.web.draw_urls")),
     path("", include("compliance.web.urls")),
     path("accounts/", include("allauth.urls")),
     path("platform/", admin.site.urls),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from benefits.api import benefits, entitlements, quotes
+from benefits.api import benefits, draws, entitlements, quotes
 from members.api.operations import endpoint
 
 urlpatterns = [
@@ -14,6 +14,12 @@ urlpatterns = [
     path("benefits/<str:benefit_id>/pause", endpoint(benefits.PauseBenefit)),
     path("benefits/<str:benefit_id>/resume", endpoint(benefits.ResumeBenefit)),
     path("benefits/<str:benefit_id>/end", endpoint(benefits.EndBenefit)),
+    path("benefits/<str:benefit_id>/draw", endpoint(draws.ReadDraw)),
+    path("benefits/<str:benefit_id>/draw/proof", endpoint(draws.ReadProof)),
+    path(
+        "members/<str:member_id>/draws/<str:benefit_id>/entries",
+        endpoint(draws.ListEntries, draws.EnterDraw),
+    ),
     path(
         "members/<str:member_id>/entitlements",
         endpoint(entitlements.ListEntitlements, entitlements.ClaimEntitlement),

@@ -2,6 +2,7 @@
 
 from benefits.models.benefits import Benefit, BenefitRevision, BenefitStatus, RevisionAction
 from benefits.models.coverage import Coverage, CoverageDue
+from benefits.models.draws import Draw, DrawEntry, DrawSeed, DrawState, DrawWin
 from benefits.models.entitlements import (
     BenefitBudget,
     Entitlement,
@@ -22,6 +23,11 @@ __all__ = [
     "CatalogueSku",
     "Coverage",
     "CoverageDue",
+    "Draw",
+    "DrawEntry",
+    "DrawSeed",
+    "DrawState",
+    "DrawWin",
     "Entitlement",
     "EntitlementSource",
     "EntitlementState",

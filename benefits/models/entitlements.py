@@ -34,6 +34,7 @@ class EntitlementSource(models.TextChoices):
     CLAIM = "claim", pgettext_lazy("entitlement", "Claimed")
     EXCHANGE = "exchange", pgettext_lazy("entitlement", "Exchanged for points")
     STAFF = "staff", pgettext_lazy("entitlement", "Given by staff")
+    DRAW = "draw", pgettext_lazy("entitlement", "Won in a draw")
 
 
 class PaidWith(models.TextChoices):

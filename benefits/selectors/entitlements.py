@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import QuerySet
 
 from benefits.lib import entitlements as rule
 from benefits.lib.kinds import KINDS, Kind, Settings
-from benefits.models import BenefitRevision, Entitlement, EntitlementUse, PaidWith, UseAction
+from benefits.models import (
+    BenefitRevision,
+    Entitlement,
+    EntitlementSource,
+    EntitlementUse,
+    PaidWith,
+    UseAction,
+)
+from benefits.selectors import draws
 from members.models import Closure, Member, MemberStatus, Program, ProgramStatus
 
 
@@ -29,10 +37,11 @@ def by_code(*, merchant_id: int, code: str) -> Entitlement | None:
 @dataclass(frozen=True, slots=True)
 class Promise:
     """What an entitlement gives: its benefit's kind and settings as they were when it was issued. What the benefit
-    became since is for those who come later."""
+    became since is for those who come later. won: the prize, as it was published, of one that was won in a draw."""
 
     code: str
     settings: Settings
+    won: Settings | None = None
 
     @property
     def kind(self) -> Kind:
@@ -41,8 +50,9 @@ class Promise:
 
 
 def promises(entitlements: Iterable[Entitlement]) -> dict[int, Promise]:
-    """What entitlements of one merchant give, by their ids; their benefits are read. At most one query, none where no
-    benefit was revised since."""
+    """What entitlements of one merchant give, by their ids; their benefits are read. At most two queries, none where no
+    benefit was revised since and nothing was won in a draw."""
+    entitlements = list(entitlements)
     found, older = {}, []
     for each in entitlements:
         if each.revision == each.benefit.revision:
@@ -55,6 +65,8 @@ def promises(entitlements: Iterable[Entitlement]) -> dict[int, Promise]:
         )
         said = {(row.benefit_id, row.number): Promise(row.kind, row.settings) for row in rows}
         found |= {each.pk: said[each.benefit_id, each.revision] for each in older}
+    for pk, prize in draws.prizes_of(entitlements).items():
+        found[pk] = replace(found[pk], settings=found[pk].settings | {"prizes": [prize]}, won=prize)
     return found
 
 
@@ -67,7 +79,8 @@ def standing(entitlement: Entitlement, program: Program, closed_since: dt.dateti
         valid_from=entitlement.valid_from,
         valid_until=entitlement.valid_until,
         reserved_until=entitlement.reserved_until,
-        is_paid=entitlement.paid_with != PaidWith.NOTHING,
+        # A prize is issued when its draw is over, and owed whatever becomes of the program.
+        is_paid=entitlement.paid_with != PaidWith.NOTHING or entitlement.source == EntitlementSource.DRAW,
         benefit_status=benefit.status,
         benefit_to=benefit.to_at,
         program=program.status,

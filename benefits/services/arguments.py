@@ -79,6 +79,8 @@ def check(
     if complete and not (stored is not None and arguments.settings is stored.settings):
         kept = stored is not None and settings.get("list") == (stored.settings or {}).get("list", UNKNOWN)
         kind.check_complete(settings, has_list=bool(prices) or kept)
+        if kind.needs_end and to_at is None:
+            raise _invalid("to_at", _("Say when entries close: a draw is published with its times."))
     if prices is not None:
         settings["list"] = list_facts(prices)
     return Checked(

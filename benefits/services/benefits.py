@@ -20,7 +20,7 @@ from benefits.lib import coverage as rule
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.prices import PriceRow
 from benefits.models import Benefit, BenefitStatus
-from benefits.services import coverage, issuing
+from benefits.services import coverage, draw_terms, issuing
 from benefits.services.arguments import Arguments, Checked, arguments_of, check, check_stock, facts
 from benefits.services.prices import store_list
 from benefits.services.revisions import audit_row, revise, write_revision
@@ -188,6 +188,7 @@ def change_benefit(
     after = facts(benefit)
     if after == before:
         return benefit
+    draw_terms.require_changeable(benefit, at)
     budgets = [each.get("budget_minor") for each in (stored.settings or {}, benefit.settings)]
     if (budgets[0] is None) != (budgets[1] is None):
         issuing.recount_budget(benefit)
@@ -195,7 +196,10 @@ def change_benefit(
         "name": ""
     }:  # another name measures nothing anew
         measure(benefit, at, rows)
-    return revise(benefit, at, actor, rule.Action.CHANGE, "benefit.changed", before, facts(benefit), reason)
+    revise(benefit, at, actor, rule.Action.CHANGE, "benefit.changed", before, facts(benefit), reason)
+    if not as_scripted:
+        draw_terms.keep(benefit, at, actor)
+    return benefit
 
 
 @transaction.atomic
@@ -241,7 +245,11 @@ def set_stock(
     benefit.stock = check_stock(stock)
     if facts(benefit) == before:
         return benefit
-    return revise(benefit, at, actor, rule.Action.STOCK, "benefit.stock_set", before, facts(benefit), reason)
+    draw_terms.require_changeable(benefit, at)
+    revise(benefit, at, actor, rule.Action.STOCK, "benefit.stock_set", before, facts(benefit), reason)
+    if draw_terms.of_benefit(benefit):
+        draw_terms.keep(benefit, at, actor)
+    return benefit
 
 
 # The parts of the services
@@ -277,6 +285,8 @@ def _publish(
         store_list(benefit=benefit, rows=rows, at=at)
     write_revision(benefit, at, actor, rule.Action.PUBLISH, reason)
     audit_row(benefit, at, actor, "benefit.published", None, facts(benefit), reason)
+    if not as_scripted:
+        draw_terms.keep(benefit, at, actor)
     return benefit
 
 
@@ -296,6 +306,7 @@ def _move(
     if benefit.status == status:
         return benefit
     _require_live(benefit)
+    draw_terms.require_movable(benefit, at, action)
     before = facts(benefit)
     benefit.status = status
     names = {"pause": "benefit.paused", "resume": "benefit.resumed", "end": "benefit.ended"}

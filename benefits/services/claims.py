@@ -136,6 +136,8 @@ def revoke(*, merchant_id: int, at: dt.datetime, actor: Actor, code: str, reason
         raise NotFound(_("There is no such code here. Check it sign by sign, or scan it again."))
     if seen.state == State.REVOKED:
         return seen
+    if seen.source == SOURCE.DRAW:
+        raise NotCancellable(_("A prize that was won is not taken back: the proof of its draw names it."))
     if seen.paid_with == PaidWith.POINTS:
         points.cancel(
             merchant_id=merchant_id,

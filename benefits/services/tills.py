@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from benefits.lib import entitlements as rule
 from benefits.lib.codes import read_code
 from benefits.lib.entitlements import State
-from benefits.models import Entitlement, EntitlementUse, UseAction
+from benefits.models import Entitlement, EntitlementSource, EntitlementUse, UseAction
 from benefits.selectors import entitlements as selectors
 from benefits.services import entitlement_events, issuing
 from benefits.services.till_words import refusal_of
@@ -263,6 +263,8 @@ def _require_usable(desk: _Desk, *, has_reservation: bool = False) -> None:
 
 def _saved(entitlement: Entitlement, said: int | None) -> int | None:
     """What a use saves: what was promised when it was issued. Raises Invalid for more than it can."""
+    if said is None and entitlement.source == EntitlementSource.DRAW:
+        return entitlement.worth_minor  # of the prize, which the draw's settings tell among others
     if said is None:
         promise = selectors.promises([entitlement])[entitlement.pk]
         return promise.kind.saved_minor(promise.settings)

@@ -1,0 +1,5 @@
+"""Tasks, one file a topic; imported here, since Celery looks for them in this package."""
+
+from benefits.tasks import draws
+
+__all__ = ["draws"]

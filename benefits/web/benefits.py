@@ -22,7 +22,7 @@ from benefits.models import Benefit, BenefitStatus
 from benefits.selectors import audiences, prices
 from benefits.selectors import benefits as selectors
 from benefits.services import benefits as services
-from benefits.web import words
+from benefits.web import draws, words
 from benefits.web.forms import FORMS
 from benefits.web.templates import TEMPLATES
 from members.lib.refusals import NotFound, Refusal
@@ -161,7 +161,7 @@ def benefits_detail(request: StaffRequest, public_id: str) -> HttpResponse:
     merchant = request.merchant
     names = tier_names(request, at)
     steps = selectors.history(merchant_id=merchant.pk, benefit_id=benefit.pk)
-    context = {
+    context: dict[str, Any] = {
         "benefit": described(benefit, request=request, at=at, names=names),
         "why_not": words.why_not_counted(benefit, request.merchant.currency)
         if benefit.status == BenefitStatus.PUBLISHED
@@ -175,19 +175,28 @@ def benefits_detail(request: StaffRequest, public_id: str) -> HttpResponse:
             }
             for step in steps
         ],
-        "prizes": benefit.settings.get("prizes") if benefit.kind in DRAWS else None,
+        "prizes": _prizes(benefit),
+        "draw": draws.card(request, benefit, at) if benefit.kind in DRAWS else None,
         "terms": benefit.settings.get("terms") if benefit.kind in DRAWS else None,
         "has_prices": benefit.kind == "member_price",
         "tier_names": names,
         "may_write": may_write(request),
         **_moves(benefit, at),
     }
+    if context["draw"]:
+        context |= draws.moves(context["draw"]["row"], at, context)
     if benefit.kind == "member_price":
         rows = prices.present(merchant_id=merchant.pk, benefit_id=benefit.pk)
         context["page_obj"] = Paginator(rows, PAGE).get_page(request.GET.get("page"))
         if wants_piece(request):
             return render(request, "benefits/prices/_grid.html", context)
     return render(request, "benefits/benefits/detail.html", context)
+
+
+def _prizes(benefit: Benefit) -> list[dict[str, Any]] | None:
+    if benefit.kind not in DRAWS:
+        return None
+    return [each | {"how_many": words.odds_text(each)} for each in benefit.settings.get("prizes") or ()]
 
 
 def _moves(benefit: Benefit, at: dt.datetime) -> dict[str, bool]:

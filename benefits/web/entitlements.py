@@ -21,7 +21,14 @@ from benefits.lib import entitlements as rule
 from benefits.lib.codes import read_code
 from benefits.lib.entitlements import OPEN, Standing, State
 from benefits.lib.kinds import KINDS
-from benefits.models import Benefit, BenefitStatus, Entitlement, EntitlementState, PaidWith
+from benefits.models import (
+    Benefit,
+    BenefitStatus,
+    Entitlement,
+    EntitlementSource,
+    EntitlementState,
+    PaidWith,
+)
 from benefits.selectors import entitlements as selectors
 from benefits.selectors.entitlements import Promise
 from benefits.services import claims
@@ -92,7 +99,8 @@ def row(
         "chip": chip(standing, at),
         "paid": _paid(entitlement, request.merchant.currency),
         "can_revoke": rule.state_at(standing, at) in (State.ISSUED, State.RELEASED)
-        and entitlement.uses_left == entitlement.uses_total,
+        and entitlement.uses_left == entitlement.uses_total
+        and entitlement.source != EntitlementSource.DRAW,
     }
 
 

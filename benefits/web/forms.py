@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.kinds import LIMITS
+from benefits.lib.kinds.parts.draw import MOST_ODDS, MOST_PIECES, NUMBERS
 from benefits.web.base_forms import BenefitForm, LimitedForm
 from benefits.web.fields import CountField, MoneyField, ShareField
 from benefits.web.plain_forms import PLAIN_FORMS
@@ -106,19 +107,35 @@ class DrawForm(BenefitForm):
         help_text=_("Shown to members before they take part: who may enter, when winners are drawn, until when "
                     "and how a prize is claimed."),
     )  # fmt: skip
-    field_order: tuple[str, ...] = ("name", "from_at", "to_at", "terms", "audience", "tiers", "segments")
+    points = CountField(
+        label=_("Points of an entry"), most=NUMBERS["points"], required=False, help_text=_("Empty: none.")
+    )
+    entries = CountField(
+        label=_("Entries of one member"), most=NUMBERS["entries"], required=False, help_text=_("Empty: one.")
+    )
+    claim_days = CountField(
+        label=_("Days to claim a prize"),
+        most=NUMBERS["claim_days"],
+        required=False,
+        help_text=_("After the draw. Empty: no end."),
+    )
+    field_order: tuple[str, ...] = (
+        "name", "from_at", "to_at", "terms", "points", "entries", "claim_days", "audience", "tiers", "segments",
+    )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields.pop("stock")
+        self.fields["from_at"].help_text = _("Entries open. From then on nothing of the draw can be changed.")
         self.fields["to_at"].required = True
-        self.fields["to_at"].help_text = _("The last day, included, or a time.")
+        self.fields["to_at"].help_text = _("The last day, included, or a time. Winners are drawn then.")
         for number in range(1, PRIZE_ROWS + 1):
             self.fields[f"prize_{number}"] = forms.CharField(
                 label=_("Prize %(number)d") % {"number": number}, max_length=60, required=number == 1
             )
-            self.fields[f"count_{number}"] = CountField(
-                label=_("Pieces"), most=10_000_000, required=number == 1
+            self.fields[f"count_{number}"] = CountField(label=_("Pieces"), most=MOST_PIECES, required=False)
+            self.fields[f"odds_{number}"] = CountField(
+                label=_("Odds: one in"), most=MOST_ODDS, required=False
             )
             worth = MoneyField(label=_("Market value of one"), required=number == 1)
             worth.currency = self.merchant.currency
@@ -127,39 +144,47 @@ class DrawForm(BenefitForm):
     def prize_rows(self) -> list[list[forms.BoundField]]:
         """The fields of each prize, for the page."""
         numbers = range(1, PRIZE_ROWS + 1)
-        return [[self[f"{part}_{n}"] for part in ("prize", "count", "value")] for n in numbers]
+        return [[self[f"{part}_{n}"] for part in ("prize", "count", "odds", "value")] for n in numbers]
 
     def shared(self) -> list[forms.BoundField]:
         """The other visible fields, in their order."""
-        return [f for f in self.visible_fields() if not f.name.startswith(("prize_", "count_", "value_"))]
+        parts = ("prize_", "count_", "odds_", "value_")
+        return [f for f in self.visible_fields() if not f.name.startswith(parts)]
 
     def clean(self) -> dict[str, Any]:
         """A prize begun is a prize told whole."""
         values = super().clean()
-        for number in range(2, PRIZE_ROWS + 1):
-            parts = {part: values.get(f"{part}_{number}") for part in ("prize", "count", "value")}
-            if not any(part is not None and part != "" for part in parts.values()):
+        for number in range(1, PRIZE_ROWS + 1):
+            parts = {part: values.get(f"{part}_{number}") for part in ("prize", "count", "value", "odds")}
+            if number > 1 and not any(part is not None and part != "" for part in parts.values()):
                 continue
+            if parts.pop("odds") is not None:
+                parts.pop("count")
             for part, value in parts.items():
                 if (value is None or value == "") and f"{part}_{number}" not in self.errors:
-                    self.add_error(f"{part}_{number}", _("Name, pieces and value belong together."))
+                    text = _("Name, value, and pieces or odds belong together.")
+                    self.add_error(f"{part}_{number}", text)
         return values
 
     def settings(self) -> dict[str, Any]:
         values = self.cleaned_data
+        names = {"prize": "name", "count": "count", "odds": "one_in", "value": "value_minor"}
         prizes = [
-            {"name": values[f"prize_{n}"], "count": values[f"count_{n}"], "value_minor": values[f"value_{n}"]}
+            {name: each for part, name in names.items() if (each := values[f"{part}_{n}"]) is not None}
             for n in range(1, PRIZE_ROWS + 1)
             if values.get(f"prize_{n}")
         ]
-        return {"prizes": prizes, "terms": values["terms"]}
+        found = {name: values[name] for name in NUMBERS if values.get(name) is not None}
+        return {"prizes": prizes, "terms": values["terms"], **found}
 
     @classmethod
     def initial_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = {"terms": settings.get("terms", "")}
+        found |= {name: settings.get(name) for name in NUMBERS}
         for number, prize in enumerate(settings.get("prizes", [])[:PRIZE_ROWS], start=1):
             found[f"prize_{number}"] = prize.get("name")
             found[f"count_{number}"] = prize.get("count")
+            found[f"odds_{number}"] = prize.get("one_in")
             found[f"value_{number}"] = prize.get("value_minor")
         return found
 
@@ -173,7 +198,7 @@ class DrawPurchaseForm(DrawForm):
 
     kind = "draw_purchase"
     price_minor = MoneyField(label=_("Price that winners pay"))
-    field_order = ("name", "price_minor", "from_at", "to_at", "terms", "audience", "tiers", "segments")
+    field_order = ("name", "price_minor", *DrawForm.field_order[1:])
 
     def settings(self) -> dict[str, Any]:
         return {**super().settings(), "price_minor": self.cleaned_data["price_minor"]}

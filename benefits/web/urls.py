@@ -7,6 +7,7 @@ from django.urls import path
 from benefits.web import (
     benefits,
     cashier,
+    draws,
     entitlements,
     price_changes,
     price_explained,
@@ -20,6 +21,7 @@ urlpatterns = [
     path("", benefits.benefits_list, name="benefits_list"),
     path("coupons/", benefits.coupons_list, name="coupons_list"),
     path("draws/", benefits.draws_list, name="draws_list"),
+    path("draws/enter/<slug:member_id>/", draws.draws_enter, name="draws_enter"),
     path("new/", publishing.benefits_new, name="benefits_new"),
     path("new/<slug:kind>/", publishing.benefits_publish, name="benefits_publish"),
     path("prices/", prices.prices_list, name="prices_list"),

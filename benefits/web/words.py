@@ -133,8 +133,11 @@ def _draw(settings: Mapping[str, Any], currency: str) -> str:
     prizes = settings.get("prizes")
     if not isinstance(prizes, list) or not prizes:
         return _plain({k: v for k, v in settings.items() if k != "terms"})
-    pieces = sum(prize.get("count", 0) for prize in prizes)
-    text = ngettext("%(number)s prize", "%(number)s prizes", pieces) % {"number": points(pieces)}
+    pieces = sum(prize.get("count") or 0 for prize in prizes)
+    if any(prize.get("count") is None for prize in prizes):
+        text = _("Prizes by odds")
+    else:
+        text = ngettext("%(number)s prize", "%(number)s prizes", pieces) % {"number": points(pieces)}
     worth = max((prize.get("value_minor") or 0 for prize in prizes), default=0)
     if worth:
         text = _("%(what)s, the best worth %(amount)s") % {
@@ -142,6 +145,26 @@ def _draw(settings: Mapping[str, Any], currency: str) -> str:
             "amount": money_text(worth, currency),
         }
     return text
+
+
+def won(prize: Mapping[str, Any], price_minor: int | None, currency: str) -> str:
+    """A prize as a cashier should read it: what was won and what it is worth, or what is paid for it."""
+    if price_minor is not None:
+        text = _("Right to buy %(what)s for %(amount)s")
+        return text % {"what": prize["name"], "amount": money_text(price_minor, currency)}
+    amount = money_text(prize["value_minor"], currency)
+    return _("%(what)s, worth %(amount)s") % {"what": prize["name"], "amount": amount}
+
+
+def odds_text(prize: Mapping[str, Any]) -> str:
+    """How many pieces of a prize there are, or its odds."""
+    count, odds = prize.get("count"), prize.get("one_in")
+    if odds is None:
+        return points(count or 0)
+    text = _("1 in %(odds)s") % {"odds": points(odds)}
+    return (
+        text if count is None else _("%(odds)s, at most %(count)s") % {"odds": text, "count": points(count)}
+    )
 
 
 def _plain(settings: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
+from benefits.selectors import draws as draws_selector
 from benefits.services import entitlements_daily
 from compliance.lib import calendar, runs
 from compliance.selectors import policies
@@ -24,8 +25,9 @@ from members.services import daily
 
 DAILY, ASSESSMENT, CLEARANCE, HOUSEKEEPING = "daily", "assessment", "clearance", "housekeeping"
 PROOF, TIER_AUDIT, DECISION_REPLAY, GRADES = "proof", "tier_audit", "decision_replay", "grades"
+DRAWS = "draws"
 PLATFORM = "platform"
-_NAMES = (DAILY, ASSESSMENT, CLEARANCE, HOUSEKEEPING, PROOF, TIER_AUDIT, DECISION_REPLAY, GRADES)
+_NAMES = (DAILY, ASSESSMENT, CLEARANCE, HOUSEKEEPING, PROOF, TIER_AUDIT, DECISION_REPLAY, GRADES, DRAWS)
 ORDER = {name: place for place, name in enumerate(_NAMES)}
 
 
@@ -96,6 +98,14 @@ def grades(*, after: dt.datetime, until: dt.datetime) -> list[Job]:
             found.append(Job(at, ORDER[GRADES], GRADES, PLATFORM))
         month = calendar.first_of_next_month(month)
     return found
+
+
+def draws(*, until: dt.datetime) -> list[Job]:
+    """The closes of draws that came by `until` and were not drawn yet, however long ago. Plays and replays have none:
+    theirs have no draw behind them. Works as platform; one query."""
+    with tenancy.platform():
+        instants = draws_selector.closes_until(until=until)
+    return [Job(at, ORDER[DRAWS], DRAWS, PLATFORM) for at in instants]
 
 
 def work(job: Job) -> dict[str, Any]:

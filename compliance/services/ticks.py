@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 
+from benefits.services import drawing
 from compliance.lib.calendar import platform_date
 from compliance.models import Run, RunChunk, RunState
 from compliance.services import (
@@ -66,6 +67,7 @@ def write_down(*, until: dt.datetime) -> None:
             *schedule.due_jobs(after=after, until=until),
             *schedule.housekeeping(after=after, until=until),
             *schedule.grades(after=after, until=until),
+            *schedule.draws(until=until),
         ]
     ]
     with transaction.atomic():
@@ -130,6 +132,8 @@ def _job(job: Job, at: dt.datetime) -> dict[str, Any]:
         return {} if run is None else clearance.report(run)
     if job.name == schedule.ASSESSMENT:
         return assessment.assess(at=job.at, delivered_at=max(at, job.at))
+    if job.name == schedule.DRAWS:
+        return {"drawn": drawing.draw_due(at=max(at, job.at))}
     if job.name == schedule.HOUSEKEEPING:
         return housekeeping.tidy(at=job.at)
     if job.name == schedule.PROOF:
@@ -144,8 +148,8 @@ def _job(job: Job, at: dt.datetime) -> dict[str, Any]:
 
 
 def sweep(*, at: dt.datetime) -> dict[str, int]:
-    """Send again what is open: drains, previews, due outbox rows and webhooks, ticks, facts of members; note e-mails
-    handed over."""
+    """Send again what is open: drains, previews, due outbox rows and webhooks, ticks, facts of members, draws that
+    closed; note e-mails handed over."""
     with transaction.atomic():
         runs = list(Run.objects.filter(state=RunState.RUNNING).values_list("id", flat=True))
         chunks = RunChunk.objects.filter(run_id__in=runs, is_done=False).count()
@@ -165,6 +169,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     leases.requeue(BulkAct, bulk_acts.TASK)
     leases.requeue(TierLift, tier_lifts.TASK)
     points_daily.end_due_holds(at=at)
+    drawing.send_late(at=at)
     undoing.requeue()
     reports.requeue()
     receipts = notices.confirm(since=at - RECEIPTS_BACK, at=at)

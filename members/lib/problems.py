@@ -33,6 +33,8 @@ PROBLEMS: dict[str, tuple[int, Any]] = {
     "not-a-member": (409, _("No longer a member")),
     "benefit-not-in-force": (409, _("The benefit is not in force")),
     "out-of-stock": (409, _("Nothing is left")),
+    "entries-closed": (409, _("Entries are closed")),
+    "draw-begun": (409, _("The draw has begun")),
     "limit-reached": (409, _("A limit of the benefit is reached")),
     "conflict": (409, _("Not possible in the present state")),
     "too-large": (413, _("The request is too large")),

@@ -56,6 +56,9 @@ APPEND_ONLY = {
     "benefits_priceversion",
     "benefits_benefitrevision",
     "compliance_appealmessage",
+    "benefits_drawentry",
+    "benefits_drawseed",
+    "benefits_drawwin",
     "benefits_entitlementuse",
     "compliance_decision",
     "compliance_grade",
@@ -243,6 +246,7 @@ def test_triggers_are_those_of_append_only_tables_of_set_references_and_of_marks
     }
     wanted |= marking_triggers("members_dailytotal", "members_factsdue").keys()
     wanted |= marking_triggers("members_tiermove", "members_factsdue", ("insert",)).keys()
+    wanted.add(("benefits_draw", "draw_kept"))
     assert found == wanted
 
 
@@ -319,6 +323,21 @@ def test_a_merchants_process_has_no_right_at_all_on_consumers(catalogue):
     assert hidden & rights(catalogue, APP).keys() == set()
     assert columns == []
     assert hidden <= rights(catalogue, PLATFORM).keys()
+
+
+def test_a_merchants_process_writes_seeds_of_draws_and_reads_none(catalogue):
+    columns = catalogue.execute(
+        "select has_any_column_privilege(%s, 'benefits_drawseed', 'select')", [APP]
+    ).fetchone()
+
+    assert rights(catalogue, APP)["benefits_drawseed"] & {"SELECT", "INSERT", "UPDATE"} == {"INSERT"}
+    assert columns == (False,)
+    assert "SELECT" in rights(catalogue, PLATFORM)["benefits_drawseed"]
+
+
+def test_nobody_who_runs_deletes_a_draw(catalogue):
+    for role in (APP, PLATFORM):
+        assert rights(catalogue, role)["benefits_draw"] & {"DELETE", "TRUNCATE"} == set()
 
 
 def test_the_running_roles_are_no_superusers_and_bypass_nothing(catalogue):

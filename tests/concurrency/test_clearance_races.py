@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 
@@ -18,6 +19,7 @@ from members.lib.refusals import ProgramCleared
 from members.models import Member, MemberTag, PointsEntry, Program
 from members.services import members, points, tags
 from tests.compliance.services.conftest import JOB, Platform, at
+from tests.factories.benefits import DRAW
 
 RUN = at("2024-06-27 23:00")
 WAIT = 30.0
@@ -149,8 +151,9 @@ def draw(shop, when: str) -> None:
     """A benefit that cures nothing, so that the run clears all the same."""
     with tenancy.tenant(shop.pk):
         benefits.publish_benefit(
-            merchant_id=shop.pk, at=at(when), actor=JOB, kind="lucky_draw", name="raced", from_at=at(when)
-        )
+            merchant_id=shop.pk, at=at(when), actor=JOB, kind="lucky_draw", name="raced", from_at=at(when),
+            to_at=at(when) + dt.timedelta(days=900), settings=DRAW,
+        )  # fmt: skip
 
 
 def traces(shop) -> list[int]:

@@ -7,8 +7,15 @@ from typing import Any
 from benefits.lib.kinds import KINDS
 
 OFF = {"off_minor": 500}
+# What the law wants published before a draw; it needs an end besides.
+DRAW: dict[str, Any] = {
+    "prizes": [{"name": "Tea", "count": 3, "value_minor": 8_800}],
+    "terms": "One entry each. Claim the prize at the counter.",
+}
 
 
 def given(kind: str) -> dict[str, Any]:
     """The least that settings of a kind say, so that it can be published."""
+    if kind in KINDS and KINDS[kind].is_draw:
+        return DRAW | ({"price_minor": 49_900} if kind == "draw_purchase" else {})
     return dict(OFF) if kind in KINDS and KINDS[kind].gives else {}

@@ -74,6 +74,9 @@ ARGUMENTS = [
     Argument("public_id", of("benefits.PriceUpload"), "/benefits/prices/uploads/"),
     Argument("public_id", of("benefits.PriceChange"), "/benefits/prices/changes/"),
     Argument("public_id", of("benefits.Benefit"), "/benefits/"),
+    # What was published of a draw is everybody's to read.
+    Argument("shop", word("no-such-shop"), "/draws/", is_object=False),
+    Argument("draw_id", word("abcdefghjkmnpqrs"), "/draws/", is_object=False),
     # A month of the books is every shop's own.
     Argument("month", word("2026-06"), "/program/books/", is_object=False),
     Argument("kind", word("coupon"), "/benefits/new/", is_object=False),

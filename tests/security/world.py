@@ -15,7 +15,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 
 from benefits.models import Benefit, PriceChange, PriceUpload
-from benefits.services import benefits, claims, tills
+from benefits.services import benefits, claims, draws, tills
 from compliance.lib.appeal_files import Checked
 from compliance.models import Appeal, AppealMessage, AppealState, Notice, PolicyComment, PolicyDraft
 from compliance.services import appeal_files, grades
@@ -47,6 +47,7 @@ from members.services import shop as shop_service
 from members.services import staff as staff_service
 from tests.conftest import ScopedClient
 from tests.factories import shops
+from tests.factories.benefits import DRAW
 
 ROLES = tuple(Role.values)
 TRUSTED = "admin with TOTP"  # sees every shop: walks only what is said about the platform itself
@@ -277,13 +278,17 @@ def _points(merchant: Merchant, label: str, number: int, at: dt.datetime) -> Non
 
 
 def _entitlements(merchant: Merchant, label: str, at: dt.datetime) -> str:
-    """A coupon with two uses, one of which was redeemed; its code."""
+    """A coupon with two uses, one of which was redeemed, its code; and a draw that the same member entered."""
     who: dict[str, Any] = {"merchant_id": merchant.pk, "at": at, "actor": shops.JOB}
+    draw = benefits.publish_benefit(
+        kind="lucky_draw", name=f"{label} draw", settings=DRAW, to_at=at + dt.timedelta(days=30), **who
+    )
     benefit = benefits.publish_benefit(
         kind="coupon", name=f"{label} coupon", settings={"off_minor": 500, "uses": 2}, **who
     )
     member = Member.objects.of(merchant).order_by("pk").first()
     assert member is not None
+    draws.enter(member_id=member.pk, benefit_id=draw.pk, key=label, **who)
     mine, _is_new = claims.claim(member_id=member.pk, benefit_id=benefit.pk, key=label, **who)
     tills.redeem(code=mine.code, key=label, **who)
     return mine.code

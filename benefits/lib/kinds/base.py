@@ -42,7 +42,7 @@ class Kind:
     gives: the settings of which one at least says what a member gets, for kinds that give nothing without.
     asked: the settings that the console asks for; usual: those that its form begins with.
     is_redeemed: members hold entitlements of it, with a code for the till, and it knows the settings of `LIMITS`;
-    occasion: what brings one by itself ("join", "birthday").
+    occasion: what brings one by itself ("join", "birthday"). needs_end: it is published with an end.
     """
 
     code: ClassVar[str] = ""
@@ -53,6 +53,7 @@ class Kind:
     is_draw: ClassVar[bool] = False
     is_redeemed: ClassVar[bool] = False
     occasion: ClassVar[str] = ""
+    needs_end: ClassVar[bool] = False
     names: ClassVar[tuple[str, ...]] = ()
     inner: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     gives: ClassVar[tuple[str, ...]] = ()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
+from benefits.lib.kinds.checks import invalid
 from benefits.lib.kinds.parts.draw import DrawKind
 
 
@@ -14,3 +18,9 @@ class DrawPurchaseKind(DrawKind):
     place = 20
     label = _("Draw to purchase")
     text = _("Members draw for the right to buy something scarce.")
+
+    def check_complete(self, settings: Mapping[str, Any], *, has_list: bool = False) -> None:
+        """Who wins is told before what the thing costs."""
+        super().check_complete(settings, has_list=has_list)
+        if settings.get("price_minor") is None:
+            raise invalid("price_minor", _("Say what winners pay."))

@@ -10,6 +10,7 @@ from benefits.selectors.coverage import stored
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
 from tests.api import System, queries_of
+from tests.factories.benefits import DRAW
 from tests.members.api.test_door import problem
 
 COUPON = {"kind": "coupon", "name": "满100减10", "settings": {"at_least_minor": 10_000, "off_minor": 1_000}}
@@ -105,7 +106,8 @@ def test_an_audience_is_what_the_schema_says_and_names_tiers_that_exist(system):
 def test_the_list_is_newest_first_by_cursor_and_narrows(system):
     for number in range(3):
         system.post("/benefits", {**COUPON, "name": f"c{number}", "publish": number != 1})
-    system.post("/benefits", {"kind": "lucky_draw", "name": "draw", "publish": True})
+    lawful = {"settings": DRAW, "to_at": "2099-12-31T00:00:00+08:00"}
+    system.post("/benefits", {"kind": "lucky_draw", "name": "draw", "publish": True, **lawful})
 
     first = system.get("/benefits?limit=3").json()
     system.post("/benefits", {**COUPON, "name": "later"})

@@ -32,6 +32,8 @@ def shop(cast):
 
 def publish(shop, at, kind="coupon", **arguments: Any) -> Benefit:
     arguments.setdefault("settings", given(kind))
+    if kind in KINDS and KINDS[kind].needs_end:
+        arguments.setdefault("to_at", at + 900 * DAY)
     return benefits.publish_benefit(merchant_id=shop.pk, at=at, actor=JOB, kind=kind, **arguments)
 
 
@@ -167,9 +169,9 @@ def test_what_contradicts_the_form_is_refused_and_changes_nothing(shop, noon, ar
 
 
 def test_a_prize_of_exactly_fifty_thousand_yuan_is_lawful(shop, noon):
-    prizes = [{"name": "Trip", "count": 1, "value_minor": 5_000_000}]
+    said = {"prizes": [{"name": "Trip", "count": 1, "value_minor": 5_000_000}], "terms": "One entry each."}
 
-    assert publish(shop, noon, "lucky_draw", settings={"prizes": prizes}).settings == {"prizes": prizes}
+    assert publish(shop, noon, "lucky_draw", settings=said, to_at=noon + DAY).settings == said
 
 
 def test_fractions_are_kept_as_text_never_as_binary_numbers(shop, noon):
@@ -360,7 +362,12 @@ def test_many_benefits_are_published_together_as_one_by_one(cast, noon):
 def test_history_is_read_from_revisions_not_from_the_present_row(shop, noon):
     made = publish(shop, noon)
     benefits.change_benefit(
-        merchant_id=shop.pk, actor=JOB, benefit_id=made.pk, at=noon + 5 * DAY, kind="lucky_draw"
+        merchant_id=shop.pk,
+        actor=JOB,
+        benefit_id=made.pk,
+        at=noon + 5 * DAY,
+        kind="lucky_draw",
+        as_scripted=True,
     )
 
     assert [kind for _row, kind, _doubts in in_force(merchant_id=shop.pk, at=noon + DAY)] == ["coupon"]

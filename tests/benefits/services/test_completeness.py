@@ -57,7 +57,6 @@ def test_what_says_not_what_members_get_is_not_published_and_covers_nothing(
         ("member_price", {"fixed_minor": 990}, None),
         ("member_price", {}, [PRICE]),
         ("free_shipping", {}, None),
-        ("lucky_draw", {}, None),
     ],
 )
 def test_what_says_what_members_get_is_published(shop, noon, kind, settings, prices):  # noqa: F811

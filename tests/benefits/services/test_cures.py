@@ -43,7 +43,7 @@ def test_a_new_shop_has_three_choices_and_each_says_what_it_can_cost(shop, noon)
 def test_the_counted_benefit_that_ended_last_comes_first(shop, noon):
     end_after(shop, noon, 3, kind="coupon", name="Older", settings={"off_minor": 500}, stock=10)
     end_after(shop, noon, 5, kind="coupon", name="Newer", settings={"off_minor": 700}, stock=10)
-    end_after(shop, noon, 7, kind="lucky_draw", name="Draw")
+    end_after(shop, noon, 7, kind="lucky_draw", name="Draw", as_scripted=True)
     end_after(shop, noon, 8, kind="coupon", name="Paper", settings={"off_minor": 0})
 
     first, *rest = ready_choices(merchant_id=shop.pk, at=noon + 9 * DAY)

@@ -205,7 +205,7 @@ def test_a_change_of_what_somebody_else_changed_meanwhile_is_refused(owner, cast
 def test_filters_live_in_the_address(owner, cast, coupon, noon):
     with tenancy.tenant(cast.shop.pk):
         rest = {"merchant_id": cast.shop.pk, "actor": JOB}
-        draw = benefits.publish_benefit(at=noon, kind="lucky_draw", name="Spring", **rest)
+        draw = benefits.publish_benefit(at=noon, kind="lucky_draw", name="Spring", as_scripted=True, **rest)
         benefits.pause_benefit(at=noon, benefit_id=draw.pk, **rest)
 
     def names(query):

@@ -9,6 +9,7 @@ import pytest
 from compliance.services import installation
 from members.lib import tenant as tenancy
 from tests.api import OPENED, System, close, queries_of
+from tests.factories.benefits import DRAW
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,8 @@ def test_a_benefit_that_counts_makes_the_danger_go_and_is_in_the_evidence(system
     coupon = system.post(
         "/benefits", {"kind": "coupon", "settings": {"off_minor": 1000}, "publish": True}
     ).json()
-    draw = system.post("/benefits", {"kind": "lucky_draw", "publish": True}).json()
+    lawful = {"settings": DRAW, "to_at": "2099-12-31T00:00:00+08:00"}
+    draw = system.post("/benefits", {"kind": "lucky_draw", "publish": True, **lawful}).json()
 
     body = system.get("/compliance").json()
 

@@ -47,6 +47,8 @@ class Platform(SimpleNamespace):
 
     def coupon(self, shop: Merchant, when: str, until: str | None = None, **arguments: Any) -> Any:
         arguments.setdefault("settings", given(arguments.get("kind", "coupon")))
+        if arguments.get("kind") == "lucky_draw" and until is None:  # open-ended ones are told by plays alone
+            arguments["as_scripted"] = True
         with tenancy.tenant(shop.pk):
             return benefits.publish_benefit(
                 merchant_id=shop.pk,

@@ -7,12 +7,16 @@ import threading
 import pytest
 from django.db import connections
 
+from benefits.services import drawing
+from benefits.tasks.draws import hold_draw
 from compliance.models import Notice, Run, RunState
 from compliance.selectors import decisions
 from compliance.services import assessment, clearance, installation, ticks
 from members.lib import tenant as tenancy
 from members.models import JobTick, OutboxRow
+from tests.benefits.draws import DrawShop
 from tests.compliance.services.conftest import Platform, at
+from tests.factories.benefits import DRAW
 
 
 @pytest.fixture
@@ -207,3 +211,37 @@ def test_runs_missed_for_three_months_are_made_up_in_order_each_at_its_own_insta
 def told(shop):
     with tenancy.tenant(shop.pk):
         return [(row["period"], row["outcome"], row["reason"]) for row in decisions.show(merchant_id=shop.pk)]
+
+
+def test_a_draw_is_held_by_the_tick_of_its_close_once_and_however_late(installed):
+    shop = DrawShop()
+    benefit = shop.publish("lucky_draw", "2024-06-10 06:00", settings=DRAW, to_at=at("2024-06-11 09:30"))
+    shop.enter(benefit, "2024-06-10 07:00")
+    tick("2024-06-11 09:29")
+    assert shop.behind(benefit).state == "open"
+
+    first = tick("2024-06-13 12:00")
+    second = tick("2024-06-13 12:01")
+
+    assert ("draws", "06-11 09:30") in worked() and second["worked"] == 0 and first["open"] == 0
+    assert shop.behind(benefit).drawn_at == at("2024-06-13 12:00") and len(shop.wins(benefit)) == 1
+
+
+def test_a_draw_that_the_tick_left_is_sent_as_a_task(
+    installed, monkeypatch, django_capture_on_commit_callbacks
+):
+    sent: list = []
+    monkeypatch.setattr(
+        "members.lib.queue.current_app.send_task", lambda name, **more: sent.append((name, more["kwargs"]))
+    )
+    shop = DrawShop()
+    benefit = shop.publish("lucky_draw", "2024-06-10 06:00", settings=DRAW, to_at=at("2024-06-11 09:30"))
+    with tenancy.platform(), django_capture_on_commit_callbacks(execute=True):
+        assert drawing.send_late(at=at("2024-06-11 09:31")) == 0
+        drawing.send_late(at=at("2024-06-11 09:33"))
+
+    draw = shop.behind(benefit)
+    assert sent == [("benefits.draw", {"merchant_id": shop.id, "draw_id": draw.pk})]
+    assert hold_draw(merchant_id=shop.id, draw_id=draw.pk) and not hold_draw(
+        merchant_id=shop.id, draw_id=draw.pk
+    )

@@ -54,6 +54,8 @@ class Shop:
     def publish(self, at: str, kind: str = "coupon", until: str | None = None, **more: Any) -> Benefit:
         coupon = {"off_minor": 1000, "at_least_minor": 9900}
         more.setdefault("settings", coupon if kind == "coupon" else given(kind))
+        if kind == "lucky_draw" and until is None:  # open-ended ones are told by plays alone
+            more["as_scripted"] = True
         with tenancy.tenant(self.pk), transaction.atomic():
             return benefits.publish_benefit(
                 merchant_id=self.pk,
