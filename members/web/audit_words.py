@@ -38,6 +38,8 @@ ACTIONS: dict[str, Word] = {
     "webhook.redelivered": _("Webhook message sent again"),
     "program.opened": _("Program opened"),
     "program.closed": _("Program closed"),
+    "program.gap_asked": _("Posting of a closure's orders begun"),
+    "program.gap_posted": _("Orders of a closure posted"),
     "program.renamed": _("Program renamed"),
     "program.step_done": _("Step of the set-up done"),
     "rules.changed": _("Rules of tiers and points changed"),
