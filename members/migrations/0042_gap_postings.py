@@ -138,4 +138,8 @@ class Migration(migrations.Migration):
             ),
         ),
         TenantTables(["GapPosting"]),
+        migrations.AddIndex(
+            model_name="benefituse",
+            index=models.Index(fields=["merchant", "day"], name="benefit_use_by_day"),
+        ),
     ]
