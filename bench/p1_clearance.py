@@ -32,7 +32,7 @@ from compliance.selectors import outlook, policies
 from compliance.services import clearance, installation
 from members.lib import tenant as tenancy
 
-PROGRAMS = 460_000
+PROGRAMS = int(os.environ.get("P1_PROGRAMS", "460000"))  # of the small scale; fewer to see that each row runs
 BENEFITS_EACH = 10
 CLEARS_FROM = 6  # month of the first run that clears
 CLOCK = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)

@@ -32,8 +32,12 @@ join members_order o on o.merchant_id = v.merchant_id and o.id = v.order_id
 where v.merchant_id = %(merchant)s and v.replaced_at >= %(since)s and v.replaced_at < %(until)s
     and o.member_id > %(after)s and o.rules_version is not null
 """
+# Who was erased meanwhile holds nothing, and gets nothing.
+_PEOPLE = (
+    "join members_member m on m.merchant_id = %(merchant)s and m.id = k.member_id and m.status <> 'erased'"
+)
 NEXT = f"""
-select distinct member_id from ({NEW} union all {REFUNDED} union all {CHANGED}) kept order by 1 limit %(most)s
+select distinct k.member_id from ({NEW} union all {REFUNDED} union all {CHANGED}) k {_PEOPLE} order by 1 limit %(most)s
 """
 ORDERS = """
 select o.member_id, o.id, o.channel, o.external_id, o.rules_version is null from members_order o
@@ -50,8 +54,8 @@ from members_refund r join members_order o on o.merchant_id = r.merchant_id and 
 where r.merchant_id = %(merchant)s and r.at >= %(since)s and r.at < %(until)s and o.member_id = any(%(members)s)
 """
 COUNT = f"""
-select (select count(*) from ({NEW}) n),
-    (select count(distinct member_id) from ({NEW} union all {REFUNDED} union all {CHANGED}) m)
+select (select count(*) from ({NEW}) k {_PEOPLE}),
+    (select count(distinct k.member_id) from ({NEW} union all {REFUNDED} union all {CHANGED}) k {_PEOPLE})
 """
 
 

@@ -24,6 +24,7 @@ from compliance.models import Run as RunRow
 from compliance.models.decisions import REASON_CODES
 from compliance.selectors import judging, policies
 from compliance.services import clearance, installation, standing, ticks
+from compliance.tasks import clearance as clearance_tasks  # which says on which queue they go
 from members.lib import queue
 from members.lib import tenant as tenancy
 from members.models import AuditRow, Closure, OutboxRow, Program
@@ -231,7 +232,7 @@ def delivered() -> list[str]:
     names = []
     with (
         current_app.connection_for_read() as broker,
-        broker.SimpleQueue(queue.QUEUES[clearance.TASK]) as box,
+        broker.SimpleQueue(queue.QUEUES[clearance_tasks.clearance.TASK]) as box,
         suppress(box.Empty),
     ):
         while True:

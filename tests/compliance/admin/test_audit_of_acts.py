@@ -110,7 +110,7 @@ def test_every_act_on_rules_programs_and_people_says_who_when_what_and_why(admin
         form = test_policies.filled(window_days="60", reason=WHY, publish="1", confirm="publish")
         admin_client.post(test_policies.URL, form)
     with acts.act("policy.drafted"):
-        test_drafts.open_draft(admin_client, reason=WHY)
+        test_drafts.open_draft(admin_client, window_days="45", warn_days="30, 14, 7, 3, 1", reason=WHY)
     (draft,) = test_drafts.opened()
     with acts.act("policy.draft_withdrawn"):
         admin_client.post(reverse("admin:compliance_policydraft_withdraw", args=[draft.pk]))

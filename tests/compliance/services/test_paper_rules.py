@@ -280,7 +280,8 @@ def test_a_price_list_of_nothing_that_the_shop_sells_does_not_count(platform, sh
     benefit = listed(shop, "2024-06-01", "unicorn", "yeti")
 
     assert (rule.slugs(benefit.doubts), benefit.measured["sellable"]) == (("scope",), False)
-    assert "price table" in " ".join(words.why_not_counted(benefit, "CNY", at("2024-06-01")))
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        assert "price table" in " ".join(words.why_not_counted(benefit, "CNY", at("2024-06-01")))
     assert judged(platform, shop) == ("cleared", "uncovered")
     assert evidence(shop, "2024-06-27 22:00") == [(False, "scope")]
     price_table(shop, "unicorn")  # what comes later rewrites nothing
@@ -308,9 +309,9 @@ def test_a_price_list_counts_when_something_of_it_is_sold_or_nobody_can_say(
 
 def test_doubts_that_the_rule_in_force_lets_count_are_not_spoken_of(platform, shop):
     few = platform.coupon(shop, "2024-06-01", settings={"off_minor": 1_000, "at_least_minor": 20_000})
-    with tenancy.platform(), transaction.atomic():
+    with tenancy.tenant(shop.pk), transaction.atomic():
         few.doubts, few.measured = rule.audience_doubts(8), {"audience": 8}  # fewer than 10, not than 5
         assert words.why_not_counted(few, "CNY", at("2024-06-01")) == []
     platform.policy("2024-06-10", min_audience=20)
-    with tenancy.platform(), transaction.atomic():
+    with tenancy.tenant(shop.pk), transaction.atomic():
         assert "8 members" in words.why_not_counted(few, "CNY", at("2024-06-11"))[0]

@@ -13,7 +13,7 @@ from compliance.services import ticks
 from members.lib import queue
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, NotFound, ProgramNotOpen
-from members.models import AuditRow, Closure, GapPosting, Order, TierMove, TierStanding, WorkState
+from members.models import AuditRow, Closure, GapPosting, Member, Order, TierMove, TierStanding, WorkState
 from members.selectors import gap_postings as selector
 from members.services import gap_postings, leases
 from tests.members.services.till import JOB, Till, at
@@ -122,6 +122,16 @@ def test_asked_again_it_is_the_same_posting():
 
     assert begin(till, "2024-05-03").pk == first.pk
     assert till.picture() == picture
+
+
+def test_who_was_erased_meanwhile_gets_nothing():
+    till = lived(people=2)
+    with tenancy.tenant(till.id), transaction.atomic():
+        Member.objects.of(till.id).filter(pk=till.members["m"]).update(status="erased")
+
+    job = begin(till)
+
+    assert (job.orders, till.entries("m")) == (2, [("earn", 50, 0)])
 
 
 def test_a_second_closure_has_a_posting_of_its_own():
