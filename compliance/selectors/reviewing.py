@@ -30,7 +30,7 @@ select * from (
     select m.id, m.name, m.slug, s.uncovered_since, s.last_warned_at, h.reason, (
         select count(*) from (
             select from members_member each where each.merchant_id = m.id limit %(top)s
-        ) some
+        ) counted
     ) as members
     from members_merchant m left join compliance_standing s on s.merchant_id = m.id
     left join compliance_holdout h on h.merchant_id = m.id and h.period = %(period)s and h.lifted_at is null
