@@ -142,6 +142,7 @@ FIELDS: dict[str, Word] = {
     "expired": _("Points that had expired"),
     "left": _("Points that were spent and stay"),
     "points": _("Points"),
+    "closed": _("Closed since"),
     "request": _("Request"),
     "event": _("Event"),
     "referral": _("Referral"),
