@@ -32,7 +32,7 @@ from compliance.selectors import outlook, policies
 from compliance.services import clearance, installation
 from members.lib import tenant as tenancy
 
-PROGRAMS = 460_000
+PROGRAMS = int(os.environ.get("P1_PROGRAMS", "460000"))  # of the small scale; fewer to see that each row runs
 BENEFITS_EACH = 10
 CLEARS_FROM = 6  # month of the first run that clears
 CLOCK = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
@@ -94,15 +94,16 @@ def run(scale: str) -> Iterator[Row]:
 
 
 def simulate() -> None:
-    """What a window of 60 days in place of 90 would change at the coming three runs, over all programs."""
+    """What a window of 250 days in place of 90 would change at the coming three runs, over all programs: of those that
+    nothing covers since autumn it saves the later half."""
     at = dt.datetime(2024, 6, 1, 4, tzinfo=dt.UTC)
     with transaction.atomic():
         history = policies.history()
         tried = PolicyVersion(
-            number=2**31 - 1, effective_from=at, recorded_at=at, policy=Policy(window_days=60)
+            number=2**31 - 1, effective_from=at, recorded_at=at, policy=Policy(window_days=250)
         )
         found = outlook.compare(history, PolicyHistory([*history.versions, tried]), at=at)
-    assert found and any(each.more for each in found), found
+    assert found and any(each.fewer for each in found), found
 
 
 @contextmanager

@@ -53,9 +53,10 @@ class BenefitOut(serializers.Serializer):
         help_text="Why nobody can use it now: it does not count for the compliance rule.",
     )
     doubts = serializers.ListField(
-        child=serializers.ChoiceField(choices=["threshold", "saving", "small"]),
+        child=serializers.ChoiceField(choices=["threshold", "saving", "scope", "small"]),
         help_text="What may keep it from counting although somebody can use it, as of its last change: a threshold "
-        "above 95 of 100 orders, a saving under 1 %, a named audience of few.",
+        "above 95 of 100 orders, a saving under 1 %, a price list of nothing that the price table has, a named "
+        "audience of few.",
     )
     currency = serializers.CharField()
     published_at = serializers.DateTimeField(allow_null=True)

@@ -16,10 +16,12 @@ THRESHOLD, SAVING = 1, 2
 AUDIENCE_STEPS = (5, 10, 20, 50, 100)  # sizes of a named audience that a policy may ask for
 _AUDIENCE = {step: 4 << place for place, step in enumerate(AUDIENCE_STEPS)}
 AUDIENCE = sum(_AUDIENCE.values())
-RULES = {"threshold": THRESHOLD, "saving": SAVING}  # those that a policy switches by name
+SCOPE = 128
+RULES = {"threshold": THRESHOLD, "saving": SAVING, "scope": SCOPE}  # those that a policy switches by name
 
 ORDER_DAYS = 90
 LEAST_ORDERS = 20  # of fewer, the 95th percentile is just the largest
+MOST_ORDERS = 20_000  # as many are looked at, the latest: 1,000 lie above the percentile
 LEAST_SAVING = Decimal("0.01")
 SHARE_OF_PRICE = ("member_price", "fan_price")  # kinds whose `percent` is what is paid
 
@@ -76,14 +78,23 @@ def best_of(prices: Iterable[tuple[int, int]]) -> Decimal | None:
 
 
 def doubts(
-    *, threshold: int | None, orders: OrderFigures, saving: Decimal | None, audience: int | None
+    *,
+    threshold: int | None,
+    orders: OrderFigures,
+    saving: Decimal | None,
+    audience: int | None,
+    sellable: bool | None = None,
 ) -> int:
-    """The set of doubts of some facts. audience: how many a named one has, None for everyone."""
+    """The set of doubts of some facts. audience: how many a named one has, None for everyone. sellable: whether
+    some SKU of its price list is one that the shop sells, None without a list or where the shop does not say so.
+    """
     found = 0
     if threshold is not None and orders.p95_minor is not None and threshold > orders.p95_minor:
         found |= THRESHOLD
     if saving is not None and saving < LEAST_SAVING:
         found |= SAVING
+    if sellable is False:
+        found |= SCOPE
     return found | audience_doubts(audience)
 
 
@@ -104,6 +115,6 @@ def refused_by(rules: Iterable[str], min_audience: int) -> int:
 
 
 def slugs(found: int) -> tuple[str, ...]:
-    """A set of doubts by name: `threshold`, `saving`, `small`."""
+    """A set of doubts by name: `threshold`, `saving`, `scope`, `small`."""
     named = [name for name, bit in RULES.items() if found & bit]
     return (*named, *(["small"] if found & AUDIENCE else []))

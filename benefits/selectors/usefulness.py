@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from decimal import Decimal
 
 from django.db import connection
 
-from benefits.lib.usefulness import LEAST_ORDERS, ORDER_DAYS, OrderFigures
+from benefits.lib.usefulness import LEAST_ORDERS, MOST_ORDERS, ORDER_DAYS, OrderFigures
 from members.lib.periods import merchant_day
 from members.models import Merchant
 
-# The days find the rows by their index; the instants make them exact.
+# The days find the rows by their index, from the last one back; the instants make them exact.
 ORDERS = """
 select count(*), percentile_disc(array[0.5, 0.95]) within group (order by total_minor)
-from members_order
-where merchant_id = %(merchant)s and status = 'paid' and paid_on between %(first)s and %(last)s
-    and paid_at > %(since)s and paid_at <= %(at)s
+from (
+    select total_minor from members_order
+    where merchant_id = %(merchant)s and status = 'paid' and paid_on between %(first)s and %(last)s
+        and paid_at > %(since)s and paid_at <= %(at)s
+    order by paid_on desc limit %(most)s
+) latest
+"""
+# What the shop sells, by its own word: the SKUs that its price table has a price of now. A benefit's own list is no
+# proof of what is sold.
+SELLABLE = """
+select exists (
+    select from benefits_skuprice p where p.merchant_id = %(merchant)s and p.to_at is null
+), exists (
+    select from benefits_skuprice p where p.merchant_id = %(merchant)s and p.to_at is null and p.sku = any(%(skus)s)
+)
+"""
+SKUS = """
+select distinct c.sku from benefits_memberprice m join benefits_cataloguesku c
+on c.merchant_id = m.merchant_id and c.id = m.item_id
+where m.merchant_id = %s and m.benefit_id = %s and m.to_at is null
 """
 LISTED = """
 select max(1 - price_minor::numeric / list_minor) from benefits_memberprice
@@ -25,7 +43,11 @@ where merchant_id = %s and benefit_id = %s and to_at is null and list_minor > 0
 
 
 def orders_of(*, merchant_id: int, at: dt.datetime) -> OrderFigures:
-    """The paid orders of the 90 times 24 hours up to an instant. Two queries."""
+    """The paid orders of the 90 times 24 hours up to an instant; of more than `MOST_ORDERS` those of the latest days.
+
+    So publishing waits for so many rows at most. What was measured is kept with the revision, which alone decides
+    later: a replay looks at no order. Two queries.
+    """
     zone = Merchant.objects.get(pk=merchant_id).zone
     since = at - dt.timedelta(days=ORDER_DAYS)
     with connection.cursor() as cursor:
@@ -37,6 +59,7 @@ def orders_of(*, merchant_id: int, at: dt.datetime) -> OrderFigures:
                 "last": merchant_day(at, zone),
                 "since": since,
                 "at": at,
+                "most": MOST_ORDERS,
             },
         )
         count, percentiles = cursor.fetchone()
@@ -52,3 +75,18 @@ def best_listed(*, merchant_id: int, benefit_id: int) -> Decimal | None:
         cursor.execute(LISTED, [merchant_id, benefit_id])
         found: Decimal | None = cursor.fetchone()[0]
     return found
+
+
+def is_sellable(*, merchant_id: int, skus: Collection[str]) -> bool | None:
+    """Whether the shop sells one of some SKUs; None where its price table is empty: nobody can say. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(SELLABLE, {"merchant": merchant_id, "skus": sorted(skus)})
+        has_table, has_one = cursor.fetchone()
+    return bool(has_one) if has_table else None
+
+
+def skus_of(*, merchant_id: int, benefit_id: int) -> list[str]:
+    """The SKUs of the present list of a benefit. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(SKUS, [merchant_id, benefit_id])
+        return [row[0] for row in cursor.fetchall()]

@@ -101,9 +101,10 @@ def publish_choice(
 
 def _doubts(merchant_id: int, choice: ReadyChoice, at: dt.datetime) -> int:
     """What would speak against a choice that is published now."""
-    arguments, listed = choice.arguments, None
+    arguments, listed, sellable = choice.arguments, None, None
     if choice.renews is not None and "list" in arguments["settings"]:
         listed = usefulness_selector.best_listed(merchant_id=merchant_id, benefit_id=choice.renews.pk)
+        sellable = usefulness.sellable_of(choice.renews)
     found, _facts = usefulness.of(
         merchant_id=merchant_id,
         kind=choice.kind,
@@ -111,6 +112,7 @@ def _doubts(merchant_id: int, choice: ReadyChoice, at: dt.datetime) -> int:
         audience=arguments["audience"],
         at=at,
         listed=listed,
+        sellable=sellable,
     )
     return found
 

@@ -28,6 +28,7 @@ def measure(benefit: Benefit, at: dt.datetime, prices: Sequence[PriceRow] | None
         audience=benefit.audience,
         at=at,
         listed=listed,
+        sellable=sellable_of(benefit, prices),
     )
 
 
@@ -39,6 +40,7 @@ def of(
     audience: Any,
     at: dt.datetime,
     listed: Decimal | None = None,
+    sellable: bool | None = None,
     orders: rule.OrderFigures | None = None,
 ) -> tuple[int, dict[str, Any]]:
     """(doubts, the facts they follow from as JSON) of a benefit that is published at an instant. domain.md 3."""
@@ -50,13 +52,14 @@ def of(
     size = None
     if audience != EVERYONE:
         size = audiences.size(merchant_id=merchant_id, audience=audience, at=at, most=rule.AUDIENCE_STEPS[-1])
-    found = rule.doubts(threshold=threshold, orders=orders, saving=saving, audience=size)
+    found = rule.doubts(threshold=threshold, orders=orders, saving=saving, audience=size, sellable=sellable)
     return found, {
         "threshold_minor": threshold,
         "orders": orders.count,
         "p95_minor": orders.p95_minor,
         "saving": None if saving is None else str(round(saving, 4)),
         "audience": size,
+        **({} if sellable is None else {"sellable": sellable}),
     }
 
 
@@ -66,3 +69,16 @@ def _listed(benefit: Benefit, prices: Sequence[PriceRow] | None) -> Decimal | No
     if prices is not None:
         return rule.best_of((row.list_minor, row.price_minor) for row in prices)
     return usefulness.best_listed(merchant_id=benefit.merchant_id, benefit_id=benefit.pk)
+
+
+def sellable_of(benefit: Benefit, prices: Sequence[PriceRow] | None = None) -> bool | None:
+    """Whether the shop sells some SKU of a benefit's list (`prices`, or the one that it has); None without a list, or
+    where the shop does not say what it sells. domain.md 3: no sellable SKU in its scope."""
+    if "list" not in benefit.settings:
+        return None
+    skus = (
+        usefulness.skus_of(merchant_id=benefit.merchant_id, benefit_id=benefit.pk)
+        if prices is None
+        else {row.sku for row in prices}
+    )
+    return usefulness.is_sellable(merchant_id=benefit.merchant_id, skus=skus)

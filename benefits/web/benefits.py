@@ -163,7 +163,7 @@ def benefits_detail(request: StaffRequest, public_id: str) -> HttpResponse:
     steps = selectors.history(merchant_id=merchant.pk, benefit_id=benefit.pk)
     context: dict[str, Any] = {
         "benefit": described(benefit, request=request, at=at, names=names),
-        "why_not": words.why_not_counted(benefit, request.merchant.currency)
+        "why_not": words.why_not_counted(benefit, request.merchant.currency, at)
         if benefit.status == BenefitStatus.PUBLISHED
         else [],
         "steps": [

@@ -166,7 +166,7 @@ def say_published(request: StaffRequest, benefit: Benefit, at: dt.datetime) -> N
     else:
         text = _("“%(name)s” is published and in force.") % {"name": benefit}
     messages.success(request, text)
-    for reason in words.why_not_counted(benefit, request.merchant.currency):
+    for reason in words.why_not_counted(benefit, request.merchant.currency, at):
         messages.warning(request, reason)
 
 
@@ -230,6 +230,6 @@ def _changed(request: StaffRequest, benefit: Benefit, form: BenefitForm) -> Http
         messages.info(request, _("Nothing was changed."))
     else:
         messages.success(request, _("The change of “%(name)s” is in force.") % {"name": changed})
-        for reason in words.why_not_counted(changed, request.merchant.currency):
+        for reason in words.why_not_counted(changed, request.merchant.currency, timezone.now()):
             messages.warning(request, reason)
     return redirect("benefits:benefits_detail", public_id=benefit.public_id)

@@ -17,6 +17,7 @@ from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.standing import Standing, standing_of
 from benefits.lib.usefulness import slugs
 from benefits.models import Benefit
+from benefits.selectors import paper_rules
 from benefits.selectors.coverage import paper_reasons
 from benefits.web.setting_words import told
 from members.templatetags.fmt import discount, money_text, points
@@ -231,10 +232,11 @@ PAPER = {
 DRAW = gettext_lazy("Draws do not count for clearance. Publish another kind of benefit as well.")
 
 
-def doubts_in_words(benefit: Benefit, currency: str) -> list[str]:
-    """What speaks against a benefit that members can use, with the figures; the platform's rule may not count it."""
+def doubts_in_words(benefit: Benefit, currency: str, refused: int) -> list[str]:
+    """What speaks against a benefit that members can use, with the figures: of `refused`, the doubts for which the
+    platform's rule does not count it (`benefits.selectors.paper_rules`)."""
     known, told = benefit.measured, []
-    found = slugs(benefit.doubts)
+    found = slugs(benefit.doubts & refused)
     if "threshold" in found:
         text = _(
             "It may not count: its threshold of %(threshold)s is above %(p95)s, what 95 of 100 orders of the last 90 "
@@ -248,6 +250,13 @@ def doubts_in_words(benefit: Benefit, currency: str) -> list[str]:
             _("It may not count: it saves members %(share)s %%, less than 1 %%. Give more.")
             % {"share": share}
         )
+    if "scope" in found:
+        told.append(
+            _(
+                "It may not count: none of the SKUs in its price list is in your price table. List what you sell, or "
+                "put these SKUs into the price table first."
+            )
+        )
     if "small" in found:
         told.append(
             ngettext(
@@ -260,10 +269,12 @@ def doubts_in_words(benefit: Benefit, currency: str) -> list[str]:
     return told
 
 
-def why_not_counted(benefit: Benefit, currency: str) -> list[str]:
-    """Why a benefit as it stands does not (or may not) count, in whole sentences; empty when nothing speaks against."""
+def why_not_counted(benefit: Benefit, currency: str, at: dt.datetime) -> list[str]:
+    """Why a benefit as it stands does not (or may not) count, in whole sentences; empty when nothing speaks against.
+    A query where something may."""
     reasons = [str(PAPER[slug]) for slug in paper_reasons(benefit)]
-    reasons += doubts_in_words(benefit, currency)
+    if benefit.doubts:
+        reasons += doubts_in_words(benefit, currency, paper_rules.refused(at))
     kind = KINDS.get(benefit.kind)
     if kind is not None and kind.is_draw:
         reasons.insert(0, str(DRAW))

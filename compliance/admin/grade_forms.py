@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from compliance.admin.policy_forms import clean_text
+from compliance.admin.policy_forms import VersionForm, clean_text
 from compliance.lib.grade_policy import SETTINGS, Band, GradePolicy, Level, Metric
 from compliance.models.grades import BAND_WORDS, CATEGORY_WORDS, LEVEL_WORDS
 from compliance.selectors.grade_words import setting_label
@@ -57,7 +57,7 @@ def _field(name: str) -> forms.Field:
     )
 
 
-class GradePolicyForm(forms.Form):
+class GradePolicyForm(VersionForm):
     """Every setting of a version, from when it is in force, and why."""
 
     effective_at = forms.DateTimeField(
@@ -65,15 +65,6 @@ class GradePolicyForm(forms.Form):
         required=False,
         help_text=_("Like 2026-07-01 00:00, Beijing time. Left empty: at once."),
         widget=forms.DateTimeInput(attrs={"class": "vTextField", "placeholder": "2026-07-01 00:00"}),
-    )
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=500,
-        help_text=_("Why the rule changes. It stays with the version for ever."),
-        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
-    )
-    confirm = forms.CharField(
-        label=_("Confirmation"), required=False, widget=forms.TextInput(attrs={"class": "vTextField"})
     )
 
     def __init__(self, data: Any = None, *, at: dt.datetime, current: GradePolicy) -> None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from compliance.admin.grade_forms import CategoryForm, GradePolicyForm
-from compliance.admin.policy_forms import clean_text
+from compliance.admin.versions import VersionsAdmin, before_each, is_confirmed, phrase
 from compliance.lib import grades as rule
 from compliance.lib.grade_policy import Band, Level, Metric
 from compliance.lib.grade_policy import GradePolicy as Rule
@@ -24,7 +24,6 @@ from compliance.selectors import grade_words as words
 from compliance.selectors import grades as selectors
 from compliance.services import grade_policies
 from members.admin.base import (
-    NOTHING,
     ByMerchant,
     FactsAdmin,
     Page,
@@ -268,71 +267,32 @@ def _share_of(run: GradeRun, level: Level) -> str:
 
 
 @admin.register(GradePolicy)
-class GradePolicyAdmin(FactsAdmin):
-    """The versions of the grade policy. Nothing is ever edited."""
+class GradePolicyAdmin(VersionsAdmin):
+    """The versions of the grade policy."""
 
     heading = gettext_lazy("Policies of grades")
-    add_label = gettext_lazy("New version")
-    list_display = ("version", "state", "effective_at", "changes", "by_label", "reason", "published_at")
-    list_display_links = ("version",)
-    ordering = ("-number",)
-
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        """A new version, through the service."""
-        return self.may(request, "add")
 
     def complete(self, rows: list[Any]) -> None:
         """What each version changed."""
         everything = selectors.policy_rows()
+        earlier = before_each(everything)
         current = selectors.in_force(everything, timezone.now())
         for row in rows:
-            older = [
-                one for one in everything if one.number < row.number and one.effective_at <= row.effective_at
-            ]
-            before = max(older, key=lambda one: (one.effective_at, one.number), default=None)
-            row.shown_changes = [] if before is None else words.differences(before.rule, row.rule)
-            row.shown_current = current is not None and row.number == current.number
-
-    @admin.display(description=gettext_lazy("version"))
-    def version(self, row: Any) -> str:
-        """Its name."""
-        return str(row)
-
-    @admin.display(description=gettext_lazy("state"))
-    def state(self, row: Any) -> str:
-        """In force, to come, or over."""
-        if row.shown_current:
-            return chip("success", _("In force"))
-        return chip("info", _("To come")) if row.effective_at > timezone.now() else chip("neutral", _("Over"))
-
-    @admin.display(description=gettext_lazy("changed"))
-    def changes(self, row: Any) -> str:
-        """What differs from the version before it."""
-        if not row.shown_changes:
-            return _("The first version")
-        return format_html_join(mark_safe("<br>"), "{}: {} → {}", row.shown_changes)
+            before = earlier.get(row.number)
+            differing = [] if before is None else words.differences(before.rule, row.rule)
+            number = 0 if current is None else current.number
+            self.tell(row, before=before, differing=differing, current=number)
 
     def page_of(self, request: HttpRequest, obj: Any) -> Page:
         """Every setting, and what changed."""
         self.complete([obj])
         return Page(
             title=str(obj),
-            facts=[
-                (_("State"), self.state(obj)),
-                (_("In force from"), when(obj.effective_at)),
-                (_("Published"), when(obj.published_at)),
-                (_("Who"), object_link(obj.by) if obj.by else obj.by_label or _("The installation")),
-                (_("Reason"), obj.reason or NOTHING),
-            ],
+            facts=self.facts_of(obj),
             sentences_title=_("The rule in words"),
             sentences=words.rule_in_words(),
             tables=[
-                Table(
-                    _("What changed"),
-                    [_("Setting"), _("Before"), _("After")],
-                    obj.shown_changes,
-                    empty=_("The first version"),
-                ),
+                self.table_of(obj),
                 Table(
                     _("Every setting"),
                     [_("Setting"), _("Value")],
@@ -362,7 +322,7 @@ class GradePolicyAdmin(FactsAdmin):
             changed = words.differences(base, form.policy)
             if not changed:
                 form.add_error(None, _("Nothing differs from the version in force then."))
-            elif "publish" in request.POST and self._is_confirmed(form):
+            elif "publish" in request.POST and is_confirmed(form):
                 return self._publish(request, form, base)
             else:
                 heads = [_("Setting"), _("Before"), _("After")]
@@ -371,18 +331,10 @@ class GradePolicyAdmin(FactsAdmin):
             request,
             "admin/platform/grade_policy_form.html",
             Page(title=_("New version of the policy of grades")),
-            extra={"form": form, "review": review, "phrase": _("publish"), "current": current.number},
+            extra={"form": form, "review": review, "phrase": phrase(), "current": current.number},
         )
         response.status_code = 422 if form.errors else 200
         return response
-
-    def _is_confirmed(self, form: GradePolicyForm) -> bool:
-        typed = clean_text(form.cleaned_data["confirm"]).lower()
-        if typed in {_("publish").lower(), "publish", "发布", "發布"}:
-            return True
-        text = _("Type %(phrase)s to publish this version.") % {"phrase": _("publish")}
-        form.add_error("confirm", text)
-        return False
 
     def _publish(self, request: HttpRequest, form: GradePolicyForm, base: Rule) -> HttpResponse:
         try:

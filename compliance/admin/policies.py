@@ -10,15 +10,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html_join
 from django.utils.http import urlencode
-from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from compliance.admin import drafts, outlooks
-from compliance.admin.policy_forms import PolicyForm, clean_text, differences, label, shown
+from compliance.admin.policy_forms import PolicyForm, differences, label, shown
 from compliance.admin.progress import bar
+from compliance.admin.versions import VersionsAdmin, before_each, is_confirmed, phrase
 from compliance.admin.words import COUNTED, preview_chip
 from compliance.lib.policy import Policy as Rule
 from compliance.lib.policy import PolicyVersion
@@ -31,41 +30,23 @@ from compliance.selectors import run_reports
 from compliance.services import policies, policy_trials
 from members.admin.base import (
     NOTHING,
-    FactsAdmin,
     Page,
     Table,
     actor,
     address,
-    chip,
     day,
     link,
     number,
-    object_link,
     when,
 )
 from members.lib.refusals import Refusal
 
 
-def before_each(rows: list[Policy]) -> dict[int, Policy | None]:
-    """The version that each was made from: the one in force, as known then, at the instant it takes effect."""
-    found: dict[int, Policy | None] = {}
-    for row in rows:
-        older = [one for one in rows if one.number < row.number and one.effective_at <= row.effective_at]
-        found[row.number] = max(
-            older, key=lambda one: (one.effective_at, one.published_at, one.number), default=None
-        )
-    return found
-
-
 @admin.register(Policy)
-class PolicyAdmin(FactsAdmin):
+class PolicyAdmin(VersionsAdmin):
     """The versions of the clearance policy."""
 
     heading = gettext_lazy("Policies")
-    add_label = gettext_lazy("New version")
-    list_display = ("version", "state", "effective_at", "changes", "by_label", "reason", "published_at")
-    list_display_links = ("version",)
-    ordering = ("-number",)
     sortable_by = ()
     object_template = "admin/platform/policy.html"
 
@@ -74,10 +55,6 @@ class PolicyAdmin(FactsAdmin):
         view = self.admin_site.admin_view(self.trial)
         return [path("trial/", view, name="compliance_policy_trial"), *super().get_urls()]
 
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        """A new version, through the service."""
-        return self.may(request, "add")
-
     def complete(self, rows: list[Any]) -> None:
         """What each version changed."""
         everything = selector.rows()
@@ -85,29 +62,8 @@ class PolicyAdmin(FactsAdmin):
         current = selector.current(at=timezone.now()).number if everything else 0
         for row in rows:
             before = earlier.get(row.number)
-            row.shown_before = before
-            row.shown_changes = [] if before is None else differences(before.rule, row.rule)
-            row.shown_first = before is None
-            row.shown_current = row.number == current
-
-    @admin.display(description=gettext_lazy("version"))
-    def version(self, row: Any) -> str:
-        """Its name."""
-        return str(row)
-
-    @admin.display(description=gettext_lazy("state"))
-    def state(self, row: Any) -> str:
-        """In force, to come, or over."""
-        if row.shown_current:
-            return chip("success", _("In force"))
-        return chip("info", _("To come")) if row.effective_at > timezone.now() else chip("neutral", _("Over"))
-
-    @admin.display(description=gettext_lazy("changed"))
-    def changes(self, row: Any) -> str:
-        """What differs from the version before it."""
-        if row.shown_first:
-            return _("The first version")
-        return format_html_join(mark_safe("<br>"), "{}: {} → {}", row.shown_changes) or NOTHING
+            differing = [] if before is None else differences(before.rule, row.rule)
+            self.tell(row, before=before, differing=differing, current=current)
 
     def page_of(self, request: HttpRequest, obj: Any) -> Page:
         """The rule in words, every setting, what changed, and the runs judged by it."""
@@ -118,23 +74,14 @@ class PolicyAdmin(FactsAdmin):
         return Page(
             title=str(obj),
             facts=[
-                (_("State"), self.state(obj)),
-                (_("In force from"), when(obj.effective_at)),
-                (_("Published"), when(obj.published_at)),
-                (_("Who"), object_link(obj.by) if obj.by else obj.by_label or _("The installation")),
-                (_("Reason"), obj.reason or NOTHING),
+                *self.facts_of(obj),
                 *([(label("early_reason"), obj.early_reason)] if obj.early_reason else []),
             ],
             sentences_title=_("The rule in words"),
             sentences=rule_in_words(obj.rule),
             tables=[
                 _in_words(obj.shown_before, obj.rule),
-                Table(
-                    _("What changed"),
-                    [_("Setting"), _("Before"), _("After")],
-                    obj.shown_changes,
-                    empty=_("The first version") if obj.shown_first else _("Nothing."),
-                ),
+                self.table_of(obj),
                 Table(
                     _("Every setting"),
                     [_("Setting"), _("Value"), ""],
@@ -172,33 +119,20 @@ class PolicyAdmin(FactsAdmin):
             changed = differences(base.policy, form.policy)
             if not changed:
                 form.add_error(None, _("Nothing differs from version %(number)s.") % {"number": base.number})
-            elif "publish" in request.POST and self._is_confirmed(form):
+            elif "publish" in request.POST and is_confirmed(form):
                 return self._publish(request, form, base.policy)
             elif "draft" in request.POST and (opened := drafts.open_draft(request, form, base.policy)):
                 return opened
             else:
                 review = self._review(request, form, base, changed)
-        phrase = self._phrase()
         response = self.render(
             request,
             "admin/platform/policy_form.html",
             Page(title=_("New policy version")),
-            extra={"form": form, "review": review, "phrase": phrase, "current": current.number},
+            extra={"form": form, "review": review, "phrase": phrase(), "current": current.number},
         )
         response.status_code = 422 if form.errors else 200
         return response
-
-    def _phrase(self) -> str:
-        """What is typed to publish, in the language of the page."""
-        return _("publish")
-
-    def _is_confirmed(self, form: PolicyForm) -> bool:
-        typed = clean_text(form.cleaned_data["confirm"]).lower()
-        if typed in {self._phrase().lower(), "publish", "发布", "發布"}:
-            return True
-        text = _("Type %(phrase)s to publish this version.") % {"phrase": self._phrase()}
-        form.add_error("confirm", text)
-        return False
 
     def _review(
         self, request: HttpRequest, form: PolicyForm, base: PolicyVersion, changed: Any

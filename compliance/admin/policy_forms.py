@@ -24,6 +24,7 @@ ASKED_LATER = "the reason for an early start is asked for when the version is pu
 PAPER_RULES = {
     "threshold": _("Threshold above what 95 of 100 orders of 90 days came to"),
     "saving": _("Saves under 1 %"),
+    "scope": _("No sellable SKU"),
 }
 
 
@@ -83,7 +84,21 @@ def _days(name: str, help_text: Any = "", **arguments: Any) -> forms.IntegerFiel
     )
 
 
-class PolicyForm(forms.Form):
+class VersionForm(forms.Form):
+    """A new version of a rule: why it changes, and the typed confirmation."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=500,
+        help_text=_("Why the rule changes. It stays with the version for ever."),
+        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
+    )
+    confirm = forms.CharField(
+        label=_("Confirmation"), required=False, widget=forms.TextInput(attrs={"class": "vTextField"})
+    )
+
+
+class PolicyForm(VersionForm):
     """Every setting of a version, from when it is in force, and why."""
 
     effective_at = forms.DateTimeField(
@@ -93,12 +108,6 @@ class PolicyForm(forms.Form):
             "Like 2026-07-01 00:00, Beijing time; 7 days from now at the earliest. Left empty: at once."
         ),
         widget=forms.DateTimeInput(attrs={"class": "vTextField", "placeholder": "2026-07-01 00:00"}),
-    )
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=500,
-        help_text=_("Why the rule changes. It stays with the version for ever."),
-        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
     )
     early_reason = forms.CharField(
         label=column("early_reason").verbose_name,
@@ -167,10 +176,6 @@ class PolicyForm(forms.Form):
     reopen_wait_days = _days("reopen_wait_days")
     appeal_hold_days = _days("appeal_hold_days")
     appeal_decision_days = _days("appeal_decision_days", least=1)
-    confirm = forms.CharField(
-        label=_("Confirmation"), required=False, widget=forms.TextInput(attrs={"class": "vTextField"})
-    )
-
     closes_on = forms.DateField(
         label=_("Comments until"),
         required=False,

@@ -265,7 +265,7 @@ class PreviewAdmin(SavedViews, FactsAdmin):
             return None
         row = Run.objects.filter(period=obj.period).first()
         if row is None:
-            return self._start(obj) if reviews.is_by_hand(obj) else None
+            return self._start(request, obj) if reviews.is_by_hand(obj) else None
         if row.state == RunState.BRAKED and row.at == obj.at:
             if obj.by_id == request.user.pk:
                 return {"why_not": _("You made the preview, so another admin approves the run.")}
@@ -278,7 +278,7 @@ class PreviewAdmin(SavedViews, FactsAdmin):
             }
         return {"why_not": _("This period has had its run."), "run": link(address(Run, row.pk), row.period)}
 
-    def _start(self, obj: Preview) -> dict[str, Any]:
+    def _start(self, request: HttpRequest, obj: Preview) -> dict[str, Any]:
         """For the preview of a run by hand."""
         second = Preview.objects.filter(confirms=obj).first()
         if second is not None:
@@ -286,6 +286,8 @@ class PreviewAdmin(SavedViews, FactsAdmin):
             return {"why_not": _("A start was confirmed on it. The second look at the facts:"), "run": look}
         if not reviews.is_fresh(obj, at=timezone.now()):
             return {"why_not": _("This preview is too old to start a run on. Make a new one.")}
+        if obj.by_id == request.user.pk:
+            return {"why_not": reviews.NOT_ONES_OWN}
         return {
             "phrase": phrase(obj.cleared),
             "preview": obj,

@@ -31,6 +31,11 @@ def band_words(start: int) -> str:
     return _("%(start)s to %(end)s members") % {"start": number(start), "end": number(end)}
 
 
+def members_words(count: int) -> str:
+    """A count that stops where the largest band begins."""
+    return band_words(BANDS[-1]) if count >= BANDS[-1] else number(count)
+
+
 def filters_of(request: HttpRequest) -> Filters:
     """The filters that the address names; what it cannot mean is left out."""
     size = asked(request, "size")
@@ -46,9 +51,9 @@ def context(request: HttpRequest, obj: Preview) -> dict[str, Any]:
     """What `admin/platform/preview_programs.html` shows."""
     url = reverse("admin:compliance_preview_programs", args=[obj.pk])
     filters = filters_of(request)
-    text = asked(request, "page")
-    page = int(text) if text.isdecimal() and len(text) < 7 else 0
-    rows, has_more = reviewing.programs(obj, filters, page=page)
+    text = asked(request, "after")
+    after = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+    rows, following = reviewing.programs(obj, filters, after=after)
     views = shown(request, LIST, url)
     views["view_act"] = reverse("admin:compliance_preview_filters", args=[obj.pk])
     chosen = {name: asked(request, name) for name in ("size", "q", "new", "held") if asked(request, name)}
@@ -63,14 +68,14 @@ def context(request: HttpRequest, obj: Preview) -> dict[str, Any]:
                 "name": row.name,
                 "slug": row.slug,
                 "url": address(Program, row.merchant_id),
-                "members": number(row.members),
+                "members": members_words(row.members),
                 "since": when(row.uncovered_since),
                 "warned": when(row.last_warned_at),
                 "held_out": row.held_out,
             }
             for row in rows
         ],
-        "more_url": f"{url}?{urlencode(chosen | {'page': page + 1})}" if has_more else "",
-        "back_url": f"{url}?{urlencode(chosen | {'page': page - 1})}" if page else "",
+        "more_url": f"{url}?{urlencode(chosen | {'after': following})}" if following is not None else "",
+        "back_url": f"{url}?{urlencode(chosen)}" if after else "",
         "list_url_plain": url,
     }

@@ -38,11 +38,15 @@ def page(request: HttpRequest, frame: dict[str, Any]) -> HttpResponse:
 
 def _map(at: dt.datetime) -> Table:
     """Programs that fall due by run date and size."""
+    title = _("Programs that fall due at the coming runs, as they are set up now")
     found = tonight.months(workbench.coming_runs(policies.history(), at, MONTHS))
+    if found is None:
+        note = _("There are too many to be counted while you wait.")
+        return Table(title, [], [], empty=note)
     is_banded = any(month.bands is not None for month in found)
     bands = BANDS if is_banded else ()
     return Table(
-        _("Programs that fall due at the coming runs, as they are set up now"),
+        title,
         [_("Run on"), _("Programs"), *(band_words(start) for start in bands)],
         [
             (

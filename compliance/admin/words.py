@@ -64,6 +64,7 @@ EVIDENCE = {
     "worth": _("It gives members nothing"),
     "threshold": _("Threshold above 95 of 100 orders"),
     "saving": _("Saves under 1 %"),
+    "scope": _("No sellable SKU"),
     "small": _("Audience too small"),
     "short": _("Too short: counts only while it runs"),
     "later": _("Not in force yet"),

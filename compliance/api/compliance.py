@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from benefits.lib.usefulness import RULES
 from compliance.lib.calendar import PLATFORM_ZONE
 from compliance.lib.policy import Policy
 from compliance.lib.state import State
@@ -27,6 +28,20 @@ class PolicyOut(serializers.Serializer):
     min_age_months = serializers.IntegerField()
     age_boundary = serializers.CharField()
     min_notice_days = serializers.IntegerField()
+    min_cover_days = serializers.IntegerField(
+        help_text="A benefit in force for fewer days counts only while it runs."
+    )
+    max_lead_days = serializers.IntegerField(
+        allow_null=True,
+        help_text="Publishing counts when force begins within so many days; null is no limit.",
+    )
+    paper_rules = serializers.ListField(
+        child=serializers.ChoiceField(choices=sorted(RULES)),
+        help_text="The rules by which a benefit that hardly anybody can use does not count.",
+    )
+    min_audience = serializers.IntegerField(
+        help_text="A benefit for certain members does not count when fewer are meant; 0 is off."
+    )
 
 
 class WarningOut(serializers.Serializer):
@@ -56,7 +71,8 @@ class EvidenceOut(serializers.Serializer):
     kind = serializers.CharField()
     counted = serializers.BooleanField()
     reason = serializers.CharField(
-        help_text="`counted`, or why not: `kind`, `stock`, `audience`, `worth`, `short`, `later`, `before`."
+        help_text="`counted`, or why not: `kind`, `stock`, `audience`, `worth`, `short`, `later`, `before`, "
+        "`threshold`, `saving`, `scope`, `small`."
     )
     days = serializers.IntegerField(help_text="Days of the window that it covered.")
     stretches = StretchOut(many=True)
@@ -153,7 +169,7 @@ def _local(at: dt.datetime | None) -> dt.datetime | None:
 
 def _policy(policy: Policy) -> dict[str, Any]:
     names = ("window_days", "counting_basis", "uncounted_kinds", "min_age_months", "age_boundary",
-             "min_notice_days")  # fmt: skip
+             "min_notice_days", "min_cover_days", "max_lead_days", "paper_rules", "min_audience")  # fmt: skip
     values = policy.as_json()
     return {name: values[name] for name in names}
 

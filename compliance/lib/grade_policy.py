@@ -50,7 +50,7 @@ CATEGORIES = (
 )  # fmt: skip
 GENERAL = CATEGORIES[0]
 OTHERS = (Metric.MEMBERS, Metric.SHARE, Metric.RECRUITS, Metric.USE)
-SCALED = (Metric.MEMBERS, Metric.SHARE, Metric.RECRUITS)  # by the category's per cent
+SCALED = (Metric.MEMBERS, Metric.SHARE, Metric.RECRUITS, Metric.USE)  # by the category's per cent
 WHOLE = 10_000  # basis points
 _MOST = 1_000_000_000
 _MOST_OF = {Metric.BENEFIT_DAYS: 28, Metric.SHARE: WHOLE, Metric.USE: WHOLE}  # every month has 28 days

@@ -16,7 +16,7 @@ LEVELS = tuple(Level)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Month:
-    """What a month came to. benefit_use: basis points, None while nobody measures it.
+    """What a month came to. benefit_use: basis points, None where no member is effective.
 
     days: of the month. orders: paid ones that count. member_minor: the part of all_minor that members paid.
     """

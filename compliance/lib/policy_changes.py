@@ -76,6 +76,10 @@ _PAPER = {
     ("threshold", False): gettext_noop("A benefit counts from then on however high its threshold is."),
     ("saving", True): gettext_noop("A benefit does not count when it saves less than 1 %."),
     ("saving", False): gettext_noop("A benefit counts from then on however little it saves."),
+    ("scope", True): gettext_noop(
+        "A benefit does not count when its price list has nothing that the shop sells."
+    ),
+    ("scope", False): gettext_noop("A benefit counts from then on whatever its price list has."),
 }
 _AGES = {
     AgeBoundary.OVER: gettext_noop("A program of exactly that age is not old enough to be closed yet."),

@@ -82,6 +82,8 @@ def paper_in_words(policy: Policy) -> list[str]:
         )
     if "saving" in policy.paper_rules:
         sentences.append(_("A benefit does not count when it saves less than 1 %."))
+    if "scope" in policy.paper_rules:
+        sentences.append(_("A benefit does not count when its price list has nothing that the shop sells."))
     if policy.min_audience:
         text = _("A benefit for certain members does not count when fewer than %(n)s are meant.")
         sentences.append(text % {"n": policy.min_audience})

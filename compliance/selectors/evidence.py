@@ -57,8 +57,8 @@ EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 LATEST = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
 COUNTED = ("running", "counted", "configured")
 REASONS = (
-    *COUNTED, "kind", "stock", "audience", "worth", "threshold", "saving", "small", "short", "unchanged", "paused",
-    "scheduled", "before", "never",
+    *COUNTED, "kind", "stock", "audience", "worth", "threshold", "saving", "scope", "small", "short", "unchanged",
+    "paused", "scheduled", "before", "never",
 )  # fmt: skip
 
 

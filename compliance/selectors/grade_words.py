@@ -52,7 +52,7 @@ def formula(metric: Metric, policy: GradePolicy) -> str:
         Metric.RECRUITS: _(
             "People who joined in the month, without declared lists, divided by the days of the month."
         ),
-        Metric.USE: _("Effective members who used a benefit divided by all effective members."),
+        Metric.USE: _("Effective members who used a benefit in the month divided by all effective members."),
     }
     return words[metric] % {"days": policy["effective_days"]}
 

@@ -27,3 +27,9 @@ def history() -> PolicyHistory:
 def current(*, at: dt.datetime) -> PolicyVersion:
     """The version in force at an instant."""
     return history().at(at)
+
+
+def refused_doubts(at: dt.datetime) -> int:
+    """The doubts for which a benefit does not count at an instant; none before the platform is installed. One query."""
+    found = rows()
+    return PolicyHistory(row.version for row in found).at(at).policy.refused_doubts if found else 0

@@ -26,7 +26,8 @@ from compliance.selectors.facts import Facts
 
 DAY = dt.timedelta(days=1)
 REASONS = {
-    slug: slug for slug in ("kind", "stock", "audience", "worth", "threshold", "saving", "small", "short")
+    slug: slug
+    for slug in ("kind", "stock", "audience", "worth", "threshold", "saving", "scope", "small", "short")
 } | {"scheduled": "later"}
 
 

@@ -19,8 +19,10 @@ from compliance.models import HoldOut
 from compliance.selectors import decision_replay, hold_outs, judging, workbench
 from compliance.selectors.facts import Facts
 from compliance.selectors.reviewing import BANDS
+from members.lib import set_based
 from members.models import Merchant
 
+PAGE_MS = 3_000  # how long the page may count
 BANDED = 20_000  # programs up to which the members of each are counted
 MAP = """
 select s.run_on, {band} as band, count(*) from compliance_standing s
@@ -90,10 +92,14 @@ class Month:
     bands: dict[int, int] | None
 
 
-def months(runs: Sequence[Run]) -> list[Month]:
-    """How many open programs each of the coming runs threatens: scans of the index by run date. Two queries."""
+def months(runs: Sequence[Run]) -> list[Month] | None:
+    """How many open programs each of the coming runs threatens: scans of the index by run date. Two queries. None
+    where counting takes longer than a page may."""
     days = [run.on for run in runs]
-    totals = {day: count for (day, _band), count in _counted(days, is_banded=False).items()}
+    counted = set_based.in_time(lambda: _counted(days, is_banded=False), milliseconds=PAGE_MS)
+    if counted is None:
+        return None
+    totals = {day: count for (day, _band), count in counted.items()}
     is_banded = sum(totals.values()) <= BANDED
     banded = _counted(days, is_banded=True) if is_banded else {}
     return [

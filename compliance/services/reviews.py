@@ -41,15 +41,19 @@ def is_fresh(preview: Preview, *, at: dt.datetime) -> bool:
     return preview.done_at is not None and at - preview.done_at <= FRESH
 
 
+NOT_ONES_OWN = _("You made the preview, so another admin starts the run.")
+
+
 @transaction.atomic
 def confirm(*, preview_id: int, confirmed: int | None, at: dt.datetime, actor: Actor) -> Preview:
     """Have the present period's run started after a preview, judged at `at`; the second look that it goes by.
 
     A worker looks at the facts once more and starts the run, unless other programs would be cleared by now: then
     nothing starts, and the second look is a preview to confirm. A second press gives the same one.
-    confirmed: how many programs the person typed would be cleared. Works as platform.
-    Raises NotFound, Invalid (another number), Conflict (a preview not done, too old or of another instant, a run
-    exists).
+    confirmed: how many programs the person typed would be cleared. Who asked for the preview does not start the run:
+    not by a second look that found other facts either. Works as platform.
+    Raises NotFound, Invalid (another number), Conflict (a preview not done, too old or of another instant, one's own,
+    a run exists).
     """
     seen = run_reports.shown_previews().select_for_update().filter(pk=preview_id).first()
     if seen is None:
@@ -64,6 +68,8 @@ def confirm(*, preview_id: int, confirmed: int | None, at: dt.datetime, actor: A
         raise Conflict(_("This preview is not done yet."))
     if not is_by_hand(seen) or seen.period != run.period or not is_fresh(seen, at=at):
         raise Conflict(_("This preview is too old to start a run on. Make a new one."))
+    if seen.by_id == actor.user_id:
+        raise Conflict(NOT_ONES_OWN)
     _require(seen, confirmed)
     return previews.ask(run=run, at=at, actor=actor, purpose=Purpose.START, confirms=seen)
 

@@ -32,8 +32,9 @@ from compliance.services import (
 from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
-from members.models import BulkAct, Export, Installation, JobTick, TierLift
+from members.models import BulkAct, Export, GapPosting, Installation, JobTick, TierLift
 from members.services import (
+    gap_postings,
     leases,
     ledger_nights,
     member_facts,
@@ -168,6 +169,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     leases.requeue(Export, exports.TASK)
     leases.requeue(BulkAct, bulk_acts.TASK)
     leases.requeue(TierLift, tier_lifts.TASK)
+    leases.requeue(GapPosting, gap_postings.TASK)
     points_daily.end_due_holds(at=at)
     drawing.send_late(at=at)
     undoing.requeue()

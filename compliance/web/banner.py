@@ -323,6 +323,10 @@ def actions(found: Glance, *, role: str, here: str = "") -> list[dict[str, Any]]
     if found.state is State.DRAFT and role in gates.MANAGERS:
         url = "#guide" if here == "compliance:home" else f"{reverse('compliance:home')}#guide"
         shown.append({"label": _("Go on setting up"), "url": url, "primary": here != "compliance:home"})
+    if found.state is State.RESTORED and role in gates.MANAGERS and here != "members:gap_list":
+        shown.append(
+            {"label": _("Orders of the closure"), "url": reverse("members:gap_list"), "primary": False}
+        )
     if found.state is State.CLOSED and role in gates.MANAGERS:
         shown.append(
             {

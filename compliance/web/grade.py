@@ -18,6 +18,7 @@ from compliance.models import Grade
 from compliance.selectors import grade_words as words
 from compliance.selectors import grades as selectors
 from members.lib.periods import merchant_day
+from members.models import ProgramStatus
 from members.services import joining
 from members.templatetags.fmt import money
 from members.web import gates
@@ -40,7 +41,8 @@ def grade(request: StaffRequest) -> HttpResponse:
         context |= _standing(request, latest, so_far, policy)
         context |= {
             "grade": None if latest is None else _row(latest),
-            "is_open": so_far is not None,
+            "is_open": request.program is not None and request.program.status == ProgramStatus.OPEN,
+            "is_counted": so_far is not None,
             "version": in_force.number,
             "privileges": _privileges(latest, policy),
             "terms": joining.terms_of(merchant_id=merchant.pk, at=at),

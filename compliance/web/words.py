@@ -225,6 +225,7 @@ def reason_text(line: Line) -> tuple[str, str]:
             _("Its threshold was above what 95 of 100 orders of the 90 days before came to."),
         ),
         "saving": (_("Saves too little"), _("It saved less than 1 % when it was published.")),
+        "scope": (_("Nothing you sell"), _("None of the SKUs in its price list was in your price table.")),
         "small": (_("For too few"), _("Its audience was smaller than the rule asks for.")),
     }  # fmt: skip
     return short[line.reason]

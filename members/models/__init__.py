@@ -27,7 +27,7 @@ from members.models.points import (
     PointsRequestStatus,
     PointsVerb,
 )
-from members.models.programs import Closure, Program, ProgramStatus
+from members.models.programs import Closure, GapPosting, Program, ProgramStatus
 from members.models.rules import RulesVersion, Tier
 from members.models.saved_views import SavedView
 from members.models.segments import FactsDue, MemberFacts, MemberTag, Segment, SegmentKind, SegmentMember
@@ -61,6 +61,7 @@ __all__ = [
     "ExportFormat",
     "ExportKind",
     "FactsDue",
+    "GapPosting",
     "IdempotencyRow",
     "Identity",
     "ImportJob",

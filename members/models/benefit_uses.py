@@ -25,6 +25,7 @@ class BenefitUse(TenantModel):
             models.UniqueConstraint(fields=["merchant", "member", "benefit", "day"], name="benefit_use_once"),
             models.CheckConstraint(condition=models.Q(uses__gte=0), name="benefit_use_not_negative"),
         ]
+        indexes = [models.Index(fields=["merchant", "day"], name="benefit_use_by_day")]
 
     def __str__(self) -> str:
         return f"{self.member_id} {self.benefit} {self.day}"

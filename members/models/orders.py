@@ -81,6 +81,11 @@ class Order(TenantModel):
                 condition=models.Q(member__isnull=True, identity__isnull=False),
                 name="order_of_customer",
             ),
+            models.Index(  # what earned nothing while the program was not open
+                fields=["merchant", "member", "at"],
+                condition=models.Q(member__isnull=False, rules_version__isnull=True),
+                name="order_without_terms",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -131,6 +136,7 @@ class OrderRevision(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["merchant", "order", "revision"], name="order_revision_number")
         ]
+        indexes = [models.Index(fields=["merchant", "replaced_at"], name="order_revision_by_time")]
 
 
 class Refund(TenantModel):
@@ -152,6 +158,7 @@ class Refund(TenantModel):
             models.UniqueConstraint(fields=["merchant", "order", "refund"], name="refund_key_unique"),
             models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="refund_of_something"),
         ]
+        indexes = [models.Index(fields=["merchant", "at"], name="refund_by_time")]
 
 
 class DailyTotal(TenantModel):

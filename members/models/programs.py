@@ -7,7 +7,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from members.lib.fields import TenantForeignKey
 from members.models.base import TenantModel, TenantQuerySet
+from members.models.worked import WORKED, WorkedModel, WorkState
 
 
 class ProgramStatus(models.TextChoices):
@@ -86,3 +88,40 @@ class Closure(TenantModel):
                 fields=["merchant"], condition=models.Q(to_at=None), name="closure_one_open"
             ),
         ]
+
+
+class GapPosting(WorkedModel):
+    """The orders and refunds of a closure posted on request, once (domain.md 2): worked off in chunks of member ids.
+
+    `asked_at` is the request's instant; members up to `passed` had their turn. `orders` that earned nothing till then
+    were posted, and `refunds` looked at; `earned` points came to them and `taken` points were given back (both at least
+    0); `moved` moves of tiers came of it.
+    """
+
+    closure = TenantForeignKey(Closure, related_name="+")
+    asked_at = models.DateTimeField(_("asked for"))
+    passed = models.BigIntegerField(default=0)
+    orders = models.BigIntegerField(default=0)
+    refunds = models.BigIntegerField(default=0)
+    earned = models.BigIntegerField(default=0)
+    taken = models.BigIntegerField(default=0)
+    moved = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "closure"], name="gap_posting_once"),
+            models.UniqueConstraint(fields=["merchant", "public_id"], name="gap_posting_public_id_unique"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=WorkState.values), name="gap_posting_state_known"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["leased_until"],
+                condition=models.Q(state__in=[str(state) for state in WORKED]),
+                name="gap_posting_being_worked",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id

@@ -1,5 +1,5 @@
 """Tasks, one file a topic; imported here, since Celery looks for them in this package."""
 
-from members.tasks import bulk_acts, exports, facts, imports, outbox, tier_lifts, webhooks
+from members.tasks import bulk_acts, exports, facts, gap_postings, imports, outbox, tier_lifts, webhooks
 
-__all__ = ["bulk_acts", "exports", "facts", "imports", "outbox", "tier_lifts", "webhooks"]
+__all__ = ["bulk_acts", "exports", "facts", "gap_postings", "imports", "outbox", "tier_lifts", "webhooks"]

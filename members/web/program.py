@@ -16,9 +16,9 @@ from django.views.decorators.http import require_POST
 
 from members.lib.refusals import Refusal
 from members.models import Program
+from members.selectors import gap_postings, setup_guide
 from members.selectors import members as members_of
 from members.selectors import rules as rules_of
-from members.selectors import setup_guide
 from members.selectors.entry_words import decimal_text
 from members.services import program_settings
 from members.services.audit import Actor
@@ -136,6 +136,7 @@ def _context(request: StaffRequest, program: Program, at: Any, form: NameForm) -
         if setup_guide.has_own_tiers(program=program, at=at)
         else program_settings.three_tiers(request.merchant.currency),
         "members": members_of.count(merchant_id=program.pk),
+        "has_closures": bool(gap_postings.closures(merchant_id=program.pk, most=1)),
         "may_write": request.staff.role in gates.MANAGERS,
         "next": request.POST.get("next") or request.GET.get("next", ""),
     }

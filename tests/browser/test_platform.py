@@ -54,8 +54,15 @@ def test_an_admin_previews_starts_and_reports_a_run(arrive: Arrive, scripts: boo
     expect(page.get_by_role("heading", name="Preview of", exact=False).first).to_be_visible()
     expect(page.get_by_role("link", name="Swallow Valley")).to_be_visible()
     expect(page.get_by_role("link", name="Harbour Tea")).to_have_count(0)
+    expect(page.get_by_text("another admin starts the run")).to_be_visible()
     assert newest_run().pk == before
     assert status(story) == ProgramStatus.OPEN
+
+    # Who made the preview does not start the run: another admin opens the same page.
+    address = page.url
+    visitor = arrive(shops.person("second@platform.example", is_admin=True), as_admin=True, scripts=scripts)
+    page = visitor.page
+    visitor.go(address.removeprefix(visitor.site))
 
     page.locator("[name=confirm]").fill("clear 7")
     visitor.press(visitor.button("Run now"))

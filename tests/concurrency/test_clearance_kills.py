@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
+from celery import current_app
 from django.conf import settings
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 
 from compliance.lib.calendar import run_instant
 from compliance.lib.runs import Run
@@ -23,13 +24,18 @@ from compliance.models import Run as RunRow
 from compliance.models.decisions import REASON_CODES
 from compliance.selectors import judging, policies
 from compliance.services import clearance, installation, standing, ticks
+from compliance.tasks import clearance as clearance_tasks  # which says on which queue they go
+from members.lib import queue
 from members.lib import tenant as tenancy
 from members.models import AuditRow, Closure, OutboxRow, Program
-from tests.environment import SOAK
+from tests.environment import SOAK, forget_messages, sized
 
-PROGRAMS = 4000
-CHUNK = 40
+PROGRAMS = 20_000 if SOAK else 4_000
+CHUNK = 200 if SOAK else 40
 KILLS = 60 if SOAK else 20
+ROUNDS = range(3 if SOAK else 1)  # runs that are disturbed
+WIPES = sized(20)
+CRASHES = sized(10)
 WAIT = 60.0
 RUN_ON = dt.date(2024, 6, 27)
 
@@ -142,9 +148,11 @@ def undisturbed(row: RunRow) -> dict[int, str]:
             return {merchant_id: words[code] for merchant_id, code in cursor.fetchall()}
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", ROUNDS)
 @pytest.mark.django_db(transaction=True, databases=["default", "owner"])
-def test_workers_killed_at_random_moments_decide_every_program_once(run):
-    dice = random.Random(20240627)
+def test_workers_killed_at_random_moments_decide_every_program_once(run, seed):
+    dice = random.Random(20240627 + seed)
     wanted = undisturbed(run)
     hit = 0
 
@@ -215,5 +223,81 @@ def test_the_sweep_finishes_what_a_lost_broker_forgot(run, monkeypatch):
     ticks.sweep(at=run.at)
 
     assert ("compliance.drain", {"run_id": run.pk}) in sent
+    assert clearance.drain(run_id=run.pk, at=run.at)
+    assert_as_wanted(run, wanted)
+
+
+def delivered() -> list[str]:
+    """The names of the tasks that lie on the broker for the clearance's queue; they are taken off."""
+    names = []
+    with (
+        current_app.connection_for_read() as broker,
+        broker.SimpleQueue(queue.QUEUES[clearance_tasks.clearance.TASK]) as box,
+        suppress(box.Empty),
+    ):
+        while True:
+            message = box.get_nowait()
+            names.append(message.headers["task"])
+            message.ack()
+    return names
+
+
+@pytest.mark.soak
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_a_broker_that_is_wiped_again_and_again_loses_no_program(run):
+    wanted, dice = undisturbed(run), random.Random(20240628)
+    with forker() as process:
+        for _ in range(WIPES):
+            ticks.sweep(at=run.at)
+            forget_messages()
+            assert clearance.TASK not in delivered()  # whoever waited for it waits for ever
+            ticks.sweep(at=run.at)
+            assert clearance.TASK in delivered()
+            base, pid = done_chunks(run.pk), start(process, run.pk)
+            goal = base + dice.randint(1, 3)
+            until(lambda goal=goal, pid=pid: done_chunks(run.pk) >= goal or not lives(pid), "a chunk")
+            kill(pid)
+            until(lambda pid=pid: not lives(pid), "the killed worker to be gone")
+    assert clearance.drain(run_id=run.pk, at=run.at)
+    assert_as_wanted(run, wanted)
+
+
+def crash() -> None:
+    """The server's process behind this connection dies: all connections end, and it recovers from its log."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("select pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+    os.kill(pid, signal.SIGKILL)
+    connections.close_all()
+
+
+def is_back() -> bool:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("select 1")
+    except OperationalError:
+        connections.close_all()
+        return False
+    return True
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(
+    not SOAK and "PYTEST_XDIST_WORKER" in os.environ, reason="the suite's other half works on the same server"
+)
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_crashes_of_the_database_lose_no_program_and_double_none(run):
+    wanted, dice = undisturbed(run), random.Random(20240629)
+    with forker() as process:
+        for _ in range(CRASHES):
+            base, pids = done_chunks(run.pk), [start(process, run.pk), start(process, run.pk)]
+            goal = base + dice.randint(0, 3)
+            until(
+                lambda goal=goal, pids=pids: done_chunks(run.pk) >= goal or not any(map(lives, pids)),
+                "a chunk",
+            )
+            crash()
+            until(is_back, "the server to recover")
+            until(lambda pids=pids: not any(map(lives, pids)), "workers without a server to end")
     assert clearance.drain(run_id=run.pk, at=run.at)
     assert_as_wanted(run, wanted)

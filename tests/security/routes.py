@@ -58,6 +58,7 @@ ARGUMENTS = [
     Argument("draft_id", word("abcdefghjkmnpqrs"), "/compliance/rules/", is_object=False),
     Argument("file_id", of("compliance.AppealFile")),
     Argument("lift_id", of("members.TierLift")),
+    Argument("gap_id", of("members.GapPosting")),
     Argument("program_id", lambda shop: str(shop.merchant.pk), "/platform/"),
     Argument("key_id", of("members.ApiKey")),
     Argument("import_id", of("members.ImportJob")),

@@ -25,8 +25,10 @@ from members.lib.webhooks import WebhookEvent
 from members.models import (
     BulkAct,
     BulkActMember,
+    Closure,
     ColumnName,
     Export,
+    GapPosting,
     ImportedMember,
     ImportJob,
     Invitation,
@@ -218,6 +220,19 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
     Export.objects.create(
         merchant=merchant, kind="members", format="csv", by=owner, by_label=label, created_at=at
     )
+    closure = Closure.objects.create(
+        merchant=merchant,
+        kind="closed",
+        from_at=at - dt.timedelta(days=1),
+        to_at=at,
+        ended_by="merchant",
+        shifted_days=0,
+        by=owner,
+    )
+    GapPosting.objects.create(
+        merchant=merchant, closure=closure, asked_at=at, by=owner, by_label=label, created_at=at, state="done",
+        finished_at=at,
+    )  # fmt: skip
     TierLift.objects.create(
         merchant=merchant,
         version=number,

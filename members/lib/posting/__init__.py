@@ -7,8 +7,8 @@ Both writers use it: the single-order service (one member loaded under lock, one
 Words: an order *counts* while it is paid and not refunded whole; it is *stamped* with its earning terms when
 it is first stored with a member while the program is open; what it has *posted* is what its points entries
 add up to by rule, before a clawback policy forgets any. Every event that may move points brings `posted` to
-the order's target, so points that a closed program did not move follow with the next change of that order,
-and not before.
+the order's target, so points that a closed program did not move follow with the next change of that order, or
+when the closure is posted on request (`OrdersPosted`), and not before.
 """
 
 from members.lib.posting.changes import Changes, OrderRevision, TierMove
@@ -25,6 +25,7 @@ from members.lib.posting.events import (
     OrderPut,
     OrderRefund,
     OrdersLinked,
+    OrdersPosted,
     Recalculation,
     RulesEdit,
     Status,
@@ -66,6 +67,7 @@ __all__ = [
     "OrderRevision",
     "OrderState",
     "OrdersLinked",
+    "OrdersPosted",
     "Recalculation",
     "Refund",
     "Rules",

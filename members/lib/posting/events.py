@@ -5,11 +5,12 @@ validity.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
+from members.lib.points import Clawback
 from members.lib.posting.rules import Rules
 
 OrderKey: TypeAlias = tuple[str, str]
@@ -105,4 +106,18 @@ class OrdersLinked:
     keys: Sequence[OrderKey]
 
 
-Event: TypeAlias = OrderPut | OrderRefund | OrdersLinked | Recalculation | RulesEdit | TierGiven
+@dataclass(slots=True)
+class OrdersPosted:
+    """Orders of `keys`, in the order of their arrival, which a closure kept back are posted on request.
+
+    `clawbacks` are the refunds that were stored meanwhile, by order and refund key, with the policy of their day.
+    """
+
+    at: datetime
+    keys: Sequence[OrderKey]
+    clawbacks: Mapping[OrderKey, Mapping[str, Clawback]] = field(default_factory=dict)
+
+
+Event: TypeAlias = (
+    OrderPut | OrderRefund | OrdersLinked | OrdersPosted | Recalculation | RulesEdit | TierGiven
+)

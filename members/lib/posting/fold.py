@@ -20,25 +20,28 @@ Decisions where a reader might wonder:
   move of the tier at most. Who bought before joining bought without a promise of points: what was paid (or given
   up) before is stamped with a rate of nothing, which it keeps for ever (domain.md 6), so that no later change or
   refund of it moves a point; what is not paid yet is stamped as any order first stored with a member.
+- Orders of a closure that are *posted on request* (domain.md 2) are posted as if each arrived at that instant, in the
+  order in which they did: with the rate in force now and the tier held before it, each landing by itself, so that a
+  later one finds the tier that an earlier one reached. For that, what they brought the days is laid aside first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from members.lib import tiers
 from members.lib.periods import merchant_day
-from members.lib.posting import bonuses, orders
+from members.lib.posting import bonuses, gap, orders
 from members.lib.posting.changes import Changes, OrderRevision, TierMove
 from members.lib.posting.events import (
-    PAID,
     UNPAID,
     Event,
     OrderPut,
     OrderRefund,
     OrdersLinked,
+    OrdersPosted,
     Recalculation,
     RulesEdit,
     TierGiven,
@@ -46,15 +49,10 @@ from members.lib.posting.events import (
 from members.lib.posting.ledger import Ledger
 from members.lib.posting.rules import Rules
 from members.lib.posting.state import MemberState, OrderState
-from members.lib.posting.windows import metrics_on, post_to_day
+from members.lib.posting.windows import NOTHING, contribution, metrics_on, post_days
 from members.lib.refusals import NotFound, OrderMemberFixed, Refusal
 from members.lib.tiers import Cause, Metrics
 from members.lib.words import sentence as _
-
-Contribution = tuple[date | None, int, int, int]
-"""What an order brings its member's days: (day, spend_minor, orders, points)."""
-
-_NOTHING: Contribution = (None, 0, 0, 0)
 
 
 def fold(
@@ -83,6 +81,8 @@ def fold(
                 _refund(state, event, rules, changes)
             elif type(event) is OrdersLinked:
                 _link(state, event, rules, changes)
+            elif type(event) is OrdersPosted:
+                _post_gap(state, event, rules, changes)
             elif type(event) is RulesEdit:
                 _edit(state, event, changes)
                 rules = event.rules
@@ -107,12 +107,12 @@ def _put(state: MemberState, put: OrderPut, rules: Rules, changes: Changes) -> N
     if order is not None and order.member_id == state.member_id and orders.is_same(content, order):
         return
     orders.check(content, order, rules, put.at)
-    before, was_completed_at = _NOTHING, None
+    before, was_completed_at = NOTHING, None
     if order is None:
         order = state.orders[put.key] = orders.created(put, content, state.member_id, rules)
         changes.new_orders.append(order)
     else:
-        before, was_completed_at = _contribution(order), order.completed_at
+        before, was_completed_at = contribution(order), order.completed_at
         changes.revisions.append(_revision(state, order, put.at))
         orders.rewrite(order, content, rules)
         order.member_id = state.member_id
@@ -123,9 +123,7 @@ def _put(state: MemberState, put: OrderPut, rules: Rules, changes: Changes) -> N
     if state.member_id is None:
         return
     if rules.is_open and order.terms is None:
-        order.terms = rules.terms(state.standing.tier_id)
-        if rules.points.earning.prices_orders:
-            bonuses.stamp(state, order, rules, put.at)
+        _stamp(state, order, rules, put.at)
     _price(state, order, changes)
     orders.date_pending(order, rules)
     if order.pending:
@@ -133,9 +131,16 @@ def _put(state: MemberState, put: OrderPut, rules: Rules, changes: Changes) -> N
     _settle(state, order, rules, changes, at=put.at, refund=None)
     if order.pending and order.completed_at != was_completed_at:
         _confirm_if_due(state, order, rules, changes, at=put.at)
-    has_moved = _post_days(state, order, before, changes)
+    has_moved = post_days(state, order, before, changes)
     if has_moved and rules.is_open and order.counts:
         _land(state, rules, changes, put.at)
+
+
+def _stamp(state: MemberState, order: OrderState, rules: Rules, at: datetime) -> None:
+    """Give an order the terms that it keeps for ever."""
+    order.terms = rules.terms(state.standing.tier_id)
+    if rules.points.earning.prices_orders:
+        bonuses.stamp(state, order, rules, at)
 
 
 def _price(state: MemberState, order: OrderState, changes: Changes) -> None:
@@ -173,9 +178,35 @@ def _link(state: MemberState, event: OrdersLinked, rules: Rules, changes: Change
             if order.status == UNPAID and rules.points.earning.prices_orders:
                 bonuses.stamp(state, order, rules, event.at)
         _price(state, order, changes)
-        has_landed |= _post_days(state, order, _NOTHING, changes) and order.counts
+        has_landed |= post_days(state, order, NOTHING, changes) and order.counts
     if has_landed and rules.is_open:
         _land(state, rules, changes, event.at)
+
+
+def _post_gap(state: MemberState, event: OrdersPosted, rules: Rules, changes: Changes) -> None:
+    """Post what a closure kept back. What is posted already is passed over."""
+    if not rules.is_open or state.member_id is None:
+        return
+    waiting = [state.orders[key] for key in event.keys]
+    for order in waiting:
+        if order.terms is None:
+            gap.lay_aside(state, order)
+    for order in waiting:
+        is_new, before = order.terms is None, contribution(order)
+        if is_new:
+            _stamp(state, order, rules, event.at)
+            _price(state, order, changes)
+            orders.date_pending(order, rules)
+        elif orders.target_points(order) == order.posted:
+            continue
+        changes.orders[order.key] = order
+        for refund, policy in gap.steps(order, event.clawbacks.get(order.key, {}), is_new=is_new):
+            _settle(state, order, gap.under(rules, policy), changes, at=event.at, refund=refund)
+        post_days(state, order, before, changes)
+        if is_new:
+            gap.lay_back(state, order)
+            if order.counts:
+                _land(state, rules, changes, event.at)
 
 
 def _refund(state: MemberState, event: OrderRefund, rules: Rules, changes: Changes) -> None:
@@ -189,7 +220,7 @@ def _refund(state: MemberState, event: OrderRefund, rules: Rules, changes: Chang
     refund = orders.resolved_refund(event, order)
     if refund is None:
         return
-    before = _contribution(order)
+    before = contribution(order)
     refund.sequence = state.account.sequence
     orders.take_refund(order, refund)
     changes.orders[event.key] = order
@@ -200,7 +231,7 @@ def _refund(state: MemberState, event: OrderRefund, rules: Rules, changes: Chang
         bonuses.release_if_void(state, order, changes)
     orders.date_pending(order, rules)
     _settle(state, order, rules, changes, at=event.at, refund=event.refund)
-    _post_days(state, order, before, changes)
+    post_days(state, order, before, changes)
 
 
 def _settle(
@@ -238,38 +269,6 @@ def _ledger(state: MemberState, rules: Rules, changes: Changes, at: datetime) ->
     assert state.member_id is not None
     today = merchant_day(at, rules.zone)
     return Ledger(state.account, changes, state.member_id, at, today, rules.points.expiry, rules.version)
-
-
-def _contribution(order: OrderState) -> Contribution:
-    """What the order brings its member's days now."""
-    if order.member_id is None or order.paid_on is None:
-        return _NOTHING
-    if order.status != PAID:
-        return (order.paid_on, 0, 0, order.posted)
-    return (order.paid_on, order.total_minor - order.refunded_minor, int(order.counts), order.posted)
-
-
-def _post_days(state: MemberState, order: OrderState, before: Contribution, changes: Changes) -> bool:
-    """Post the difference to the member's days; whether spend or orders of any day moved."""
-    after = _contribution(order)
-    if after == before:
-        return False
-    (old_day, *old), (new_day, *new) = before, after
-    if old_day == new_day or old_day is None:
-        _post_day(state, new_day, changes, new[0] - old[0], new[1] - old[1], new[2] - old[2])
-        return old[:2] != new[:2]
-    _post_day(state, old_day, changes, -old[0], -old[1], -old[2])
-    _post_day(state, new_day, changes, new[0], new[1], new[2])
-    return any(old[:2]) or any(new[:2])
-
-
-def _post_day(
-    state: MemberState, day: date | None, changes: Changes, spend: int, count: int, points: int
-) -> None:
-    if day is None or state.member_id is None or not (spend or count or points):
-        return
-    post_to_day(state, day, spend_minor=spend, orders=count, points=points)
-    changes.add_to_day(state.member_id, day, spend, count, points)
 
 
 def _revision(state: MemberState, order: OrderState, at: datetime) -> OrderRevision:

@@ -7,11 +7,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from compliance.models import AdminView, Decision, HoldOut, Preview, ReportCheck, Run
+from compliance.selectors import reviewing
 from compliance.services import clearance
 from compliance.tasks.clearance import seal
 from compliance.tasks.previews import foresee
 from members.lib import tenant as tenancy
-from tests.compliance.admin.test_runs import asked, press, run_now
+from tests.compliance.admin.test_runs import asked, prepared, press, run_now
 from tests.platform_admin import enter
 
 HOLD = "/platform/compliance/run/hold-out/"
@@ -43,8 +44,8 @@ def hold(client, preview: Preview, *shops, reason="a flood", **more):
 
 @pytest.fixture
 def preview(admin_client, shops) -> Preview:
-    """Of a run now: it would clear `bare` and `empty`."""
-    return press(admin_client)
+    """Of a run now, made by another admin: it would clear `bare` and `empty`."""
+    return prepared()
 
 
 def test_the_review_page_lists_the_programs_and_filters_them(admin_client, preview, shops):
@@ -53,6 +54,27 @@ def test_the_review_page_lists_the_programs_and_filters_them(admin_client, previ
     assert shown(admin_client, preview, size="100") == set()
     assert shown(admin_client, preview, size="0") == {shops.bare.slug, shops.empty.slug}
     assert shown(admin_client, preview, size="x", held="maybe", q="%") == set()
+
+
+def test_the_review_page_goes_on_behind_the_last_one_however_rare_what_is_asked_for(
+    admin_client, preview, shops, monkeypatch
+):
+    url, first, second = programs_of(preview), *sorted((shops.bare, shops.empty), key=lambda shop: shop.pk)
+    monkeypatch.setattr(reviewing, "PAGE", 1)
+
+    page = admin_client.get(url)
+    assert [row["slug"] for row in page.context["rows"]] == [first.slug]
+    page = admin_client.get(page.context["more_url"])
+    assert [row["slug"] for row in page.context["rows"]] == [second.slug]
+    assert page.context["more_url"] == "" and page.context["back_url"] == f"{url}?"
+
+    monkeypatch.setattr(reviewing, "LOOKED", 1)
+    monkeypatch.setattr(reviewing, "MOST_LOOKS", 1)
+    page = admin_client.get(url, {"q": second.slug})
+    assert page.context["rows"] == [] and "None among those looked at so far" in page.content.decode()
+    page = admin_client.get(page.context["more_url"])
+    assert [row["slug"] for row in page.context["rows"]] == [second.slug]
+    assert shown(admin_client, preview, after="x") == {first.slug}
 
 
 def test_ticked_programs_are_held_out_with_the_reason_and_the_next_preview_says_so(
@@ -107,7 +129,7 @@ def test_a_run_is_not_started_on_a_preview_from_before_a_hold_out(admin_client, 
 
 def test_the_report_and_the_decision_say_who_was_held_out_and_why(admin_client, preview, shops):
     hold(admin_client, preview, shops.bare)
-    run_now(admin_client, press(admin_client), "clear 1")
+    run_now(admin_client, prepared(), "clear 1")
     ((run_id,),) = rows(Run, "pk")
     with tenancy.platform():
         clearance.drain(run_id=run_id, at=timezone.now())

@@ -16,7 +16,8 @@ from compliance.models import Decision, Notice, Policy, Preview, Run, Standing
 from compliance.services import clearance
 from compliance.tasks.previews import foresee
 from members.lib import tenant as tenancy
-from members.models import AuditRow, Closure, OutboxRow, PlatformAuditRow, Program
+from members.models import AuditRow, Closure, OutboxRow, PlatformAuditRow, Program, User
+from tests.conftest import ScopedClient
 from tests.platform_admin import enter
 
 TRACES = (Run, Decision, Notice, Standing, Program, Closure, OutboxRow, AuditRow)
@@ -34,6 +35,15 @@ def press(client, run: str = "now") -> Preview:
     with tenancy.platform(), transaction.atomic():
         preview.refresh_from_db()
     return preview
+
+
+def prepared(run: str = "now") -> Preview:
+    """A preview that another admin had made: who makes one does not start the run."""
+    with tenancy.platform(), transaction.atomic():
+        who = User.objects.filter(email="preparer@example.com").first() or User.objects.create_superuser(
+            "preparer@example.com", "correct horse battery", name="Preparer"
+        )
+    return press(enter(ScopedClient(), who), run)
 
 
 def asked(client, run: str = "now") -> Preview:
@@ -67,7 +77,7 @@ def drain(run_id: int) -> None:
 @pytest.fixture
 def done(admin_client, shops) -> Run:
     """A run started by the admin and worked to its end."""
-    run_now(admin_client, press(admin_client), "清退 2")
+    run_now(admin_client, prepared(), "清退 2")
     with tenancy.platform(), transaction.atomic():
         row = Run.objects.get()
     drain(row.pk)
@@ -156,7 +166,7 @@ def test_a_preview_that_failed_says_so_and_starts_nothing(admin_client, shops):
 
 
 def test_what_was_confirmed_is_looked_at_once_more_by_a_worker(admin_client, shops):
-    preview = press(admin_client)
+    preview = prepared()
     before = contents()
 
     first = confirm(admin_client, preview, "clear 2")
@@ -178,7 +188,7 @@ def test_what_was_confirmed_is_looked_at_once_more_by_a_worker(admin_client, sho
 
 
 def test_a_preview_that_was_confirmed_leads_to_the_second_look(admin_client, shops):
-    preview = press(admin_client)
+    preview = prepared()
     confirm(admin_client, preview, "clear 2")
 
     page = admin_client.get(f"/platform/compliance/preview/{preview.pk}/change/").content.decode()
@@ -200,7 +210,7 @@ def test_the_next_run_is_previewed_at_its_own_instant(admin_client, shops):
 
 @pytest.mark.parametrize("typed", ["", "2", "yes", "清退 3", "clear 3", "清退"])
 def test_a_run_starts_only_on_the_exact_words(admin_client, shops, typed):
-    preview = press(admin_client)
+    preview = prepared()
     before = contents()
 
     response = confirm(admin_client, preview, typed)
@@ -212,7 +222,7 @@ def test_a_run_starts_only_on_the_exact_words(admin_client, shops, typed):
 
 @pytest.mark.parametrize("typed", ["清退 2", "清退2", "clear 2", " Clear  2 ", "清退 ２"])
 def test_run_now_closes_what_the_preview_named(admin_client, shops, typed):
-    response = run_now(admin_client, press(admin_client), typed)
+    response = run_now(admin_client, prepared(), typed)
     with tenancy.platform(), transaction.atomic():
         row = Run.objects.get()
     drain(row.pk)
@@ -227,13 +237,25 @@ def test_run_now_closes_what_the_preview_named(admin_client, shops, typed):
 
 def test_a_start_is_in_the_platforms_audit_log(done, cast):
     with tenancy.platform(), transaction.atomic():
-        acts = PlatformAuditRow.objects.filter(actor=cast.admin).values_list("action", flat=True)
+        acts = PlatformAuditRow.objects.values_list("actor__email", "action")
 
-        assert {"run.previewed", "run.started"} <= set(acts)
+        assert {("preparer@example.com", "run.previewed"), (cast.admin.email, "run.started")} <= set(acts)
+
+
+def test_who_made_the_preview_does_not_start_the_run(admin_client, shops):
+    preview = press(admin_client)
+    page = admin_client.get(f"/platform/compliance/preview/{preview.pk}/change/").content.decode()
+    before = contents()
+
+    refused = confirm(admin_client, preview, "clear 2").content.decode()
+    foresee()
+
+    assert "another admin starts the run" in page and 'name="confirm"' not in page
+    assert "another admin starts the run" in refused and contents() == before
 
 
 def test_a_run_is_not_started_when_other_programs_would_be_cleared_by_now(admin_client, shops, platform):
-    preview = press(admin_client)
+    preview = prepared()
     platform.coupon(shops.bare, timezone.now().strftime("%Y-%m-%d 00:00"))
 
     response = run_now(admin_client, preview, "clear 2")
@@ -243,12 +265,12 @@ def test_a_run_is_not_started_when_other_programs_would_be_cleared_by_now(admin_
         newest = Preview.objects.order_by("-id").first()
     assert newest.cleared == 1 and response.redirect_chain[-1][0].endswith(f"/{newest.pk}/change/")
     page = response.content.decode()
-    assert "Other programs would be cleared by now" in page and "clear 1" in page
+    assert "Other programs would be cleared by now" in page and "another admin starts the run" in page
     assert "Would have been cleared then, not now" in page
 
 
 def test_an_old_preview_starts_nothing(admin_client, shops):
-    preview = press(admin_client)
+    preview = prepared()
     with tenancy.platform(), transaction.atomic():
         earlier = preview.made_at - dt.timedelta(hours=2)
         Preview.objects.filter(pk=preview.pk).update(made_at=earlier, at=earlier, done_at=earlier)
@@ -270,7 +292,7 @@ def test_a_period_has_one_run(admin_client, done):
 
 
 def test_the_page_of_a_running_run_shows_its_progress(admin_client, shops):
-    run_now(admin_client, press(admin_client), "clear 2")
+    run_now(admin_client, prepared(), "clear 2")
     with tenancy.platform(), transaction.atomic():
         row = Run.objects.get()
 
@@ -290,7 +312,7 @@ def test_progress_ends_by_showing_the_report(admin_client, done):
 
 
 def test_a_run_is_paused_and_goes_on(admin_client, shops):
-    run_now(admin_client, press(admin_client), "clear 2")
+    run_now(admin_client, prepared(), "clear 2")
     with tenancy.platform(), transaction.atomic():
         row = Run.objects.get()
 

@@ -26,6 +26,9 @@ def test_a_shop_without_a_benefit_learns_when_it_is_in_danger(system):
     assert body["run_on"] is not None and body["days_left"] >= 0
     assert body["is_covered"] is False and body["qualifying"] == [] and body["evidence"] == []
     assert body["policy"]["version"] == 1 and body["policy"]["window_days"] == 90
+    assert {name: body["policy"][name] for name in ("paper_rules", "min_audience", "max_lead_days")} == {
+        "paper_rules": ["saving", "scope", "threshold"], "min_audience": 5, "max_lead_days": 30,
+    }  # fmt: skip
     assert len(body["next_runs"]) == 3
 
 

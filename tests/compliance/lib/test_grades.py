@@ -135,7 +135,8 @@ def test_a_categorys_per_cent_scales_people_and_sales_but_no_days_and_rounds_up(
 
     plain, scaled = policy.lines(Band.SMALL, "general"), policy.lines(Band.SMALL, "dining")
 
-    assert scaled[DAYS] == plain[DAYS] and scaled[USE] == plain[USE]
+    assert scaled[DAYS] == plain[DAYS]
+    assert (plain[USE], scaled[USE]) == (Lines(500, 2000), Lines(165, 660))
     assert (plain[RECRUITS], scaled[RECRUITS]) == (Lines(5, 20), Lines(2, 7))
     assert (plain[SHARE], scaled[SHARE]) == (Lines(100, 500), Lines(33, 165))
     assert GradePolicy({"percent.dining": 1000}).lines(Band.LARGE, "dining")[SHARE].high == 5000

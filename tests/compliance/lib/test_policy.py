@@ -54,7 +54,10 @@ def test_the_defaults_are_those_of_a_scripted_history():
 def test_the_platform_begins_with_the_brake_and_without_cheap_escapes():
     assert PLATFORM_POLICY.max_clear_share == Decimal("0.05")
     assert (PLATFORM_POLICY.min_cover_days, PLATFORM_POLICY.max_lead_days) == (7, 30)
-    assert (PLATFORM_POLICY.paper_rules, PLATFORM_POLICY.min_audience) == ({"threshold", "saving"}, 5)
+    assert (PLATFORM_POLICY.paper_rules, PLATFORM_POLICY.min_audience) == (
+        {"threshold", "saving", "scope"},
+        5,
+    )
 
 
 def test_settings_left_out_keep_their_value():

@@ -26,6 +26,7 @@ from tests.environment import sized
 SEEDS = range(sized(30, least=4))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_runs_close_whom_the_pure_rules_close(db, seed):
     now = START + 100 * DAY

@@ -22,6 +22,7 @@ from members.lib import tenant as tenancy
 from members.lib.refusals import Invalid, NotFound
 from members.models import (
     AuditRow,
+    BenefitUse,
     DailyTotal,
     JobTick,
     JoinRule,
@@ -47,6 +48,7 @@ LINES = {
     "effective_members": (1, 2),
     "member_share": (2000, 3000),
     "recruits": (1, 1),
+    "benefit_use": (1000, 4000),
 }
 SMALL = {
     "effective_days": 40,
@@ -104,6 +106,7 @@ class Shop:
         default_factory=list
     )  # with the days on which they bought
     orders: list[Order] = field(default_factory=list)
+    uses: list[tuple[int, dt.date, int]] = field(default_factory=list)  # member, day, how often
 
     def month(self, policy: GradePolicy) -> Month:
         days = [MONTH + place * ONE_DAY for place in range(DAYS)]
@@ -120,6 +123,12 @@ class Shop:
         since = days[-1] - (policy["effective_days"] - 1) * ONE_DAY
         active = [bought for member, bought in self.members if member.status == "active"]
         buyers = [bought for bought in active if any(since <= each <= days[-1] for each in bought)]
+        effective = {
+            member.pk
+            for member, bought in self.members
+            if member.status == "active" and any(since <= each <= days[-1] for each in bought)
+        }
+        users = {member for member, day, n in self.uses if n and day in days} & effective
         paid = [order for order in self.orders if order.status == "paid" and order.paid_on in days]
         joined_at = {member.pk: member.joined_at for member, _bought in self.members}
         return Month(
@@ -135,6 +144,7 @@ class Shop:
                 m.joined_on in days and m.source != "list" and m.status != "erased"
                 for m, _bought in self.members
             ),
+            benefit_use=len(users) * 10_000 // len(effective) if effective else None,
         )
 
 
@@ -169,6 +179,10 @@ def random_shop(dice: random.Random, number: int) -> Shop:
         for each in bought:
             DailyTotal.objects.create(merchant=merchant, member=member, day=each, spend_minor=100, orders=1)
         shop.members.append((member, bought))
+        if dice.random() < 0.6:
+            use = (member.pk, day(-5, 32), dice.choice([0, 1, 3]))
+            BenefitUse.objects.create(merchant=merchant, member=member, benefit="b", day=use[1], uses=use[2])
+            shop.uses.append(use)
     for place in range(dice.randint(0, 12)):
         buyer = dice.choice([None, *(member for member, _bought in shop.members)])
         shop.orders.append(random_order(dice, merchant, place, buyer, day(-3, 31)))

@@ -55,6 +55,7 @@ def wanted(decision) -> tuple:
     )
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", SEEDS)
 def test_sql_decides_as_the_pure_rules_do(db, seed):
     with tenancy.platform():

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from benefits.models import Benefit, BenefitRevision, Coverage
+from benefits.lib import usefulness as rule
+from benefits.lib.prices import PriceRow, list_facts
+from benefits.models import Benefit, BenefitRevision, Coverage, SkuPrice
 from benefits.selectors import coverage
 from benefits.services import audiences, benefits
 from benefits.services.cures import ready_choices
+from benefits.web import words
 from compliance.selectors import decision_replay, status
 from members.lib import tenant as tenancy
 from members.models import Order
@@ -248,3 +251,67 @@ def test_the_next_run_judges_a_measured_benefit_by_its_own_policy(platform, shop
     with tenancy.platform(), transaction.atomic():
         later = status.page(merchant_id=shop.pk, at=at("2024-06-29") + dt.timedelta(hours=1)).evidence
     assert [row.counted for row in later] == [True]
+
+
+# ---- nothing in its scope that the shop sells -----------------------------------------------------------------------
+
+
+def price_table(shop: Any, *skus: str) -> None:
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        SkuPrice.objects.bulk_create(
+            SkuPrice(merchant_id=shop.pk, sku=sku, list_minor=10_000, from_at=at("2024-01-01"))
+            for sku in skus
+        )
+
+
+def listed(shop: Any, when: str, *skus: str) -> Benefit:
+    """A price list of some SKUs, half price for everyone."""
+    rows = [PriceRow(sku=sku, list_minor=10_000, price_minor=5_000) for sku in skus]
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        return benefits.publish_benefit(
+            merchant_id=shop.pk, at=at(when), actor=JOB, kind="member_price", prices=rows,
+            settings={"list": list_facts(rows)},
+        )  # fmt: skip
+
+
+def test_a_price_list_of_nothing_that_the_shop_sells_does_not_count(platform, shop):
+    platform.policy("2024-01-01", paper_rules=["scope"])
+    price_table(shop, "tea", "cup")
+    benefit = listed(shop, "2024-06-01", "unicorn", "yeti")
+
+    assert (rule.slugs(benefit.doubts), benefit.measured["sellable"]) == (("scope",), False)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        assert "price table" in " ".join(words.why_not_counted(benefit, "CNY", at("2024-06-01")))
+    assert judged(platform, shop) == ("cleared", "uncovered")
+    assert evidence(shop, "2024-06-27 22:00") == [(False, "scope")]
+    price_table(shop, "unicorn")  # what comes later rewrites nothing
+    with tenancy.platform(), transaction.atomic():
+        assert decision_replay.find(run="2024-06", program=shop.slug).differing == []
+
+
+@pytest.mark.parametrize(
+    ("table", "skus", "rules"),
+    [
+        (["tea"], ["tea", "yeti"], ["scope"]),  # one that is sold is enough
+        ([], ["yeti"], ["scope"]),  # a shop without a price table does not say what it sells
+        (["tea"], ["yeti"], ["threshold", "saving"]),  # switched off
+    ],
+)
+def test_a_price_list_counts_when_something_of_it_is_sold_or_nobody_can_say(
+    platform, shop, table, skus, rules
+):
+    platform.policy("2024-01-01", paper_rules=rules)
+    price_table(shop, *table)
+    listed(shop, "2024-06-01", *skus)
+
+    assert judged(platform, shop) == ("kept", "covered")
+
+
+def test_doubts_that_the_rule_in_force_lets_count_are_not_spoken_of(platform, shop):
+    few = platform.coupon(shop, "2024-06-01", settings={"off_minor": 1_000, "at_least_minor": 20_000})
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        few.doubts, few.measured = rule.audience_doubts(8), {"audience": 8}  # fewer than 10, not than 5
+        assert words.why_not_counted(few, "CNY", at("2024-06-01")) == []
+    platform.policy("2024-06-10", min_audience=20)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        assert "8 members" in words.why_not_counted(few, "CNY", at("2024-06-11"))[0]

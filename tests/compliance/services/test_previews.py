@@ -14,7 +14,7 @@ from compliance.selectors import judging, policies, workbench
 from compliance.services import clearance, policy_trials, previews, reviews, ticks
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid
-from members.models import PlatformAuditRow, Program
+from members.models import PlatformAuditRow, Program, User
 from members.services.audit import Actor
 from tests.compliance.services.conftest import at
 from tests.compliance.services.test_clearance import everything
@@ -273,9 +273,16 @@ def test_a_platform_without_programs_is_previewed_too(platform, admin):
 
 
 @pytest.fixture
-def seen(shops, admin) -> Preview:
-    """A preview of a run now, ready to be confirmed."""
-    row = ask(admin)
+def preparer(db) -> Actor:
+    """Another platform admin: who asks for a preview does not start the run."""
+    with tenancy.platform(), transaction.atomic():
+        return Actor.admin(User.objects.create_superuser("preparer@example.com", "correct horse", name="P"))
+
+
+@pytest.fixture
+def seen(shops, preparer) -> Preview:
+    """A preview of a run now, made by another admin, ready to be confirmed."""
+    row = ask(preparer)
     work(when=NOW)
     return again(row)
 
@@ -304,12 +311,14 @@ def test_nothing_is_started_when_other_programs_would_be_cleared_by_now(seen, ad
     assert (second.state, second.run, second.would_clear) == ("done", None, [shops[1].pk, shops[4].pk])
 
 
-def test_the_new_figures_are_confirmed_in_their_turn(seen, admin, shops, platform):
+def test_the_new_figures_are_confirmed_in_their_turn_by_another_admin(seen, admin, preparer, shops, platform):
     platform.coupon(shops[0], "2024-06-26 10:10")
     second = confirm(seen, admin)
     work()
+    with pytest.raises(Conflict, match="another admin"):
+        confirm(second, admin)
 
-    third = confirm(second, admin, when=at("2024-06-26 10:30"))
+    third = confirm(second, preparer, when=at("2024-06-26 10:30"))
     work(when=at("2024-06-26 10:30"))
     (run,) = runs()
     with tenancy.platform():

@@ -130,6 +130,7 @@ def test_a_restored_program_is_protected(owner, shop, clock):
     text = shown(owner)
     assert "Program restored on 2026-06-05." in text
     assert "Members, tiers and points are back as they were. Protected until 2026-07-05." in text
+    assert 'href="/program/closures"' in owner.get("/settings/me").content.decode()
 
 
 def test_a_good_standing_has_no_banner(owner, shop, clock):
