@@ -1,6 +1,7 @@
 """The tables of the benefits app, one file a topic."""
 
 from benefits.models.benefits import Benefit, BenefitRevision, BenefitStatus, RevisionAction
+from benefits.models.catalogue import PriceEntry, Product
 from benefits.models.coverage import Coverage, CoverageDue
 from benefits.models.entitlements import (
     BenefitBudget,
@@ -11,6 +12,7 @@ from benefits.models.entitlements import (
     PaidWith,
     UseAction,
 )
+from benefits.models.price_guard import FindingKind, GuardLevel, GuardPolicy, PriceFinding
 from benefits.models.prices import CatalogueSku, MemberPrice, PriceUpload
 from benefits.models.pricing import PriceChange, PriceChangeKind, PriceChangeState, PriceVersion, SkuPrice
 
@@ -26,13 +28,19 @@ __all__ = [
     "EntitlementSource",
     "EntitlementState",
     "EntitlementUse",
+    "FindingKind",
+    "GuardLevel",
+    "GuardPolicy",
     "MemberPrice",
     "PaidWith",
     "PriceChange",
     "PriceChangeKind",
     "PriceChangeState",
+    "PriceEntry",
+    "PriceFinding",
     "PriceUpload",
     "PriceVersion",
+    "Product",
     "RevisionAction",
     "SkuPrice",
     "UseAction",

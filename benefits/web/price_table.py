@@ -24,7 +24,10 @@ from benefits.lib.price_edits import (
     FAN,
     FLOOR,
     LIST,
+    NAME,
+    PRODUCT,
     SALE,
+    STOCK,
     Edit,
     cell_text,
     parse_cell,
@@ -52,6 +55,12 @@ COLUMN_WORDS = {
     FLOOR: gettext_lazy("Floor"),
     FAN: gettext_lazy("Fan price"),
 }
+ITEM_WORDS = {
+    PRODUCT: gettext_lazy("Product"),
+    NAME: gettext_lazy("Name"),
+    STOCK: gettext_lazy("Stock"),
+}
+MOST_SHEET_ROWS = 20_000  # a sheet is made while the browser waits; CSV has no such bound
 SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
