@@ -150,7 +150,9 @@ def read(
                 raise ValueError(_("The SKU is missing or longer than 64 characters."))
             if sku in seen:
                 raise ValueError(_("The SKU stands in line %(line)s already.") % {"line": seen[sku]})
-            edits = _edits(sku, {name: cells[at] for name, at in places.items() if at < len(cells)}, currency, zone)
+            edits = _edits(
+                sku, {name: cells[at] for name, at in places.items() if at < len(cells)}, currency, zone
+            )
         except ValueError as error:
             found.rejects.append((where, str(error)))
             continue

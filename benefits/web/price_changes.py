@@ -247,7 +247,9 @@ def _shown(request: StaffRequest, change: PriceChange) -> dict[str, Any]:
                 "column": columns.get(each.column, each.column.removeprefix(TIER)),
                 "before": column_text(each.column, each.before, currency),
                 "after": column_text(each.column, each.after, currency),
-                "period": "" if not (each.from_at or each.to_at) else period_text(each.from_at, each.to_at, zone),
+                "period": ""
+                if not (each.from_at or each.to_at)
+                else period_text(each.from_at, each.to_at, zone),
             }
             for each in page
         ],

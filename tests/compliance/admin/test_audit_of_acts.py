@@ -15,7 +15,7 @@ from compliance.models import Grade
 from compliance.services import grades
 from members.lib import tenant as tenancy
 from members.models import AuditRow, PlatformAuditRow
-from tests.compliance.admin import test_appeals, test_grades, test_policies
+from tests.compliance.admin import test_appeals, test_grades, test_policies, test_price_guard
 from tests.compliance.admin.test_runs import approve, braked, done, drain, press, run_now  # noqa: F401 - fixtures
 from tests.platform_admin import enter
 
@@ -27,6 +27,7 @@ BY_THEMSELVES = {"admin.granted", "admin.withdrawn", "user.shut_out", "user.let_
 ACTS = {
     "policy.published",
     "grade_policy.published",
+    "guard_policy.published",
     "grade.category_set",
     "program.exempted",
     "program.exemption_lifted",
@@ -87,6 +88,9 @@ def test_every_act_on_rules_programs_and_people_says_who_when_what_and_why(admin
     with acts.act("grade_policy.published"):
         form = test_grades.filled(protection_days="30", reason=WHY, publish="1", confirm="publish")
         admin_client.post(test_grades.URL, form)
+    with acts.act("guard_policy.published"):
+        form = test_price_guard.filled(floor="block", reason=WHY, publish="1", confirm="publish")
+        admin_client.post(test_price_guard.URL, form)
     with acts.act("grade.category_set"):
         url = reverse("admin:compliance_grade_category", args=[row.pk])
         admin_client.post(url, {"category": "dining", "reason": WHY})
