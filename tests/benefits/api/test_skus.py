@@ -120,7 +120,7 @@ def test_a_key_without_the_scope_and_a_closed_program_are_refused(system):
     reader = System(system.shop, [Scope.BENEFITS_READ])
     problem(reader.put("/skus/tea-100", TEA), 403, "scope-missing")
     assert reader.get("/skus").status_code == 200
-    close(system.shop)
+    close(system.shop, "closed")
     problem(system.put("/skus/tea-100", TEA), 409, "program-not-open")
     assert count(system) == 0
 

@@ -73,8 +73,8 @@ def put(shop, hours, *sent):
     return sent_skus.put(merchant_id=shop.pk, at=at(hours), actor=JOB, sent=sent)
 
 
-def sku(name, *, sale_from=None, sale_to=None, **cells):
-    return SentSku(sku=name, cells=cells, sale_from=sale_from, sale_to=sale_to)
+def sku(code, *, sale_from=None, sale_to=None, **cells):
+    return SentSku(sku=code, cells=cells, sale_from=sale_from, sale_to=sale_to)
 
 
 def price(shop, hours, name="A"):
