@@ -131,7 +131,9 @@ def test_a_new_sku_and_one_without_reduction_have_no_basis():
 def test_a_member_price_strikes_the_list_price_through():
     with_member = SkuPrices("A", 10_000, members={"gold": fixed(7_000)})
 
-    basis = basis_of(stretches((-3, -1, SALE), (-1, 0, LIST), (0, None, with_member)), NOON, 7, "on_sale_price")
+    basis = basis_of(
+        stretches((-3, -1, SALE), (-1, 0, LIST), (0, None, with_member)), NOON, 7, "on_sale_price"
+    )
 
     assert basis is not None and (basis.struck_minor, basis.basis_minor) == (10_000, 8_000)
 
