@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from benefits.api import benefits, draws, entitlements, quotes
+from benefits.api import benefits, draws, entitlements, quotes, skus
 from members.api.operations import endpoint
 
 urlpatterns = [
@@ -29,5 +29,8 @@ urlpatterns = [
     path("entitlements/<str:code>/redeem", endpoint(entitlements.RedeemEntitlement)),
     path("entitlements/<str:code>/release", endpoint(entitlements.ReleaseEntitlement)),
     path("entitlements/<str:code>/redemptions/<str:use_id>/undo", endpoint(entitlements.UndoRedemption)),
+    path("skus", endpoint(skus.ListSkus)),
+    path("skus/batch", endpoint(skus.PutSkus)),
+    path("skus/<str:sku>", endpoint(skus.PutSku)),
     path("quotes", endpoint(quotes.PriceBasket)),
 ]

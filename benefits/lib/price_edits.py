@@ -21,20 +21,32 @@ from members.lib.refusals import Invalid
 
 LIST, SALE, FLOOR, FAN, TIER = "list", "sale", "floor", "fan", "tier:"
 PLAIN = (LIST, SALE, FLOOR)  # amounts; the others are said as an amount, a percentage, or an amount off
+PRODUCT, NAME, STOCK = "product", "name", "stock"
+ITEMS = (PRODUCT, NAME, STOCK)  # what the catalogue says of a SKU, which has no time
+LONGEST_NAME, LONGEST_SKU = 160, 64
+MOST_STOCK = 2_000_000_000
 MINUSES = str.maketrans("−–", "--")
 # A bulk change's ending: of a unit of 100, the last two digits that a price has; rounded downwards.
 ENDINGS: Mapping[str, int | None] = {"exact": None, "9": 90, "99": 99, "whole": 0}
 
-Value = int | Cut | None
+Value = int | str | Cut | None
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One cell that is to have another value; None takes the price away."""
+    """One cell that is to have another value; None takes the price away. A time of its own, `[from_at, to_at)`, is
+    counted instead of that of the whole change."""
 
     sku: str
     column: str
     value: Value
+    from_at: dt.datetime | None = None
+    to_at: dt.datetime | None = None
+
+    @property
+    def has_period(self) -> bool:
+        """Whether it has a time of its own."""
+        return self.from_at is not None or self.to_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +78,15 @@ def value_of(prices: SkuPrices | None, column: str) -> Value:
     return prices.members.get(column.removeprefix(TIER))
 
 
+def column_text(column: str, value: Value, currency: str) -> str:
+    """A value of any column, the catalogue's too, as it is written in a cell and in files."""
+    return ("" if value is None else str(value)) if column in ITEMS else cell_text(value, currency)
+
+
 def cell_text(value: Value, currency: str) -> str:
-    """A value as it is written in a cell and in files: 72.00, 90%, -5.00; nothing for none."""
-    if value is None:
-        return ""
+    """A price as it is written in a cell and in files: 72.00, 90%, -5.00; nothing for none."""
+    if value is None or isinstance(value, str):
+        return value or ""
     if isinstance(value, int):
         return _amount(Decimal(value), currency)
     if value.way == "percent":
@@ -87,6 +104,8 @@ def parse_cell(column: str, text: str, currency: str) -> Value:
     plain = unicodedata.normalize("NFKC", text).translate(MINUSES).strip()
     if not plain:
         return None
+    if column in ITEMS:
+        return _parse_item(column, text.strip(), plain)
     if column in PLAIN:
         return parse_amount(plain, currency)
     if plain.endswith(("%", "折")):
@@ -107,6 +126,22 @@ def parse_cell(column: str, text: str, currency: str) -> Value:
     return Cut("fixed", Decimal(parse_amount(plain, currency)))
 
 
+def _parse_item(column: str, text: str, plain: str) -> Value:
+    """A name as it stands, or a whole number of units. Raises ValueError with a sentence."""
+    if column == STOCK:
+        digits = plain.replace(",", "")
+        if not (
+            digits.isascii() and digits.isdecimal() and int(digits[:11]) <= MOST_STOCK and len(digits) < 12
+        ):
+            raise ValueError(
+                _("“%(text)s” is no stock: write a whole number, 0 or more.") % {"text": text[:40]}
+            )
+        return int(digits)
+    if len(text) > LONGEST_NAME:
+        raise ValueError(_("A name has at most %(most)s characters.") % {"most": LONGEST_NAME})
+    return text
+
+
 def as_json(value: Value) -> Any:
     """A value as a row keeps it."""
     return {value.way: f"{value.value:f}"} if isinstance(value, Cut) else value
@@ -117,7 +152,7 @@ def from_json(said: Any) -> Value:
     if isinstance(said, dict):
         ((way, value),) = said.items()
         return Cut(cast(Way, way), Decimal(value))
-    return cast("int | None", said)
+    return cast("int | str | None", said)
 
 
 def changed(sku: str, prices: SkuPrices | None, cells: Mapping[str, Value]) -> SkuPrices:
@@ -156,7 +191,7 @@ def edited(
     start: dt.datetime,
     end: dt.datetime | None,
 ) -> list[Stretch]:
-    """A SKU's stretches from `start` on with the cells changed in `[start, end)`. Raises Invalid.
+    """A SKU's stretches with the cells changed in `[start, end)`. Raises Invalid.
 
     Where the SKU has no prices yet it gets them; a gap between stretches stays one.
     """
@@ -165,6 +200,12 @@ def edited(
         if end is not None and each.from_at >= end:
             found.append(each)
             continue
+        if each.to_at is not None and each.to_at <= start:
+            found.append(each)
+            continue
+        if each.from_at < start:
+            found.append(replace(each, to_at=start))
+            each = replace(each, from_at=start)
         until = each.to_at if end is None or (each.to_at is not None and each.to_at <= end) else end
         found.append(Stretch(each.from_at, until, changed(sku, each.prices, cells)))
         if until != each.to_at:

@@ -1,23 +1,32 @@
-"""Files of the price table: a line a SKU, a column a kind of price; what is read becomes edits.
+"""Files of the price table and of the catalogue: a line a SKU, a column a kind of price; what is read becomes edits.
 
-A cell that is empty takes a price away, a column that is missing changes nothing.
+A cell that is empty takes a price away, a column that is missing changes nothing. A sale with `from` or `to` takes the
+place of every sale of its SKU from now on; a day in `to` is the last one, included.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from benefits.lib.price_edits import (
     FAN,
     FLOOR,
+    ITEMS,
     LIST,
+    NAME,
+    PRODUCT,
     SALE,
+    STOCK,
     Edit,
     cell_text,
+    column_text,
     parse_cell,
     tier_column,
     value_of,
@@ -31,7 +40,14 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     SALE: ("sale", "sale price", "sale_price", "活动价", "活動價", "促销价", "促銷價", "特价", "特價"),
     FLOOR: ("floor", "floor price", "floor_price", "底价", "底價", "最低价", "最低價"),
     FAN: ("fan", "fan price", "fan_price", "粉丝价", "粉絲價", "关注价", "關注價"),
+    PRODUCT: ("product", "product name", "product_name", "商品", "商品名称", "商品名稱"),
+    NAME: ("name", "sku name", "sku_name", "名称", "名稱", "规格", "規格", "规格名称", "規格名稱"),
+    STOCK: ("stock", "库存", "庫存"),
+    "from": ("from", "sale from", "sale_from", "活动开始", "活動開始", "开始", "開始"),
+    "to": ("to", "sale to", "sale_to", "活动结束", "活動結束", "结束", "結束"),
 }
+TIMES = ("from", "to")
+CATALOGUE = ("product", "name", "sku", "list_price", "sale_price", "from", "to", "stock", "floor")
 FORMULA = tuple("=+-@")
 WRITTEN = {"sku": "sku", LIST: "list_price", SALE: "sale_price", FLOOR: "floor", FAN: "fan_price"}
 
@@ -55,9 +71,67 @@ def line(prices: SkuPrices, tiers: Sequence[str], currency: str) -> list[str]:
     return [prices.sku, *(cell_text(value_of(prices, column), currency) for column in columns)]
 
 
-def read(lines: Iterable[tuple[int, list[str]]], *, tiers: Mapping[str, str], currency: str) -> Sheet:
-    """The edits of a table's lines. tiers: name or code of a tier (casefolded) -> its code. Raises Invalid for a table
-    that is empty, too long, or without SKUs or prices."""
+def catalogue_line(
+    prices: SkuPrices | None,
+    item: Mapping[str, Any],
+    sku: str,
+    sale: tuple[int | None, dt.datetime | None, dt.datetime | None],
+    *,
+    zone: dt.tzinfo,
+    currency: str,
+) -> list[str]:
+    """A SKU of the catalogue as a line under `CATALOGUE`: its prices now, and the sale that runs or comes."""
+    sale_minor, start, end = sale
+    return [
+        column_text(PRODUCT, item[PRODUCT], currency),
+        column_text(NAME, item[NAME], currency),
+        sku,
+        cell_text(value_of(prices, LIST), currency),
+        cell_text(sale_minor, currency),
+        moment(start, zone),
+        moment(end, zone, last=True),
+        column_text(STOCK, item[STOCK], currency),
+        cell_text(value_of(prices, FLOOR), currency),
+    ]
+
+
+def moment(at: dt.datetime | None, zone: dt.tzinfo, *, last: bool = False) -> str:
+    """An instant as a cell has it: a day where it is one's beginning, `last` the last day of a time."""
+    if at is None:
+        return ""
+    local = at.astimezone(zone)
+    if local.time() == dt.time():
+        return (local.date() - dt.timedelta(days=1 if last else 0)).isoformat()
+    return local.strftime("%Y-%m-%d %H:%M:%S") if local.second else local.strftime("%Y-%m-%d %H:%M")
+
+
+def parse_moment(text: str, zone: dt.tzinfo, *, last: bool = False) -> dt.datetime | None:
+    """The same back; None for nothing. Raises ValueError with a sentence."""
+    plain = re.sub(r"[/.]", "-", unicodedata.normalize("NFKC", text).replace("T", " ").strip())
+    if not plain:
+        return None
+    found = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})(?: +(\d{1,2}):(\d{2})(?::(\d{2}))?)?", plain)
+    try:
+        if found is None or not 2000 <= int(found.group(1)) < 2100:
+            raise ValueError
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+        at = dt.datetime(year, month, day, hour, minute, second, tzinfo=zone)
+    except ValueError:
+        raise ValueError(
+            _("“%(text)s” is no day: write it like 2026-06-30, or 2026-06-30 14:05.") % {"text": text[:40]}
+        ) from None
+    return at + dt.timedelta(days=1) if last and found.group(4) is None else at
+
+
+def read(
+    lines: Iterable[tuple[int, list[str]]],
+    *,
+    tiers: Mapping[str, str],
+    currency: str,
+    zone: dt.tzinfo = dt.UTC,
+) -> Sheet:
+    """The edits of a table's lines. tiers: name or code of a tier (casefolded) -> its code. Days are those of `zone`.
+    Raises Invalid for a table that is empty, too long, or without SKUs or prices."""
     source = iter(lines)
     first = next(source, None)
     if first is None:
@@ -76,17 +150,33 @@ def read(lines: Iterable[tuple[int, list[str]]], *, tiers: Mapping[str, str], cu
                 raise ValueError(_("The SKU is missing or longer than 64 characters."))
             if sku in seen:
                 raise ValueError(_("The SKU stands in line %(line)s already.") % {"line": seen[sku]})
-            edits = [
-                Edit(sku, column, parse_cell(column, cells[place], currency))
-                for column, place in places.items()
-                if column != "sku" and place < len(cells)
-            ]
+            edits = _edits(
+                sku, {name: cells[at] for name, at in places.items() if at < len(cells)}, currency, zone
+            )
         except ValueError as error:
             found.rejects.append((where, str(error)))
             continue
         seen[sku] = number
         found.edits += edits
     return found
+
+
+def _edits(sku: str, cells: Mapping[str, str], currency: str, zone: dt.tzinfo) -> list[Edit]:
+    """The edits of a line. Raises ValueError with a sentence."""
+    start = parse_moment(cells.get("from", ""), zone)
+    end = parse_moment(cells.get("to", ""), zone, last=True)
+    if start is not None and end is not None and end <= start:
+        raise ValueError(_("The sale ends before it begins."))
+    edits = []
+    for column, text in cells.items():
+        if column == "sku" or column in TIMES:
+            continue
+        value = parse_cell(column, _sku(text) if column in ITEMS else text, currency)
+        is_dated = column == SALE and value is not None
+        edits.append(Edit(sku, column, value, *((start, end) if is_dated else ())))
+    if (start or end) and not any(each.has_period for each in edits):
+        raise ValueError(_("The line has days of a sale and no sale price."))
+    return edits
 
 
 def _sku(text: str) -> str:

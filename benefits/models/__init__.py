@@ -1,6 +1,7 @@
 """The tables of the benefits app, one file a topic."""
 
 from benefits.models.benefits import Benefit, BenefitRevision, BenefitStatus, RevisionAction
+from benefits.models.catalogue import PriceEntry, Product
 from benefits.models.coverage import Coverage, CoverageDue
 from benefits.models.draws import Draw, DrawEntry, DrawSeed, DrawState, DrawWin
 from benefits.models.entitlements import (
@@ -12,6 +13,7 @@ from benefits.models.entitlements import (
     PaidWith,
     UseAction,
 )
+from benefits.models.price_guard import FindingKind, GuardLevel, GuardPolicy, PriceFinding
 from benefits.models.prices import CatalogueSku, MemberPrice, PriceUpload
 from benefits.models.pricing import PriceChange, PriceChangeKind, PriceChangeState, PriceVersion, SkuPrice
 
@@ -32,13 +34,19 @@ __all__ = [
     "EntitlementSource",
     "EntitlementState",
     "EntitlementUse",
+    "FindingKind",
+    "GuardLevel",
+    "GuardPolicy",
     "MemberPrice",
     "PaidWith",
     "PriceChange",
     "PriceChangeKind",
     "PriceChangeState",
+    "PriceEntry",
+    "PriceFinding",
     "PriceUpload",
     "PriceVersion",
+    "Product",
     "RevisionAction",
     "SkuPrice",
     "UseAction",

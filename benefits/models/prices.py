@@ -7,16 +7,23 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from benefits.models.benefits import Benefit
+from benefits.models.catalogue import Product
 from members.lib.fields import PublicIdField, TenantForeignKey
 from members.models import TenantModel
 
 
 class CatalogueSku(TenantModel):
-    """One thing that is sold, with its list price now. Prices in minor units of the merchant's currency."""
+    """One thing that is sold. Prices in minor units of the merchant's currency.
+
+    list_minor: the list price that was told last; where the price table has the SKU, that one counts. stock: units at
+    hand, None where the shop does not count them here.
+    """
 
     sku = models.CharField(_("SKU"), max_length=64)
     name = models.CharField(_("name"), max_length=160, blank=True)
     list_minor = models.BigIntegerField(_("list price"))
+    product = TenantForeignKey(Product, related_name="skus", null=True)
+    stock = models.IntegerField(_("stock"), null=True)
     changed_at = models.DateTimeField()
 
     class Meta:
@@ -25,6 +32,16 @@ class CatalogueSku(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["merchant", "sku"], name="catalogue_sku_unique"),
             models.CheckConstraint(condition=models.Q(list_minor__gte=1), name="catalogue_list_price"),
+            models.CheckConstraint(
+                condition=models.Q(stock=None) | models.Q(stock__gte=0), name="catalogue_stock_not_negative"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["merchant", "product"],
+                condition=models.Q(product__isnull=False),
+                name="catalogue_by_product",
+            )
         ]
 
     def __str__(self) -> str:

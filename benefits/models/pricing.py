@@ -97,6 +97,7 @@ class PriceChangeKind(models.TextChoices):
     TABLE = "table", _("Price table")
     BULK = "bulk", _("Bulk change")
     FILE = "file", _("File")
+    API = "api", _("Shop system")
 
 
 class PriceChangeState(models.TextChoices):
@@ -110,7 +111,9 @@ class PriceChangeState(models.TextChoices):
 class PriceChange(TenantModel):
     """Cells of the price table that change in `[from_at, to_at)`: shown first, applied by a person, taken back by one.
 
-    rows: [SKU, column, value before, value after]; rejects: [where, reason]. No `from_at`: from when it is applied.
+    rows: [SKU, column, value before, value after], with [from, to] behind where a sale has a time of its own; rejects:
+    [where, reason]; findings: [kind, SKU, whether it blocks, numbers] of the price guard at drafting.
+    No `from_at`: from when it is applied.
     before, after: {SKU: stretches from then on}, so that it can be taken back where nothing changed since; left: SKUs
     that a taking back left alone, since they had.
     """
@@ -122,6 +125,7 @@ class PriceChange(TenantModel):
     to_at = models.DateTimeField(_("to"), null=True)
     rows = models.JSONField(default=list)
     rejects = models.JSONField(default=list)
+    findings = models.JSONField(default=list, db_default=[])
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     left = models.JSONField(default=list)

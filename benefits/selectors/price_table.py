@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from benefits.lib.price_edits import (
     LIST,
+    LONGEST_SKU,
     PLAIN,
     SALE,
     Cut,
+    Edit,
     Stretch,
     Value,
     from_json,
 )
-from benefits.lib.quotes import SkuPrices
+from benefits.lib.price_plans import Row, by_sku, differing, edit_of, planned, row_of, value_before
 from benefits.models import PriceChange, SkuPrice
+from benefits.selectors import catalogue
 from benefits.selectors.quotes import prices_of
+from members.lib.refusals import Invalid
 
 
 def at_instant(*, merchant_id: int, at: dt.datetime, begins: str = "") -> QuerySet[SkuPrice]:
@@ -53,18 +58,10 @@ def timelines(
     return found
 
 
-def in_force(timeline: list[Stretch], at: dt.datetime) -> SkuPrices | None:
-    """The prices of a SKU at an instant, of its stretches."""
-    for each in timeline:
-        if each.from_at <= at and (each.to_at is None or each.to_at > at):
-            return each.prices
-    return None
-
-
 def changes(*, merchant_id: int) -> QuerySet[PriceChange]:
     """The changes of prices, newest first, without what they hold. Runs no query."""
     rows: QuerySet[PriceChange] = PriceChange.objects.of(merchant_id)
-    return rows.defer("rows", "rejects", "before", "after", "left").order_by("-created_at", "-pk")
+    return rows.defer("rows", "rejects", "before", "after", "left", "findings").order_by("-created_at", "-pk")
 
 
 def change_of(*, merchant_id: int, public_id: str) -> PriceChange | None:
@@ -84,16 +81,19 @@ class Difference:
     pays_before: int | None
     pays_after: int | None
     is_dearer: bool
+    from_at: dt.datetime | None = None
+    to_at: dt.datetime | None = None
 
 
 def differences(change: PriceChange, lists: dict[str, int]) -> list[Difference]:
     """The cells of a change in its order. `lists`: list prices by SKU, from which shares are taken. Runs no query."""
-    lists = lists | {sku: after for sku, column, _before, after in change.rows if column == LIST and after}
+    lists = lists | {row[0]: row[3] for row in change.rows if row[1] == LIST and row[3]}
     return [_difference(row, lists.get(row[0])) for row in change.rows]
 
 
 def _difference(row: list[Any], list_minor: int | None) -> Difference:
-    sku, column, before, after = row[0], row[1], from_json(row[2]), from_json(row[3])
+    edit = edit_of(row)
+    sku, column, before, after = edit.sku, edit.column, from_json(row[2]), edit.value
     pays = [_pays(value, column, list_minor) for value in (before, after)]
     return Difference(
         what="new" if before is None else "gone" if after is None else "changed",
@@ -104,18 +104,55 @@ def _difference(row: list[Any], list_minor: int | None) -> Difference:
         pays_before=pays[0],
         pays_after=pays[1],
         is_dearer=pays[0] is not None and (pays[1] is None or pays[1] > pays[0]) and column not in PLAIN[2:],
+        from_at=edit.from_at,
+        to_at=edit.to_at,
     )
 
 
 def _pays(value: Value, column: str, list_minor: int | None) -> int | None:
     if isinstance(value, Cut):
         return value.of(list_minor) if list_minor is not None else None
-    if column == SALE and value is not None and list_minor is not None:
+    if column == SALE and isinstance(value, int) and list_minor is not None:
         return min(value, list_minor)  # one above it is no sale
-    return value if column in (LIST, SALE) else None
+    return value if column in (LIST, SALE) and isinstance(value, int) else None
 
 
 def lists_at(*, merchant_id: int, skus: Collection[str], at: dt.datetime) -> dict[str, int]:
     """The list prices of SKUs at an instant. One query."""
     rows = at_instant(merchant_id=merchant_id, at=at).filter(sku__in=skus)
     return dict(rows.values_list("sku", "list_minor"))
+
+
+@dataclass(slots=True)
+class Plan:
+    """What edits do: the rows of those that differ, (SKU, reason) of those that cannot be, the stretches afterwards of
+    the SKUs that change."""
+
+    rows: list[Row] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    after: dict[str, list[Stretch]] = field(default_factory=dict)
+
+
+def plan(*, merchant_id: int, edits: Sequence[Edit], start: dt.datetime, to_at: dt.datetime | None) -> Plan:
+    """What edits do from `start` on, or in `[start, to_at)`. Two queries."""
+    cells, found = by_sku(edits), Plan()
+    known = timelines(merchant_id=merchant_id, skus=cells, start=start)
+    items = catalogue.items(merchant_id=merchant_id, skus=cells)
+    for sku, wanted in cells.items():
+        timeline, item = known.get(sku, []), items.get(sku)
+        try:
+            _check_name(sku)
+            some = differing(sku, timeline, item, wanted, start, to_at)
+            if some:
+                found.after[sku] = planned(sku, timeline, some, start, to_at)
+        except Invalid as refusal:
+            found.refused.append((sku, str(refusal.detail)))
+            continue
+        found.rows += [row_of(each, value_before(each, timeline, item, start)) for each in some]
+    return found
+
+
+def _check_name(sku: str) -> None:
+    """Raises Invalid."""
+    if not 1 <= len(sku) <= LONGEST_SKU:
+        raise Invalid(_("A SKU has 1 to %(most)s characters.") % {"most": LONGEST_SKU})

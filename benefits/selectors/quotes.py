@@ -94,6 +94,11 @@ def some_skus(*, merchant_id: int, at: dt.datetime, most: int) -> list[str]:
     return list(rows.order_by("sku").values_list("sku", flat=True)[:most])
 
 
+def stack_at(*, merchant_id: int, at: dt.datetime) -> Stack:
+    """How a member price meets a sale at an instant. One query."""
+    return _version_at(merchant_id, at)[1].stack
+
+
 def _version_at(merchant_id: int, at: dt.datetime) -> tuple[int, PriceRules]:
     """How prices meet at an instant, and the number of that version; the defaults, as 0, before any."""
     row = PriceVersion.objects.of(merchant_id).filter(at__lte=at).order_by("-at", "-number").first()

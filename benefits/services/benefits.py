@@ -184,7 +184,7 @@ def change_benefit(
     before = facts(benefit)
     _set(benefit, checked)
     if rows is not None:
-        store_list(benefit=benefit, rows=rows, at=max(at, benefit.revision_at or at))
+        store_list(benefit=benefit, rows=rows, at=max(at, benefit.revision_at or at), actor=actor)
     after = facts(benefit)
     if after == before:
         return benefit
@@ -282,7 +282,7 @@ def _publish(
     benefit.revision, benefit.revision_at = 1, at
     benefit.save()
     if rows is not None:
-        store_list(benefit=benefit, rows=rows, at=at)
+        store_list(benefit=benefit, rows=rows, at=at, actor=actor)
     write_revision(benefit, at, actor, rule.Action.PUBLISH, reason)
     audit_row(benefit, at, actor, "benefit.published", None, facts(benefit), reason)
     if not as_scripted:

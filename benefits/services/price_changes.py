@@ -15,28 +15,30 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from benefits.lib.price_edits import (
-    Edit,
-    Stretch,
-    Value,
-    as_json,
-    changed,
-    clipped,
-    edited,
-    from_json,
-    value_of,
+from benefits.lib.price_edits import ITEMS, Edit, Stretch, Value, as_json, clipped
+from benefits.lib.price_guard import Finding
+from benefits.lib.price_plans import (
+    Item,
+    Row,
+    by_sku,
+    edit_of,
+    in_force,
+    planned,
+    value_before,
 )
-from benefits.lib.quotes import SkuPrices
 from benefits.models import PriceChange, PriceChangeKind, PriceChangeState, PriceVersion, SkuPrice
-from benefits.selectors import price_table
-from benefits.services import benefits, pricing
+from benefits.selectors import catalogue, price_table
+from benefits.services import benefits, price_guard, pricing
+from benefits.services import catalogue as catalogue_service
+from benefits.services.price_guard import PriceBlocked
 from benefits.services.price_stretches import stretches_from_json, stretches_json
 from members.lib import batches
 from members.lib.refusals import Conflict, Invalid, NotFound
 from members.services import audit, programs
 from members.services.audit import Actor
 
-MOST_EDITS = 20_000
+MOST_EDITS = 20_000  # cells that differ
+MOST_LOOKED = 400_000  # cells that are compared
 MOST_REJECTS = 1_000
 BATCH = 2_000
 KEPT_DRAFTS = dt.timedelta(days=7)
@@ -58,52 +60,53 @@ def draft(
 ) -> PriceChange:
     """Keep edits that a person has yet to look at; no price changes. A SKU that cannot be so is left out, with why.
 
-    From `from_at`, or from when it is applied, until `to_at`, exclusive. Raises Invalid (a period that is over or ends
-    before it begins, too many, nothing that differs), ProgramNotOpen, ProgramCleared.
+    From `from_at`, or from when it is applied, until `to_at`, exclusive. Cells that are as they were count for nothing.
+    What the price guard finds is kept with it. Raises Invalid (a period that is over or ends before it begins, too
+    many, nothing that differs), ProgramNotOpen, ProgramCleared.
     """
     benefits.gate(merchant_id=merchant_id)
     start = _start(from_at, to_at, at)
-    if len(edits) > MOST_EDITS:
-        raise Invalid(
-            _("A change has at most %(most)s prices. Make it smaller.") % {"most": f"{MOST_EDITS:,}"}
-        )
-    rows, refused = _differing(merchant_id, edits, start, to_at)
-    left = [*rejects, *refused]
-    if not rows:
+    if len(edits) > MOST_LOOKED:
+        raise _too_many(MOST_LOOKED)
+    plan = price_table.plan(merchant_id=merchant_id, edits=edits, start=start, to_at=to_at)
+    left = [*rejects, *plan.refused]
+    if not plan.rows:
         raise Invalid(left[0][1] if left else _("Nothing differs from the prices in force then."))
+    if len(plan.rows) > MOST_EDITS:
+        raise _too_many(MOST_EDITS)
+    found = price_guard.judge(
+        merchant_id=merchant_id, at=at, start=start, timelines=plan.after, told=_told(plan.rows)
+    )
     return PriceChange.objects.create(
         merchant_id=merchant_id,
         kind=kind,
         label=label[:160].replace("\x00", ""),
         from_at=from_at,
         to_at=to_at,
-        rows=rows,
+        rows=plan.rows,
         rejects=[list(each) for each in left[:MOST_REJECTS]],
+        findings=[each.as_json() for each in _worst_first(found)[:MOST_REJECTS]],
         by_id=actor.user_id,
         by_label=actor.label[:120],
         created_at=at,
     )
 
 
-def _differing(
-    merchant_id: int, edits: Sequence[Edit], start: dt.datetime, to_at: dt.datetime | None
-) -> tuple[list[list[Any]], list[tuple[str, str]]]:
-    """The cells that differ from the prices in force at `start`, and (SKU, reason) of those that cannot be."""
-    cells = _by_sku(edits)
-    found = price_table.timelines(merchant_id=merchant_id, skus=cells, start=start)
-    rows: list[list[Any]] = []
-    refused = []
-    for sku, wanted in cells.items():
-        now = price_table.in_force(found.get(sku, []), start)
-        differing = {column: value for column, value in wanted.items() if value_of(now, column) != value}
-        try:
-            _check(sku, now, differing)
-            edited(sku, found.get(sku, []), differing, start, to_at)
-        except Invalid as refusal:
-            refused.append((sku, str(refusal.detail)))
-            continue
-        rows += [[sku, column, as_json(value_of(now, column)), as_json(v)] for column, v in differing.items()]
-    return rows, refused
+def _too_many(most: int) -> Invalid:
+    return Invalid(_("A change has at most %(most)s prices. Make it smaller.") % {"most": f"{most:,}"})
+
+
+def _worst_first(found: Sequence[Finding]) -> list[Finding]:
+    return sorted(found, key=lambda each: not each.is_blocked)
+
+
+def _told(rows: Sequence[Row]) -> dict[str, dict[str, Value]]:
+    """The cells of the catalogue among a change's rows."""
+    told: dict[str, dict[str, Value]] = {}
+    for each in map(edit_of, rows):
+        if each.column in ITEMS:
+            told.setdefault(each.sku, {})[each.column] = each.value
+    return told
 
 
 def _start(from_at: dt.datetime | None, to_at: dt.datetime | None, at: dt.datetime) -> dt.datetime:
@@ -116,49 +119,98 @@ def _start(from_at: dt.datetime | None, to_at: dt.datetime | None, at: dt.dateti
     return start
 
 
-def _by_sku(edits: Sequence[Edit]) -> dict[str, dict[str, Value]]:
-    found: dict[str, dict[str, Value]] = defaultdict(dict)
-    for each in edits:
-        found[each.sku][each.column] = each.value
-    return found
-
-
-def _check(sku: str, now: SkuPrices | None, cells: Mapping[str, Value]) -> None:
-    """Raises Invalid."""
-    if not 1 <= len(sku) <= pricing.LONGEST_SKU:
-        raise Invalid(_("A SKU has 1 to %(most)s characters.") % {"most": pricing.LONGEST_SKU})
-    if cells:
-        changed(sku, now, cells)
-
-
-@transaction.atomic
 def apply(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> PriceChange:
     """Have a change's prices count; again it changes nothing. Raises NotFound, Conflict when prices are not those that
-    were shown any more, Invalid when its first instant is over, ProgramNotOpen, ProgramCleared."""
+    were shown any more, Invalid when its first instant is over, ProgramNotOpen, ProgramCleared; PriceBlocked, of which
+    a record is kept when the caller goes on."""
+    try:
+        with transaction.atomic():
+            return _apply(merchant_id, public_id, at, actor)
+    except PriceBlocked as refusal:
+        with transaction.atomic():
+            price_guard.keep(
+                refusal.findings, merchant_id=merchant_id, at=at, actor=actor,
+                source="change", source_id=public_id, was_blocked=True,
+            )  # fmt: skip
+        raise
+
+
+def _apply(merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> PriceChange:
     _gate_and_lock(merchant_id)
     change = _locked(merchant_id, public_id)
     if change.state != PriceChangeState.DRAFT:
         return change
     start = _start(change.from_at, change.to_at, at)
-    skus = {row[0] for row in change.rows}
-    found = price_table.timelines(merchant_id=merchant_id, skus=skus, start=start, is_locked=True)
-    cells: dict[str, dict[str, Value]] = defaultdict(dict)
-    for sku, column, before, after in change.rows:
-        if value_of(price_table.in_force(found.get(sku, []), start), column) != from_json(before):
+    edits = by_sku([edit_of(row) for row in change.rows])
+    before = price_table.timelines(merchant_id=merchant_id, skus=edits, start=start, is_locked=True)
+    items = catalogue.items(merchant_id=merchant_id, skus=edits)
+    _require_as_shown(change, before, items, start)
+    after = {
+        sku: planned(sku, before.get(sku, []), some, start, change.to_at)
+        for sku, some in sorted(edits.items())
+    }
+    priced = {sku: found for sku, found in after.items() if found != before.get(sku, [])}
+    write(merchant_id=merchant_id, timelines=priced, start=start)
+    _note_items(change, after, start, at)
+    found = price_guard.judge(merchant_id=merchant_id, at=at, start=start, timelines=after)
+    price_guard.refuse(found, merchant_id=merchant_id)
+    change.before = {sku: stretches_json(before.get(sku, [])) for sku in priced}
+    change.after = {sku: stretches_json(timeline) for sku, timeline in priced.items()}
+    change.state, change.applied_at = PriceChangeState.APPLIED, at
+    change.version = _next_version(change, at, actor, "prices.changed", len(edits))
+    change.save(update_fields=["before", "after", "state", "applied_at", "version"])
+    price_guard.keep(found, merchant_id=merchant_id, at=at, actor=actor, source="change", source_id=public_id)
+    _note(change, change.rows, change.kind, at, actor)
+    return change
+
+
+def _require_as_shown(
+    change: PriceChange,
+    before: Mapping[str, list[Stretch]],
+    items: Mapping[str, Item],
+    start: dt.datetime,
+) -> None:
+    """Raises Conflict where a cell is not what the page of differences showed."""
+    for row in change.rows:
+        edit = edit_of(row)
+        now = value_before(edit, before.get(edit.sku, []), items.get(edit.sku), start)
+        if as_json(now) != row[2]:
             raise Conflict(
                 _(
                     "Prices changed since this was shown. Drop it and make the change again: nothing was saved."
                 )
             )
-        cells[sku][column] = from_json(after)
-    after = {sku: edited(sku, found.get(sku, []), cells[sku], start, change.to_at) for sku in sorted(skus)}
-    write(merchant_id=merchant_id, timelines=after, start=start)
-    change.before = {sku: stretches_json(found.get(sku, [])) for sku in after}
-    change.after = {sku: stretches_json(timeline) for sku, timeline in after.items()}
-    change.state, change.applied_at = PriceChangeState.APPLIED, at
-    change.version = _next_version(change, at, actor, "prices.changed", len(after))
-    change.save(update_fields=["before", "after", "state", "applied_at", "version"])
-    return change
+
+
+def _note_items(
+    change: PriceChange, after: Mapping[str, Sequence[Stretch]], start: dt.datetime, at: dt.datetime
+) -> None:
+    """Write down what the catalogue is told: cells, list prices of now, SKUs that are new."""
+    lists = {
+        sku: (in_force(timeline, start) or timeline[0].prices).list_minor
+        for sku, timeline in after.items()
+        if timeline and (start <= at or in_force(timeline, at) is None)
+    }
+    told = _told(change.rows)
+    catalogue_service.store(merchant_id=change.merchant_id, wanted=told, lists=lists, at=at)
+
+
+def _note(change: PriceChange, rows: Sequence[Row], source: str, at: dt.datetime, actor: Actor) -> None:
+    """Add to the history of the SKUs; the period of the change is that of cells without one."""
+    times = [each and each.astimezone(dt.UTC).isoformat() for each in (change.from_at, change.to_at)]
+    cells: dict[str, list[list[Any]]] = defaultdict(list)
+    for row in rows:
+        has_own = len(row) > 4 or row[1] in ITEMS or not any(times)
+        cells[row[0]].append([*row[1:], *([] if has_own else times)])
+    catalogue_service.note(
+        merchant_id=change.merchant_id,
+        at=at,
+        actor=actor,
+        source=source,
+        cells=cells,
+        change=change.public_id,
+        version=change.version,
+    )
 
 
 @transaction.atomic
@@ -184,13 +236,39 @@ def undo(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> 
             wanted[sku] = clipped(stretches_from_json(sku, change.before[sku]), start)
         else:
             left.append(sku)
-    if not wanted:
+    items, changed_since = _items_before(change)
+    left += [sku for sku in changed_since if sku not in left and sku not in wanted]
+    if not wanted and not items:
         raise Conflict(_("All of these prices were changed again since. Change them in the price table."))
     write(merchant_id=merchant_id, timelines=wanted, start=start)
+    lists = {sku: timeline[0].prices.list_minor for sku, timeline in wanted.items() if timeline}
+    catalogue_service.store(merchant_id=merchant_id, wanted=items, lists=lists, at=at)
     change.state, change.undone_at, change.left = PriceChangeState.UNDONE, at, left
     change.save(update_fields=["state", "undone_at", "left"])
-    _next_version(change, at, actor, "prices.undone", len(wanted))
+    _next_version(change, at, actor, "prices.undone", len({*wanted, *items}))
+    rows = [
+        [row[0], row[1], row[3], row[2]]
+        for row in change.rows
+        if (row[1] in items.get(row[0], {}) if row[1] in ITEMS else row[0] in wanted)
+    ]
+    _note(change, rows, "undo", at, actor)
     return change
+
+
+def _items_before(change: PriceChange) -> tuple[dict[str, dict[str, Value]], list[str]]:
+    """The catalogue's cells as they were before a change, and the SKUs whose cells were changed again since."""
+    rows = [row for row in change.rows if row[1] in ITEMS]
+    if not rows:
+        return {}, []
+    now = catalogue.items(merchant_id=change.merchant_id, skus={row[0] for row in rows})
+    found: dict[str, dict[str, Value]] = {}
+    left = []
+    for sku, column, before, after, *_times in rows:
+        if now.get(sku, {}).get(column) == after:
+            found.setdefault(sku, {})[column] = before
+        else:
+            left.append(sku)
+    return found, left
 
 
 @transaction.atomic

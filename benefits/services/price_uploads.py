@@ -11,8 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.prices import rows_from_json
 from benefits.models import Benefit, PriceUpload
+from benefits.services import price_guard
 from benefits.services.arguments import Arguments
 from benefits.services.benefits import change_benefit, publish_benefit
+from benefits.services.price_guard import PriceBlocked
 from benefits.services.prices import lock_upload
 from members.lib import batches
 from members.lib.refusals import Conflict
@@ -42,13 +44,25 @@ def _from_json(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, **instants}
 
 
-@transaction.atomic
 def confirm(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> Benefit:
     """Publish the benefit that the list was uploaded for, or give an existing one its new list.
 
     Confirming again changes nothing. Raises NotFound, Conflict when the benefit changed after the list was shown,
-    and what `publish_benefit` and `change_benefit` raise.
+    what `publish_benefit` and `change_benefit` raise; PriceBlocked, of which a record is kept when the caller goes on.
     """
+    try:
+        with transaction.atomic():
+            return _confirm(merchant_id, public_id, at, actor)
+    except PriceBlocked as refusal:
+        with transaction.atomic():
+            price_guard.keep(
+                refusal.findings, merchant_id=merchant_id, at=at, actor=actor,
+                source="list", source_id=public_id, was_blocked=True,
+            )  # fmt: skip
+        raise
+
+
+def _confirm(merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> Benefit:
     upload = lock_upload(merchant_id=merchant_id, public_id=public_id)
     if upload.confirmed_at is not None and upload.benefit is not None:
         return upload.benefit

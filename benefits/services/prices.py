@@ -12,15 +12,17 @@ from django.utils.translation import gettext_lazy as _
 from benefits.lib.prices import PriceList, PriceRow
 from benefits.models import Benefit, CatalogueSku, MemberPrice, PriceUpload
 from benefits.selectors.prices import present
+from benefits.services import price_guard
 from members.lib.refusals import Invalid, NotFound
 from members.services.audit import Actor
 
 
-def store_list(*, benefit: Benefit, rows: Sequence[PriceRow], at: dt.datetime) -> None:
+def store_list(*, benefit: Benefit, rows: Sequence[PriceRow], at: dt.datetime, actor: Actor) -> None:
     """Make `rows` the benefit's list from `at` on: what differs or is left out ends there, what is new begins, what
-    is the same stays untouched. The catalogue takes the names and list prices of the file.
+    is the same stays untouched. The catalogue takes the names and list prices of the file. What the price guard finds
+    in rows that are new is kept.
 
-    Called by the services of benefits in their transaction, with the merchant's benefits locked.
+    Called by the services of benefits in their transaction, with the merchant's benefits locked. Raises PriceBlocked.
     """
     items = _store_items(benefit.merchant_id, rows, at)
     wanted = {(items[row.sku], row.tier_code): row for row in rows}
@@ -31,6 +33,11 @@ def store_list(*, benefit: Benefit, rows: Sequence[PriceRow], at: dt.datetime) -
             del wanted[(old.item_id, old.tier_code)]
         else:
             ended.append(old.pk)
+    found = price_guard.judge_list(merchant_id=benefit.merchant_id, at=at, rows=list(wanted.values()))
+    price_guard.refuse(found, merchant_id=benefit.merchant_id)
+    price_guard.keep(
+        found, merchant_id=benefit.merchant_id, at=at, actor=actor, source="list", source_id=benefit.public_id
+    )
     MemberPrice.objects.of(benefit.merchant_id).filter(pk__in=ended).update(to_at=at)
     MemberPrice.objects.bulk_create(
         [

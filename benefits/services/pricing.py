@@ -5,18 +5,22 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from benefits.lib.price_edits import LONGEST_SKU
+from benefits.lib.price_plans import cells_between
 from benefits.lib.quotes import Cut, PriceRules, SkuPrices
 from benefits.models import PriceVersion, SkuPrice
+from benefits.selectors.quotes import prices_of
+from benefits.services import catalogue
 from members.lib.refusals import Invalid
 from members.services import audit, programs
 from members.services.audit import Actor
 
-LONGEST_SKU = 64
 BATCH = 5_000
 PRICES = ("list_minor", "sale_minor", "floor_minor", "members", "fans")
 
@@ -56,8 +60,9 @@ def configure(
         actor=actor,
         action="prices.changed",
         subject=("program", program.merchant.slug),
-        after={"version": version.number, "skus": changed},
+        after={"version": version.number, "skus": len(changed)},
     )
+    _note(version, wanted, changed, actor)
     return version
 
 
@@ -80,12 +85,12 @@ def _checked(catalogue: Sequence[SkuPrices]) -> dict[str, SkuPrices]:
     return {each.sku: each for each in catalogue}
 
 
-def _store(merchant_id: int, wanted: dict[str, SkuPrices], at: dt.datetime) -> int:
-    """Close the prices that differ or are left out, forget those of later stretches, add those that are new; how many
-    SKUs differ."""
+def _store(merchant_id: int, wanted: dict[str, SkuPrices], at: dt.datetime) -> dict[str, SkuPrices | None]:
+    """Close the prices that differ or are left out, forget those of later stretches, add those that are new; the SKUs
+    that differ, with their prices until now."""
     rows = {sku: row_of(merchant_id, prices, at) for sku, prices in wanted.items()}
     over: list[int] = []
-    differing: set[str] = set(rows)
+    differing: dict[str, SkuPrices | None] = dict.fromkeys(rows)
     later = SkuPrice.objects.of(merchant_id).filter(from_at__gt=at)
     planned = set(later.values_list("sku", flat=True))
     later.delete()
@@ -94,14 +99,33 @@ def _store(merchant_id: int, wanted: dict[str, SkuPrices], at: dt.datetime) -> i
         is_same = new is not None and all(getattr(new, name) == getattr(row, name) for name in PRICES)
         if is_same and row.to_at is None and row.sku not in planned:
             del rows[row.sku]
-            differing.discard(row.sku)
+            del differing[row.sku]
         else:
             over.append(row.pk)
-            differing.add(row.sku)
+            differing[row.sku] = prices_of(row)
     if over:
         SkuPrice.objects.of(merchant_id).filter(pk__in=over).update(to_at=at)
     SkuPrice.objects.bulk_create(rows.values(), batch_size=BATCH)
-    return len(differing | planned)
+    for sku in planned:
+        differing.setdefault(sku, None)
+    return differing
+
+
+def _note(
+    version: PriceVersion, wanted: dict[str, SkuPrices], before: dict[str, SkuPrices | None], actor: Actor
+) -> None:
+    """Tell the catalogue of list prices, and the history of what changed."""
+    who: dict[str, Any] = {"merchant_id": version.merchant_id, "at": version.at}
+    lists = {sku: prices.list_minor for sku, prices in wanted.items() if sku in before}
+    catalogue.store(**who, wanted={}, lists=lists)
+    cells = {sku: cells_between(old, wanted.get(sku)) for sku, old in before.items()}
+    catalogue.note(
+        **who,
+        actor=actor,
+        source="rules",
+        cells={sku: some for sku, some in cells.items() if some},
+        version=version.number,
+    )
 
 
 def row_of(

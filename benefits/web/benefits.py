@@ -33,6 +33,7 @@ from members.web.htmx import wants_piece
 from members.web.request import StaffRequest
 
 PAGE = 50
+MOST_UNDO = 12_000  # characters of what an act on many can be taken back by
 DRAWS = tuple(code for code, kind in KINDS.items() if kind.is_draw)
 COUPONS = ("coupon", "repurchase_coupon")
 
@@ -133,6 +134,7 @@ def _list(
         "new_kind": new_kind,
         "is_draws": kinds == DRAWS,
         "may_write": may_write(request),
+        "undo": asked(request, "undo", most=MOST_UNDO),
     }
     template = "benefits/benefits/_list.html" if wants_piece(request) else "benefits/benefits/list.html"
     return render(request, template, context)
@@ -209,6 +211,7 @@ def _moves(benefit: Benefit, at: dt.datetime) -> dict[str, bool]:
         "can_pause": benefit.status == BenefitStatus.PUBLISHED and not over,
         "can_resume": benefit.status == BenefitStatus.PAUSED,
         "can_end": live and not over,
+        "can_copy": has_form,
         "can_renew": has_form and (benefit.status == BenefitStatus.ENDED or over),
         "is_draft": benefit.status == BenefitStatus.DRAFT,
     }

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, LIMITS
-from benefits.models import BenefitStatus
+from benefits.models import BenefitStatus, FindingKind, GuardLevel
 from benefits.selectors import audiences
 from benefits.web import entitlements, words
 from benefits.web.cashier import CASHIERS
@@ -28,6 +28,7 @@ def register() -> None:
     tier_simulation.register(_by_tier)
     for order, label, route in (
         (10, _("All benefits"), "benefits:benefits_list"),
+        (20, _("Calendar"), "benefits:calendar_page"),
         (30, _("Member prices"), "benefits:prices_list"),
         (40, _("Coupons"), "benefits:coupons_list"),
         (50, _("Draws"), "benefits:draws_list"),
@@ -85,6 +86,13 @@ def register() -> None:
             "terms": _("Rules and how prizes are claimed"),
             "list": _("Price list"),
             "lower": _("Prices below the list price"),
+            "bait": FindingKind.BAIT.label,
+            "conditions": FindingKind.CONDITIONS.label,
+            "comparison": FindingKind.COMPARISON.label,
+            "floor": FindingKind.FLOOR.label,
+            "far_percent": _("far below: under so many per cent"),
+            "few_percent": _("few members: at most so many per cent"),
+            "eu_days": _("days before a reduction in the EU"),
             "benefit": _("Benefit"),
             "use": _("Act"),
             "left": _("Uses left"),
@@ -100,6 +108,7 @@ def register() -> None:
             **{name: words.LIMITS[name] for name in LIMITS},
         },
         values={
+            **{f"guard_policy.{kind.value}": dict(GuardLevel.choices) for kind in FindingKind},
             "benefit.status": dict(BenefitStatus.choices),
             "benefit.kind": {code: kind.label for code, kind in KINDS.items()},
             "benefit.audience": {EVERYONE: _("All members")},

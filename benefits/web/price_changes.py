@@ -17,17 +17,17 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from benefits.lib import price_sheets
-from benefits.lib.price_edits import FAN, SALE, TIER, bulk, cell_text
+from benefits.lib.price_edits import FAN, SALE, TIER, bulk, column_text
 from benefits.lib.prices import MOST_BYTES
-from benefits.models import PriceChange, PriceChangeKind, PriceChangeState
-from benefits.selectors import price_table
+from benefits.models import FindingKind, PriceChange, PriceChangeKind, PriceChangeState
+from benefits.selectors import audiences, guard_words, price_table
 from benefits.selectors.quotes import prices_of
 from benefits.services import price_changes
 from benefits.services.price_files import with_lines
 from benefits.web.benefits import may_write, reads, writes
 from benefits.web.fields import ShareField
 from benefits.web.forms import uploaded
-from benefits.web.price_table import PeriodForm, columns_of
+from benefits.web.price_table import ITEM_WORDS, PeriodForm, columns_of
 from benefits.web.publishing import tier_words
 from benefits.web.words import period_text
 from members.lib.refusals import Invalid, NotFound, Refusal
@@ -80,8 +80,9 @@ class FileForm(PeriodForm):
     file = forms.FileField(
         label=gettext_lazy("File of prices"),
         help_text=gettext_lazy(
-            "CSV in UTF-8 or GBK, XLSX or Parquet: sku, list_price, sale_price, floor, fan_price and a column a tier. "
-            "Write 72.00, 90 % or -5.00. Columns that are missing change nothing; empty cells take a price away."
+            "CSV in UTF-8 or GBK, XLSX or Parquet: sku, list_price, sale_price, from and to of the sale, floor, "
+            "fan_price, a column a tier; product, name and stock of the catalogue. Write 72.00, 90 % or -5.00. Columns "
+            "that are missing change nothing; empty cells take a price away."
         ),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx,.parquet"}),
     )
@@ -124,7 +125,7 @@ def prices_bulk(request: StaffRequest) -> HttpResponse:
         paid = 100 - Decimal(str(chosen["share"]))
         then = chosen["from_at"] or at  # shares are taken from the list prices that stand when it begins
         rows = price_table.at_instant(merchant_id=request.merchant.pk, at=then, begins=chosen["begins"])
-        most = price_changes.MOST_EDITS // max(len(chosen["columns"]), 1)
+        most = price_changes.MOST_LOOKED // max(len(chosen["columns"]), 1)
         prices = [prices_of(row) for row in rows[: most + 1]]
         edits, left = bulk(prices, chosen["columns"], paid, chosen["ending"], request.merchant.currency)
         names = ", ".join(columns[column] for column in chosen["columns"])
@@ -147,7 +148,10 @@ def prices_import(request: StaffRequest) -> HttpResponse:
                 sheet = with_lines(
                     content,
                     lambda lines: price_sheets.read(
-                        lines, tiers=tier_words(request, at), currency=request.merchant.currency
+                        lines,
+                        tiers=tier_words(request, at),
+                        currency=request.merchant.currency,
+                        zone=request.merchant.zone,
                     ),
                 )
             except Invalid as refusal:
@@ -207,9 +211,23 @@ def prices_changepage(request: StaffRequest, public_id: str) -> HttpResponse:
     return render(request, "benefits/prices/change.html", context, status=422 if refusal else 200)
 
 
+def _findings(request: StaffRequest, change: PriceChange) -> list[dict[str, Any]]:
+    """What the price guard found when the change was drafted, what blocks it first."""
+    tiers = dict(audiences.tier_names(merchant_id=request.merchant.pk, at=timezone.now()))
+    return [
+        {
+            "kind": FindingKind(kind).label,
+            "is_blocked": is_blocked,
+            "text": guard_words.sentence(kind, sku, numbers, request.merchant.currency, tiers),
+        }
+        for kind, sku, is_blocked, numbers in change.findings[:PAGE]
+    ]
+
+
 def _shown(request: StaffRequest, change: PriceChange) -> dict[str, Any]:
     at = timezone.now()
-    columns, currency = columns_of(request, at), request.merchant.currency
+    columns, currency, zone = columns_of(request, at), request.merchant.currency, request.merchant.zone
+    columns |= {column: str(words) for column, words in ITEM_WORDS.items()}
     skus = {row[0] for row in change.rows}
     then = max(change.from_at or change.applied_at or at, change.created_at)
     lists = price_table.lists_at(merchant_id=request.merchant.pk, skus=skus, at=then)
@@ -227,11 +245,15 @@ def _shown(request: StaffRequest, change: PriceChange) -> dict[str, Any]:
             {
                 "one": each,
                 "column": columns.get(each.column, each.column.removeprefix(TIER)),
-                "before": cell_text(each.before, currency),
-                "after": cell_text(each.after, currency),
+                "before": column_text(each.column, each.before, currency),
+                "after": column_text(each.column, each.after, currency),
+                "period": ""
+                if not (each.from_at or each.to_at)
+                else period_text(each.from_at, each.to_at, zone),
             }
             for each in page
         ],
+        "findings": _findings(request, change),
         "rejects": change.rejects[:PAGE],
         "rejects_count": len(change.rejects),
         "is_over": bool(change.to_at and change.to_at <= at),

@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from benefits.lib.price_guard import Basis
 from benefits.lib.quotes import MOST_QUANTITY
-from benefits.selectors import audiences, quotes
+from benefits.selectors import audiences, guard_words, price_guard, quotes
 from benefits.selectors.quotes import Explained
 from benefits.web import price_words
 from benefits.web.benefits import reads
@@ -143,11 +144,12 @@ def prices_explain(request: StaffRequest) -> HttpResponse:
     }
     if found is not None:
         at = form.cleaned_data["at"]
-        context |= _shown(found, tiers, merchant.currency) | {"at": at}
+        bases = price_guard.bases(merchant_id=merchant.pk, skus={sku for sku, _n in basket}, at=at)
+        context |= _shown(found, tiers, merchant.currency, bases) | {"at": at}
     return answer(request, "benefits/prices/explain.html", context, form)
 
 
-def _shown(found: Explained, tiers: dict[str, str], currency: str) -> dict[str, Any]:
+def _shown(found: Explained, tiers: dict[str, str], currency: str, bases: dict[str, Basis]) -> dict[str, Any]:
     quote = found.quote
     rows = price_words.receipt_rows(quote.receipt, tiers, currency)
     whole = sum(line.list_minor * line.quantity for line in quote.lines)
@@ -162,7 +164,11 @@ def _shown(found: Explained, tiers: dict[str, str], currency: str) -> dict[str, 
         "tier_name": tiers.get(found.tier or "", found.tier),
         "stack": price_words.STACKS[found.stack],
         "lines": [
-            {"line": line, "tried": [row for row in rows if row["line"] == number]}
+            {
+                "line": line,
+                "tried": [row for row in rows if row["line"] == number],
+                "basis": guard_words.basis(bases[line.sku], currency) if line.sku in bases else "",
+            }
             for number, line in enumerate(quote.lines, start=1)
         ],
         "basket": [row for row in rows if row["line"] == 0],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,15 +15,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
 
 from benefits.lib import price_sheets
 from benefits.lib.price_edits import (
     FAN,
     FLOOR,
     LIST,
+    NAME,
+    PRODUCT,
     SALE,
+    STOCK,
     Edit,
     cell_text,
     parse_cell,
@@ -32,15 +32,15 @@ from benefits.lib.price_edits import (
     value_of,
 )
 from benefits.models import PriceChangeKind
-from benefits.selectors import audiences, price_table
+from benefits.selectors import audiences, guard_words, price_guard, price_table
 from benefits.selectors.quotes import prices_of
 from benefits.services import price_changes
+from benefits.web import sheets
 from benefits.web.benefits import may_write, reads
 from benefits.web.fields import MomentField
 from members.lib.refusals import Refusal
-from members.lib.sheets import plain
 from members.services.audit import Actor
-from members.web import csv_files, gates
+from members.web import gates
 from members.web.forms import add_refusal, asked, one_line
 from members.web.request import StaffRequest
 
@@ -52,7 +52,11 @@ COLUMN_WORDS = {
     FLOOR: gettext_lazy("Floor"),
     FAN: gettext_lazy("Fan price"),
 }
-SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ITEM_WORDS = {
+    PRODUCT: gettext_lazy("Product"),
+    NAME: gettext_lazy("Name"),
+    STOCK: gettext_lazy("Stock"),
+}
 
 
 class PeriodForm(forms.Form):
@@ -94,7 +98,12 @@ def prices_table(request: StaffRequest) -> HttpResponse:
     found = price_table.at_instant(merchant_id=request.merchant.pk, at=at, begins=begins)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     form = PeriodForm(request.POST or None, zone=request.merchant.zone)
+    bases = price_guard.bases(merchant_id=request.merchant.pk, skus=[row.sku for row in page], at=at)
     rows = [_row(prices_of(row), columns, request.merchant.currency) for row in page]
+    for row in rows:
+        if found_basis := bases.get(row["sku"]):
+            row["basis"] = guard_words.basis(found_basis, request.merchant.currency)
+            row["is_honest"] = found_basis.is_honest
     rows += [_row(None, columns, request.merchant.currency) for _n in range(BLANK)]
     if request.method == "POST":
         edits, rows = _typed(request, form, columns)
@@ -190,29 +199,6 @@ def _draft(
 
 @reads
 @require_safe
-def prices_history(request: StaffRequest) -> HttpResponse:
-    """Every stretch of one SKU, the planned ones first."""
-    at = timezone.now()
-    sku = asked(request, "sku", most=64)
-    columns = columns_of(request, at)
-    currency = request.merchant.currency
-    rows = [
-        {
-            "row": row,
-            "state": "coming" if row.from_at > at else "past" if row.to_at and row.to_at <= at else "now",
-            "cells": [
-                (words, text)
-                for column, words in columns.items()
-                if (text := cell_text(value_of(prices_of(row), column), currency))
-            ],
-        }
-        for row in price_table.history(merchant_id=request.merchant.pk, sku=sku)
-    ]
-    return render(request, "benefits/prices/history.html", {"sku": sku, "rows": rows})
-
-
-@reads
-@require_safe
 def prices_export(request: StaffRequest, file_format: str) -> HttpResponseBase:
     """The prices in force of the SKUs that the table shows, as CSV or as a sheet."""
     at = timezone.now()
@@ -223,21 +209,6 @@ def prices_export(request: StaffRequest, file_format: str) -> HttpResponseBase:
         price_sheets.line(prices_of(row), tiers, merchant.currency)
         for row in found.iterator(chunk_size=2_000)
     )
-    if file_format == "csv":
-        return csv_files.answer_long("prices.csv", price_sheets.head(tiers), lines)
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet()
-    for each in (price_sheets.head(tiers), *lines):
-        sheet.append([_as_text(sheet, cell) for cell in each])
-    file = io.BytesIO()
-    book.save(file)
-    response = HttpResponse(file.getvalue(), content_type=SHEET)
-    response["Content-Disposition"] = 'attachment; filename="prices.xlsx"'
-    return response
-
-
-def _as_text(sheet: Any, text: str) -> WriteOnlyCell:
-    """A cell that stays text also when somebody types 90 % into it: a sheet would keep 0.9."""
-    cell = WriteOnlyCell(sheet, value=plain(text))
-    cell.number_format = "@"
-    return cell
+    rows = found.count() if file_format == "xlsx" else 0
+    head = price_sheets.head(tiers)
+    return sheets.answer(request, "prices", file_format, head, lines, rows=rows, back="benefits:prices_table")

@@ -78,6 +78,8 @@ def benefits_publish(request: StaffRequest, kind: str) -> HttpResponse:
         raise Http404
     at = timezone.now()
     initial, draft = _start(request, kind)
+    if day := asked(request, "from", most=10):
+        initial = {**initial, "from_at": day}
     form = _form(request, kind, initial=initial)
     if request.method == "POST" and form.is_valid():
         form.check_not_over(at)

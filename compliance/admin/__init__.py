@@ -9,6 +9,7 @@ from compliance.admin import (
     notices,
     policies,
     previews,
+    price_guard,
     programs,
     runs,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "notices",
     "policies",
     "previews",
+    "price_guard",
     "programs",
     "runs",
 ]

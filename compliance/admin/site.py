@@ -39,6 +39,7 @@ MENU: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
         ),
     ),
     ("grades", _("Grades"), ("compliance.grade", "compliance.graderun", "compliance.gradepolicy")),
+    ("prices", _("Prices"), ("benefits.pricefinding", "benefits.guardpolicy")),
     ("notices", _("Notices"), ("compliance.notice", "members.outboxrow")),
     (
         "platform",

@@ -219,6 +219,7 @@ SUBJECTS = {
     "run": gettext_lazy("Run %(id)s"),
     "policy": gettext_lazy("Policy version %(id)s"),
     "grade_policy": gettext_lazy("Policy of grades, version %(id)s"),
+    "guard_policy": gettext_lazy("Policy of the price guard, version %(id)s"),
     "policy_draft": gettext_lazy("Policy draft"),
 }
 
@@ -233,6 +234,7 @@ def subject(row: PlatformAuditRow) -> str:
 WORDS = {
     "policy.published": gettext_lazy("Policy published"),
     "grade_policy.published": gettext_lazy("Policy of grades published"),
+    "guard_policy.published": gettext_lazy("Policy of the price guard published"),
     "policy.drafted": gettext_lazy("Policy draft opened for comments"),
     "policy.draft_withdrawn": gettext_lazy("Policy draft withdrawn"),
     "run.stopped": gettext_lazy("Run stopped"),
@@ -257,6 +259,7 @@ WORDS = {
 TOPICS = {
     "policy": gettext_lazy("Policies"),
     "grade_policy": gettext_lazy("Policies of grades"),
+    "guard_policy": gettext_lazy("Policies of the price guard"),
     "run": gettext_lazy("Runs"),
     "admin": gettext_lazy("Admins"),
     "user": gettext_lazy("People"),

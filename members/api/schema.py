@@ -25,6 +25,7 @@ PATHS = {
     "hold_id": "Id of a hold.",
     "code": "Code of an entitlement, as it is typed or scanned.",
     "use_id": "Id of a redemption of that code.",
+    "sku": "The SKU, as the shop system knows it.",
     "channel": "Channel of the order: taobao, tmall, jd, douyin, wechat, meituan, pos, web or other.",
     "external_id": "The order's number on its channel.",
 }

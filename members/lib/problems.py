@@ -43,6 +43,7 @@ PROBLEMS: dict[str, tuple[int, Any]] = {
     "refund-exceeds-order": (422, _("More than is left to refund")),
     "not-in-audience": (422, _("Not for this member")),
     "insufficient-points": (422, _("Not enough points")),
+    "price-guard": (422, _("Stopped by the price guard")),
     "unknown-sku": (422, _("No such SKU")),
     "unknown-activity": (422, _("No such activity")),
     "activity-not-rewarded": (422, _("Nothing is given for this")),

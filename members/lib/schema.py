@@ -139,6 +139,23 @@ class TenantTables(ModelsOperation):
             yield from policy_sql(model._meta.db_table)
 
 
+class FirstRelation(ModelsOperation):
+    """The first relation of a tenant table that had none: its foreign key takes the place of that to the merchant."""
+
+    def __init__(self, model: str, field: str) -> None:
+        super().__init__([model])
+        self.field = field
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return (type(self).__name__, [*self.models, self.field], {})
+
+    def statements(self, models: list[Any]) -> Iterable[str]:
+        for model in models:
+            name = constraint_name(model, "merchant_id")
+            yield f'alter table "{model._meta.db_table}" drop constraint "{name}"'
+            yield relation_sql(model, model._meta.get_field(self.field))
+
+
 class KeyedBy(ModelsOperation):
     """A tenant table whose primary key is one of its unique constraints, so that it has an index less to write.
 

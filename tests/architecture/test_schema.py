@@ -53,6 +53,9 @@ SET_REFERENCED = {
     )
 } | {"benefits_entitlement"}
 APPEND_ONLY = {
+    "benefits_guardpolicy",
+    "benefits_priceentry",
+    "benefits_pricefinding",
     "benefits_priceversion",
     "benefits_benefitrevision",
     "compliance_appealmessage",
@@ -114,6 +117,7 @@ WITHOUT_POLICY = {
     "compliance_policydraft": ({"SELECT"}, "drafts of the rules are everybody's to read"),
     "compliance_run": ({"SELECT"}, "when runs were and come"),
     "compliance_gradepolicy": ({"SELECT"}, "the rules of grades are everybody's to read"),
+    "benefits_guardpolicy": ({"SELECT"}, "every change of prices asks what is warned and what is blocked"),
     "compliance_graderun": ({"SELECT"}, "the months for which grades were computed"),
     "members_joinrule": ({"SELECT"}, "every joining asks what its shop's level may"),
 }

@@ -87,6 +87,8 @@ ARGUMENTS = [
     Argument("code", lambda shop: shop.codes[0], "/api/"),
     Argument("use_id", of("benefits.EntitlementUse"), "/api/"),
     Argument("benefit_id", of("benefits.Benefit"), "/api/"),
+    # A SKU is known by the shop's own name of it: another shop's is one of one's own that is not there.
+    Argument("sku", word("walked"), "/api/", is_object=False),
     # An order is known by its channel's number: another shop's number is an order of one's own that is not there.
     Argument("channel", word("web"), "/api/", is_object=False),
     Argument("external_id", lambda shop: shop.order_number, "/api/", is_object=False),
@@ -236,6 +238,8 @@ BODIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
         "member": shop.ids["members.Member"],
         "lines": [{"sku": "tea", "quantity": 1}],
     },
+    "PutSku": lambda shop: {"list_minor": 1200},
+    "PutSkus": lambda shop: {"skus": [{"sku": "walked", "list_minor": 1200}]},
     "ClaimEntitlement": lambda shop: {"benefit": shop.ids["benefits.Benefit"]},
     "ReserveEntitlement": lambda shop: {},
     "RedeemEntitlement": lambda shop: {},

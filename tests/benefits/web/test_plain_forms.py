@@ -18,7 +18,9 @@ from members.lib import tenant as tenancy
 TYPED = dict.fromkeys(LABELS, ("3", 3)) | {
     name: ("12.50", 1250) for name in LABELS if name.endswith("_minor")
 }
-TYPED |= dict.fromkeys(("item", "contents", "partner", "event", "contact", "group"), ("Tea at five", "Tea at five"))
+TYPED |= dict.fromkeys(
+    ("item", "contents", "partner", "event", "contact", "group"), ("Tea at five", "Tea at five")
+)
 
 
 def of(shop):

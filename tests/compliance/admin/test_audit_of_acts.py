@@ -16,7 +16,14 @@ from compliance.services import grades
 from compliance.tasks.clearance import seal
 from members.lib import tenant as tenancy
 from members.models import AuditRow, PlatformAuditRow
-from tests.compliance.admin import test_appeal_work, test_appeals, test_drafts, test_grades, test_policies
+from tests.compliance.admin import (
+    test_appeal_work,
+    test_appeals,
+    test_drafts,
+    test_grades,
+    test_policies,
+    test_price_guard,
+)
 from tests.compliance.admin.test_reviewing import hold
 from tests.compliance.admin.test_runs import (  # noqa: F401 - fixtures
     approve,
@@ -51,6 +58,7 @@ ACTS = {
     "policy.drafted",
     "policy.draft_withdrawn",
     "grade_policy.published",
+    "guard_policy.published",
     "grade.category_set",
     "program.exempted",
     "program.exemption_lifted",
@@ -117,6 +125,9 @@ def test_every_act_on_rules_programs_and_people_says_who_when_what_and_why(admin
     with acts.act("grade_policy.published"):
         form = test_grades.filled(protection_days="30", reason=WHY, publish="1", confirm="publish")
         admin_client.post(test_grades.URL, form)
+    with acts.act("guard_policy.published"):
+        form = test_price_guard.filled(floor="block", reason=WHY, publish="1", confirm="publish")
+        admin_client.post(test_price_guard.URL, form)
     with acts.act("grade.category_set"):
         url = reverse("admin:compliance_grade_category", args=[row.pk])
         admin_client.post(url, {"category": "dining", "reason": WHY})

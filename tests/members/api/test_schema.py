@@ -44,6 +44,7 @@ def known(system):
     ).json()
     system.put("/orders/web/o-1", {"member": member.public_id, "lines": [{"sku": "A", "amount_minor": 1000}]})
     give(system, member, 10**9)
+    system.put("/skus/A", {"list_minor": 1000})
     points = f"/members/{member.public_id}/points"
     redemption = system.post(f"{points}/redemptions", {"points": 10}, key="r-1").json()
     hold = system.post(f"{points}/holds", {"points": 10}, key="h-1").json()
@@ -60,6 +61,7 @@ def known(system):
         "benefit_id": benefit["id"],
         "redemption_id": redemption["id"],
         "hold_id": hold["id"],
+        "sku": "A",
         "channel": "web",
         "external_id": "o-1",
         "code": code,

@@ -1,0 +1,106 @@
+"""Acts on several benefits at once, each of which can be taken back (domain.md 8)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib.standing import Standing, standing_of
+from benefits.models import Benefit, BenefitStatus
+from benefits.services import benefits
+from benefits.services.arguments import arguments_of
+from members.lib.refusals import Invalid, Refusal
+from members.services.audit import Actor
+
+ACTS = ("pause", "resume", "renew")
+MOST = 50  # as many as a page of the list shows
+BACK = {"pause": benefits.resume_benefit, "resume": benefits.pause_benefit, "renew": benefits.end_benefit}
+
+
+@dataclass(slots=True)
+class Done:
+    """What came of it. changed: (public id, revision) of the benefits as the act left them, renewed ones are new;
+    left: (name, why) of those left as they are."""
+
+    act: str
+    changed: list[tuple[str, int]] = field(default_factory=list)
+    left: list[tuple[str, str]] = field(default_factory=list)
+
+
+@transaction.atomic
+def act_on(*, merchant_id: int, at: dt.datetime, actor: Actor, act: str, public_ids: Sequence[str]) -> Done:
+    """Pause, resume or renew some benefits; one that cannot be is left, with why. A renewed one is published anew from
+    now on, for as long as it was. Raises Invalid, ProgramNotOpen, ProgramCleared."""
+    if act not in ACTS:
+        raise Invalid(_("Choose what to do with the benefits."))
+    if not 1 <= len(public_ids) <= MOST:
+        raise Invalid(_("Tick 1 to %(most)s benefits.") % {"most": MOST})
+    benefits.gate(merchant_id=merchant_id)
+    done = Done(act)
+    rows = Benefit.objects.of(merchant_id).filter(public_id__in=public_ids).order_by("id")
+    for row in rows:
+        try:
+            with transaction.atomic():
+                changed = _one(row, act, at, actor)
+        except Refusal as refusal:
+            done.left.append((str(row), str(refusal.detail)))
+        else:
+            done.changed.append((changed.public_id, changed.revision))
+    return done
+
+
+def _one(row: Benefit, act: str, at: dt.datetime, actor: Actor) -> Benefit:
+    """Raises Refusal."""
+    who: dict[str, Any] = {"merchant_id": row.merchant_id, "at": at, "actor": actor}
+    standing = standing_of(status=row.status, from_at=row.from_at, to_at=row.to_at, at=at)
+    if act == "renew":
+        return _renewed(row, standing, who)
+    if act == "pause":
+        if standing not in (Standing.IN_FORCE, Standing.SCHEDULED):
+            raise Invalid(_("Only benefits that are in force or scheduled can be paused."))
+        return benefits.pause_benefit(benefit_id=row.pk, **who)
+    if row.status != BenefitStatus.PAUSED:
+        raise Invalid(_("Only paused benefits can be resumed."))
+    return benefits.resume_benefit(benefit_id=row.pk, **who)
+
+
+def _renewed(row: Benefit, standing: Standing, who: dict[str, Any]) -> Benefit:
+    if standing is not Standing.OVER:
+        raise Invalid(_("Only benefits that are over can be renewed."))
+    if row.kind == "member_price" and "list" in row.settings:
+        raise Invalid(_("Its price list may be out of date. Publish it anew with a list."))
+    length = row.to_at - row.from_at if row.to_at is not None and row.from_at is not None else None
+    to_at = None if length is None else who["at"] + length
+    said = replace(arguments_of(row), from_at=None, to_at=to_at, stock=_first_stock(row))
+    given = {name: getattr(said, name) for name in said.__slots__}
+    return benefits.publish_benefit(**given, **who)
+
+
+def _first_stock(row: Benefit) -> int | None:
+    """The stock it was published with: what is left of it is no measure for a new one."""
+    first = row.revisions.order_by("number").first()
+    return row.stock if first is None else int(first.stock) if first.stock is not None else None
+
+
+@transaction.atomic
+def take_back(
+    *, merchant_id: int, at: dt.datetime, actor: Actor, act: str, changed: Sequence[tuple[str, int]]
+) -> Done:
+    """Undo an act on several benefits: what was paused goes on, what was resumed is paused, what was renewed ends. One
+    that was changed since stays as it is. Raises Invalid, ProgramNotOpen, ProgramCleared."""
+    if act not in ACTS:
+        raise Invalid(_("Choose what to do with the benefits."))
+    benefits.gate(merchant_id=merchant_id)
+    revisions, done = dict(changed), Done(act)
+    for row in Benefit.objects.of(merchant_id).filter(public_id__in=list(revisions)).order_by("id"):
+        if row.revision != revisions[row.public_id]:
+            done.left.append((str(row), str(_("It was changed since."))))
+            continue
+        back = BACK[act](merchant_id=merchant_id, benefit_id=row.pk, at=at, actor=actor)
+        done.changed.append((back.public_id, back.revision))
+    return done
