@@ -252,18 +252,24 @@ def _still_held(rules: TierRules, of: tuple[str, str], falls: str, day: str, *, 
     if rules.downgrade == "one_step" or len(rules.ladder) < 3:
         return "0"
     place, fall_place = of
-    places = " ".join(f"when {int(tier_id)} then {int(place)}" for tier_id, place in rules.rank.items())
-    of_tier = f"case v.tier_id {places} end"
-    held, asked = "unnest(t.still_held) v (tier_id) where ", "t.still_held"
-    if not is_kept:
-        asked = f"t.{day}"
-        held = (
-            "members_tiervalidity v where v.merchant_id = %(merchant)s and v.member_id = t.member_id "
-            f"and v.valid_until + {int(rules.grace_days)} >= t.{day} and "
+    places = {int(tier_id): int(at) for tier_id, at in rules.rank.items()}
+    if is_kept:
+        ways = " ".join(
+            f"when {tier_id} = any(t.still_held) and {at} < {place} then {at}"
+            for tier_id, at in sorted(places.items(), key=lambda each: -each[1])
         )
+        return (
+            f"case when t.still_held is not null and {fall_place} < {place} - 1 and {falls} "
+            f"then case {ways} else 0 end else 0 end"
+        )
+    of_tier = f"case v.tier_id {' '.join(f'when {tier_id} then {at}' for tier_id, at in places.items())} end"
+    held = (
+        f"select max({of_tier}) from members_tiervalidity v where v.merchant_id = %(merchant)s "
+        f"and v.member_id = t.member_id and v.valid_until + {int(rules.grace_days)} >= t.{day} and {of_tier} < {place}"
+    )
     return (
-        f"case when {asked} is not null and {fall_place} < {place} - 1 and {falls} "
-        f"then coalesce((select max({of_tier}) from {held}{of_tier} < {place}), 0) else 0 end"
+        f"case when t.{day} is not null and {fall_place} < {place} - 1 and {falls} "
+        f"then coalesce(({held}), 0) else 0 end"
     )
 
 

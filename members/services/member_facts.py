@@ -31,7 +31,7 @@ with taken as (
             select id from members_factsdue where merchant_id = %(merchant)s order by id limit %(chunk)s) first)
     returning member_id
 )
-select distinct member_id from taken
+select member_id, count(*) from taken group by 1
 """
 MOVED = """
 select member_id from members_memberfacts where merchant_id = %(merchant)s and changes_on <= %(today)s
@@ -101,34 +101,39 @@ def refresh(*, merchant_id: int, at: dt.datetime, chunk: int = CHUNK) -> int:
     process is at it. Idempotent."""
     done = 0
     while True:
-        made = _refresh_chunk(merchant_id, at, chunk)
+        made, is_full = _refresh_chunk(merchant_id, at, chunk)
         done += made
-        if made < chunk:  # what comes meanwhile is the next minute's
+        if not is_full:  # what comes meanwhile is the next minute's
             return done
 
 
-def _refresh_chunk(merchant_id: int, at: dt.datetime, chunk: int) -> int:
+def _refresh_chunk(merchant_id: int, at: dt.datetime, chunk: int) -> tuple[int, bool]:
+    """How many members were made anew, and whether there may be more: one member can have many marks."""
     with tenancy.tenant(merchant_id), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LOCK, [merchant_id])
         if not cursor.fetchone()[0]:
-            return 0
+            return 0, False
         today = merchant_day(at, Merchant.objects.get(pk=merchant_id).zone)
         values: dict[str, Any] = {"merchant": merchant_id, "today": today, "chunk": chunk}
-        version = rules_of.version_at(merchant_id=merchant_id, at=at)
         values["counted_by"] = tier_outlook.version_counting(merchant_id=merchant_id, at=at)
-        members = {row[0] for row in _rows(MARKED, values)}
+        marks = dict(_rows(MARKED, values))
+        members = set(marks)
         for moved in (MOVED, OUTLOOKS_MOVED):
             if len(members) < chunk:
                 members |= {row[0] for row in _rows(moved, values)}
-        if not members:
-            return 0
-        values["members"] = sorted(members)
-        set_based.execute(MAKE, values)
-        if version is not None:
-            rules = rules_of.tier_rules(version, rules_of.tier_codes(merchant_id=merchant_id))
-            statement, days = tier_outlook.make(rules, today)
-            set_based.execute(statement, values | days)
-        return len(members)
+        if members:
+            values["members"] = sorted(members)
+            set_based.execute(MAKE, values)
+            _make_outlooks(values, at)
+        return len(members), len(members) >= chunk or sum(marks.values()) >= chunk
+
+
+def _make_outlooks(values: dict[str, Any], at: dt.datetime) -> None:
+    version = rules_of.version_at(merchant_id=values["merchant"], at=at)
+    if version is not None:
+        rules = rules_of.tier_rules(version, rules_of.tier_codes(merchant_id=values["merchant"]))
+        statement, days = tier_outlook.make(rules, values["today"])
+        set_based.execute(statement, values | days)
 
 
 def _rows(statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
