@@ -76,6 +76,11 @@ def place_of(rules: TierRules, prefix: str) -> str:
     return f"(case {' '.join(cases)} else 0 end)" if cases else "0"
 
 
+def growth_of(rules: TierRules, prefix: str) -> str:
+    """Growth by the metrics in columns with a prefix, floored: what a line of history says."""
+    return f"floor({_growth(rules.growth, {metric: f'{prefix}{metric}' for metric in METRICS[:-1]})})::bigint"
+
+
 def _growth(weights: Mapping[Metric, Decimal], columns: Mapping[str, str]) -> str:
     """The weighted sum; compared with whole numbers it needs no floor."""
     parts = [f"{columns[metric]} * {Decimal(weight):f}" for metric, weight in weights.items()]

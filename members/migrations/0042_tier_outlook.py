@@ -81,6 +81,8 @@ class Migration(migrations.Migration):
         SetReferences(["TierOutlook"]),
         KeyedBy("TierOutlook", "tier_outlook_once"),
         MarkChanged("members_tierstanding", "members_factsdue"),
+        # An edit of the rules moves thousands by one statement.
+        SetReferences(["TierStanding", "TierValidity", "TierMove"]),
         migrations.RunSQL(
             [f'drop trigger "{trigger}" on "{table}"' for table, trigger in MOVES],
             [f'create trigger "{trigger}" {when}' for (_table, trigger), when in MOVES.items()],
