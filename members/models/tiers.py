@@ -54,7 +54,7 @@ class TierOutlook(TenantModel):
     until the day before `changes_on`, and only while no FactsDue names the member (`members.selectors.tier_outlook`).
     `now_*` are the metrics of the window that ends now; `check_*` and `fall_*` those on the days that decide, by the
     orders so far: the day after `valid_until`, and the one after grace. Without grace both are one day, and `check_*`
-    are none; without a validity all are none. `still_held` are the tiers below whose own validity runs longer than that of
+    are none; without a validity all are none. `still_held` are other tiers whose own validity runs longer than that of
     the one that is held (null: none). `year_points` are what the orders of 365 days keep. `tier_held` and
     `valid_until` are the member's (none: the lowest tier).
     """

@@ -1,11 +1,11 @@
-"""What edits of the rules do to the members: which are still worked off, and who holds a tier that is gone (domain.md 5)."""
+"""Edits of the rules that members still wait for, and who holds a tier that is gone (domain.md 5)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
 from members.lib.tiers import TierRules
-from members.models import Merchant, RulesVersion, TierLift, TierStanding, WorkState
+from members.models import RulesVersion, TierLift, TierStanding, WorkState
 from members.models.worked import WORKED
 
 OPEN = (*WORKED, WorkState.FAILED)  # of one that broke off, too, members still wait
@@ -26,6 +26,14 @@ def losing(*, merchant_id: int, rules: TierRules, member_ids: Collection[int]) -
 def still_open(*, merchant_id: int) -> list[TierLift]:
     """The lifts that some members still wait for, in the order in which they came into force."""
     return list(TierLift.objects.of(merchant_id).filter(state__in=OPEN).order_by("pk"))
+
+
+def last(*, merchant_id: int, version: RulesVersion | None) -> TierLift | None:
+    """What the last edit of the tiers up to a version did: an edit of the points alone moves nobody."""
+    if version is None:
+        return None
+    found = TierLift.objects.of(merchant_id).filter(version__lte=version.number)
+    return found.order_by("-version", "-pk").first()
 
 
 def of_version(*, merchant_id: int, version: RulesVersion | None) -> TierLift | None:

@@ -41,6 +41,7 @@ from members.services.audit import Actor
 
 TASK = "members.tier_lift"
 CHUNK = 5_000  # members; postings of the shop wait for one
+AT_ONCE = 20_000  # of a lift that nobody posts beside
 SMALL = 20_000  # members who are lifted with the edit
 Clock = Callable[[], dt.datetime]
 
@@ -85,7 +86,7 @@ def begin(
         queue.enqueue(TASK, merchant_id=merchant_id, job_id=lift.pk)
         return lift
     merchant = Merchant.objects.get(pk=merchant_id)
-    while ids := _next_ids(lift, SMALL):  # nobody posts meanwhile
+    while ids := _next_ids(lift, AT_ONCE):
         _turn(merchant, program, lift, ids)
         lift.passed, lift.position = ids[-1], lift.position + len(ids)
     lift.total = lift.position
