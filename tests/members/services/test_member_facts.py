@@ -148,6 +148,25 @@ def test_segments_stages_and_scores_are_the_same_from_stored_facts(cast, seed):
     with tenancy.tenant(cast.shop.pk), transaction.atomic():
         people.populate(cast.shop, NOON.date(), members=120, seed=seed)
 
+    def windows_of_their_own(known: Any) -> list[int]:
+        """Counts by rows of facts where those decide it, and by the days where not: those who are listed one by one."""
+        found = []
+        for days in (7, 45, 75, 120, 400):
+            for fact, ops in (
+                ("orders", {"at_least": 2, "between": [1, 3]}),
+                ("spend", {"at_least": 20_000}),
+            ):
+                for op, value in (ops | {"at_most": 3}).items():
+                    rule = {
+                        "all": [
+                            {"fact": "recency", "op": "at_least", "value": 5},
+                            {"fact": fact, "op": op, "value": value, "days": days},
+                        ]
+                    }
+                    found.append(segments_of.count(shop=known, rule=rule))
+                    assert found[-1] == len(segments_of.member_ids(shop=known, rule=rule)), rule
+        return found
+
     def all_of_it() -> Any:
         with tenancy.tenant(cast.shop.pk), transaction.atomic():
             about = {"merchant": cast.shop, "at": NOON}
@@ -166,12 +185,13 @@ def test_segments_stages_and_scores_are_the_same_from_stored_facts(cast, seed):
                 rfm.grid(**about),
                 rfm.grid(**about, axis="spend"),
                 segments_of.member_ids(shop=known, rule=rule),
+                windows_of_their_own(known),
             )
 
     before = all_of_it()
     assert refresh(cast.shop, NOON, chunk=50) > 50
     assert before == all_of_it()
-    assert before[2].rows
+    assert before[2].rows and len(set(before[-1])) > 5
 
 
 def test_what_is_refreshed_is_not_refreshed_again_until_something_changes(shop):
