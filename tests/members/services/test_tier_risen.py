@@ -16,7 +16,7 @@ from members.lib.tiers import METRICS, Tier, TierRules, Window
 from members.models import Member, MemberStatus, Merchant, TierMove, TierStanding, TierValidity
 from members.services import posting, rules, tier_risen
 from tests.members.services.test_tier_lifts import EDITED, happens, lived
-from tests.members.services.till import Till
+from tests.members.services.till import ZONE, Till
 
 LEAST = {"spend_minor": (5_000, 30_000), "orders": (1, 3), "active_days": (1, 3), "points_earned": (50, 300)}
 GROWTH = {"spend_minor": Decimal("0.005"), "points_earned": Decimal("0.7")}
@@ -39,7 +39,7 @@ def some_rules(till: Till, chance: random.Random) -> Rules:
     )
     return Rules(
         version=9,
-        zone=till.zone,
+        zone=ZONE,
         tiers=TierRules(
             tuple(ladder), window, chance.choice((1, 12)), growth=GROWTH if "growth" in metrics else {}
         ),
@@ -114,7 +114,7 @@ def test_nobody_rises_while_the_program_is_not_open(db):
 
         moves = tier_risen.rise(
             merchant=Merchant.objects.get(pk=till.id),
-            rules=Rules(version=9, zone=till.zone, is_open=False, tiers=tiers),
+            rules=Rules(version=9, zone=ZONE, is_open=False, tiers=tiers),
             at=EDITED,
             shifted=0,
             member_ids=people,
