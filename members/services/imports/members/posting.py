@@ -148,8 +148,8 @@ def _give_tiers(
     ids: dict[int, int],
     file_name: str,
 ) -> None:
-    """Give the tiers of the rows, never before an edit of the rules that came in meanwhile; whom past orders have lifted
-    as high already keeps theirs, with a remark."""
+    """Give the tiers of the rows, never before an edit of the rules that came in meanwhile; whom past orders have
+    lifted as high already keeps theirs, with a remark."""
     by_member = {ids[row.person.line]: row for row in rows if row.tier_id is not None}
     if not by_member or books.rules is None:
         return
