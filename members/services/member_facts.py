@@ -64,9 +64,11 @@ DUE = f"""
 select m.id from members_merchant m where m.timezone = %(zone)s and coalesce(
     (select true from members_factsdue d where d.merchant_id = m.id limit 1),
     (select true from members_memberfacts f where f.merchant_id = m.id and f.changes_on <= %(today)s limit 1),
-    (select true from ({tier_outlook.COUNTED_BY.format(merchant="m.id", at="%(at)s")}) v (number),
-        lateral (select from members_tieroutlook o where o.merchant_id = m.id and (o.counted_by < v.number
-            or o.counted_by = v.number and o.changes_on <= %(today)s) limit 1) o)
+    case when exists (select from members_tieroutlook o where o.merchant_id = m.id) then (
+        select true from ({tier_outlook.COUNTED_BY.format(merchant="m.id", at="%(at)s")}) v (number), lateral (
+            select from members_tieroutlook o where o.merchant_id = m.id and (o.counted_by < v.number
+                or o.counted_by = v.number and o.changes_on <= %(today)s
+                and (o.valid_until is null or o.valid_until >= o.as_of)) limit 1) o) end
 ) order by m.id
 """
 # Who has waited longest comes first, so that no shop waits behind busier ones for ever.

@@ -15,11 +15,11 @@ from members.lib import lifecycle as rhythm
 from members.lib import set_based
 from members.lib import tenant as tenancy
 from members.lib.periods import merchant_day
-from members.models import DailyTotal, FactsDue, MemberFacts
-from members.selectors import lifecycle, rfm
+from members.models import DailyTotal, FactsDue, MemberFacts, TierOutlook
+from members.selectors import lifecycle, rfm, tier_outlook
 from members.selectors import member_facts as selectors
 from members.selectors import segments as segments_of
-from members.services import daily, member_facts, tier_hand
+from members.services import daily, member_facts, tier_hand, tier_rules
 from members.services import orders as orders_of
 from members.web.segment_words import template
 from tests.conftest import NOON
@@ -267,3 +267,27 @@ def test_a_tier_given_by_hand_is_asked_at_once_and_its_mark_makes_the_row_anew(s
         )
     assert found() == (1, 1)
     assert refresh(shop, NOON) == 1 and found() == (1, 1)
+
+
+def test_another_window_has_all_outlooks_made_again_by_the_night(shop):
+    member = ledger.join(shop, LEAP, "u1")
+    ledger.buy(shop, member, "o1", LEAP, 5_000)
+    refresh(shop, LEAP)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        before = TierOutlook.objects.of(shop).get()
+        tier_rules.configure(
+            merchant_id=shop.pk,
+            at=LEAP + DAY,
+            actor=ledger.JOB,
+            ladder=[{"code": "base"}],
+            window={"kind": "lifetime"},
+        )
+        assert tier_outlook.counted_by(merchant_id=shop.pk, at=LEAP + DAY) is None
+
+    assert daily.run_daily(zone=shop.timezone, at=LEAP + 2 * DAY)["facts"] == 1
+
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        after = TierOutlook.objects.of(shop).get()
+        assert tier_outlook.counted_by(merchant_id=shop.pk, at=LEAP + DAY) == after.counted_by
+    assert after.counted_by > before.counted_by and after.now_spend_minor == 5_000
+    assert (before.changes_on, after.changes_on) == ((LEAP + 365 * DAY).date(), (LEAP + 365 * DAY).date())
