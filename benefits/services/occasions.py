@@ -20,6 +20,7 @@ from benefits.models import Benefit, BenefitStatus
 from benefits.selectors import audiences
 from benefits.services import coverage, issuing
 from benefits.services.issuing import Counter, NotInForce
+from members.lib import prepared
 from members.lib.periods import local_instant
 from members.models import Program, ProgramStatus
 from members.services.audit import Actor
@@ -35,6 +36,10 @@ group by member_id
 having count(*) >= %(life)s or count(*) filter (where at >= %(month_from)s) >= %(month)s
     or count(*) filter (where at >= %(day_from)s) >= %(day)s
 """
+ANY_OF_KINDS = (
+    "select true from benefits_benefit where merchant_id = %(merchant)s and kind = any(%(kinds)s::text[]) "
+    "and status = 'published' limit 1"
+)
 WITHOUT_LIMIT = 2_000_000_000
 
 
@@ -82,8 +87,11 @@ def _welcomes(merchant_id: int, at: dt.datetime) -> list[Benefit]:
 
 
 def brought_by(occasion: str, *, merchant_id: int, at: dt.datetime) -> list[Benefit]:
-    """The benefits in force that an occasion brings, oldest first. One query."""
+    """The benefits in force that an occasion brings, oldest first. One query where there are none, as for most orders
+    that lift their member: those wait for it."""
     kinds = [code for code, kind in KINDS.items() if kind.occasion == occasion]
+    if prepared.fetch_one(ANY_OF_KINDS, {"merchant": merchant_id, "kinds": kinds}) is None:
+        return []
     rows = Benefit.objects.of(merchant_id).filter(kind__in=kinds, status=BenefitStatus.PUBLISHED)
     begun = Q(from_at=None) | Q(from_at__lte=at)
     return list(rows.filter(begun, Q(to_at=None) | Q(to_at__gt=at)).order_by("id"))

@@ -62,8 +62,10 @@ def asked(rules: TierRules) -> set[str]:
 
 
 def place_of(rules: TierRules, prefix: str) -> str:
-    """The place in the ladder that the metrics in columns with a prefix qualify for: the highest that holds."""
-    columns = {metric: f"coalesce({prefix}{metric}, 0)" for metric in METRICS[:-1]}
+    """The place in the ladder that the metrics in columns with a prefix qualify for: the highest that holds. Columns
+    that are all null, of nobody's days, are enough for none but the lowest, which asks for nothing.
+    """
+    columns = {metric: f"{prefix}{metric}" for metric in METRICS[:-1]}
     columns["growth"] = _growth(rules.growth, columns)
     cases = []
     for place in range(len(rules.ladder) - 1, 0, -1):
@@ -72,6 +74,11 @@ def place_of(rules: TierRules, prefix: str) -> str:
         checks = joint.join(f"{columns[metric]} >= {int(n)}" for metric, n in tier.requirements)
         cases.append(f"when {checks} then {place}")
     return f"(case {' '.join(cases)} else 0 end)" if cases else "0"
+
+
+def growth_of(rules: TierRules, prefix: str) -> str:
+    """Growth by the metrics in columns with a prefix, floored: what a line of history says."""
+    return f"floor({_growth(rules.growth, {metric: f'{prefix}{metric}' for metric in METRICS[:-1]})})::bigint"
 
 
 def _growth(weights: Mapping[Metric, Decimal], columns: Mapping[str, str]) -> str:

@@ -34,7 +34,7 @@ from members.models.segments import FactsDue, MemberFacts, MemberTag, Segment, S
 from members.models.staff import ApiKey, Invitation, Role, Staff
 from members.models.statements import PointsStatement
 from members.models.support import SupportVisit
-from members.models.tiers import TierLift, TierLiftMember, TierMove, TierStanding, TierValidity
+from members.models.tiers import TierLift, TierLiftMember, TierMove, TierOutlook, TierStanding, TierValidity
 from members.models.users import User
 from members.models.webhooks import WebhookDelivery, WebhookEndpoint
 from members.models.worked import WorkState
@@ -117,6 +117,7 @@ __all__ = [
     "TierLift",
     "TierLiftMember",
     "TierMove",
+    "TierOutlook",
     "TierStanding",
     "TierValidity",
     "User",

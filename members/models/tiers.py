@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -43,6 +44,47 @@ class TierValidity(TenantModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["merchant", "member", "tier"], name="tier_validity_once")
+        ]
+
+
+class TierOutlook(TenantModel):
+    """What a member's orders come to for its tier, kept so that a change of the ladder is judged from a row of each.
+
+    Derived, by the window and the grace of the rules in force since version `counted_by`; the figures hold from `as_of`
+    until the day before `changes_on`, and only while no FactsDue names the member (`members.selectors.tier_outlook`).
+    `now_*` are the metrics of the window that ends now; `check_*` and `fall_*` those on the days that decide, by the
+    orders so far: the day after `valid_until`, and the one after grace. Without grace both are one day, and `check_*`
+    are none; without a validity all are none. `still_held` are other tiers whose own validity runs longer than that of
+    the one that is held (null: none). `year_points` are what the orders of 365 days keep. `tier_held` and
+    `valid_until` are the member's (none: the lowest tier).
+    """
+
+    member = TenantForeignKey(Member, related_name="+")
+    counted_by = models.IntegerField()
+    as_of = models.DateField()
+    changes_on = models.DateField()
+    now_orders = models.IntegerField()
+    now_active_days = models.IntegerField()
+    now_spend_minor = models.BigIntegerField()
+    now_points_earned = models.BigIntegerField()
+    year_points = models.BigIntegerField()
+    tier_held = models.BigIntegerField(null=True)
+    valid_until = models.DateField(null=True)
+    fall_orders = models.IntegerField(null=True)
+    fall_active_days = models.IntegerField(null=True)
+    fall_spend_minor = models.BigIntegerField(null=True)
+    fall_points_earned = models.BigIntegerField(null=True)
+    still_held = ArrayField(models.BigIntegerField(), null=True)
+    check_orders = models.IntegerField(null=True)
+    check_active_days = models.IntegerField(null=True)
+    check_spend_minor = models.BigIntegerField(null=True)
+    check_points_earned = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["merchant", "member"], name="tier_outlook_once")]
+        indexes = [
+            models.Index(fields=["merchant", "counted_by", "changes_on"], name="tier_outlook_by_change"),
+            models.Index(fields=["merchant", "as_of"], name="tier_outlook_by_day"),
         ]
 
 

@@ -19,13 +19,14 @@ from typing import Any
 from members.lib.earning_events import birthdays_on
 from members.lib.segments import FACTS, GROUPS, Rule
 from members.selectors import lifecycle, member_facts
-from members.selectors.segment_buyers import implied, means_buyers
+from members.selectors.segment_buyers import decided, implied, means_buyers
 
 DAY = dt.timedelta(days=1)
 # Facts that only the member's own row says.
 OWN_ROW = frozenset({"channel", "birthday", "birth_month"})
 # An array, so that the rows of few are found by their key.
 IN_WHO = " and member_id = any(array(select id from who))"
+IN_WHO_OPEN = " and member_id = any(array(select id from who where fits is null))"
 SUMMED = frozenset({"d", "x", "u"})  # sources that are sums of many rows: of days, lots, uses of benefits
 
 
@@ -83,46 +84,48 @@ class Query:
             return held if rule["op"] == "is_in" else f"({held}) is not true"
         if fact in ("joined", "joined_on"):
             if self.of_buyers:
-                self._kept("joined_on")
+                self.keep("joined_on")
             else:
                 self.asks_member = (
                     True  # of buyers found by their facts, the rest of a rule knows the ids alone
                 )
         if fact == "joined_on":
             sign = ">=" if rule["op"] == "from" else "<"
-            return f"m.joined_on {sign} {self._put(dt.date.fromisoformat(rule['value']))}"
+            return f"m.joined_on {sign} {self.put(dt.date.fromisoformat(rule['value']))}"
         if fact == "birthday":
             return self._birthday(rule["value"])
         if fact == "recency":
             return self._recency(rule)
-        return self._compared(self._number(fact, rule), rule)
+        return self.compared(self._number(fact, rule), rule)
 
-    def _put(self, value: Any) -> str:
+    def put(self, value: Any) -> str:
         """A parameter's place."""
         name = f"p{len(self.values)}"
         self.values[name] = value
         return f"%({name})s"
 
-    def _compared(self, number: str, rule: Rule) -> str:
+    def compared(self, number: str, rule: Rule) -> str:
+        """A number beside what a condition asks of it."""
         op: str = rule["op"]
         value: Any = rule.get("value")
         if op == "between":
-            return f"{number} between {self._put(value[0])} and {self._put(value[1])}"
-        return f"{number} {'>=' if op == 'at_least' else '<='} {self._put(value)}"
+            return f"{number} between {self.put(value[0])} and {self.put(value[1])}"
+        return f"{number} {'>=' if op == 'at_least' else '<='} {self.put(value)}"
 
     def _recency(self, rule: Rule) -> str:
         """Days since the last day of purchase, as days that an index knows."""
-        day, op = self._kept("last_day"), rule["op"]
+        day, op = self.keep("last_day"), rule["op"]
         value: Any = rule.get("value")
         if op == "never":
             return f"{day} is null"
         least, most = value if op == "between" else (value, value)
-        earliest, latest = (self._put(self.scope.today - n * DAY) for n in (most, least))
+        earliest, latest = (self.put(self.scope.today - n * DAY) for n in (most, least))
         if op == "between":
             return f"{day} between {earliest} and {latest}"
         return f"{day} <= {latest}" if op == "at_least" else f"{day} >= {earliest}"
 
-    def _kept(self, column: str) -> str:
+    def keep(self, column: str) -> str:
+        """A column of the row of facts, which is asked from now on."""
         self.joins.add("f")
         self.kept.add(column)
         return f"f.{column}"
@@ -138,10 +141,10 @@ class Query:
         days = rule.get("days")
         if fact in ("orders", "spend"):
             if days is None or days in member_facts.WINDOWS:
-                return self._none_is_zero(self._kept(fact if days is None else f"{fact}_{days}"), rule)
+                return self._none_is_zero(self.keep(fact if days is None else f"{fact}_{days}"), rule)
             return self._summed("orders" if fact == "orders" else "spend_minor", days)
         if fact == "active_days":
-            return self._none_is_zero(self._kept("days"), rule)
+            return self._none_is_zero(self.keep("days"), rule)
         if fact == "joined":
             return "(%(today)s - m.joined_on)"
         if fact == "points":
@@ -153,7 +156,7 @@ class Query:
         self.joins.add("x")
         self.until = max(self.until, until)
         name = f"within_{days}"
-        self.expiring[name] = f"sum(l.remaining) filter (where l.expires_on <= {self._put(until)})"
+        self.expiring[name] = f"sum(l.remaining) filter (where l.expires_on <= {self.put(until)})"
         return f"coalesce(x.{name}, 0)"
 
     def _summed(self, column: str, days: int) -> str:
@@ -163,7 +166,7 @@ class Query:
         self.since = min(self.since, first)
         name = f"{column}_{days}"
         if name not in self.sums:
-            self.sums[name] = f"sum({column}) filter (where day >= {self._put(first)})"
+            self.sums[name] = f"sum({column}) filter (where day >= {self.put(first)})"
         return f"coalesce(d.{name}, 0)"
 
     def _uses(self, days: int | None) -> str:
@@ -171,31 +174,31 @@ class Query:
         self.joins.add("u")
         name = f"uses_{days or 0}"
         since = self.scope.today - ((days or 0) - 1) * DAY
-        self.uses[name] = "sum(uses)" + (f" filter (where day >= {self._put(since)})" if days else "")
+        self.uses[name] = "sum(uses)" + (f" filter (where day >= {self.put(since)})" if days else "")
         return f"coalesce(u.{name}, 0)"
 
     def _birthday(self, days: int) -> str:
         coming = {pair for n in range(days + 1) for pair in birthdays_on(self.scope.today + n * DAY)}
         numbers = sorted(month * 100 + day for month, day in coming)
-        return f"m.birth_month * 100 + m.birth_day = any({self._put(numbers)}::int[])"
+        return f"m.birth_month * 100 + m.birth_day = any({self.put(numbers)}::int[])"
 
     def _choice(self, fact: str, rule: Rule, seen: frozenset[str]) -> str:
         values = rule["value"]
         if fact == "channel":
-            return f"m.channel = any({self._put(values)}::text[])"
+            return f"m.channel = any({self.put(values)}::text[])"
         if fact == "birth_month":
-            return f"m.birth_month = any({self._put([int(each) for each in values])}::int[])"
+            return f"m.birth_month = any({self.put([int(each) for each in values])}::int[])"
         if fact == "tier":
             ids = [self.scope.tier_ids[each] for each in values if each in self.scope.tier_ids]
-            tier = self._kept("tier_held") if self.of_buyers else "s.tier_id"
+            tier = self.keep("tier_held") if self.of_buyers else "s.tier_id"
             self.joins |= set() if self.of_buyers else {"s"}
-            held = f"{tier} = any({self._put(ids)}::bigint[])"
+            held = f"{tier} = any({self.put(ids)}::bigint[])"
             # Who never moved has no standing, and holds the lowest tier.
             return f"({held} or {tier} is null)" if self.scope.base_tier_id in ids else held
         if fact == "lifecycle":
             self.joins |= {"f", "c"}
             self.kept |= set(lifecycle.COLUMNS) | {"joined_on"}
-            return f"c.stage = any({self._put(values)}::text[])"
+            return f"c.stage = any({self.put(values)}::text[])"
         if fact == "segment":
             return " or ".join(f"({self._segment(each, seen)})" for each in values)
         return self._exists(fact, rule)
@@ -205,27 +208,27 @@ class Query:
         if fact == "tag":
             return (
                 "exists (select from members_membertag t where t.merchant_id = %(merchant)s "
-                f"and t.member_id = m.id and t.name = any({self._put(rule['value'])}::text[]))"
+                f"and t.member_id = m.id and t.name = any({self.put(rule['value'])}::text[]))"
             )
         if fact == "benefit":
             return self._used(rule)
         stores = [self.scope.store_ids[each] for each in rule["value"] if each in self.scope.store_ids]
         within = ""
         if days := rule.get("days"):
-            within = f" and o.paid_on >= {self._put(self.scope.today - (days - 1) * DAY)}"
+            within = f" and o.paid_on >= {self.put(self.scope.today - (days - 1) * DAY)}"
         return (
             "exists (select from members_order o where o.merchant_id = %(merchant)s and o.member_id = m.id "
-            f"and o.store_id = any({self._put(stores)}::bigint[]) and o.status = 'paid' and o.counts "
+            f"and o.store_id = any({self.put(stores)}::bigint[]) and o.status = 'paid' and o.counts "
             f"and o.paid_on <= %(today)s{within})"
         )
 
     def _used(self, rule: Rule) -> str:
         within = ""
         if days := rule.get("days"):
-            within = f" and b.day >= {self._put(self.scope.today - (days - 1) * DAY)}"
+            within = f" and b.day >= {self.put(self.scope.today - (days - 1) * DAY)}"
         return (
             "exists (select from members_benefituse b where b.merchant_id = %(merchant)s and b.member_id = m.id "
-            f"and b.benefit = any({self._put(rule['value'])}::text[]) and b.uses > 0 and b.day <= %(today)s{within})"
+            f"and b.benefit = any({self.put(rule['value'])}::text[]) and b.uses > 0 and b.day <= %(today)s{within})"
         )
 
     def _segment(self, public_id: str, seen: frozenset[str]) -> str:
@@ -235,7 +238,7 @@ class Query:
         rule = self.scope.segment_rules.get(public_id)
         if rule is not None:
             return self.predicate(rule, seen | {public_id})
-        segment = self._put(self.scope.segment_ids[public_id])
+        segment = self.put(self.scope.segment_ids[public_id])
         return (
             "exists (select from members_segmentmember g where g.merchant_id = %(merchant)s "
             f"and g.segment_id = {segment} and g.member_id = m.id)"
@@ -263,20 +266,28 @@ class Query:
 
     def _count_buyers(self, cheap: Rule, rest: Rule | None) -> str:
         where = self.predicate(cheap)
-        source = (
-            f"from {member_facts.source(sorted(self.kept))} f "
-            f"cross join lateral (select f.member_id as id{self._joined()}) m{self._beside()} "
-            f"where ({where}) and {lifecycle.ACTIVE}"
-        )
         if rest is None:
-            return f"{self._with([])}select count(*) {source}"
-        # What is left is asked of those found, as of any member.
+            return f"{self._with([])}select count(*) {self._buyers(where)}"
+        # What is left is asked of those found, as of any member, where their rows do not decide it.
+        known = decided(self, rest)
         sums = Query(self.scope)
         sums.values = self.values
         left = sums.predicate(rest)
         self.asks_member |= sums.asks_member or "joined_on" in sums.kept or "c" in sums.joins
-        who = f"who as materialized (select m.id {source})"
-        return f"{self._with([who])}select count(*) from who m{sums._sources(IN_WHO)} where {left}"
+        who = f"who as materialized (select m.id, {known} as fits {self._buyers(where)} and ({known}) is not false)"
+        open_ones = "(select id from who where fits is null) m"
+        return (
+            f"{self._with([who])}select (select count(*) from who where fits) "
+            f"+ (select count(*) from {open_ones}{sums._sources(IN_WHO_OPEN)} where {left})"
+        )
+
+    def _buyers(self, where: str) -> str:
+        """The rows of facts of members that a predicate means, as a source."""
+        return (
+            f"from {member_facts.source(sorted(self.kept))} f "
+            f"cross join lateral (select f.member_id as id{self._joined()}) m{self._beside()} "
+            f"where ({where}) and {lifecycle.ACTIVE}"
+        )
 
     def _joined(self) -> str:
         return ", f.joined_on" if "joined_on" in self.kept else ""
@@ -358,7 +369,7 @@ class Query:
         if "d" not in self.joins:
             return ""
         columns = ", ".join(f"{expression} as {name}" for name, expression in self.sums.items())
-        since = f" and day >= {self._put(self.since)}"
+        since = f" and day >= {self.put(self.since)}"
         return (
             f" left join (select member_id, {columns} from members_dailytotal "
             f"where merchant_id = %(merchant)s and day <= %(today)s{since}{who}{self._sampled('member_id')} "
@@ -366,7 +377,6 @@ class Query:
         )
 
     def _times(self, who: str) -> str:
-        """Uses of benefits until today."""
         if "u" not in self.joins:
             return ""
         columns = ", ".join(f"{expression} as {name}" for name, expression in self.uses.items())
@@ -383,7 +393,7 @@ class Query:
         return (
             f" left join (select l.member_id, {columns} from members_pointslot l "
             "left join members_pointsaccount e on e.merchant_id = l.merchant_id and e.member_id = l.member_id "
-            f"where l.merchant_id = %(merchant)s and l.remaining > 0 and l.expires_on <= {self._put(self.until)} "
+            f"where l.merchant_id = %(merchant)s and l.remaining > 0 and l.expires_on <= {self.put(self.until)} "
             "and (e.expired_through is null or l.expires_on > e.expired_through)"
             f"{who.replace('member_id =', 'l.member_id =')}{self._sampled('l.member_id')} "
             "group by l.member_id) x on x.member_id = m.id"

@@ -22,7 +22,10 @@ from django.db import connection
 
 from members.lib import tier_sql
 from members.lib.tiers import TierRules, Window
+from members.selectors import tier_outcome_sql as sql
+from members.selectors import tier_outlook
 
+REACHED = ("qualified", "check_place", "fall_place", "old_check_place", "old_fall_place")
 YEAR = dt.timedelta(days=364)
 WORK_MEM = "256MB"  # for one statement of one request
 # Members, standings and daily rows are walked side by side in the order of their keys: a third of what hashing takes.
@@ -30,69 +33,11 @@ PLANNED = (
     "set local enable_nestloop = off; set local enable_hashjoin = off; set local enable_bitmapscan = off; "
     "set local enable_seqscan = off; set local jit = off; set local max_parallel_workers_per_gather = 0"
 )
+PLANNED_FOR_ROWS = "set local enable_nestloop = off; set local jit = off"
 UNPLANNED = (
     "set local work_mem to default; set local enable_nestloop = on; set local enable_hashjoin = on; "
     "set local enable_bitmapscan = on; set local enable_seqscan = on; set local jit to default; "
     "set local max_parallel_workers_per_gather to default"
-)
-
-# {parts} are made of the rules: see `statement`. A member's days are read once and grouped as they come, member by
-# member, with the least of what is the same in all of a member's rows: PostgreSQL 15 has no any_value. Without
-# "offset 0" the planner would work out a place again wherever it is named.
-OUTCOMES = """
-with people as (
-    select m.id as member_id{joined}, coalesce(s.tier_id, %(base)s) as held, s.valid_until{target_until}
-    from members_member m left join members_tierstanding s on s.merchant_id = m.merchant_id and s.member_id = m.id
-    {target_validity}
-    where m.merchant_id = %(merchant)s and m.status = 'active'
-),
-placed as (
-    select member_id{joined}, held, {days} from (select *, {until} as until from people) p
-),
-now as (
-    select p.member_id, min(p.held) as held, {day_values}, {sums}
-    from placed p left join members_dailytotal d on d.merchant_id = %(merchant)s and d.member_id = p.member_id
-        and d.day >= %(earliest)s and d.day <= %(today)s
-    group by p.member_id order by p.member_id
-),
-told as (
-    select *, {old_place} as old_place, {place} as place, {qualified} as qualified, {check_place} as check_place,
-        {old_check_place} as old_check_place from now offset 0
-),
-judged as (
-    select member_id, held, old_place, place, {is_gone} as is_gone, qualified, year_points,
-        case when place > 0 and qualified <= place and check_place < place then fall_on end as fall_on,
-        {fall_place} as fall_place,
-        case when old_place > 0 and old_check_place < old_place then {old_fall_day} end as old_fall_on,
-        {old_fall_place} as old_fall_place
-    from told offset 0
-),
-futures as (
-    select member_id, held, place, is_gone, qualified, year_points, fall_on, old_fall_on, qualified > place as rises,
-        case when fall_on is not null then {fall_to} end as fall_to,
-        case when old_fall_on is null then old_place else {old_fall_to} end as without_place
-    from judged j offset 0
-),
-outcomes as materialized (
-    select member_id, held, held as from_tier, without_place, year_points, 0 as again,
-        case when rises then 'rise' when is_gone then 'moved' when fall_on is not null then 'fall'
-            when old_fall_on is not null then 'kept' else 'stay' end as kind,
-        case when rises or is_gone or fall_on is null then '' else {why} end as why,
-        case when rises then qualified when is_gone or fall_on is null then place else fall_to end as to_place,
-        case when rises or is_gone then %(today)s::date else fall_on end as day,
-        rises or not is_gone or fall_on is null as is_final
-    from futures
-    {again}
-)
-"""
-# Who is moved from a tier that is taken out and falls from the target later is told a second time.
-AGAIN = """union all
-    select member_id, held, (%(targets)s::bigint[])[array_position(%(gone)s::bigint[], held)], without_place,
-        year_points, 1, 'fall', {why}, fall_to, fall_on, true
-    from futures where is_gone and not rises and fall_on is not null"""
-WHY = (
-    "case when old_fall_on is null or old_fall_on > fall_on or {without_new} > fall_to then 'change' "
-    "when qualified >= place then 'unless' else 'anyway' end"
 )
 
 
@@ -104,6 +49,12 @@ class Proposal:
     proposed: TierRules
     targets: Mapping[int, int] = field(default_factory=dict)
 
+    @property
+    def keeps_days(self) -> bool:
+        """Whether metrics are counted on the same days over the same windows by either rules."""
+        old, new = self.present, self.proposed
+        return not self.targets and (old.window, old.grace_days) == (new.window, new.grace_days)
+
     def place_after(self, tier_id: int) -> int:
         """The place in the proposed ladder of a tier of either, or of where its members go."""
         rank = self.proposed.rank
@@ -111,40 +62,73 @@ class Proposal:
 
 
 def rows(
-    proposal: Proposal, select: str, *, merchant_id: int, today: dt.date, first: dt.date, **more: Any
+    proposal: Proposal,
+    select: str,
+    *,
+    merchant_id: int,
+    today: dt.date,
+    first: dt.date,
+    counted_by: int | None = None,
+    is_alike: bool = False,
+    only: str = "",
+    **more: Any,
 ) -> list[tuple[Any, ...]]:
-    """What `select` finds in the outcomes of all members. `first` is the day of the next recalculation.
+    """What `select` finds in the outcomes of all members. `first` is the day of the next recalculation; `counted_by`
+    the version by which all rows of outlooks are counted, None where they cannot be asked. `is_alike`: members who
+    are alike are one row, of `n`. `only`: which of the outlooks `o` are looked at.
 
     Row security hides from the planner how many rows there are: left alone it looks up each member's days by itself, or
     sorts them on disk, or compiles for longer than it computes.
     """
-    text, known = statement(proposal, today)
+    is_kept = counted_by is not None and proposal.keeps_days
+    text, known = statement(proposal, today, is_kept=is_kept, is_alike=is_alike, only=only)
+    known |= {"merchant": merchant_id, "first": first, "counted_by": counted_by}
     with connection.cursor() as cursor:
-        cursor.execute(f"set local work_mem = '{WORK_MEM}'; {PLANNED}")
-        cursor.execute(text + select, {"merchant": merchant_id, "first": first, **known, **more})
+        cursor.execute(f"set local work_mem = '{WORK_MEM}'; {PLANNED_FOR_ROWS if is_kept else PLANNED}")
+        cursor.execute(text + select, known | more)
         found = cursor.fetchall()
         cursor.execute(UNPLANNED)
         return found
 
 
-def statement(proposal: Proposal, today: dt.date) -> tuple[str, dict[str, Any]]:
-    """The common table expressions that end in `outcomes`, and their parameters but merchant and first."""
+def statement(
+    proposal: Proposal, today: dt.date, *, is_kept: bool = False, is_alike: bool = False, only: str = ""
+) -> tuple[str, dict[str, Any]]:
+    """The common table expressions that end in `outcomes`, and their parameters but merchant, first and counted_by.
+
+    `is_kept`: of members whose outlook holds the row is asked, which is only right where the days stay as they are; who
+    has none and no tier either is in no outcome then: such a member stays where it is.
+    """
     old, new = proposal.present, proposal.proposed
-    is_same = not proposal.targets and (old.window, old.grace_days) == (new.window, new.grace_days)
+    is_same = proposal.keeps_days
     days = _days(proposal, is_same=is_same)
     since = min(tier_sql.earliest_start(rules.window, today) for rules in (old, new))
     earliest = min(since, today - YEAR)
     after = ", ".join(str(proposal.place_after(tier.id)) for tier in old.ladder)
-    why = WHY.format(without_new=f"(array[{after}])[without_place + 1]")
-    text = OUTCOMES.format(
+    why = sql.WHY.format(without_new=f"(array[{after}])[without_place + 1]")
+    counted = sql.COUNTED.format(
+        name="counted" if is_kept else "now",
+        among=f" and m.id = any({tier_outlook.STALE})" if is_kept else "",
+        days_among=f" and d.member_id = any({tier_outlook.STALE})" if is_kept else "",
         joined=", joined_on" if "membership_year" in (old.window.kind, new.window.kind) else "",
         days=", ".join(f"{text} as {name}" for name, text in days.items()),
         day_values=", ".join(f"min(p.{name}) as {name}" for name in days),
         sums=_sums(proposal, today, earliest, is_same=is_same),
+        **_standing(proposal),
+    )
+    if is_kept:
+        counted += _kept(proposal, only)
+    text = sql.OUTCOMES.format(
+        counted=counted + (_alike if is_alike else _each)(proposal, is_kept=is_kept),
+        materialized="" if is_kept else "materialized",
         why=why,
-        again=AGAIN.format(why=why) if proposal.targets else "",
-        **_held(proposal),
-        **_reached(proposal, was="" if is_same else "was_"),
+        again=sql.AGAIN.format(why=why) if proposal.targets else "",
+        is_gone=f"held in ({', '.join(str(int(gone)) for gone in proposal.targets)})"
+        if proposal.targets
+        else "false",
+        old_fall_day="fall_on" if is_same else "was_fall_on",
+        fall_to="place - 1" if new.downgrade == "one_step" else "greatest(fall_place, still)",
+        old_fall_to="old_place - 1" if old.downgrade == "one_step" else "greatest(old_fall_place, old_still)",
     )
     return text, {
         "base": new.base.id,
@@ -156,34 +140,103 @@ def statement(proposal: Proposal, today: dt.date) -> tuple[str, dict[str, Any]]:
     }
 
 
-def _held(proposal: Proposal) -> dict[str, str]:
-    """Where the tier that is held stands in either ladder, and until when it is valid."""
-    old, targets = proposal.present, proposal.targets
-    tiers = sorted({*old.rank, *proposal.proposed.rank})
+def _kept(proposal: Proposal, only: str) -> str:
+    """The outlooks that hold, in the columns of what is counted."""
+    grace = int(proposal.proposed.grace_days)
+    days = {"fall_on": f"o.valid_until + {grace + 1}"} | ({"check_on": "o.valid_until + 1"} if grace else {})
+    now = tier_sql.asked(proposal.proposed)
+    both = now | tier_sql.asked(proposal.present)
+    times = {"new": ("now", now), **({"check": ("check", both)} if grace else {}), "fall": ("fall", both)}
+    kept = [
+        f"o.{time}_{metric} as {prefix}_{metric}, "
+        for prefix, (time, asked) in times.items()
+        for metric in tier_sql.SUMS
+        if metric in asked
+    ]
+    return sql.KEPT.format(
+        kept_days=", ".join(f"{text} as {name}" for name, text in days.items()),
+        kept="".join(kept),
+        holds=f"{tier_outlook.HOLDS} {only}",
+        still_held=tier_outlook.still_held(grace, "c"),
+    )
+
+
+def _each(proposal: Proposal, *, is_kept: bool) -> str:
+    """Every member by itself."""
+    places = _places(proposal)
+    return sql.OF_EACH.format(
+        source="(select * from kept union all select * from late)" if is_kept else "now",
+        **places,
+        **_still(proposal, {name: name for name in places}, is_kept=is_kept),
+    )
+
+
+def _alike(proposal: Proposal, *, is_kept: bool) -> str:
+    """Members who hold the same until the same day and reach the same places, as one."""
+    assert is_kept
+    places = _places(proposal)
+    has_grace = bool(proposal.proposed.grace_days)
+    reached = [name for name in REACHED if has_grace or "check" not in name]
+    parts = [
+        sql.ALIKE.format(
+            source=source,
+            days="t.fall_on",
+            places=", ".join(f"{places[name]} as {name}" for name in reached),
+            numbers=", ".join(str(number) for number in range(3, len(reached) + 7)),
+            **_still(proposal, places, is_kept=True),
+        )
+        for source in ("kept", "late")
+    ]
+    text = sql.OF_ALIKE.format(
+        parts=" union all ".join(parts), old_place=places["old_place"], place=places["place"]
+    )
+    if has_grace:
+        return text
+    return text.replace("*, ", "*, fall_place as check_place, old_fall_place as old_check_place, ", 1)
+
+
+def _standing(proposal: Proposal) -> dict[str, str]:
+    """Until when the tier that is held is valid."""
+    targets = proposal.targets
     return {
         "target_until": ", v.valid_until as target_until" if targets else "",
         "target_validity": _target_validity(proposal),
         "until": "greatest(valid_until, target_until)" if targets else "valid_until",
-        "old_place": _case({t: old.rank.get(t, 0) for t in tiers}),
-        "place": _case({t: proposal.place_after(t) for t in tiers}),
-        "is_gone": f"held in ({', '.join(str(int(gone)) for gone in targets)})" if targets else "false",
     }
 
 
-def _reached(proposal: Proposal, *, was: str) -> dict[str, str]:
-    """The places reached today and on the days that decide, and where a fall ends; `was` begins the names of what is
-    counted for the rules in force alone.
+def _places(proposal: Proposal) -> dict[str, str]:
+    """Where the tier that is held stands in either ladder, and the places reached today and on the days that decide.
+
+    Where the days are the same by the rules in force they are counted once.
     """
     old, new = proposal.present, proposal.proposed
+    tiers = sorted({*old.rank, *new.rank})
+    was = "" if proposal.keeps_days else "was_"
     return {
+        "old_place": _case({t: old.rank.get(t, 0) for t in tiers}),
+        "place": _case({t: proposal.place_after(t) for t in tiers}),
         "qualified": tier_sql.place_of(new, "new_"),
         "check_place": tier_sql.place_of(new, "check_" if new.grace_days else "fall_"),
         "fall_place": tier_sql.place_of(new, "fall_"),
         "old_check_place": tier_sql.place_of(old, f"{was}check_" if old.grace_days else f"{was}fall_"),
         "old_fall_place": tier_sql.place_of(old, f"{was}fall_"),
-        "old_fall_day": f"{was}fall_on",
-        "fall_to": _fall_to(new, ""),
-        "old_fall_to": _fall_to(old, "old_"),
+    }
+
+
+def _still(proposal: Proposal, places: Mapping[str, str], *, is_kept: bool) -> dict[str, str]:
+    """The highest place below whose own validity still runs at a fall, of those who fall from above it, by either
+    rules; `places` are the columns, or what they are made of."""
+    of: Any = places.__getitem__
+    falls = f"{of('qualified')} <= {of('place')} and {of('check_place')} < {of('place')}"
+    old_falls = f"{of('old_check_place')} < {of('old_place')}"
+    was = "" if proposal.keeps_days else "was_"
+    new, old = proposal.proposed, proposal.present
+    return {
+        "still": _still_held(new, (of("place"), of("fall_place")), falls, "fall_on", is_kept=is_kept),
+        "old_still": _still_held(
+            old, (of("old_place"), of("old_fall_place")), old_falls, f"{was}fall_on", is_kept=is_kept
+        ),
     }
 
 
@@ -193,25 +246,30 @@ def _case(places: Mapping[int, int]) -> str:
     return f"case held {cases} else 0 end"
 
 
-def _fall_to(rules: TierRules, prefix: str) -> str:
-    """The place that recalculation leaves: one lower, or the highest that is reached or whose validity still runs.
-
-    Validities are looked up for those alone who fall from where there is one between them and the lowest.
-    """
-    if rules.downgrade == "one_step":
-        return f"j.{prefix}place - 1"
-    if len(rules.ladder) < 3:
-        return f"j.{prefix}fall_place"
-    places = " ".join(f"when {int(tier_id)} then {int(place)}" for tier_id, place in rules.rank.items())
-    place = f"case v.tier_id {places} end"
-    still = (
-        f"select max({place}) from members_tiervalidity v where v.merchant_id = %(merchant)s "
-        f"and v.member_id = j.member_id and {place} < j.{prefix}place "
-        f"and v.valid_until + {int(rules.grace_days)} >= j.{prefix}fall_on"
+def _still_held(rules: TierRules, of: tuple[str, str], falls: str, day: str, *, is_kept: bool) -> str:
+    """Validities are looked up for those alone who fall from where there is one between them and the lowest. `of`: the
+    place, and that of the fall."""
+    if rules.downgrade == "one_step" or len(rules.ladder) < 3:
+        return "0"
+    place, fall_place = of
+    places = {int(tier_id): int(at) for tier_id, at in rules.rank.items()}
+    if is_kept:
+        ways = " ".join(
+            f"when {tier_id} = any(t.still_held) and {at} < {place} then {at}"
+            for tier_id, at in sorted(places.items(), key=lambda each: -each[1])
+        )
+        return (
+            f"case when t.still_held is not null and {fall_place} < {place} - 1 and {falls} "
+            f"then case {ways} else 0 end else 0 end"
+        )
+    of_tier = f"case v.tier_id {' '.join(f'when {tier_id} then {at}' for tier_id, at in places.items())} end"
+    held = (
+        f"select max({of_tier}) from members_tiervalidity v where v.merchant_id = %(merchant)s "
+        f"and v.member_id = t.member_id and v.valid_until + {int(rules.grace_days)} >= t.{day} and {of_tier} < {place}"
     )
     return (
-        f"case when j.{prefix}fall_place >= j.{prefix}place - 1 then j.{prefix}fall_place "
-        f"else greatest(j.{prefix}fall_place, coalesce(({still}), 0)) end"
+        f"case when t.{day} is not null and {fall_place} < {place} - 1 and {falls} "
+        f"then coalesce(({held}), 0) else 0 end"
     )
 
 

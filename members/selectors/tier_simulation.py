@@ -21,22 +21,23 @@ from typing import Any
 from members.lib import tier_sql
 from members.lib.periods import daily_job_instant, merchant_day
 from members.models import Merchant
-from members.selectors import tier_outcomes
+from members.selectors import segments, tier_outcomes, tier_outlook
 from members.selectors.tier_outcomes import Proposal
 
 __all__ = ["Difference", "Flow", "Proposal", "Simulation", "listed", "points_a_year", "simulate"]
 
 SAMPLE = 50
-# In the second part the first who move, in the order of the list.
 COUNTS = """
-select 0, kind, why, from_tier, to_place, held, without_place, count(*), count(*) filter (where is_final),
-    coalesce(sum(year_points) filter (where is_final), 0), min(day), max(day), null::bigint, sum(again),
+select 0, kind, why, from_tier, to_place, held, without_place, sum(n), sum(n) filter (where is_final),
+    coalesce(sum(year_points) filter (where is_final), 0), min(day), max(day), null::bigint, sum(again * n),
     case when kind = 'fall' then date_trunc('month', day)::date end as month
 from outcomes group by kind, why, from_tier, to_place, held, without_place, month
-union all
-(select 1, kind, why, from_tier, to_place, held, without_place, 1, is_final::int, year_points, day, day, member_id,
-    again, null
-from outcomes where kind not in ('stay', 'kept') order by kind desc, day, member_id limit %(most)s)
+"""
+# The first who move, in the order of the list.
+FIRST = """
+select 1, kind, why, from_tier, to_place, held, without_place, 1, is_final::int, year_points, day, day, member_id,
+    again, null::date
+from outcomes where kind not in ('stay', 'kept') order by kind desc, day, member_id limit %(most)s
 """
 LIST = """
 select m.public_id, o.kind, o.why, o.from_tier, o.to_place, o.day
@@ -106,13 +107,14 @@ class Simulation:
 
 
 def simulate(*, merchant: Merchant, at: dt.datetime, proposal: Proposal, most: int = SAMPLE) -> Simulation:
-    """Who would rise, be moved or fall, in numbers, with the first of them. One query."""
+    """Who would rise, be moved or fall, in numbers, with the first of them. One query, or where members' outlooks can
+    be asked up to six."""
     result = Simulation()
     new, old = proposal.proposed.ladder, proposal.present.ladder
     flows: dict[tuple[str, str, int, int], Flow] = {}
     months: dict[tuple[dt.date, str], int] = {}
-    for part, kind, why, start, to, *about, first, last, member_id, again, month in _rows(
-        merchant, at, proposal, COUNTS, most=most
+    for part, kind, why, start, to, *about, first, last, member_id, again, month in _counted(
+        _Asked(merchant, at, proposal), most
     ):
         held, without, members, final, points = about
         flow = Flow(kind, why, start, new[to].id, int(members), first, last, member_id, int(again))
@@ -123,7 +125,8 @@ def simulate(*, merchant: Merchant, at: dt.datetime, proposal: Proposal, most: i
         if month is not None:
             months[month, why] = months.get((month, why), 0) + flow.members
         if final and new[to].id != old[without].id:
-            result.differences.append(Difference(held, old[without].id, new[to].id, final, int(points)))
+            difference = Difference(held, old[without].id, new[to].id, int(final), int(points))
+            result.differences.append(difference)
     result.flows = list(flows.values())
     result.months = sorted((month, why, members) for (month, why), members in months.items())
     return result
@@ -143,7 +146,7 @@ def _add(flow: Flow, more: Flow) -> None:
 def listed(*, merchant: Merchant, at: dt.datetime, proposal: Proposal) -> Iterator[tuple[Any, ...]]:
     """Everyone who would move: (public id, kind, why, from tier id, to tier id, day)."""
     tiers = proposal.proposed.ladder
-    for public_id, kind, why, held, to, day in _rows(merchant, at, proposal, LIST):
+    for public_id, kind, why, held, to, day in _Asked(merchant, at, proposal).rows(LIST):
         yield public_id, kind, why, held, tiers[to].id, day
 
 
@@ -157,9 +160,54 @@ def points_a_year(difference: Difference, multipliers: Mapping[int, Decimal]) ->
     return int(more.to_integral_value(ROUND_FLOOR))
 
 
-def _rows(
-    merchant: Merchant, at: dt.datetime, proposal: Proposal, select: str, **more: Any
-) -> list[tuple[Any, ...]]:
-    today = merchant_day(at, merchant.zone)
-    first = tier_sql.first_job_day(today, is_after_job=daily_job_instant(today, merchant.zone) <= at)
-    return tier_outcomes.rows(proposal, select, merchant_id=merchant.pk, today=today, first=first, **more)
+class _Asked:
+    """What is asked of the outcomes of all members."""
+
+    def __init__(self, merchant: Merchant, at: dt.datetime, proposal: Proposal) -> None:
+        self.merchant, self.proposal = merchant, proposal
+        self.today = merchant_day(at, merchant.zone)
+        is_after_job = daily_job_instant(self.today, merchant.zone) <= at
+        self.first = tier_sql.first_job_day(self.today, is_after_job=is_after_job)
+        self.counted_by: int | None = None
+        if proposal.keeps_days:
+            self.counted_by = tier_outlook.counted_by(merchant_id=merchant.pk, at=at)
+
+    def rows(self, select: str, **more: Any) -> list[tuple[Any, ...]]:
+        """What a statement's end selects."""
+        return tier_outcomes.rows(
+            self.proposal,
+            select,
+            merchant_id=self.merchant.pk,
+            today=self.today,
+            first=self.first,
+            counted_by=self.counted_by,
+            **more,
+        )
+
+
+def _counted(asked: _Asked, most: int) -> list[tuple[Any, ...]]:
+    """The rows of COUNTS, then of FIRST."""
+    if asked.counted_by is None:
+        return asked.rows(f"({COUNTS.strip()}) union all ({FIRST.strip()})", most=most)
+    found = asked.rows(COUNTS, is_alike=True)
+    base = asked.proposal.present.base.id
+    # Who never bought and holds nothing has no outlook, and stays.
+    others = segments.everybody(merchant_id=asked.merchant.pk) - sum(int(row[7] - row[13]) for row in found)
+    if others:
+        stay = (0, "stay", "", base, 0, base, 0, others, others, 0, None, None, None, 0, None)
+        found.append(stay)
+    return found + _first(asked, found, most)
+
+
+def _first(asked: _Asked, counted: list[tuple[Any, ...]], most: int) -> list[tuple[Any, ...]]:
+    """The rows of FIRST: looked for where there should be enough of them, else among all."""
+    risers = sum(int(row[7]) for row in counted if row[1] == "rise")
+    movers = min(most, risers + sum(int(row[7]) for row in counted if row[1] == "fall"))
+    if not movers:
+        return []
+    if risers >= most:
+        through = tier_outlook.first_of(merchant_id=asked.merchant.pk, part=3 * most, whole=risers)
+        found = asked.rows(FIRST, most=most, only="and o.member_id <= %(through)s", through=through)
+        if sum(row[1] == "rise" for row in found) >= most:
+            return found
+    return asked.rows(FIRST, most=most)

@@ -154,20 +154,22 @@ def due_members(*, zone: str, today: dt.date) -> Iterator[tuple[int, list[int]]]
 
 
 def recalculate(*, merchant_id: int, member_ids: list[int], at: dt.datetime) -> Recalculated:
-    """Recalculate some members of one merchant in one transaction; nothing while the program is not open."""
+    """Recalculate some members of one merchant in one transaction; nothing while the program is not open. Those alone
+    are read whose validity is over: nothing is to be decided of the others."""
     done = Recalculated()
     with tenancy.tenant(merchant_id), transaction.atomic():
         program = programs.lock_for_write(merchant_id=merchant_id)
         if program.status != ProgramStatus.OPEN:
             return done
         posting.lock_merchant(merchant_id=merchant_id, alone=False)
-        posting.lock_members(merchant_id=merchant_id, member_ids=member_ids)
         at, version = rules_selector.after_edits(merchant_id=merchant_id, at=at)
         rules = rules_selector.rules_at(merchant_id=merchant_id, at=at, program=program, version=version)
         merchant = Merchant.objects.get(pk=merchant_id)
-        states = posting.load(merchant=merchant, rules=rules, member_ids=member_ids, at=at, spending=())
         changes = Changes()
-        for member_id in member_ids:
+        due = _over(merchant_id, member_ids, merchant_day(at, merchant.zone))
+        posting.lock_members(merchant_id=merchant_id, member_ids=due)
+        states = posting.load(merchant=merchant, rules=rules, member_ids=due, at=at, spending=())
+        for member_id in due:
             fold(states[member_id], [Recalculation(at=at)], rules, changes=changes)
         posting.write(merchant_id=merchant_id, changes=changes)
         webhook_events.told(changes, program=program, at=at)
@@ -180,6 +182,17 @@ def recalculate(*, merchant_id: int, member_ids: list[int], at: dt.datetime) -> 
     done.examined = len(member_ids)
     done.unchanged = done.examined - done.upgraded - done.downgraded
     return done
+
+
+def _over(merchant_id: int, member_ids: list[int], today: dt.date) -> list[int]:
+    """Those of some members whose present tier's validity ended before today."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select member_id from members_tierstanding where merchant_id = %s and member_id = any(%s) "
+            "and valid_until < %s order by member_id",
+            [merchant_id, member_ids, today],
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def recalculate_all(*, merchant_id: int, at: dt.datetime) -> Recalculated:

@@ -1,4 +1,5 @@
-"""Making the row of facts of each member whose daily totals changed, or whose windows moved (domain.md 10).
+"""Making the rows of each member whose daily totals or tier changed, or whose windows moved: the facts that segments
+ask (domain.md 10), and what the orders come to for the tier (domain.md 5, `members.selectors.tier_outlook`).
 
 Its cost follows what changed. What is not made yet is no harm: readers go over the daily totals of those members
 (`members.selectors.member_facts`). A chunk is a transaction, so that a job that was killed goes on where it was.
@@ -17,6 +18,8 @@ from members.lib import tenant as tenancy
 from members.lib.periods import merchant_day
 from members.models import Merchant
 from members.selectors import member_facts as facts
+from members.selectors import rules as rules_of
+from members.selectors import tier_outlook
 
 CHUNK = 20_000  # members
 LOCK = "select pg_try_advisory_xact_lock(hashtextextended('members.facts', %s))"
@@ -28,11 +31,20 @@ with taken as (
             select id from members_factsdue where merchant_id = %(merchant)s order by id limit %(chunk)s) first)
     returning member_id
 )
-select distinct member_id from taken
+select member_id, count(*) from taken group by 1
 """
 MOVED = """
 select member_id from members_memberfacts where merchant_id = %(merchant)s and changes_on <= %(today)s
 limit %(chunk)s
+"""
+# Outlooks that another day changes, and those counted by a window or a grace that are in force no more. One that holds
+# no more because the validity is over waits for what becomes of that.
+OUTLOOKS_MOVED = """
+(select member_id from members_tieroutlook where merchant_id = %(merchant)s and counted_by = %(counted_by)s
+    and changes_on <= %(today)s and (valid_until is null or valid_until >= as_of) limit %(chunk)s)
+union
+(select member_id from members_tieroutlook where merchant_id = %(merchant)s and counted_by < %(counted_by)s
+    limit %(chunk)s)
 """
 _COLUMNS = ("as_of", "changes_on", *facts.OWN, *facts.FIGURES)
 MAKE = f"""
@@ -48,10 +60,15 @@ from unnest(%(members)s::bigint[]) w (member_id) left join (
 ) d on d.member_id = w.member_id
 on conflict (merchant_id, member_id) do update set {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)}
 """
-DUE = """
+DUE = f"""
 select m.id from members_merchant m where m.timezone = %(zone)s and coalesce(
     (select true from members_factsdue d where d.merchant_id = m.id limit 1),
-    (select true from members_memberfacts f where f.merchant_id = m.id and f.changes_on <= %(today)s limit 1)
+    (select true from members_memberfacts f where f.merchant_id = m.id and f.changes_on <= %(today)s limit 1),
+    case when exists (select from members_tieroutlook o where o.merchant_id = m.id) then (
+        select true from ({tier_outlook.COUNTED_BY.format(merchant="m.id", at="%(at)s")}) v (number), lateral (
+            select from members_tieroutlook o where o.merchant_id = m.id and (o.counted_by < v.number
+                or o.counted_by = v.number and o.changes_on <= %(today)s
+                and (o.valid_until is null or o.valid_until >= o.as_of)) limit 1) o) end
 ) order by m.id
 """
 # Who has waited longest comes first, so that no shop waits behind busier ones for ever.
@@ -65,7 +82,7 @@ def refresh_due(*, zone: str, at: dt.datetime) -> int:
     many members."""
     today = merchant_day(at, ZoneInfo(zone))
     with tenancy.platform(), transaction.atomic():
-        shops = _rows(DUE, {"zone": zone, "today": today})
+        shops = _rows(DUE, {"zone": zone, "today": today, "at": at})
     return sum(refresh(merchant_id=merchant_id, at=at) for (merchant_id,) in shops)
 
 
@@ -86,26 +103,39 @@ def refresh(*, merchant_id: int, at: dt.datetime, chunk: int = CHUNK) -> int:
     process is at it. Idempotent."""
     done = 0
     while True:
-        made = _refresh_chunk(merchant_id, at, chunk)
+        made, is_full = _refresh_chunk(merchant_id, at, chunk)
         done += made
-        if made < chunk:  # what comes meanwhile is the next minute's
+        if not is_full:  # what comes meanwhile is the next minute's
             return done
 
 
-def _refresh_chunk(merchant_id: int, at: dt.datetime, chunk: int) -> int:
+def _refresh_chunk(merchant_id: int, at: dt.datetime, chunk: int) -> tuple[int, bool]:
+    """How many members were made anew, and whether there may be more: one member can have many marks."""
     with tenancy.tenant(merchant_id), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LOCK, [merchant_id])
         if not cursor.fetchone()[0]:
-            return 0
+            return 0, False
         today = merchant_day(at, Merchant.objects.get(pk=merchant_id).zone)
         values: dict[str, Any] = {"merchant": merchant_id, "today": today, "chunk": chunk}
-        members = {row[0] for row in _rows(MARKED, values)}
-        if len(members) < chunk:
-            members |= {row[0] for row in _rows(MOVED, values)}
-        if not members:
-            return 0
-        set_based.execute(MAKE, {**values, "members": sorted(members)})
-        return len(members)
+        values["counted_by"] = tier_outlook.version_counting(merchant_id=merchant_id, at=at)
+        marks = dict(_rows(MARKED, values))
+        members = set(marks)
+        for moved in (MOVED, OUTLOOKS_MOVED):
+            if len(members) < chunk:
+                members |= {row[0] for row in _rows(moved, values)}
+        if members:
+            values["members"] = sorted(members)
+            set_based.execute(MAKE, values)
+            _make_outlooks(values, at)
+        return len(members), len(members) >= chunk or sum(marks.values()) >= chunk
+
+
+def _make_outlooks(values: dict[str, Any], at: dt.datetime) -> None:
+    version = rules_of.version_at(merchant_id=values["merchant"], at=at)
+    if version is not None:
+        rules = rules_of.tier_rules(version, rules_of.tier_codes(merchant_id=values["merchant"]))
+        statement, days = tier_outlook.make(rules, values["today"])
+        set_based.execute(statement, values | days)
 
 
 def _rows(statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:

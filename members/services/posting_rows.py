@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from members.lib import bulk
+from members.lib import bulk, prepared
 from members.lib.posting import Changes, OrderKey
 from members.lib.posting import changes as rows
 from members.models import (
@@ -33,6 +33,25 @@ from members.models import Refund as RefundRow
 Row = tuple[Any, ...]
 Buyers = Mapping[OrderKey, tuple[int | None, int | None]]
 """(identity id, store id) by order."""
+
+
+# What an order writes that lifts its member: one statement, which the server plans once.
+ONE_MOVE = f"""
+with standing as (
+    insert into members_tierstanding (merchant_id, member_id, tier_id, since, valid_until)
+    values (%(merchant)s, %(member_id)s, %(tier_id)s, %(since)s, %(valid_until)s)
+    on conflict (merchant_id, member_id) do update
+    set tier_id = excluded.tier_id, since = excluded.since, valid_until = excluded.valid_until
+),
+validities as (
+    insert into members_tiervalidity (merchant_id, member_id, tier_id, valid_until)
+    select %(merchant)s, %(member_id)s, v.tier_id, v.valid_until
+    from unnest(%(tiers)s::bigint[], %(untils)s::date[]) v (tier_id, valid_until)
+    on conflict (merchant_id, member_id, tier_id) do update set valid_until = excluded.valid_until
+)
+insert into members_tiermove (merchant_id, {", ".join(rows.MOVE_COLUMNS)})
+values (%(merchant)s, {", ".join(f"%({name})s" for name in rows.MOVE_COLUMNS)}) returning member_id
+"""
 
 
 @dataclass(slots=True)
@@ -109,9 +128,7 @@ def write_rows(*, merchant_id: int, ready: Prepared) -> None:
     _upsert(PendingPoints, merchant_id, rows.PENDING_COLUMNS, ready.pendings, ["order_id"])
     bulk.add(DailyTotal, merchant_id, ["member_id", "day"], rows.DAILY_COLUMNS[2:], ready.daily)
     bulk.update(PointsAccount, merchant_id, ["member_id"], rows.ACCOUNT_COLUMNS[1:], ready.accounts)
-    _upsert(TierStanding, merchant_id, rows.STANDING_COLUMNS, ready.standings, ["member_id"])
-    _upsert(TierValidity, merchant_id, rows.VALIDITY_COLUMNS, ready.validities, ["member_id", "tier_id"])
-    bulk.insert(TierMove, merchant_id, rows.MOVE_COLUMNS, ready.moves)
+    _write_tiers(merchant_id, ready)
     if ready.bonuses or ready.uses:
         _upsert(OrderBonus, merchant_id, rows.BONUS_COLUMNS, ready.bonuses, ["order_id"])
         bulk.add(EarningUse, merchant_id, ["member_id", "code", "day"], rows.USE_COLUMNS[3:], ready.uses)
@@ -127,6 +144,18 @@ def _upsert(model: Any, merchant_id: int, columns: Sequence[str], values: Any, k
     setting = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
     tail = f"on conflict (merchant_id, {', '.join(keys)}) do update set {setting}"
     bulk.insert(model, merchant_id, columns, values, tail=tail)
+
+
+def _write_tiers(merchant_id: int, ready: Prepared) -> None:
+    if len(ready.standings) == len(ready.moves) == 1 and ready.validities:
+        known = dict(zip(rows.MOVE_COLUMNS, ready.moves[0], strict=True))
+        known |= dict(zip(rows.STANDING_COLUMNS, ready.standings[0], strict=True))
+        _members, tiers, untils = (list(column) for column in zip(*ready.validities, strict=True))
+        prepared.fetch_one(ONE_MOVE, known | {"merchant": merchant_id, "tiers": tiers, "untils": untils})
+        return
+    _upsert(TierStanding, merchant_id, rows.STANDING_COLUMNS, ready.standings, ["member_id"])
+    _upsert(TierValidity, merchant_id, rows.VALIDITY_COLUMNS, ready.validities, ["member_id", "tier_id"])
+    bulk.insert(TierMove, merchant_id, rows.MOVE_COLUMNS, ready.moves)
 
 
 def _write_orders(merchant_id: int, ready: Prepared) -> None:

@@ -36,11 +36,12 @@ from members.models import (
 )
 from members.selectors import rules as rules_of
 from members.selectors import tier_lifts as selector
-from members.services import leases, posting, programs, tier_welcomes, webhook_events
+from members.services import leases, posting, programs, tier_risen, tier_welcomes, webhook_events
 from members.services.audit import Actor
 
 TASK = "members.tier_lift"
 CHUNK = 5_000  # members; postings of the shop wait for one
+AT_ONCE = 20_000  # of a lift that nobody posts beside
 SMALL = 20_000  # members who are lifted with the edit
 Clock = Callable[[], dt.datetime]
 
@@ -85,7 +86,7 @@ def begin(
         queue.enqueue(TASK, merchant_id=merchant_id, job_id=lift.pk)
         return lift
     merchant = Merchant.objects.get(pk=merchant_id)
-    while ids := _next_ids(lift, CHUNK):
+    while ids := _next_ids(lift, AT_ONCE):
         _turn(merchant, program, lift, ids)
         lift.passed, lift.position = ids[-1], lift.position + len(ids)
     lift.total = lift.position
@@ -179,22 +180,21 @@ def _turn(merchant: Merchant, program: Program, lift: TierLift, member_ids: list
     codes = rules_of.tier_codes(merchant_id=merchant.pk)
     rules = rules_of.rules_of(version, merchant=merchant, is_open=lift.is_open, codes=codes)
     targets = {int(gone): target for gone, target in lift.targets.items()}
-    moved = selector.moved(
-        merchant=merchant,
-        at=lift.at,
-        rules=rules.tiers,
-        is_open=rules.is_open,
-        targets=targets,
-        member_ids=member_ids,
-    )
-    if not moved:
-        return
     changes, at = Changes(), lift.at
-    event = RulesEdit(at=at, rules=rules, targets=targets, shifted=lift.shifted_days)
-    states = posting.load(merchant=merchant, rules=rules, member_ids=moved, at=at, spending=())
-    for member_id in moved:
-        fold(states[member_id], [event], rules, changes=changes)
-    posting.write(merchant_id=merchant.pk, changes=changes)
+    posting.check_references_at_once()
+    early = tier_risen.rise(
+        merchant=merchant, rules=rules, at=at, shifted=lift.shifted_days, member_ids=member_ids
+    )
+    moved = selector.losing(merchant_id=merchant.pk, rules=rules.tiers, member_ids=member_ids)
+    if moved:
+        event = RulesEdit(at=at, rules=rules, targets=targets, shifted=lift.shifted_days)
+        states = posting.load(merchant=merchant, rules=rules, member_ids=moved, at=at, spending=())
+        for member_id in moved:
+            fold(states[member_id], [event], rules, changes=changes)
+        posting.write(merchant_id=merchant.pk, changes=changes)
+    changes.moves = sorted([*early, *changes.moves], key=lambda move: move.member_id)
+    if not changes.moves:
+        return
     webhook_events.told(changes, program=program, at=at)
     tier_welcomes.give(
         merchant=merchant,

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from members.lib.periods import merchant_day
 from members.lib.posting import Rules, TierMove
@@ -78,7 +80,12 @@ def give(
 
 
 def _key(move: TierMove, rules: Rules) -> str:
-    return f"{move.to_tier_id}:{move.member_id}:{merchant_day(move.at, rules.zone)}"
+    return f"{move.to_tier_id}:{move.member_id}:{_day(move.at, rules.zone)}"
+
+
+@lru_cache(maxsize=64)  # an edit lifts thousands at one instant
+def _day(at: dt.datetime, zone: ZoneInfo) -> dt.date:
+    return merchant_day(at, zone)
 
 
 def _points(

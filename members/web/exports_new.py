@@ -145,14 +145,16 @@ def exports_newsegment(request: StaffRequest, segment_id: str) -> HttpResponse:
     rule = segments_of.rule_of(segment)
     if shop.too_large(rule):  # its page says so
         return redirect("members:segments_page", segment_id=segment_id)
-    count = segments_of.count(shop=shop, rule=rule)
+    found = segments_of.count_in_time(shop=shop, rule=rule)
+    told = ngettext("%(n)s member is exported", "%(n)s members are exported", found.members)
+    if found.is_about:
+        told = _("About %(n)s members are exported")
     return _begin(
         request,
         Wanted(
             kind=ExportKind.SEGMENT,
             heading=_("Export segment"),
-            told=ngettext("%(n)s member is exported", "%(n)s members are exported", count)
-            % {"n": points_text(count)},
+            told=told % {"n": points_text(found.members)},
             filters={"segment": segment.public_id},
             back=reverse("members:segments_page", args=[segment.public_id]),
             facts=[(_("Segment"), segment.name)],

@@ -59,9 +59,9 @@ def tiers_edit(request: StaffRequest) -> HttpResponse:
 
 def _lift(request: StaffRequest, form: LadderForm) -> TierLift | None:
     """The first lift that members still wait for, whichever edit began it: later ones wait for it. Else what the
-    version in force did."""
+    last edit of the tiers did."""
     waiting = lifts.still_open(merchant_id=request.merchant.pk)
-    return waiting[0] if waiting else lifts.of_version(merchant_id=request.merchant.pk, version=form.version)
+    return waiting[0] if waiting else lifts.last(merchant_id=request.merchant.pk, version=form.version)
 
 
 def _saved(request: StaffRequest, at: dt.datetime, form: LadderForm) -> HttpResponse:

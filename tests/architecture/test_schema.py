@@ -26,6 +26,7 @@ KEYED_BY = {
     "members_segmentmember": ("segment_member_once", "PRIMARY KEY (merchant_id, segment_id, member_id)"),
     "members_membertag": ("member_tag_once", "PRIMARY KEY (merchant_id, member_id, name)"),
     "members_memberfacts": ("member_facts_once", "PRIMARY KEY (merchant_id, member_id)"),
+    "members_tieroutlook": ("tier_outlook_once", "PRIMARY KEY (merchant_id, member_id)"),
     "members_pointsallocation": (
         "points_allocation_entry",
         "PRIMARY KEY (merchant_id, member_id, sequence, id)",
@@ -50,6 +51,10 @@ SET_REFERENCED = {
         "expiryemail",
         "memberfacts",
         "factsdue",
+        "tieroutlook",
+        "tierstanding",
+        "tiervalidity",
+        "tiermove",
     )
 } | {"benefits_entitlement"}
 APPEND_ONLY = {
@@ -249,7 +254,7 @@ def test_triggers_are_those_of_append_only_tables_of_set_references_and_of_marks
         for trigger in reference_triggers(model)
     }
     wanted |= marking_triggers("members_dailytotal", "members_factsdue").keys()
-    wanted |= marking_triggers("members_tiermove", "members_factsdue", ("insert",)).keys()
+    wanted |= marking_triggers("members_tierstanding", "members_factsdue").keys()
     wanted.add(("benefits_draw", "draw_kept"))
     assert found == wanted
 

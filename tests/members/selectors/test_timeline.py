@@ -124,7 +124,7 @@ def test_a_page_is_one_query_and_one_for_each_kind_of_row_it_shows(shop, member)
 TOLD_BY_OTHERS = {
     "DailyTotal", "EarningUse", "PointsAccount", "PointsLot", "PointsAllocation", "PendingPoints", "PointsRequest",
     "MemberFacts", "FactsDue", "TierStanding", "TierValidity", "SegmentMember", "ExpiryEmail", "ConsumerLink",
-    "BenefitUse", "TierLiftMember",
+    "BenefitUse", "TierLiftMember", "TierOutlook",
 }  # fmt: skip
 TOLD_ON_THE_LIST_OF_ENTITLEMENTS = {"Entitlement"}
 

@@ -15,11 +15,11 @@ from members.lib import lifecycle as rhythm
 from members.lib import set_based
 from members.lib import tenant as tenancy
 from members.lib.periods import merchant_day
-from members.models import DailyTotal, FactsDue, MemberFacts
-from members.selectors import lifecycle, rfm
+from members.models import DailyTotal, FactsDue, MemberFacts, TierOutlook
+from members.selectors import lifecycle, rfm, tier_outlook
 from members.selectors import member_facts as selectors
 from members.selectors import segments as segments_of
-from members.services import daily, member_facts, tier_hand
+from members.services import daily, member_facts, tier_hand, tier_rules
 from members.services import orders as orders_of
 from members.web.segment_words import template
 from tests.conftest import NOON
@@ -148,6 +148,25 @@ def test_segments_stages_and_scores_are_the_same_from_stored_facts(cast, seed):
     with tenancy.tenant(cast.shop.pk), transaction.atomic():
         people.populate(cast.shop, NOON.date(), members=120, seed=seed)
 
+    def windows_of_their_own(known: Any) -> list[int]:
+        """Counts by rows of facts where those decide it, and by the days where not: those who are listed one by one."""
+        found = []
+        for days in (7, 45, 75, 120, 400):
+            for fact, ops in (
+                ("orders", {"at_least": 2, "between": [1, 3]}),
+                ("spend", {"at_least": 20_000}),
+            ):
+                for op, value in (ops | {"at_most": 3}).items():
+                    rule = {
+                        "all": [
+                            {"fact": "recency", "op": "at_least", "value": 5},
+                            {"fact": fact, "op": op, "value": value, "days": days},
+                        ]
+                    }
+                    found.append(segments_of.count(shop=known, rule=rule))
+                    assert found[-1] == len(segments_of.member_ids(shop=known, rule=rule)), rule
+        return found
+
     def all_of_it() -> Any:
         with tenancy.tenant(cast.shop.pk), transaction.atomic():
             about = {"merchant": cast.shop, "at": NOON}
@@ -166,12 +185,13 @@ def test_segments_stages_and_scores_are_the_same_from_stored_facts(cast, seed):
                 rfm.grid(**about),
                 rfm.grid(**about, axis="spend"),
                 segments_of.member_ids(shop=known, rule=rule),
+                windows_of_their_own(known),
             )
 
     before = all_of_it()
     assert refresh(cast.shop, NOON, chunk=50) > 50
     assert before == all_of_it()
-    assert before[2].rows
+    assert before[2].rows and len(set(before[-1])) > 5
 
 
 def test_what_is_refreshed_is_not_refreshed_again_until_something_changes(shop):
@@ -247,3 +267,27 @@ def test_a_tier_given_by_hand_is_asked_at_once_and_its_mark_makes_the_row_anew(s
         )
     assert found() == (1, 1)
     assert refresh(shop, NOON) == 1 and found() == (1, 1)
+
+
+def test_another_window_has_all_outlooks_made_again_by_the_night(shop):
+    member = ledger.join(shop, LEAP, "u1")
+    ledger.buy(shop, member, "o1", LEAP, 5_000)
+    refresh(shop, LEAP)
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        before = TierOutlook.objects.of(shop).get()
+        tier_rules.configure(
+            merchant_id=shop.pk,
+            at=LEAP + DAY,
+            actor=ledger.JOB,
+            ladder=[{"code": "base"}],
+            window={"kind": "lifetime"},
+        )
+        assert tier_outlook.counted_by(merchant_id=shop.pk, at=LEAP + DAY) is None
+
+    assert daily.run_daily(zone=shop.timezone, at=LEAP + 2 * DAY)["facts"] == 1
+
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        after = TierOutlook.objects.of(shop).get()
+        assert tier_outlook.counted_by(merchant_id=shop.pk, at=LEAP + DAY) == after.counted_by
+    assert after.counted_by > before.counted_by and after.now_spend_minor == 5_000
+    assert (before.changes_on, after.changes_on) == ((LEAP + 365 * DAY).date(), (LEAP + 365 * DAY).date())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from decimal import Decimal
 
 import pytest
 from django.db import transaction
@@ -11,7 +12,8 @@ from django.utils import timezone
 
 from members.lib import tenant as tenancy
 from members.models import Role, RulesVersion, Staff, TierLift, TierMove, TierStanding
-from members.services import rules, tier_lifts, tier_rules
+from members.services import point_rules, rules, tier_lifts, tier_rules
+from members.services.audit import Actor
 from members.web import tier_simulation
 from tests.factories import ledger
 from tests.members.web.test_program import BASE, ladder_form
@@ -123,6 +125,14 @@ def test_a_large_program_is_lifted_by_a_worker_and_the_page_tells_how_far_it_is(
     assert "Member → Silver 1" in report and "Reached by the new rules" in report
     assert owner.get(address, HTTP_HX_REQUEST="true")["HX-Refresh"] == "true"
     assert "What the change did" in text_of(owner.get("/program/tiers"))
+    with (
+        tenancy.tenant(cast.shop.pk),
+        transaction.atomic(),
+    ):  # an edit of the points alone does nothing to members
+        point_rules.configure(
+            merchant_id=cast.shop.pk, at=timezone.now(), actor=Actor.job("test"), per_major=Decimal(3)
+        )
+    assert address in owner.get("/program/tiers").content.decode()
     assert owner.get("/program/tiers/changes/none").status_code == 404
     owner.post(address + "/go-on")  # of what is done: said, nothing happens
     assert tiers_of(cast.shop) and owner.post("/program/tiers/changes/none/go-on").status_code == 404

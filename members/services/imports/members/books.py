@@ -70,12 +70,12 @@ class Books:
         self.merchant, self.declared_source, self.job_id = merchant, declared_source, job_id
         self.seen: dict[int, int] = {}  # the line in which a member stands first, of the whole file
         self.region = region_of(merchant.currency)
-        at, version = rules_selector.after_edits(merchant_id=merchant.pk, at=at)
+        self.at, version = rules_selector.after_edits(merchant_id=merchant.pk, at=at)
         self.rules: Rules | None = None
         self.tiers: dict[str, int] = {}  # by code, and by name where it is nobody else's code
         self.names: dict[int, str] = {}
         if version is not None:
-            self.rules = rules_selector.rules_at(merchant_id=merchant.pk, at=at, version=version)
+            self.rules = rules_selector.rules_at(merchant_id=merchant.pk, at=self.at, version=version)
             rows = TierRow.objects.of(merchant.pk).filter(pk__in=self.rules.tiers.rank.keys())
             found = list(rows.values_list("id", "code", "name"))
             self.names = {pk: name or code for pk, code, name in found}

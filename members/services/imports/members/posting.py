@@ -30,7 +30,7 @@ def post_chunk(
     ids |= {row.person.line: row.stored.id for row in found.rows if row.stored is not None}
     _fill_in(merchant, found.rows, ids, job.declared_source)
     _fill_in_emails(merchant, found.rows, ids, job.declared_source, at)
-    _give_tiers(books, program, found.rows, ids, at, job.file_name)
+    _give_tiers(books, program, found.rows, ids, job.file_name)
     bulk.insert(
         ImportedMember,
         merchant.pk,
@@ -146,10 +146,10 @@ def _give_tiers(
     program: programs.Program,
     rows: Sequence[Row],
     ids: dict[int, int],
-    at: dt.datetime,
     file_name: str,
 ) -> None:
-    """Give the tiers of the rows; whom past orders have lifted as high already keeps theirs, with a remark."""
+    """Give the tiers of the rows, never before an edit of the rules that came in meanwhile; whom past orders have
+    lifted as high already keeps theirs, with a remark."""
     by_member = {ids[row.person.line]: row for row in rows if row.tier_id is not None}
     if not by_member or books.rules is None:
         return
@@ -159,7 +159,12 @@ def _give_tiers(
         if row.tier_id is not None
     }
     kept = tier_hand.give_many(
-        merchant=books.merchant, program=program, rules=books.rules, at=at, tiers=wanted, reason=file_name
+        merchant=books.merchant,
+        program=program,
+        rules=books.rules,
+        at=books.at,
+        tiers=wanted,
+        reason=file_name,
     )
     for member_id, tier_id in kept.items():
         by_member[member_id].remarks.append(books.keeps(tier_id))
