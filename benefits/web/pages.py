@@ -11,9 +11,9 @@ from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, LIMITS
 from benefits.models import BenefitStatus
 from benefits.selectors import audiences
-from benefits.web import entitlements, words
+from benefits.web import entitlements, own, words
 from benefits.web.cashier import CASHIERS
-from members.web import audit_words, gates, member_sections, tier_simulation
+from members.web import audit_words, gates, member_sections, own_sections, tier_simulation
 from members.web.menu import register as add
 
 
@@ -35,6 +35,8 @@ def register() -> None:
         add("benefits", label=label, route=route, order=order, roles=gates.READERS)
     add("benefits", label=_("Redeem codes"), route="benefits:cashier_page", order=60, roles=CASHIERS)
     member_sections.register(entitlements.of_member)
+    own_sections.register(own.codes_section, order=30)
+    own_sections.register(own.benefits_section, order=40)
     audit_words.register(
         actions={
             "prices.changed": _("Prices changed"),

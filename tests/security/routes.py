@@ -51,6 +51,8 @@ ARGUMENTS = [
     Argument("token", lambda shop: shop.token_hash, "/invitations/"),  # what is stored, not what was sent
     # The link in a member's e-mail is signed: what is stored makes none.
     Argument("token", of("members.Member"), "/email/stop/"),
+    # A member's own page: our member's link works for anybody; with another shop's names put into it, it does not.
+    Argument("token", lambda shop: shop.member_link, "/m/"),
     Argument("appeal_id", lambda shop: shop.first_key(apps.get_model("compliance.Appeal")), "/platform/"),
     Argument("appeal_id", of("compliance.Appeal")),
     Argument("draft_id", lambda shop: shop.first_key(apps.get_model("compliance.PolicyDraft")), "/platform/"),
@@ -220,6 +222,7 @@ def _one_of_each(shop: Shop) -> dict[str, Any]:
 BODIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
     "JoinMember": lambda shop: {"channel": "web", "external_id": shop.buyer, "phone": shop.phone},
     "ChangeMember": lambda shop: {"name": "Somebody Else"},
+    "MakeMemberLink": lambda shop: {"minutes": 60},
     "PutOrder": _order,
     "PutOrders": _one_of_each,
     "RefundOrder": lambda shop: {"refund_id": "walk-r1"},

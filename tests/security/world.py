@@ -42,7 +42,7 @@ from members.models import (
     TierLift,
     User,
 )
-from members.services import api_keys, members, points, segments, support, webhooks
+from members.services import api_keys, member_links, members, points, segments, support, webhooks
 from members.services import shop as shop_service
 from members.services import staff as staff_service
 from tests.conftest import ScopedClient
@@ -66,6 +66,7 @@ class Shop:
     phone: str = ""
     secrets: list[str] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)  # of entitlements that can be used
+    member_link: str = ""  # the token of a member's own page; of the other shop, one that was made up
 
     @property
     def order_number(self) -> str:
@@ -289,6 +290,14 @@ def _entitlements(merchant: Merchant, label: str, at: dt.datetime) -> str:
     return mine.code
 
 
+def _member_link(shop: Shop) -> str:
+    """The token of a link to our first member's own page."""
+    with tenancy.tenant(shop.merchant.pk), transaction.atomic():
+        member = Member.objects.of(shop.merchant).get(public_id=shop.ids["members.Member"])
+        link = member_links.make(merchant=shop.merchant, member=member, at=shops.now())
+    return link.url.rstrip("/").rpartition("/")[2]
+
+
 def _draft(at: dt.datetime) -> None:
     """A draft of a policy that was withdrawn, so that the shops stand as their lives told them."""
     with tenancy.platform(), transaction.atomic():
@@ -340,6 +349,12 @@ def build() -> World:
     world_other = fill(other, strangers[0], TAIL, at)
     world_other.user_ids = [user.pk for user in strangers]
     world_ours.user_ids = [user.pk for user in people.values()]
+    world_ours.member_link = _member_link(world_ours)
+    names = {world_ours.merchant.slug: other.slug}
+    names[world_ours.ids["members.Member"]] = world_other.ids["members.Member"]
+    world_other.member_link = world_ours.member_link
+    for name, foreign in names.items():
+        world_other.member_link = world_other.member_link.replace(name, foreign)
     return World(world_ours, world_other, visitors(world_ours, other, people), markers(world_other))
 
 
