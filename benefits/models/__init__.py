@@ -13,6 +13,7 @@ from benefits.models.entitlements import (
 )
 from benefits.models.prices import CatalogueSku, MemberPrice, PriceUpload
 from benefits.models.pricing import PriceChange, PriceChangeKind, PriceChangeState, PriceVersion, SkuPrice
+from benefits.models.rewards import RewardOrder, RewardState
 
 __all__ = [
     "Benefit",
@@ -34,6 +35,8 @@ __all__ = [
     "PriceUpload",
     "PriceVersion",
     "RevisionAction",
+    "RewardOrder",
+    "RewardState",
     "SkuPrice",
     "UseAction",
 ]

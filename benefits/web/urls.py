@@ -13,6 +13,7 @@ from benefits.web import (
     price_table,
     prices,
     publishing,
+    rewards,
 )
 
 app_name = "benefits"
@@ -43,6 +44,16 @@ urlpatterns = [
     ),
     path("cashier/", cashier.cashier_page, name="cashier_page"),
     path("cashier/undo", cashier.cashier_undo, name="cashier_undo"),
+    path("rewards/", rewards.rewards_list, name="rewards_list"),
+    path("rewards.csv", rewards.rewards_csv, name="rewards_csv"),
+    path("rewards/orders/", rewards.rewards_orders, name="rewards_orders"),
+    path("rewards/orders.csv", rewards.rewards_orderscsv, name="rewards_orderscsv"),
+    path("rewards/orders/<str:reward_order_id>/", rewards.rewards_order, name="rewards_order"),
+    path("rewards/orders/<str:reward_order_id>/pay", rewards.rewards_pay, name="rewards_pay"),
+    path("rewards/orders/<str:reward_order_id>/ship", rewards.rewards_ship, name="rewards_ship"),
+    path("rewards/orders/<str:reward_order_id>/receive", rewards.rewards_receive, name="rewards_receive"),
+    path("rewards/orders/<str:reward_order_id>/cancel", rewards.rewards_cancel, name="rewards_cancel"),
+    path("rewards/orders/<str:reward_order_id>/address", rewards.rewards_address, name="rewards_address"),
     path("entitlements/give/<slug:member_id>/", entitlements.entitlements_give, name="entitlements_give"),
     path("entitlements/<str:code>/", entitlements.entitlements_detail, name="entitlements_detail"),
     path("entitlements/<str:code>/revoke", entitlements.entitlements_revoke, name="entitlements_revoke"),

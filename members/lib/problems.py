@@ -34,6 +34,7 @@ PROBLEMS: dict[str, tuple[int, Any]] = {
     "benefit-not-in-force": (409, _("The benefit is not in force")),
     "out-of-stock": (409, _("Nothing is left")),
     "limit-reached": (409, _("A limit of the benefit is reached")),
+    "reward-not-paid": (409, _("Money is due for the order")),
     "conflict": (409, _("Not possible in the present state")),
     "too-large": (413, _("The request is too large")),
     "unsupported-media-type": (415, _("JSON is needed")),

@@ -84,6 +84,8 @@ ARGUMENTS = [
     Argument("code", lambda shop: shop.codes[0], "/benefits/entitlements/"),
     Argument("code", lambda shop: shop.codes[0], "/api/"),
     Argument("use_id", of("benefits.EntitlementUse"), "/api/"),
+    Argument("reward_order_id", of("benefits.RewardOrder")),
+    Argument("benefit_id", of("benefits.Benefit"), "/m/"),
     Argument("benefit_id", of("benefits.Benefit"), "/api/"),
     # An order is known by its channel's number: another shop's number is an order of one's own that is not there.
     Argument("channel", word("web"), "/api/", is_object=False),
@@ -237,6 +239,9 @@ BODIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
     },
     "ClaimEntitlement": lambda shop: {"benefit": shop.ids["benefits.Benefit"]},
     "ReserveEntitlement": lambda shop: {},
+    "OrderReward": lambda shop: {},
+    "ShipOrder": lambda shop: {},
+    "CancelOrder": lambda shop: {"reason": "walk"},
     "RedeemEntitlement": lambda shop: {},
     "ReleaseEntitlement": lambda shop: {},
     "Redeem": lambda shop: {"points": 1},

@@ -15,7 +15,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 
 from benefits.models import Benefit, PriceChange, PriceUpload
-from benefits.services import benefits, claims, tills
+from benefits.services import benefits, claims, rewards, tills
 from compliance.lib.appeal_files import Checked
 from compliance.models import Appeal, AppealMessage, AppealState, Notice, PolicyComment, PolicyDraft
 from compliance.services import appeal_files, grades
@@ -130,6 +130,7 @@ def fill(merchant: Merchant, owner: User, tail: int, at: dt.datetime) -> Shop:
             _rows(merchant, owner, label, number, at)
             _points(merchant, label, number, at)
             shop.codes.append(_entitlements(merchant, label, at))
+            _reward(merchant, label, at)
         for member in Member.objects.of(merchant):
             member.name = f"{name} Person"
             member.save(update_fields=["name"])
@@ -288,6 +289,16 @@ def _entitlements(merchant: Merchant, label: str, at: dt.datetime) -> str:
     mine, _is_new = claims.claim(member_id=member.pk, benefit_id=benefit.pk, key=label, **who)
     tills.redeem(code=mine.code, key=label, **who)
     return mine.code
+
+
+def _reward(merchant: Merchant, label: str, at: dt.datetime) -> None:
+    """A reward that was ordered."""
+    who: dict[str, Any] = {"merchant_id": merchant.pk, "at": at, "actor": shops.JOB}
+    settings = {"item": label, "points": 1, "delivery": "order"}
+    reward = benefits.publish_benefit(kind="points_exchange", name=f"{label} cup", settings=settings, **who)
+    member = Member.objects.of(merchant).order_by("pk").first()
+    assert member is not None
+    rewards.place(member_id=member.pk, benefit_id=reward.pk, key=label, send_to=label, **who)
 
 
 def _member_link(shop: Shop) -> str:
