@@ -62,7 +62,7 @@ def test_refusals_have_their_types_and_change_nothing(system, member):
     problem(order(system, member, code, "o2"), 422, "invalid")
     problem(order(system, member, "nobody", "o3"), 404, "not-found")
     problem(order(system, member, reward, key=""), 400, "malformed")
-    problem(order(system, member, reward, "o4", send_to=7), 422, "invalid")
+    problem(order(system, member, reward, "o4", send_to=7), 400, "malformed")
     problem(system.post("/reward-orders/nobody/ship"), 404, "not-found")
     assert stored(system) == []
     made = order(system, member, reward, "o5").json()
