@@ -286,6 +286,7 @@ class PayOrder(_Act):
     """Say that the money of an order was paid."""
 
     statuses: ClassVar = {200: "The order, paid"}
+    refusals = ("conflict", "invalid")
     service = staticmethod(services.pay)
 
 

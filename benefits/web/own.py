@@ -69,10 +69,11 @@ def benefits_section(visit: Visit) -> dict[str, Any] | None:
 
 
 def _benefit(visit: Visit, benefit: Benefit) -> dict[str, Any]:
+    gives = words.gives(benefit.kind, benefit.settings, visit.merchant.currency)
     return {
         "id": benefit.public_id,
         "name": benefit.name or str(label_of(benefit.kind)),
-        "gives": words.gives(benefit.kind, benefit.settings, visit.merchant.currency),
+        "gives": "" if gives == words.NOTHING else gives,
         "until": words.last_day_text(benefit.to_at, visit.merchant.zone) if benefit.to_at else "",
         "left": benefit.stock,
     }
