@@ -38,7 +38,7 @@ def register() -> None:
     add(
         "program",
         label=_("Orders of rewards"),
-        route="benefits:rewards_orders",
+        route="benefits:rewardorders_list",
         order=45,
         roles=gates.READERS,
     )

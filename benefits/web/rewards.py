@@ -146,7 +146,7 @@ def _wanted(request: StaffRequest) -> selectors.OrderFilter:
 
 @sees
 @require_safe
-def rewards_orders(request: StaffRequest) -> HttpResponse:
+def rewardorders_list(request: StaffRequest) -> HttpResponse:
     """Orders of rewards, filtered by the address."""
     wanted = _wanted(request)
     rows = selectors.orders(merchant_id=request.merchant.pk, wanted=wanted)
@@ -179,7 +179,7 @@ def _tabs(
 
 @sees
 @require_safe
-def rewards_orderscsv(request: StaffRequest) -> FileResponse:
+def rewardorders_csv(request: StaffRequest) -> FileResponse:
     """What is filtered, as a file; people masked, addresses left out."""
     currency, zone = request.merchant.currency, request.merchant.zone
     rows = selectors.orders(merchant_id=request.merchant.pk, wanted=_wanted(request))
@@ -205,7 +205,7 @@ def rewards_orderscsv(request: StaffRequest) -> FileResponse:
 @sees
 @never_cache
 @require_safe
-def rewards_order(request: StaffRequest, reward_order_id: str) -> HttpResponse:
+def rewardorders_page(request: StaffRequest, reward_order_id: str) -> HttpResponse:
     """One order, with what can be done about it."""
     return _page(request, _found(request, reward_order_id))
 
@@ -254,19 +254,19 @@ def _done(
         messages.error(request, refusal.detail)
     else:
         messages.success(request, said)
-    return redirect("benefits:rewards_order", reward_order_id=order_id)
+    return redirect("benefits:rewardorders_page", reward_order_id=order_id)
 
 
 @acts
 @require_POST
-def rewards_pay(request: StaffRequest, reward_order_id: str) -> HttpResponse:
+def rewardorders_pay(request: StaffRequest, reward_order_id: str) -> HttpResponse:
     """The money was paid."""
     return _done(request, reward_order_id, services.pay, _("The order is marked as paid."))
 
 
 @acts
 @require_POST
-def rewards_ship(request: StaffRequest, reward_order_id: str) -> HttpResponse:
+def rewardorders_ship(request: StaffRequest, reward_order_id: str) -> HttpResponse:
     """The reward was sent."""
     form = ShipForm(request.POST)
     if not form.is_valid():
@@ -277,14 +277,14 @@ def rewards_ship(request: StaffRequest, reward_order_id: str) -> HttpResponse:
 
 @acts
 @require_POST
-def rewards_receive(request: StaffRequest, reward_order_id: str) -> HttpResponse:
+def rewardorders_receive(request: StaffRequest, reward_order_id: str) -> HttpResponse:
     """The member has it."""
     return _done(request, reward_order_id, services.receive, _("The order is marked as received."))
 
 
 @acts
 @require_POST
-def rewards_cancel(request: StaffRequest, reward_order_id: str) -> HttpResponse:
+def rewardorders_cancel(request: StaffRequest, reward_order_id: str) -> HttpResponse:
     """Cancel it, with a reason; the points go back."""
     form = CancelForm(request.POST)
     if not form.is_valid():
@@ -296,7 +296,7 @@ def rewards_cancel(request: StaffRequest, reward_order_id: str) -> HttpResponse:
 @acts
 @never_cache
 @require_POST
-def rewards_address(request: StaffRequest, reward_order_id: str) -> HttpResponse:
+def rewardorders_address(request: StaffRequest, reward_order_id: str) -> HttpResponse:
     """Show where to send it, once; the look is logged."""
     order = _found(request, reward_order_id)
     try:
@@ -308,5 +308,5 @@ def rewards_address(request: StaffRequest, reward_order_id: str) -> HttpResponse
         )
     except Refusal as refusal:
         messages.error(request, refusal.detail)
-        return redirect("benefits:rewards_order", reward_order_id=order.public_id)
+        return redirect("benefits:rewardorders_page", reward_order_id=order.public_id)
     return _page(request, order, address=address)
