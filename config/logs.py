@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -27,6 +29,20 @@ def _task_id(event: dict[str, Any]) -> str:
     return str(told.get("id", "")) if isinstance(told, dict) else ""
 
 
+# Who knows such an address may do what it is for, so no line keeps one: a member's own page, an invitation.
+_SECRET_ADDRESS = re.compile(r"(/(?:m|invitations)/)[A-Za-z0-9_.~:=%-]{16,}")
+
+
+def without_addresses(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Leave the secret part of addresses out of a line."""
+    for name, value in event.items():
+        if isinstance(value, str) and ("/m/" in value or "/invitations/" in value):
+            event[name] = _SECRET_ADDRESS.sub(r"\1***", value)
+    return event
+
+
 PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
     name_work,
@@ -47,6 +63,7 @@ def formatter(*, json: bool) -> structlog.stdlib.ProcessorFormatter:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            without_addresses,
             renderer,
         ],
     )

@@ -288,6 +288,10 @@ SPECTACULAR_SETTINGS = {
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 
+# --- Members' own pages -----------------------------------------------------------------------------------------------
+# Requests of one address of the internet: many members stand behind one of a mobile network.
+MEMBER_PAGE_RATE = env.rate("MEMBER_PAGE_RATE", "300/min")
+
 # --- Webhooks ---------------------------------------------------------------------------------------------------------
 # Whether this machine may be sent to, and over plain HTTP. The suite alone switches it on, for receivers of its own.
 WEBHOOKS_TO_LOOPBACK = False

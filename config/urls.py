@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("members.web.urls")),
     path("benefits/", include("benefits.web.urls")),
     path("draws/", include("benefits.web.draw_urls")),
+    path("m/<str:token>/", include("benefits.web.own_urls")),  # on the page that a member sees of their own
     path("", include("compliance.web.urls")),
     path("accounts/", include("allauth.urls")),
     path("platform/", admin.site.urls),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from benefits.api import benefits, draws, entitlements, quotes, skus
+from benefits.api import benefits, draws, entitlements, quotes, rewards, skus
 from members.api.operations import endpoint
 
 urlpatterns = [
@@ -32,5 +32,14 @@ urlpatterns = [
     path("skus", endpoint(skus.ListSkus)),
     path("skus/batch", endpoint(skus.PutSkus)),
     path("skus/<str:sku>", endpoint(skus.PutSku)),
+    path("rewards", endpoint(rewards.ListRewards)),
+    path("members/<str:member_id>/rewards/<str:benefit_id>/orders", endpoint(rewards.OrderReward)),
+    path("members/<str:member_id>/reward-orders", endpoint(rewards.ListMemberOrders)),
+    path("reward-orders", endpoint(rewards.ListOrders)),
+    path("reward-orders/<str:reward_order_id>", endpoint(rewards.ReadOrder)),
+    path("reward-orders/<str:reward_order_id>/pay", endpoint(rewards.PayOrder)),
+    path("reward-orders/<str:reward_order_id>/ship", endpoint(rewards.ShipOrder)),
+    path("reward-orders/<str:reward_order_id>/receive", endpoint(rewards.ReceiveOrder)),
+    path("reward-orders/<str:reward_order_id>/cancel", endpoint(rewards.CancelOrder)),
     path("quotes", endpoint(quotes.PriceBasket)),
 ]

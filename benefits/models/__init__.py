@@ -16,6 +16,7 @@ from benefits.models.entitlements import (
 from benefits.models.price_guard import FindingKind, GuardLevel, GuardPolicy, PriceFinding
 from benefits.models.prices import CatalogueSku, MemberPrice, PriceUpload
 from benefits.models.pricing import PriceChange, PriceChangeKind, PriceChangeState, PriceVersion, SkuPrice
+from benefits.models.rewards import RewardOrder, RewardState
 
 __all__ = [
     "Benefit",
@@ -48,6 +49,8 @@ __all__ = [
     "PriceVersion",
     "Product",
     "RevisionAction",
+    "RewardOrder",
+    "RewardState",
     "SkuPrice",
     "UseAction",
 ]

@@ -7,35 +7,24 @@ transaction each, in the order program, points, coverage, benefit, budget, so th
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 
 from django.db import transaction
-from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.codes import read_code
 from benefits.lib.entitlements import OPEN, State
 from benefits.models import Benefit, Entitlement, EntitlementSource, PaidWith
-from benefits.selectors import audiences
 from benefits.selectors import entitlements as selectors
-from benefits.services import issuing
-from benefits.services.issuing import Counter, LimitReached
-from members.lib.periods import local_instant
+from benefits.services import asking, issuing
+from benefits.services.issuing import Counter
 from members.lib.refusals import Conflict, Invalid, NotCancellable, NotFound
-from members.models import Member, MemberStatus
+from members.models import Member
 from members.services import audit, points, programs
 from members.services.audit import Actor
 
 SOURCE = EntitlementSource
-LONGEST_KEY = 120
 EXCHANGED = "points_exchange"
 PAID_FOR = "entitlement"
-
-
-class NotInAudience(Invalid):
-    """The benefit is for others."""
-
-    slug = "not-in-audience"
 
 
 @transaction.atomic
@@ -48,8 +37,8 @@ def claim(
     Raises NotFound, Invalid (a kind that is not claimed), NotInForce, NotInAudience, LimitReached, OutOfStock,
     ProgramNotOpen, ProgramCleared.
     """
-    cause = _cause(SOURCE.CLAIM, key)
-    member = _gate(merchant_id, member_id)
+    cause = asking.keyed(SOURCE.CLAIM, key)
+    member = asking.member_of(merchant_id, member_id)
     if known := _known(merchant_id, member_id, benefit_id, cause):
         return known, False
     counter = issuing.open_counter(
@@ -68,8 +57,8 @@ def exchange(
 
     Raises as `claim`, and InsufficientPoints.
     """
-    cause = _cause(SOURCE.EXCHANGE, key)
-    member = _gate(merchant_id, member_id)
+    cause = asking.keyed(SOURCE.EXCHANGE, key)
+    member = asking.member_of(merchant_id, member_id)
     if known := _known(merchant_id, member_id, benefit_id, cause):
         return known, False
     benefit = Benefit.objects.of(merchant_id).filter(pk=benefit_id).first()
@@ -78,13 +67,15 @@ def exchange(
     price = benefit.settings.get("points")
     if benefit.kind != EXCHANGED or isinstance(price, bool) or not isinstance(price, int) or price < 1:
         raise Invalid(_("This benefit is not exchanged for points."))
+    if benefit.settings.get("delivery") == "order":
+        raise Invalid(_("This reward is sent to members: order it instead of exchanging points for a code."))
     spent = points.redeem(
         merchant_id=merchant_id,
         at=at,
         actor=actor,
         member_id=member_id,
         points=price,
-        key=_points_key(member_id, benefit_id, cause),
+        key=asking.points_key(member_id, benefit_id, cause),
         reason=str(benefit)[:200],
         paid_for=PAID_FOR,
     )
@@ -110,8 +101,8 @@ def give(
     """
     if not reason.strip() or len(reason) > 200:
         raise Invalid.on("reason", _("Say why it is given, in at most 200 characters."))
-    cause = _cause(SOURCE.STAFF, key)
-    member = _gate(merchant_id, member_id)
+    cause = asking.keyed(SOURCE.STAFF, key)
+    member = asking.member_of(merchant_id, member_id)
     if known := _known(merchant_id, member_id, benefit_id, cause):
         return known, False
     counter = issuing.open_counter(merchant_id=merchant_id, benefit_id=benefit_id, at=at, actor=actor)
@@ -143,7 +134,7 @@ def revoke(*, merchant_id: int, at: dt.datetime, actor: Actor, code: str, reason
             merchant_id=merchant_id,
             at=at,
             actor=actor,
-            key=_points_key(seen.member_id, seen.benefit_id, seen.cause),
+            key=asking.points_key(seen.member_id, seen.benefit_id, seen.cause),
             paid_for=PAID_FOR,
         )
     counter = issuing.reopen_counter(merchant_id=merchant_id, benefit_id=seen.benefit_id, at=at, actor=actor)
@@ -170,27 +161,6 @@ def _require_unused(entitlement: Entitlement, at: dt.datetime) -> None:
         raise NotCancellable(_("It is reserved for an order under way. Release it first."))
 
 
-def _gate(merchant_id: int, member_id: int) -> Member:
-    """Raises NotFound, ProgramNotOpen, ProgramCleared."""
-    programs.lock_open(merchant_id=merchant_id)
-    member = Member.objects.of(merchant_id).filter(pk=member_id, status=MemberStatus.ACTIVE).first()
-    if member is None:
-        raise NotFound(_("There is no such member."))
-    return member
-
-
-def _cause(source: EntitlementSource, key: str) -> str:
-    if not 1 <= len(key) <= LONGEST_KEY or "\x00" in key:
-        raise Invalid.on("key", _("A key has 1 to %(most)s characters.") % {"most": LONGEST_KEY})
-    return f"{source}:{key}"
-
-
-def _points_key(member_id: int, benefit_id: int, cause: str) -> str:
-    """The key under which the points of an exchange are spent: its own for each member, benefit and cause."""
-    about = f"{member_id}:{benefit_id}:{cause}"
-    return f"entitlement:{hashlib.sha256(about.encode()).hexdigest()[:48]}"
-
-
 def _known(merchant_id: int, member_id: int, benefit_id: int, cause: str) -> Entitlement | None:
     """What the key brought before."""
     rows = Entitlement.objects.of(merchant_id).select_related("member", "benefit")
@@ -210,11 +180,9 @@ def _issue(
     benefit = counter.benefit
     if known := _known(benefit.merchant_id, member.pk, benefit.pk, cause):  # asked at this very moment
         return known, False
-    if not is_for_anyone and not audiences.among(
-        merchant_id=benefit.merchant_id, audience=benefit.audience, member_ids=[member.pk], at=counter.at
-    ):
-        raise NotInAudience(_("This benefit is for other members."))
-    _check_member_limits(counter, member)
+    if not is_for_anyone:
+        asking.check_audience(counter, member)
+    asking.check_member_limits(counter, member)
     issuing.take_stock(counter, 1)
     issuing.take_budget(counter, 1)
     issuing.write(
@@ -227,30 +195,6 @@ def _issue(
     issued = _known(benefit.merchant_id, member.pk, benefit.pk, cause)
     assert issued is not None
     return issued, True
-
-
-def _check_member_limits(counter: Counter, member: Member) -> None:
-    """How many the member got today, this month, ever; what was taken back does not count. Raises LimitReached."""
-    terms, zone, today = counter.terms, counter.merchant.zone, counter.today
-    if not terms.has_member_limit:
-        return
-    day = local_instant(today, dt.time.min, zone)
-    month = local_instant(today.replace(day=1), dt.time.min, zone)
-    rows = Entitlement.objects.of(counter.benefit.merchant_id).filter(
-        member_id=member.pk, benefit_id=counter.benefit.pk
-    )
-    got = rows.exclude(state=State.REVOKED).aggregate(
-        day=Count("pk", filter=Q(at__gte=day)), month=Count("pk", filter=Q(at__gte=month)), life=Count("pk")
-    )
-    limits = {"day": terms.per_day, "month": terms.per_month, "life": terms.per_life}
-    words = {
-        "day": _("The member has had this benefit %(most)s times today, the most for one day."),
-        "month": _("The member has had this benefit %(most)s times this month, the most for one month."),
-        "life": _("The member has had this benefit %(most)s times, the most for one member."),
-    }
-    for span, most in limits.items():
-        if most is not None and got[span] >= most:
-            raise LimitReached(words[span] % {"most": most})
 
 
 def _audit(entitlement: Entitlement, at: dt.datetime, actor: Actor, action: str, reason: str) -> None:

@@ -14,13 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib import draws as rule
 from benefits.models import Draw, DrawEntry, DrawState
-from benefits.selectors import audiences
-from benefits.services import issuing
-from benefits.services.claims import LONGEST_KEY, NotInAudience
+from benefits.services import asking, issuing
 from benefits.services.issuing import Counter, LimitReached, NotInForce
-from members.lib.refusals import Conflict, Invalid, NotFound, Refusal
-from members.models import Member, MemberStatus
-from members.services import audit, points, programs
+from members.lib.refusals import Conflict, NotFound, Refusal
+from members.models import Member
+from members.services import audit, points
 from members.services.audit import Actor
 
 PAID_FOR = "draw"
@@ -41,12 +39,8 @@ def enter(
     Raises NotFound, Invalid (a key out of shape), NotInForce (not begun, paused), EntriesClosed, NotInAudience,
     LimitReached, OutOfStock, InsufficientPoints, ProgramNotOpen, ProgramCleared; nothing happens then.
     """
-    if not key or len(key) > LONGEST_KEY:
-        raise Invalid.on("key", _("A key has 1 to %(most)s characters.") % {"most": LONGEST_KEY})
-    programs.lock_open(merchant_id=merchant_id)
-    member = Member.objects.of(merchant_id).filter(pk=member_id, status=MemberStatus.ACTIVE).first()
-    if member is None:
-        raise NotFound(_("There is no such member."))
+    asking.keyed(PAID_FOR, key)
+    member = asking.member_of(merchant_id, member_id)
     draw = _draw(merchant_id, benefit_id)
     if known := _known(draw, member_id, key):
         return known, False
@@ -108,11 +102,7 @@ def _pay(draw: Draw, member: Member, key: str, at: dt.datetime, actor: Actor) ->
 
 def _entered(counter: Counter, draw: Draw, member: Member, key: str) -> DrawEntry:
     """Check audience and limits, take a place, write. Raises NotInAudience, LimitReached, OutOfStock."""
-    benefit = counter.benefit
-    if not audiences.among(
-        merchant_id=draw.merchant_id, audience=benefit.audience, member_ids=[member.pk], at=counter.at
-    ):
-        raise NotInAudience(_("This benefit is for other members."))
+    asking.check_audience(counter, member)
     entered = DrawEntry.objects.of(draw.merchant_id).filter(draw_id=draw.pk, member_id=member.pk).count()
     if entered >= draw.rules["entries"]:
         raise LimitReached(

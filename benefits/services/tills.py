@@ -21,7 +21,7 @@ from benefits.lib.codes import read_code
 from benefits.lib.entitlements import State
 from benefits.models import Entitlement, EntitlementSource, EntitlementUse, UseAction
 from benefits.selectors import entitlements as selectors
-from benefits.services import entitlement_events, issuing
+from benefits.services import asking, entitlement_events, issuing
 from benefits.services.till_words import refusal_of
 from members.lib import prepared
 from members.lib.fields import opaque_id
@@ -31,7 +31,6 @@ from members.models import Merchant, Program
 from members.services import audit, benefit_uses, programs
 from members.services.audit import Actor
 
-LONGEST_KEY = 120
 OTHER_REQUEST = _("This key was used for another request. Send a new key with a new request.")
 _COLUMNS = (
     "merchant_id", "public_id", "entitlement_id", "action", "key", "asked", "at", "state_after", "left_after",
@@ -101,7 +100,7 @@ def redeem(
     """
     asked = {"saved_minor": saved_minor, "order": order, "reservation": reservation}
     _check_order(order)
-    desk = _open(merchant_id, at, actor, UseAction.REDEEM, code, _key(key), asked)
+    desk = _open(merchant_id, at, actor, UseAction.REDEEM, code, asking.keyed("key", key), asked)
     if desk.replayed is not None:
         return desk.replayed
     entitlement = desk.entitlement
@@ -149,7 +148,7 @@ def reserve(
             "minutes", _("A reservation lasts 1 to %(most)s minutes.") % {"most": rule.MOST_RESERVE_MINUTES}
         )
     asked = {"minutes": minutes, "order": order}
-    desk = _open(merchant_id, at, actor, UseAction.RESERVE, code, _key(key), asked)
+    desk = _open(merchant_id, at, actor, UseAction.RESERVE, code, asking.keyed("key", key), asked)
     if desk.replayed is not None:
         return desk.replayed
     _require_usable(desk)
@@ -167,7 +166,7 @@ def release(
     Raises as `redeem`; NotCancellable when nothing is reserved.
     """
     asked = {"reservation": reservation}
-    desk = _open(merchant_id, at, actor, UseAction.RELEASE, code, _key(key), asked)
+    desk = _open(merchant_id, at, actor, UseAction.RELEASE, code, asking.keyed("key", key), asked)
     if desk.replayed is not None:
         return desk.replayed
     entitlement = desk.entitlement
@@ -219,13 +218,6 @@ def undo(*, merchant_id: int, at: dt.datetime, actor: Actor, use_id: str) -> Don
 
 
 # The parts of the acts
-
-
-def _key(key: str) -> str:
-    """A caller's key as it is stored: never one of our own. Raises Invalid."""
-    if not 1 <= len(key) <= LONGEST_KEY or "\x00" in key:
-        raise Invalid.on("key", _("A key has 1 to %(most)s characters.") % {"most": LONGEST_KEY})
-    return f"key:{key}"
 
 
 def _open(

@@ -84,26 +84,35 @@ def tier_names(request: StaffRequest, at: dt.datetime, *, has_segments: bool = T
 def benefits_list(request: StaffRequest) -> HttpResponse:
     """Every benefit, filtered by the address."""
     kind = asked(request, "kind")
-    return _list(request, title=_("Benefits"), kinds=(kind,) if kind in KINDS else (), kind=kind, new_kind="")
+    return listed_page(
+        request, title=_("Benefits"), kinds=(kind,) if kind in KINDS else (), kind=kind, new_kind=""
+    )
 
 
 @reads
 @require_safe
 def coupons_list(request: StaffRequest) -> HttpResponse:
     """Coupons alone."""
-    return _list(request, title=_("Coupons"), kinds=COUPONS, kind="", new_kind="coupon")
+    return listed_page(request, title=_("Coupons"), kinds=COUPONS, kind="", new_kind="coupon")
 
 
 @reads
 @require_safe
 def draws_list(request: StaffRequest) -> HttpResponse:
     """Draws alone, which do not count."""
-    return _list(request, title=_("Draws"), kinds=DRAWS, kind="", new_kind="lucky_draw")
+    return listed_page(request, title=_("Draws"), kinds=DRAWS, kind="", new_kind="lucky_draw")
 
 
-def _list(
-    request: StaffRequest, *, title: str, kinds: tuple[str, ...], kind: str, new_kind: str
+def listed_page(
+    request: StaffRequest,
+    *,
+    title: str,
+    kinds: tuple[str, ...],
+    kind: str,
+    new_kind: str,
+    is_rewards: bool = False,
 ) -> HttpResponse:
+    """A list of benefits of some kinds, filtered by the address; `new_kind`: what its button publishes."""
     at = timezone.now()
     standing = asked(request, "status")
     wanted = selectors.BenefitFilter(
@@ -133,6 +142,7 @@ def _list(
         "templates": [] if is_narrow or counts[""] else TEMPLATES,
         "new_kind": new_kind,
         "is_draws": kinds == DRAWS,
+        "is_rewards": is_rewards,
         "may_write": may_write(request),
         "undo": asked(request, "undo", most=MOST_UNDO),
     }

@@ -14,6 +14,7 @@ from benefits.lib.kinds.parts.draw import MOST_ODDS, MOST_PIECES, NUMBERS
 from benefits.web.base_forms import BenefitForm, LimitedForm
 from benefits.web.fields import CountField, MoneyField, ShareField
 from benefits.web.plain_forms import PLAIN_FORMS
+from benefits.web.words import DELIVERIES
 
 __all__ = ["FORMS", "BenefitForm", "PriceListForm", "uploaded"]
 
@@ -247,10 +248,28 @@ class ExchangeForm(GiftForm):
     kind = "points_exchange"
     names = ("item", "value_minor")
     points = CountField(label=_("Points"), most=10**12)
-    field_order = ("name", "gift", "points", *GiftForm.field_order[2:])
+    delivery = forms.ChoiceField(
+        label=_("How it comes"), widget=forms.RadioSelect, choices=DELIVERIES, initial="code", required=False
+    )
+    money_minor = MoneyField(
+        label=_("Money besides"),
+        required=False,
+        help_text=_("Only for what is sent: paid to you before it is sent. Empty: points alone."),
+    )
+    field_order = ("name", "gift", "points", "delivery", "money_minor", *GiftForm.field_order[2:])
 
     def settings(self) -> dict[str, Any]:
-        return {**super().settings(), "points": self.cleaned_data["points"]}
+        values = self.cleaned_data
+        found = {**super().settings(), "points": values["points"]}
+        if values["delivery"] == "order":
+            found["delivery"] = "order"
+        if values["money_minor"]:
+            found["money_minor"] = values["money_minor"]
+        return found
+
+    @classmethod
+    def initial_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        return {**super().initial_settings(settings), "delivery": settings.get("delivery") or "code"}
 
 
 FORMS: dict[str, type[BenefitForm]] = {

@@ -9,11 +9,12 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, LIMITS
-from benefits.models import BenefitStatus, FindingKind, GuardLevel
+from benefits.models import BenefitStatus, FindingKind, GuardLevel, RewardState
 from benefits.selectors import audiences
-from benefits.web import entitlements, words
+from benefits.web import entitlements, own, own_rewards, words
 from benefits.web.cashier import CASHIERS
-from members.web import audit_words, gates, member_sections, tier_simulation
+from benefits.web.words import DELIVERIES
+from members.web import audit_words, gates, member_sections, own_sections, tier_simulation
 from members.web.menu import register as add
 
 
@@ -34,8 +35,20 @@ def register() -> None:
         (50, _("Draws"), "benefits:draws_list"),
     ):
         add("benefits", label=label, route=route, order=order, roles=gates.READERS)
+    add("program", label=_("Rewards"), route="benefits:rewards_list", order=40, roles=gates.READERS)
+    add(
+        "program",
+        label=_("Orders of rewards"),
+        route="benefits:rewardorders_list",
+        order=45,
+        roles=gates.READERS,
+    )
     add("benefits", label=_("Redeem codes"), route="benefits:cashier_page", order=60, roles=CASHIERS)
     member_sections.register(entitlements.of_member)
+    own_sections.register(own.codes_section, order=30)
+    own_sections.register(own.benefits_section, order=40)
+    own_sections.register(own_rewards.rewards_section, order=50)
+    own_sections.register(own_rewards.orders_section, order=60)
     audit_words.register(
         actions={
             "prices.changed": _("Prices changed"),
@@ -59,12 +72,18 @@ def register() -> None:
             "entitlement.released": _("Reservation of an entitlement let go"),
             "entitlement.redeemed": _("Entitlement redeemed"),
             "entitlement.undone": _("Redemption undone"),
+            "reward_order.paid": _("Order of a reward paid"),
+            "reward_order.shipped": _("Reward sent"),
+            "reward_order.received": _("Reward received"),
+            "reward_order.cancelled": _("Order of a reward cancelled"),
+            "reward_order.address_shown": _("Address of an order of a reward looked at"),
         },
         topics={
             "benefit": _("Benefits"),
             "draw": _("Draws"),
             "entitlement": _("Entitlements"),
             "price_change": _("Changes of prices"),
+            "reward_order": _("Orders of rewards"),
         },
         fields={
             "from": words.FIELDS["from_at"],
@@ -81,6 +100,8 @@ def register() -> None:
             "fixed_minor": _("Price in minor units"),
             "price_minor": _("Price in minor units"),
             "value_minor": _("Market value in minor units"),
+            "money_minor": _("Money besides, in minor units"),
+            "delivery": _("How it comes"),
             "prizes": _("Prizes"),
             "count": _("Pieces"),
             "terms": _("Rules and how prizes are claimed"),
@@ -110,6 +131,8 @@ def register() -> None:
         values={
             **{f"guard_policy.{kind.value}": dict(GuardLevel.choices) for kind in FindingKind},
             "benefit.status": dict(BenefitStatus.choices),
+            "reward_order.state": dict(RewardState.choices),
+            "delivery": dict(DELIVERIES),
             "benefit.kind": {code: kind.label for code, kind in KINDS.items()},
             "benefit.audience": {EVERYONE: _("All members")},
         },

@@ -18,6 +18,7 @@ from benefits.web import (
     price_table,
     prices,
     publishing,
+    rewards,
 )
 
 app_name = "benefits"
@@ -58,6 +59,26 @@ urlpatterns = [
     ),
     path("cashier/", cashier.cashier_page, name="cashier_page"),
     path("cashier/undo", cashier.cashier_undo, name="cashier_undo"),
+    path("rewards/", rewards.rewards_list, name="rewards_list"),
+    path("rewards.csv", rewards.rewards_csv, name="rewards_csv"),
+    path("rewards/orders/", rewards.rewardorders_list, name="rewardorders_list"),
+    path("rewards/orders.csv", rewards.rewardorders_csv, name="rewardorders_csv"),
+    path("rewards/orders/<str:reward_order_id>/", rewards.rewardorders_page, name="rewardorders_page"),
+    path("rewards/orders/<str:reward_order_id>/pay", rewards.rewardorders_pay, name="rewardorders_pay"),
+    path("rewards/orders/<str:reward_order_id>/ship", rewards.rewardorders_ship, name="rewardorders_ship"),
+    path(
+        "rewards/orders/<str:reward_order_id>/receive",
+        rewards.rewardorders_receive,
+        name="rewardorders_receive",
+    ),
+    path(
+        "rewards/orders/<str:reward_order_id>/cancel", rewards.rewardorders_cancel, name="rewardorders_cancel"
+    ),
+    path(
+        "rewards/orders/<str:reward_order_id>/address",
+        rewards.rewardorders_address,
+        name="rewardorders_address",
+    ),
     path("entitlements/give/<slug:member_id>/", entitlements.entitlements_give, name="entitlements_give"),
     path("entitlements/<str:code>/", entitlements.entitlements_detail, name="entitlements_detail"),
     path("entitlements/<str:code>/revoke", entitlements.entitlements_revoke, name="entitlements_revoke"),

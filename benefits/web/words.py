@@ -61,6 +61,10 @@ FIELDS = {
     "stock": gettext_lazy("Stock"),
 }
 
+DELIVERIES = (
+    ("code", gettext_lazy("As a code for the till")),
+    ("order", gettext_lazy("Ordered and sent to the member")),
+)
 LIMITS = {
     "uses": gettext_lazy("Uses of one code"),
     "valid_days": gettext_lazy("Days a code is valid"),
@@ -92,6 +96,11 @@ def _gift(kind: str, settings: Mapping[str, Any], currency: str) -> str:
         what = _("%(what)s, worth %(amount)s") % {"what": what, "amount": money_text(worth, currency)}
     if kind == "points_exchange" and price:
         what = _("%(what)s for %(points)s points") % {"what": what, "points": points(price)}
+    if kind == "points_exchange" and settings.get("money_minor"):
+        what = _("%(what)s and %(amount)s") % {
+            "what": what,
+            "amount": money_text(settings["money_minor"], currency),
+        }
     return what
 
 

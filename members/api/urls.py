@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from members.api import activities, docs, members, orders, point_acts, points, program, tiers
+from members.api import activities, docs, member_links, members, orders, point_acts, points, program, tiers
 from members.api.operations import endpoint
 
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("program", endpoint(program.ReadProgram)),
     path("members", endpoint(members.FindMembers, members.JoinMember)),
     path("members/<str:member_id>", endpoint(members.ReadMember, members.ChangeMember)),
+    path("members/<str:member_id>/links", endpoint(member_links.MakeMemberLink)),
     path("members/<str:member_id>/activities", endpoint(activities.ReportActivity)),
     path("members/<str:member_id>/points", endpoint(points.ReadPoints)),
     path("members/<str:member_id>/points/entries", endpoint(points.ReadEntries)),

@@ -36,6 +36,7 @@ PROBLEMS: dict[str, tuple[int, Any]] = {
     "entries-closed": (409, _("Entries are closed")),
     "draw-begun": (409, _("The draw has begun")),
     "limit-reached": (409, _("A limit of the benefit is reached")),
+    "reward-not-paid": (409, _("Money is due for the order")),
     "conflict": (409, _("Not possible in the present state")),
     "too-large": (413, _("The request is too large")),
     "unsupported-media-type": (415, _("JSON is needed")),

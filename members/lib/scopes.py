@@ -12,6 +12,10 @@ class Scope(models.TextChoices):
     PROGRAM_READ = "program:read", _("Read the program, its tiers and point rules")
     MEMBERS_READ = "members:read", _("Find and read members, their tiers")
     MEMBERS_WRITE = "members:write", _("Add and change members")
+    MEMBERS_LINK = (
+        "members:link",
+        _("Make links to members' own pages, on which whoever holds one acts as the member"),
+    )
     ORDERS_WRITE = "orders:write", _("Send orders and refunds")
     POINTS_READ = "points:read", _("Read balances and entries of points")
     POINTS_WRITE = "points:write", _("Redeem, hold and adjust points")

@@ -47,6 +47,7 @@ ACTIONS: dict[str, Word] = {
     "member.changed": _("Member's data changed"),
     "member.filled_in": _("Member's data completed"),
     "member.email_stopped": _("E-mails stopped by the member"),
+    "member.page_shown": _("Link to the member's own page shown"),
     "member.phone_revealed": _("Phone number looked at"),
     "member.referred": _("Member brought by another"),
     "members.joined": _("Member list declared"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from members.web import audit, gates
+from members.web import audit, gates, own_home, own_sections
 from members.web.menu import register as add
 
 
 def register() -> None:
-    """Add the pages to their groups; `order` leaves room between them for upper apps."""
+    """Add the pages to their groups, and the parts of members' own page; `order` leaves room for upper apps."""
     add("members", label=_("Members"), route="members:members_list", order=20, roles=gates.EVERYONE)
     add("members", label=_("Tier flow"), route="members:tierflow_page", order=40, roles=gates.READERS)
     add("members", label=_("Segments"), route="members:segments_list", order=30, roles=gates.READERS)
@@ -34,3 +34,5 @@ def register() -> None:
     add(
         "settings", label=_("Name and language"), route="members:profile_edit", order=60, roles=gates.EVERYONE
     )
+    own_sections.register(own_home.tier_card, order=10)
+    own_sections.register(own_home.points_card, order=20)

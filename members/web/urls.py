@@ -25,6 +25,8 @@ from members.web import (
     member_tier,
     member_timeline,
     members,
+    own_home,
+    own_links,
     points,
     preferences,
     profile,
@@ -73,6 +75,8 @@ urlpatterns = [
         name="staff_invitation_revoke",
     ),
     path("invitations/<str:token>", staff.invitation_accept, name="invitation_accept"),
+    # The page that a member sees of their own
+    path("m/<str:token>/", own_home.own_home, name="own_home"),
     # API keys
     path("settings/api-keys", api_keys.api_keys_list, name="api_keys_list"),
     path("settings/api-keys/new", api_keys.api_keys_create, name="api_keys_create"),
@@ -165,6 +169,7 @@ urlpatterns = [
     path("members/rfm", segment_lifecycle.segments_rfm, name="segments_rfm"),
     path("members/<str:member_id>", members.members_page, name="members_page"),
     path("members/<str:member_id>/phone", members.members_phone, name="members_phone"),
+    path("members/<str:member_id>/own-page", own_links.members_ownpage, name="members_ownpage"),
     path("members/<str:member_id>/adjust", member_points.members_adjust, name="members_adjust"),
     path("members/<str:member_id>/activity", member_activities.members_activity, name="members_activity"),
     path("members/<str:member_id>/tier", member_tier.members_tier, name="members_tier"),

@@ -49,6 +49,16 @@ def test_every_line_of_a_404_names_its_request(db, client, lines: Lines) -> None
     assert {line["request_id"] for line in lines()} == {"mine"}
 
 
+def test_no_line_keeps_an_address_by_which_somebody_may_act(db, client, lines: Lines) -> None:
+    secret = "shop~abcdefgh23456789~1796047442.UN4_BWOix43z7Lxvot79U7yjr7mAVB"
+    client.get(f"/m/{secret}/?claimed=1")
+    client.get(f"/invitations/{secret}")
+
+    told = [str(line) for line in lines()]
+    assert any("/m/***" in line for line in told) and any("/invitations/***" in line for line in told)
+    assert not [line for line in told if "UN4_BWOix43z7" in line]
+
+
 def test_every_line_of_a_database_that_is_down_names_its_request(
     transactional_db, client, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,8 @@ ARGUMENTS = [
     Argument("token", lambda shop: shop.token_hash, "/invitations/"),  # what is stored, not what was sent
     # The link in a member's e-mail is signed: what is stored makes none.
     Argument("token", of("members.Member"), "/email/stop/"),
+    # A member's own page: our member's link works for anybody; with another shop's names put into it, it does not.
+    Argument("token", lambda shop: shop.member_link, "/m/"),
     Argument("appeal_id", lambda shop: shop.first_key(apps.get_model("compliance.Appeal")), "/platform/"),
     Argument("appeal_id", of("compliance.Appeal")),
     Argument("draft_id", lambda shop: shop.first_key(apps.get_model("compliance.PolicyDraft")), "/platform/"),
@@ -86,6 +88,8 @@ ARGUMENTS = [
     Argument("code", lambda shop: shop.codes[0], "/benefits/entitlements/"),
     Argument("code", lambda shop: shop.codes[0], "/api/"),
     Argument("use_id", of("benefits.EntitlementUse"), "/api/"),
+    Argument("reward_order_id", of("benefits.RewardOrder")),
+    Argument("benefit_id", of("benefits.Benefit"), "/m/"),
     Argument("benefit_id", of("benefits.Benefit"), "/api/"),
     # A SKU is known by the shop's own name of it: another shop's is one of one's own that is not there.
     Argument("sku", word("walked"), "/api/", is_object=False),
@@ -226,6 +230,7 @@ def _one_of_each(shop: Shop) -> dict[str, Any]:
 BODIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
     "JoinMember": lambda shop: {"channel": "web", "external_id": shop.buyer, "phone": shop.phone},
     "ChangeMember": lambda shop: {"name": "Somebody Else"},
+    "MakeMemberLink": lambda shop: {"minutes": 60},
     "PutOrder": _order,
     "PutOrders": _one_of_each,
     "RefundOrder": lambda shop: {"refund_id": "walk-r1"},
@@ -242,6 +247,9 @@ BODIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
     "PutSkus": lambda shop: {"skus": [{"sku": "walked", "list_minor": 1200}]},
     "ClaimEntitlement": lambda shop: {"benefit": shop.ids["benefits.Benefit"]},
     "ReserveEntitlement": lambda shop: {},
+    "OrderReward": lambda shop: {},
+    "ShipOrder": lambda shop: {},
+    "CancelOrder": lambda shop: {"reason": "walk"},
     "RedeemEntitlement": lambda shop: {},
     "ReleaseEntitlement": lambda shop: {},
     "Redeem": lambda shop: {"points": 1},

@@ -15,7 +15,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 
 from benefits.models import Benefit, PriceChange, PriceUpload
-from benefits.services import benefits, claims, draws, tills
+from benefits.services import benefits, claims, draws, rewards, tills
 from compliance.lib.appeal_files import Checked
 from compliance.models import Appeal, AppealMessage, AppealState, Notice, PolicyComment, PolicyDraft
 from compliance.services import appeal_files, grades
@@ -44,7 +44,7 @@ from members.models import (
     TierLift,
     User,
 )
-from members.services import api_keys, members, points, segments, support, webhooks
+from members.services import api_keys, member_links, members, points, segments, support, webhooks
 from members.services import shop as shop_service
 from members.services import staff as staff_service
 from tests.conftest import ScopedClient
@@ -69,6 +69,7 @@ class Shop:
     phone: str = ""
     secrets: list[str] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)  # of entitlements that can be used
+    member_link: str = ""  # the token of a member's own page; of the other shop, one that was made up
 
     @property
     def order_number(self) -> str:
@@ -132,6 +133,7 @@ def fill(merchant: Merchant, owner: User, tail: int, at: dt.datetime) -> Shop:
             _rows(merchant, owner, label, number, at)
             _points(merchant, label, number, at)
             shop.codes.append(_entitlements(merchant, label, at))
+            _reward(merchant, label, at)
         for member in Member.objects.of(merchant):
             member.name = f"{name} Person"
             member.save(update_fields=["name"])
@@ -309,6 +311,24 @@ def _entitlements(merchant: Merchant, label: str, at: dt.datetime) -> str:
     return mine.code
 
 
+def _reward(merchant: Merchant, label: str, at: dt.datetime) -> None:
+    """A reward that was ordered."""
+    who: dict[str, Any] = {"merchant_id": merchant.pk, "at": at, "actor": shops.JOB}
+    settings = {"item": label, "points": 1, "delivery": "order"}
+    reward = benefits.publish_benefit(kind="points_exchange", name=f"{label} cup", settings=settings, **who)
+    member = Member.objects.of(merchant).order_by("pk").first()
+    assert member is not None
+    rewards.place(member_id=member.pk, benefit_id=reward.pk, key=label, send_to=label, **who)
+
+
+def _member_link(shop: Shop) -> str:
+    """The token of a link to our first member's own page."""
+    with tenancy.tenant(shop.merchant.pk), transaction.atomic():
+        member = Member.objects.of(shop.merchant).get(public_id=shop.ids["members.Member"])
+        link = member_links.make(merchant=shop.merchant, member=member, at=shops.now())
+    return link.url.rstrip("/").rpartition("/")[2]
+
+
 def _draft(at: dt.datetime) -> None:
     """A draft of a policy that was withdrawn, so that the shops stand as their lives told them."""
     with tenancy.platform(), transaction.atomic():
@@ -360,6 +380,12 @@ def build() -> World:
     world_other = fill(other, strangers[0], TAIL, at)
     world_other.user_ids = [user.pk for user in strangers]
     world_ours.user_ids = [user.pk for user in people.values()]
+    world_ours.member_link = _member_link(world_ours)
+    names = {world_ours.merchant.slug: other.slug}
+    names[world_ours.ids["members.Member"]] = world_other.ids["members.Member"]
+    world_other.member_link = world_ours.member_link
+    for name, foreign in names.items():
+        world_other.member_link = world_other.member_link.replace(name, foreign)
     return World(world_ours, world_other, visitors(world_ours, other, people), markers(world_other))
 
 

@@ -8,7 +8,7 @@ from django.db import DatabaseError, ProgrammingError, connection, transaction
 from benefits.lib import draws as rule
 from benefits.models import Benefit, BenefitRevision, Draw, DrawEntry, DrawSeed, DrawWin, Entitlement
 from benefits.selectors import draws as selectors
-from benefits.services import draw_terms, draws, issuing
+from benefits.services import asking, draw_terms, draws, issuing
 from members.lib import tenant as tenancy
 from members.lib.refusals import (
     Conflict,
@@ -364,7 +364,7 @@ def test_a_draw_for_others_is_not_entered_and_costs_nothing(shop):
     shop.adjust("2024-01-20", 5, "a")
     before = written(shop)
 
-    with pytest.raises(draws.NotInAudience):
+    with pytest.raises(asking.NotInAudience):
         shop.enter(benefit)
 
     assert written(shop) == before and shop.balance()[0] == 5

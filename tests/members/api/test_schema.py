@@ -53,12 +53,16 @@ def known(system):
     claimed = {"benefit": system.post("/benefits", coupon).json()["id"]}
     code = system.post(rights, claimed, key="e-1").json()["code"]
     used = system.post(f"/entitlements/{code}/redeem", key="e-2").json()
+    sent = {"kind": "points_exchange", "settings": {"points": 1, "delivery": "order"}, "publish": True}
+    reward = system.post("/benefits", sent).json()["id"]
+    ordered = system.post(f"/members/{member.public_id}/rewards/{reward}/orders", {}, key="w-1").json()
     # Requests by WSGI stay in the test's transaction, as those of Django's own test client do.
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield {
         "member_id": member.public_id,
         "benefit_id": benefit["id"],
+        "reward_order_id": ordered["id"],
         "redemption_id": redemption["id"],
         "hold_id": hold["id"],
         "sku": "A",

@@ -1,0 +1,105 @@
+"""Benefits on the page that a member sees of their own: codes, what can be claimed, what else is in force."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from benefits.lib.codes import shown as shown_code
+from benefits.lib.entitlements import State, state_at
+from benefits.lib.kinds import label_of
+from benefits.models import Benefit, PaidWith
+from benefits.selectors import benefits as benefits_selector
+from benefits.selectors import own as selectors
+from benefits.selectors.own import Held
+from benefits.services import claims
+from benefits.web import words
+from benefits.web.entitlements import qr_of
+from members.lib.fields import opaque_id
+from members.lib.refusals import NotFound, Refusal
+from members.services.member_links import HIMSELF
+from members.web.forms import OnceField, one_line
+from members.web.own_home import shown
+from members.web.own_page import Visit, own_page
+
+
+def codes_section(visit: Visit) -> dict[str, Any] | None:
+    """The member's codes, each with its QR code; those that rest are named without one."""
+    codes = selectors.codes_of(merchant_id=visit.merchant.pk, member=visit.member, at=visit.at)
+    return {
+        "template": "benefits/own/_codes.html",
+        "codes": [_code(visit, held) | {"qr": qr_of(held.row.code)} for held in codes.usable],
+        "resting": [_code(visit, held) for held in codes.resting],
+        "is_claimed": "claimed" in visit.request.GET,
+    }
+
+
+def _code(visit: Visit, held: Held) -> dict[str, Any]:
+    row, promise = held.row, held.promise
+    zone = visit.merchant.zone
+    return {
+        "name": row.benefit.name or str(label_of(promise.code)),
+        "gives": words.gives(promise.code, promise.settings, visit.merchant.currency),
+        "code": shown_code(row.code),
+        "until": words.last_day_text(row.valid_until, zone) if row.valid_until else "",
+        "uses_left": row.uses_left if row.uses_total > 1 else None,
+        "is_paid": row.paid_with != PaidWith.NOTHING,
+        "is_reserved": state_at(held.standing, visit.at) is State.RESERVED,
+    }
+
+
+def benefits_section(visit: Visit) -> dict[str, Any] | None:
+    """What the member can claim, and the benefits that work by themselves; nothing while the program is not open."""
+    if not visit.is_open:
+        return None
+    merchant_id = visit.merchant.pk
+    found = selectors.in_force_for(merchant_id=merchant_id, member=visit.member, at=visit.at)
+    offered = selectors.claimable(merchant_id=merchant_id, member=visit.member, benefits=found)
+    by_itself = [
+        each for each in found if not selectors.is_claimed(each) and each.kind != selectors.EXCHANGED
+    ]
+    return {
+        "template": "benefits/own/_benefits.html",
+        "offered": [_benefit(visit, each) | {"once": opaque_id(16)} for each in offered],
+        "by_itself": [_benefit(visit, each) for each in by_itself],
+    }
+
+
+def _benefit(visit: Visit, benefit: Benefit) -> dict[str, Any]:
+    gives = words.gives(benefit.kind, benefit.settings, visit.merchant.currency)
+    return {
+        "id": benefit.public_id,
+        "name": benefit.name or str(label_of(benefit.kind)),
+        "gives": "" if gives == words.NOTHING else gives,
+        "until": words.last_day_text(benefit.to_at, visit.merchant.zone) if benefit.to_at else "",
+        "left": benefit.stock,
+    }
+
+
+@own_page("POST")
+def own_claim(visit: Visit) -> HttpResponse:
+    """Claim a benefit, in one act; the same form sent twice claims once."""
+    post = visit.request.POST
+    benefit = benefits_selector.by_public_id(
+        merchant_id=visit.merchant.pk, public_id=one_line(post.get("benefit", ""))
+    )
+    try:
+        if benefit is None:
+            raise NotFound(_("There is no such benefit."))
+        claims.claim(
+            merchant_id=visit.merchant.pk,
+            at=visit.at,
+            actor=HIMSELF,
+            member_id=visit.member.pk,
+            benefit_id=benefit.pk,
+            key=f"own-{OnceField().clean(post.get('once'))}",
+        )
+    except Refusal as refusal:
+        status = 404 if isinstance(refusal, NotFound) else 422
+        return shown(visit, status=status, problem=refusal.detail)
+    response = redirect("members:own_home", token=visit.token)
+    response["Location"] += "?claimed=1#codes"  # no code in an address: addresses are kept
+    return response
