@@ -81,9 +81,8 @@ def _fill(shop: int, skus: int) -> None:
 
 
 def _lists(shop: int, skus: int) -> Row:
-    values = {
-        "merchant": shop, "at": ledger_world.OPENED_AT, "stack": "on_sale_price", "tiers": list(TIERS), "begins": "",
-    }  # fmt: skip
+    text, names = price_lists.statement(TIERS)
+    values = {"merchant": shop, "at": ledger_world.OPENED_AT, "stack": "on_sale_price", "begins": "", **names}
 
     def ask(statement: str) -> None:
         with tenancy.tenant(shop), transaction.atomic(), connection.cursor() as cursor:
@@ -91,7 +90,7 @@ def _lists(shop: int, skus: int) -> Row:
             cursor.fetchone()
 
     def computed() -> None:
-        ask(f"select count(*), sum(public_minor), sum(paid[1] + paid[5]) from ({price_lists.PAID}) as found")
+        ask(f"select count(*), sum(public_minor), sum(paid[1] + paid[5]) from ({text}) as found")
 
     for _warm in range(2):
         ask(SCAN)

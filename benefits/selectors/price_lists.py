@@ -13,30 +13,36 @@ from django.db import connection
 from benefits.selectors import quotes
 
 CHUNK = 5_000
-# A price's members are read once per SKU; a tier without a price of its own pays what everybody pays.
+# A tier without a price of its own pays what everybody pays; `greatest` and `least` leave a null out.
 PAID = """
-with priced as materialized (
+with priced as (
     select sku, list_minor, least(floor_minor, list_minor) as least_minor, members,
         case when sale_minor is null or sale_minor >= list_minor then list_minor
             else greatest(sale_minor, least(floor_minor, list_minor)) end as public_minor
     from benefits_skuprice
     where merchant_id = %(merchant)s and from_at <= %(at)s and (to_at is null or to_at > %(at)s)
-        and left(sku, length(%(begins)s)) = %(begins)s
+        and (%(begins)s = '' or left(sku, length(%(begins)s)) = %(begins)s)
 ), based as (
     select *, case when %(stack)s = 'best_of' then list_minor else public_minor end as base_minor,
         %(stack)s = 'not_on_sale' and public_minor < list_minor as rests
     from priced
 )
-select sku, list_minor, public_minor, array(
-    select case when rests or not members ? code then public_minor else least(public_minor, greatest(least_minor,
-        case when members -> code ? 'percent'
-            then round(base_minor * (members -> code ->> 'percent')::numeric / 100)::bigint
-        when members -> code ? 'fixed' then (members -> code ->> 'fixed')::bigint
-        else greatest(0, base_minor - (members -> code ->> 'off')::bigint) end)) end
-    from unnest(%(tiers)s::text[]) with ordinality as t (code, place) order by place
-) as paid
-from based
+select sku, list_minor, public_minor, array[{paid}]::bigint[] as paid from based
 """
+ONE = """
+case when rests then public_minor else least(public_minor, greatest(least_minor, coalesce(
+    round(base_minor * (members #>> array[{tier}, 'percent'])::numeric * 0.01)::bigint,
+    (members #>> array[{tier}, 'fixed'])::bigint,
+    base_minor - (members #>> array[{tier}, 'off'])::bigint,
+    public_minor))) end
+"""
+
+
+def statement(tiers: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """The statement for some tiers, and the parameters that name them."""
+    names = {f"tier_{place}": code for place, code in enumerate(tiers)}
+    columns = ", ".join(ONE.format(tier=f"%({name})s::text") for name in names)
+    return PAID.format(paid=columns), names
 
 
 def paid(
@@ -45,10 +51,11 @@ def paid(
     """(SKU, list price, what everybody pays, what a member of each tier pays), by SKU; SKUs that begin so. In minor
     units, one unit of each. One statement, streamed from the server's answer."""
     stack = quotes.stack_at(merchant_id=merchant_id, at=at)
+    text, names = statement(tiers)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"{PAID} order by sku",
-            {"merchant": merchant_id, "at": at, "stack": stack, "tiers": list(tiers), "begins": begins},
+            f"{text} order by sku",
+            {"merchant": merchant_id, "at": at, "stack": stack, "begins": begins, **names},
         )
         while rows := cursor.fetchmany(CHUNK):
             yield from rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,8 +25,34 @@ from benefits.lib.quotes import (
     quote,
 )
 from benefits.models import PriceVersion, SkuPrice
+from members.lib import prepared
+from members.lib.refusals import NotFound
 from members.models import Closure, Program, ProgramStatus, TierMove
 from members.selectors import rules as rules_selector
+
+# What a quote rests on, in one statement that the server plans once: a till waits for it.
+GROUND = """
+select p.status <> 'draft' and p.first_opened_at <= %(at)s and not exists (
+        select from members_closure c where c.merchant_id = p.merchant_id and c.from_at <= %(at)s
+            and (c.to_at is null or c.to_at > %(at)s)) as was_open,
+    (select t.code from members_tiermove m
+        join members_tier t on t.merchant_id = m.merchant_id and t.id = m.to_tier_id
+        where m.merchant_id = p.merchant_id and m.member_id = %(member)s::bigint and m.at <= %(at)s
+        order by m.at desc, m.id desc limit 1) as moved_to,
+    (select t.code from (
+            select (r.ladder -> 0 ->> 'tier')::bigint as tier_id from members_rulesversion r
+            where r.merchant_id = p.merchant_id and r.at <= %(at)s order by r.at desc, r.number desc limit 1) r
+        join members_tier t on t.merchant_id = p.merchant_id and t.id = r.tier_id) as lowest,
+    v.number, v.stack, v.rewards,
+    (select jsonb_agg(jsonb_build_array(s.sku, s.list_minor, s.sale_minor, s.floor_minor, s.members, s.fans))
+        from benefits_skuprice s where s.merchant_id = p.merchant_id and s.sku = any(%(skus)s::text[])
+            and s.from_at <= %(at)s and (s.to_at is null or s.to_at > %(at)s)) as prices
+from members_program p
+left join lateral (
+    select number, stack, rewards from benefits_priceversion
+    where merchant_id = p.merchant_id and at <= %(at)s order by at desc, number desc limit 1) v on true
+where p.merchant_id = %(merchant)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +80,14 @@ def explained(
     a price. Raises UnknownSku, with every line that names a SKU without a price then, and what
     `benefits.lib.quotes.quote` raises.
     """
-    prices = _prices(merchant_id, {sku for sku, _quantity in lines}, at)
+    skus = {sku for sku, _quantity in lines}
+    ground = prepared.fetch_one(
+        GROUND, {"merchant": merchant_id, "member": member_id, "skus": list(skus), "at": at}
+    )
+    if ground is None:
+        raise Program.DoesNotExist
+    was_open, moved_to, lowest, number, stack, rewards, rows = ground
+    prices = {row[0]: _prices_from(*row) for row in json.loads(rows or "[]")}
     unknown = {f"lines[{i}].sku": sku for i, (sku, _quantity) in enumerate(lines) if sku not in prices}
     if unknown:
         errors = {
@@ -61,13 +95,15 @@ def explained(
             for place, sku in unknown.items()
         }
         raise UnknownSku(next(iter(errors.values())), errors=errors)
-    tier = tier_at(merchant_id=merchant_id, member_id=member_id, at=at)
-    if as_tier is not None:
-        tier = as_tier if _was_open(merchant_id, at) else None
+    tier = None
+    if was_open and (member_id is not None or as_tier is not None):
+        tier = as_tier or moved_to or lowest
+        if tier is None:
+            raise NotFound("This program has no rules yet.")
     buyer = Buyer(tier, follows)
     basket = [(prices[sku], quantity) for sku, quantity in lines]
-    version, rules = _version_at(merchant_id, at)
-    return Explained(quote(basket, rules, buyer), buyer.tier, version, rules.stack)
+    rules = _rules(stack, json.loads(rewards)) if number is not None else PriceRules()
+    return Explained(quote(basket, rules, buyer), buyer.tier, number or 0, rules.stack)
 
 
 def quoted(
@@ -104,8 +140,11 @@ def _version_at(merchant_id: int, at: dt.datetime) -> tuple[int, PriceRules]:
     row = PriceVersion.objects.of(merchant_id).filter(at__lte=at).order_by("-at", "-number").first()
     if row is None:
         return 0, PriceRules()
-    rewards = tuple(Reward(least, off) for least, off in row.rewards)
-    return row.number, PriceRules(cast(Stack, row.stack), rewards)
+    return row.number, _rules(row.stack, row.rewards)
+
+
+def _rules(stack: str, rewards: Sequence[Sequence[int]]) -> PriceRules:
+    return PriceRules(cast(Stack, stack), tuple(Reward(least, off) for least, off in rewards))
 
 
 def _prices(merchant_id: int, skus: set[str], at: dt.datetime) -> dict[str, SkuPrices]:
@@ -117,14 +156,19 @@ def _prices(merchant_id: int, skus: set[str], at: dt.datetime) -> dict[str, SkuP
 
 def prices_of(row: SkuPrice) -> SkuPrices:
     """The prices of a stored row."""
-    return SkuPrices(
-        row.sku,
-        row.list_minor,
-        row.sale_minor,
-        row.floor_minor,
-        {tier: _cut(said) for tier, said in row.members.items()},
-        None if row.fans is None else _cut(row.fans),
-    )
+    return _prices_from(row.sku, row.list_minor, row.sale_minor, row.floor_minor, row.members, row.fans)
+
+
+def _prices_from(
+    sku: str,
+    list_minor: int,
+    sale_minor: int | None,
+    floor_minor: int,
+    members: dict[str, dict[str, Any]],
+    fans: dict[str, Any] | None,
+) -> SkuPrices:
+    cuts = {tier: _cut(said) for tier, said in members.items()}
+    return SkuPrices(sku, list_minor, sale_minor, floor_minor, cuts, None if fans is None else _cut(fans))
 
 
 def _cut(said: dict[str, Any]) -> Cut:

@@ -153,6 +153,17 @@ def test_more_rows_than_a_sheet_holds_are_told_and_csv_has_them_all(owner, shop,
     assert len(lines.strip().splitlines()) == 4
 
 
+def test_what_each_tier_pays_is_a_file(owner, shop):
+    applied(owner, "sku,list_price,sale_price,base\nC1,50.00,45.00,90%\nT1,20.00,,\n")
+
+    lines = (
+        b"".join(owner.get("/benefits/prices/paid.csv").streaming_content).decode("utf-8-sig").splitlines()
+    )
+
+    assert lines[0].startswith("sku,list_price,everybody,base")
+    assert lines[1].startswith("C1,50.00,45.00,40.50") and lines[2].startswith("T1,20.00,20.00,20.00")
+
+
 def test_the_history_of_a_sku_shows_who_changed_what_a_line_and_its_table(owner, shop):
     url = applied(owner)
     owner.post(f"{url}undo")
