@@ -25,6 +25,7 @@ BODIES = {
     "Hold": {"points": 5},
     "Adjust": {"points": 5, "reason": "Stolen"},
     "ReportActivity": {"kind": "check_in"},
+    "CancelOrder": {"reason": "Stolen"},
 }
 FOUND = [(method, path, view.cls.__name__) for path, _, method, view in Operations().get_api_endpoints()]
 # A SKU and the number of an order are each shop's own.
