@@ -27,9 +27,9 @@ def ago(days: int) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _noon_in_the_middle_of_the_month() -> Iterator[None]:
-    """In a run's hour, and after it, tonight is another run than the one at hand."""
-    day = timezone.now().astimezone(SHANGHAI).replace(day=15, hour=12, minute=0, second=0, microsecond=0)
+def _noon_some_days_before_a_run() -> Iterator[None]:
+    """The day of which shops are assessed, twenty days ago, then has the same run before it as today has."""
+    day = timezone.now().astimezone(SHANGHAI).replace(day=25, hour=12, minute=0, second=0, microsecond=0)
     with time_machine.travel(day, tick=True):
         yield
 
