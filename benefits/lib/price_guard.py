@@ -76,7 +76,7 @@ class Others(NamedTuple):
     """What everybody pays for the other SKUs of a product: the lower of the middle prices, and how many have one."""
 
     middle: int | None = None
-    count: int = 0
+    number: int = 0
 
 
 NO_OTHERS = Others()
@@ -191,7 +191,7 @@ def _bait(one: Watched, rules: GuardRules) -> dict[str, Any] | None:
     price = one.prices.public_minor
     if one.stock != 0 or middle is None or not _is_far(price, middle, rules.far_percent):
         return None
-    return {"price": price, "others": middle, "count": one.others.count, "percent": rules.far_percent}
+    return {"price": price, "others": middle, "count": one.others.number, "percent": rules.far_percent}
 
 
 def _conditions(

@@ -150,5 +150,5 @@ def test_the_others_of_a_sku_are_its_products_prices_without_its_own(prices):
     for place, own in enumerate(prices):
         rest = sorted(prices[:place] + prices[place + 1 :])
         assert others_of(sorted(prices), own) == others_of(rest)
-        assert others_of(rest).count == len(rest)
+        assert others_of(rest).number == len(rest)
     assert others_of([]) == Others()
