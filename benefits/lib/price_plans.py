@@ -128,7 +128,7 @@ def planned(
         if not each.has_period:
             continue
         if each.from_at is not None and each.to_at is not None and each.to_at <= each.from_at:
-            raise Invalid(_("The sale ends before it begins."))
+            raise Invalid.on(SALE, _("The sale ends before it begins."))
         found = edited(sku, found, {each.column: None}, start, end)
         until = end if each.to_at is None else each.to_at if end is None else min(each.to_at, end)
         if until is None or until > begins(each, start):

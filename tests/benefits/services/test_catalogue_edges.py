@@ -103,6 +103,29 @@ def test_a_request_that_waited_for_a_later_one_is_taken_as_of_its_instant(shop):
         put(shop, 0.5, "B", list=1_400)
 
 
+def test_a_person_who_applies_while_a_shop_system_sends_prices_is_not_refused(shop):
+    drafted = price_changes.draft(
+        merchant_id=shop.pk, at=at(1), actor=JOB, kind=PriceChangeKind.FILE, edits=[Edit("B", "list", 1_500)]
+    )
+    later = 1 + 30 / 3600
+    put(shop, later, "A", list=9_000)
+
+    done = price_changes.apply(merchant_id=shop.pk, public_id=drafted.public_id, at=at(1), actor=JOB)
+
+    assert (done.applied_at, price(shop, 1, "B"), price(shop, later, "B")) == (at(later), 2_000, 1_500)
+
+
+def test_a_sale_that_ends_before_it_begins_is_refused_at_the_sale(shop):
+    with pytest.raises(Invalid) as refused:
+        sent_skus.put(
+            merchant_id=shop.pk, at=at(1), actor=JOB,
+            sent=[SentSku(sku="A", cells={"sale": 900}, sale_from=at(5), sale_to=at(4))],
+        )  # fmt: skip
+
+    assert list(refused.value.errors) == ["0.sale"]
+    assert PriceChange.objects.of(shop).count() == 0
+
+
 def test_a_later_list_of_a_benefit_leaves_findings_of_its_own(shop):
     def rows(minor):
         return [PriceRow(sku="A", list_minor=minor, price_minor=9_000)]
