@@ -193,9 +193,13 @@ def edited(
 ) -> list[Stretch]:
     """A SKU's stretches with the cells changed in `[start, end)`. Raises Invalid.
 
-    Where the SKU has no prices yet it gets them; a gap between stretches stays one.
+    Where the SKU has no prices yet it gets them, also before those that are planned when the list price is among the
+    cells; a gap between stretches stays one.
     """
     found = []
+    if timeline and start < timeline[0].from_at and isinstance(cells.get(LIST), int):
+        first = timeline[0].from_at
+        found.append(Stretch(start, first if end is None else min(end, first), changed(sku, None, cells)))
     for each in timeline:
         if end is not None and each.from_at >= end:
             found.append(each)

@@ -7,10 +7,11 @@ holds member prices, coupons and shares of basket discounts, which no struck-thr
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from benefits.lib.price_edits import Stretch
 from benefits.lib.quotes import SkuPrices, Stack
@@ -71,13 +72,34 @@ class Basis:
         return self.basis_minor is None or self.struck_minor <= self.basis_minor
 
 
+class Others(NamedTuple):
+    """What everybody pays for the other SKUs of a product: the lower of the middle prices, and how many have one."""
+
+    middle: int | None = None
+    number: int = 0
+
+
+NO_OTHERS = Others()
+
+
+def others_of(ordered: Sequence[int], own: int | None = None) -> Others:
+    """Of the prices of a product in order, those without one SKU's own (None: it has none among them). A product may
+    have very many SKUs that are judged at once: nothing is copied or sorted for each."""
+    if own is None:
+        return Others(ordered[(len(ordered) - 1) // 2], len(ordered)) if ordered else NO_OTHERS
+    count = len(ordered) - 1
+    if count < 1:
+        return NO_OTHERS
+    middle = (count - 1) // 2
+    return Others(ordered[middle if middle < bisect_left(ordered, own) else middle + 1], count)
+
+
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A SKU whose prices are judged. others: what everybody pays for the other SKUs of its product; stock: None where
-    nobody counts it."""
+    """A SKU whose prices are judged. stock: None where nobody counts it."""
 
     prices: SkuPrices
-    others: Sequence[int] = ()
+    others: Others = NO_OTHERS
     stock: int | None = None
     basis: Basis | None = None
 
@@ -159,22 +181,17 @@ def findings(
     return found
 
 
-def _middle(values: Sequence[int]) -> int | None:
-    """The lower of the middle values."""
-    return sorted(values)[(len(values) - 1) // 2] if values else None
-
-
 def _is_far(price: int, reference: int, percent: int) -> bool:
     return price * 100 < reference * percent
 
 
 def _bait(one: Watched, rules: GuardRules) -> dict[str, Any] | None:
     """Priced far below its product's others, and none to be had."""
-    middle = _middle(one.others)
+    middle = one.others.middle
     price = one.prices.public_minor
     if one.stock != 0 or middle is None or not _is_far(price, middle, rules.far_percent):
         return None
-    return {"price": price, "others": middle, "count": len(one.others), "percent": rules.far_percent}
+    return {"price": price, "others": middle, "count": one.others.number, "percent": rules.far_percent}
 
 
 def _conditions(
@@ -185,7 +202,7 @@ def _conditions(
 ) -> dict[str, Any] | None:
     """A price far below the others that hardly anybody can have: only tiers with few members."""
     public = one.prices.public_minor
-    reference = _middle(one.others) or public
+    reference = one.others.middle or public
     if _is_far(public, reference, rules.far_percent):
         return None  # everybody can have it
     low = {

@@ -79,6 +79,11 @@ def value_before(edit: Edit, timeline: Sequence[Stretch], item: Item | None, sta
     return value_of(in_force(timeline, begins(edit, start)), edit.column)
 
 
+def _as_kept(edit: Edit) -> Value:
+    """An edit's value as the cell has it afterwards: a floor of 1 minor unit is none."""
+    return None if edit.column == FLOOR and edit.value == 1 else edit.value
+
+
 def differing(
     sku: str,
     timeline: Sequence[Stretch],
@@ -90,11 +95,10 @@ def differing(
     """The edits of a SKU that change something. Raises Invalid for what cannot be, with a sentence."""
     found = []
     for each in edits:
-        before = value_before(each, timeline, item, start)
-        if each.has_period and timeline:
+        is_new = value_before(each, timeline, item, start) != _as_kept(each)
+        is_planned = each.column not in ITEMS and in_force(timeline, start) is None
+        if timeline and (each.has_period or (is_new and is_planned)):
             is_new = planned(sku, timeline, [each], start, end) != joined(timeline)
-        else:
-            is_new = before != each.value
         if is_new:
             found.append(each)
     if item is None and not timeline and not any(each.column == LIST for each in found):
@@ -124,7 +128,7 @@ def planned(
         if not each.has_period:
             continue
         if each.from_at is not None and each.to_at is not None and each.to_at <= each.from_at:
-            raise Invalid(_("The sale ends before it begins."))
+            raise Invalid.on(SALE, _("The sale ends before it begins."))
         found = edited(sku, found, {each.column: None}, start, end)
         until = end if each.to_at is None else each.to_at if end is None else min(each.to_at, end)
         if until is None or until > begins(each, start):

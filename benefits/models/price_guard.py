@@ -78,7 +78,7 @@ class PriceFinding(TenantModel):
     """What the guard found in prices that somebody wanted, with its numbers; never changed or deleted.
 
     source: "change" (of prices) or "list" (of a member price benefit), `source_id` its public id. is_blocked: the
-    prices did not come into force.
+    prices did not come into force. A change leaves its findings once; a benefit leaves some with each of its lists.
     """
 
     at = models.DateTimeField(_("time"))
@@ -96,7 +96,9 @@ class PriceFinding(TenantModel):
         verbose_name_plural = _("findings of the price guard")
         constraints = [
             models.UniqueConstraint(
-                fields=["merchant", "source_id", "sku", "kind", "is_blocked"], name="price_finding_once"
+                fields=["merchant", "source_id", "sku", "kind", "is_blocked"],
+                condition=models.Q(source="change") | models.Q(is_blocked=True),
+                name="price_finding_once",
             ),
             models.CheckConstraint(
                 condition=models.Q(kind__in=FindingKind.values), name="price_finding_kind_known"

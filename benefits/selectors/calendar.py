@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from benefits.lib.kinds import KINDS
-from benefits.lib.spans import Span, Spans, clip
+from benefits.lib.spans import Span, Spans, clip, normalise
 from benefits.models import Benefit
-from benefits.selectors import coverage
+from benefits.selectors import coverage, paper_rules
 from members.lib.periods import add_months, local_instant
 
 MIDNIGHT = dt.time()
@@ -18,12 +18,17 @@ MIDNIGHT = dt.time()
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A benefit with its stretches in force in a month. counts: whether it is of a kind that counts for clearance
-    unless the platform's policy says otherwise (draws do not)."""
+    """A benefit with its stretches in force in a month, and those in which it counts for clearance: as a kind that
+    counts (draws do not, nor those that the platform's policy names) without a doubt that the rule in force refuses."""
 
     benefit: Benefit
     spans: Spans
-    counts: bool
+    counted: Spans = ()
+
+    @property
+    def counts(self) -> bool:
+        """Whether any of it counts."""
+        return bool(self.counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +40,40 @@ class Day:
     is_gap: bool
 
 
-def month(*, merchant_id: int, first: dt.date, zone: ZoneInfo) -> tuple[list[Day], list[Lane]]:
-    """The days of the month that begins on `first`, and its benefits in order of publication. What is to come is
-    foreseen from what is published. As many queries for many benefits as for one."""
+def month(
+    *, merchant_id: int, first: dt.date, zone: ZoneInfo, at: dt.datetime
+) -> tuple[list[Day], list[Lane]]:
+    """The days of the month that begins on `first`, and its benefits in order of publication, by the rule in force at
+    `at`. What is to come is foreseen from what is published. As many queries for many benefits as for one."""
     last = add_months(first, 1)
     start, end = local_instant(first, MIDNIGHT, zone), local_instant(last, MIDNIGHT, zone)
+    refused = paper_rules.refused(at)
     by_benefit: dict[int, Lane] = {}
     for each in coverage.stretches(merchant_id=merchant_id, start=start, end=end):
         if not each.in_force:
             continue
-        known = by_benefit.get(each.benefit.pk)
-        counts = each.kind in KINDS and not KINDS[each.kind].is_draw
-        spans = (*known.spans, *each.in_force) if known else each.in_force
-        by_benefit[each.benefit.pk] = Lane(each.benefit, spans, counts or bool(known and known.counts))
+        lane = by_benefit.get(each.benefit.pk, Lane(each.benefit, ()))
+        counts = each.kind in KINDS and not KINDS[each.kind].is_draw and not each.doubts & refused
+        by_benefit[each.benefit.pk] = Lane(
+            each.benefit,
+            normalise((*lane.spans, *each.in_force)),
+            normalise((*lane.counted, *each.in_force)) if counts else lane.counted,
+        )
     lanes = list(by_benefit.values())
+    return days_of(lanes, first=first, zone=zone), lanes
+
+
+def days_of(lanes: Sequence[Lane], *, first: dt.date, zone: ZoneInfo) -> list[Day]:
+    """The days of the month that begins on `first`. Runs no query."""
     days = []
-    for number in range((last - first).days):
+    for number in range((add_months(first, 1) - first).days):
         on = first + dt.timedelta(days=number)
         whole = Span(
             local_instant(on, MIDNIGHT, zone), local_instant(on + dt.timedelta(days=1), MIDNIGHT, zone)
         )
         places = [place for place, lane in enumerate(lanes) if clip(lane.spans, whole)]
-        days.append(Day(on, places, not any(lanes[place].counts for place in places)))
-    return days, lanes
+        days.append(Day(on, places, not any(clip(lanes[place].counted, whole) for place in places)))
+    return days
 
 
 def gaps(days: Sequence[Day]) -> list[tuple[dt.date, dt.date]]:

@@ -136,9 +136,10 @@ class Families:
     members: Mapping[str, Sequence[str]]
     stock: Mapping[str, int | None]
 
-    def others(self, sku: str) -> list[str]:
-        """The other SKUs of a SKU's product."""
-        return [each for each in self.members.get(self.of.get(sku, ""), ()) if each != sku]
+    def kin(self, skus: Collection[str]) -> set[str]:
+        """Every SKU of the products of some SKUs."""
+        products = {self.of[sku] for sku in skus if sku in self.of}
+        return {each for product in products for each in self.members[product]}
 
 
 def families(*, merchant_id: int, skus: Collection[str], told: Mapping[str, Mapping[str, Value]]) -> Families:

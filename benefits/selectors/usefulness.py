@@ -22,13 +22,14 @@ from (
     order by paid_on desc limit %(most)s
 ) latest
 """
-# What the shop sells, by its own word: the SKUs that its price table has a price of now. A benefit's own list is no
-# proof of what is sold.
+# What the shop sells, by its own word: the SKUs that its price table has a price of now or to come. A benefit's own
+# list is no proof of what is sold.
 SELLABLE = """
 select exists (
-    select from benefits_skuprice p where p.merchant_id = %(merchant)s and p.to_at is null
+    select from benefits_skuprice p where p.merchant_id = %(merchant)s and (p.to_at is null or p.to_at > %(at)s)
 ), exists (
-    select from benefits_skuprice p where p.merchant_id = %(merchant)s and p.to_at is null and p.sku = any(%(skus)s)
+    select from benefits_skuprice p where p.merchant_id = %(merchant)s and (p.to_at is null or p.to_at > %(at)s)
+        and p.sku = any(%(skus)s)
 )
 """
 SKUS = """
@@ -77,10 +78,11 @@ def best_listed(*, merchant_id: int, benefit_id: int) -> Decimal | None:
     return found
 
 
-def is_sellable(*, merchant_id: int, skus: Collection[str]) -> bool | None:
-    """Whether the shop sells one of some SKUs; None where its price table is empty: nobody can say. One query."""
+def is_sellable(*, merchant_id: int, skus: Collection[str], at: dt.datetime) -> bool | None:
+    """Whether the shop sells one of some SKUs at an instant or later; None where its price table is empty: nobody can
+    say. One query."""
     with connection.cursor() as cursor:
-        cursor.execute(SELLABLE, {"merchant": merchant_id, "skus": sorted(skus)})
+        cursor.execute(SELLABLE, {"merchant": merchant_id, "skus": sorted(skus), "at": at})
         has_table, has_one = cursor.fetchone()
     return bool(has_one) if has_table else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,7 @@ from benefits.lib.standing import Standing, standing_of
 from benefits.models import Benefit, BenefitStatus
 from benefits.services import benefits
 from benefits.services.arguments import arguments_of
+from members.lib.fields import ALPHABET
 from members.lib.refusals import Invalid, Refusal
 from members.services.audit import Actor
 
@@ -33,9 +35,12 @@ class Done:
 
 
 @transaction.atomic
-def act_on(*, merchant_id: int, at: dt.datetime, actor: Actor, act: str, public_ids: Sequence[str]) -> Done:
+def act_on(
+    *, merchant_id: int, at: dt.datetime, actor: Actor, act: str, public_ids: Sequence[str], once: str = ""
+) -> Done:
     """Pause, resume or renew some benefits; one that cannot be is left, with why. A renewed one is published anew from
-    now on, for as long as it was. Raises Invalid, ProgramNotOpen, ProgramCleared."""
+    now on, for as long as it was; with the same `once` (of the form that was sent) it is renewed once. Raises Invalid,
+    ProgramNotOpen, ProgramCleared."""
     if act not in ACTS:
         raise Invalid(_("Choose what to do with the benefits."))
     if not 1 <= len(public_ids) <= MOST:
@@ -46,7 +51,7 @@ def act_on(*, merchant_id: int, at: dt.datetime, actor: Actor, act: str, public_
     for row in rows:
         try:
             with transaction.atomic():
-                changed = _one(row, act, at, actor)
+                changed = _one(row, act, at, actor, once)
         except Refusal as refusal:
             done.left.append((str(row), str(refusal.detail)))
         else:
@@ -54,12 +59,12 @@ def act_on(*, merchant_id: int, at: dt.datetime, actor: Actor, act: str, public_
     return done
 
 
-def _one(row: Benefit, act: str, at: dt.datetime, actor: Actor) -> Benefit:
+def _one(row: Benefit, act: str, at: dt.datetime, actor: Actor, once: str) -> Benefit:
     """Raises Refusal."""
     who: dict[str, Any] = {"merchant_id": row.merchant_id, "at": at, "actor": actor}
     standing = standing_of(status=row.status, from_at=row.from_at, to_at=row.to_at, at=at)
     if act == "renew":
-        return _renewed(row, standing, who)
+        return _renewed(row, standing, who, _anew(row, once) if once else "")
     if act == "pause":
         if standing not in (Standing.IN_FORCE, Standing.SCHEDULED):
             raise Invalid(_("Only benefits that are in force or scheduled can be paused."))
@@ -69,7 +74,13 @@ def _one(row: Benefit, act: str, at: dt.datetime, actor: Actor) -> Benefit:
     return benefits.resume_benefit(benefit_id=row.pk, **who)
 
 
-def _renewed(row: Benefit, standing: Standing, who: dict[str, Any]) -> Benefit:
+def _anew(row: Benefit, once: str) -> str:
+    """The id of the benefit that a form makes of another."""
+    digest = hashlib.sha256(f"{once} {row.public_id}".encode()).digest()
+    return "".join(ALPHABET[each % len(ALPHABET)] for each in digest[:16])
+
+
+def _renewed(row: Benefit, standing: Standing, who: dict[str, Any], public_id: str) -> Benefit:
     if standing is not Standing.OVER:
         raise Invalid(_("Only benefits that are over can be renewed."))
     if row.kind == "member_price" and "list" in row.settings:
@@ -78,7 +89,7 @@ def _renewed(row: Benefit, standing: Standing, who: dict[str, Any]) -> Benefit:
     to_at = None if length is None else who["at"] + length
     said = replace(arguments_of(row), from_at=None, to_at=to_at, stock=_first_stock(row))
     given = {name: getattr(said, name) for name in said.__slots__}
-    return benefits.publish_benefit(**given, **who)
+    return benefits.publish_benefit(**given, **who, public_id=public_id)
 
 
 def _first_stock(row: Benefit) -> int | None:
@@ -92,7 +103,7 @@ def take_back(
     *, merchant_id: int, at: dt.datetime, actor: Actor, act: str, changed: Sequence[tuple[str, int]]
 ) -> Done:
     """Undo an act on several benefits: what was paused goes on, what was resumed is paused, what was renewed ends. One
-    that was changed since stays as it is. Raises Invalid, ProgramNotOpen, ProgramCleared."""
+    that was changed since, or cannot go back, stays as it is. Raises Invalid, ProgramNotOpen, ProgramCleared."""
     if act not in ACTS:
         raise Invalid(_("Choose what to do with the benefits."))
     benefits.gate(merchant_id=merchant_id)
@@ -101,6 +112,11 @@ def take_back(
         if row.revision != revisions[row.public_id]:
             done.left.append((str(row), str(_("It was changed since."))))
             continue
-        back = BACK[act](merchant_id=merchant_id, benefit_id=row.pk, at=at, actor=actor)
-        done.changed.append((back.public_id, back.revision))
+        try:
+            with transaction.atomic():
+                back = BACK[act](merchant_id=merchant_id, benefit_id=row.pk, at=at, actor=actor)
+        except Refusal as refusal:
+            done.left.append((str(row), str(refusal.detail)))
+        else:
+            done.changed.append((back.public_id, back.revision))
     return done

@@ -104,7 +104,7 @@ def _doubts(merchant_id: int, choice: ReadyChoice, at: dt.datetime) -> int:
     arguments, listed, sellable = choice.arguments, None, None
     if choice.renews is not None and "list" in arguments["settings"]:
         listed = usefulness_selector.best_listed(merchant_id=merchant_id, benefit_id=choice.renews.pk)
-        sellable = usefulness.sellable_of(choice.renews)
+        sellable = usefulness.sellable_of(choice.renews, at)
     found, _facts = usefulness.of(
         merchant_id=merchant_id,
         kind=choice.kind,

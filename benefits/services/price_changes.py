@@ -136,7 +136,7 @@ def apply(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) ->
 
 
 def _apply(merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> PriceChange:
-    _gate_and_lock(merchant_id)
+    at = _turn(merchant_id, at)
     change = _locked(merchant_id, public_id)
     if change.state != PriceChangeState.DRAFT:
         return change
@@ -220,7 +220,7 @@ def undo(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> 
     SKUs whose prices were changed since stay as they are, and are kept in `left`. Again it changes nothing. Raises
     NotFound, Conflict (not applied, over, every SKU changed since), ProgramNotOpen, ProgramCleared.
     """
-    _gate_and_lock(merchant_id)
+    at = _turn(merchant_id, at)
     change = _locked(merchant_id, public_id)
     if change.state == PriceChangeState.UNDONE:
         return change
@@ -317,11 +317,12 @@ def write(*, merchant_id: int, timelines: Mapping[str, Sequence[Stretch]], start
     )
 
 
-def _gate_and_lock(merchant_id: int) -> None:
-    """One writer of prices at a time. The stronger lock comes first: two who both held the gate's would wait for each
-    other."""
+def _turn(merchant_id: int, at: dt.datetime) -> dt.datetime:
+    """One writer of prices at a time; the instant of this one. The stronger lock comes first: two who both held the
+    gate's would wait for each other."""
     programs.lock_for_close(merchant_id=merchant_id)
     benefits.gate(merchant_id=merchant_id)
+    return pricing.in_turn(merchant_id=merchant_id, at=at)
 
 
 def _locked(merchant_id: int, public_id: str) -> PriceChange:

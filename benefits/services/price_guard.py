@@ -9,19 +9,23 @@ from decimal import Decimal
 from benefits.lib.price_edits import Stretch, Value
 from benefits.lib.price_guard import (
     KINDS,
+    NO_OTHERS,
     OFF,
     Basis,
     Finding,
     GuardRules,
+    Others,
     Watched,
     basis_of,
     findings,
+    others_of,
 )
 from benefits.lib.price_plans import in_force
 from benefits.lib.prices import PriceRow
 from benefits.lib.quotes import Cut, SkuPrices
 from benefits.models import PriceFinding
 from benefits.selectors import catalogue, guard_words, price_guard, price_table, quotes
+from benefits.selectors.catalogue import Families
 from members.lib.refusals import Invalid
 from members.models import Merchant
 from members.services.audit import Actor
@@ -63,7 +67,7 @@ def judge(
     merchant = Merchant.objects.get(pk=merchant_id)
     stack = quotes.stack_at(merchant_id=merchant_id, at=at)
     families = catalogue.families(merchant_id=merchant_id, skus=timelines, told=told or {})
-    kin = {sku for sku in timelines for sku in families.others(sku)} - set(timelines)
+    kin = families.kin(timelines) - set(timelines)
     beside = {
         **price_table.timelines(merchant_id=merchant_id, skus=kin, start=start),
         **timelines,
@@ -72,19 +76,39 @@ def judge(
         merchant_id=merchant_id, skus=timelines, since=start - price_guard.LOOKED_BACK, before=start
     )
     watched = []
+    others = _Others(families, beside)
     for sku, timeline in timelines.items():
         whole = [*past.get(sku, ()), *timeline]
         for each in list(timeline)[:MOST_INSTANTS]:
-            others = [in_force(beside.get(other, ()), each.from_at) for other in families.others(sku)]
             watched.append(
                 Watched(
                     each.prices,
-                    [prices.public_minor for prices in others if prices is not None],
+                    others.of(sku, each),
                     families.stock.get(sku),
                     basis_of(whole, each.from_at, rules.days_in(merchant.timezone), stack),
                 )
             )
     return _once(findings(watched, rules, stack=stack, holders=lambda: price_guard.holders(merchant_id, at)))
+
+
+class _Others:
+    """What everybody pays for the other SKUs of products; the prices of a product at an instant are gathered once."""
+
+    def __init__(self, families: Families, beside: Timelines) -> None:
+        self._families, self._beside = families, beside
+        self._ordered: dict[tuple[str, dt.datetime], list[int]] = {}
+
+    def of(self, sku: str, at: Stretch) -> Others:
+        """Of a SKU whose stretch begins then."""
+        product = self._families.of.get(sku)
+        if product is None:
+            return NO_OTHERS
+        key = (product, at.from_at)
+        if key not in self._ordered:
+            members = self._families.members[product]
+            prices = (in_force(self._beside.get(each, ()), at.from_at) for each in members)
+            self._ordered[key] = sorted(each.public_minor for each in prices if each is not None)
+        return others_of(self._ordered[key], at.prices.public_minor)
 
 
 def judge_list(*, merchant_id: int, at: dt.datetime, rows: Sequence[PriceRow]) -> list[Finding]:
@@ -140,8 +164,8 @@ def keep(
     source_id: str,
     was_blocked: bool = False,
 ) -> None:
-    """Keep what was found, once for each source, SKU and kind; of prices that were blocked only what blocked them. In
-    the caller's transaction."""
+    """Keep what was found, once for each change (or list), SKU and kind; of prices that were blocked only what blocked
+    them. In the caller's transaction."""
     number = price_guard.policy_at(at).number if found else 0
     PriceFinding.objects.bulk_create(
         [

@@ -22,6 +22,7 @@ from members.services import audit, programs
 from members.services.audit import Actor
 
 BATCH = 5_000
+MOST_BEHIND = dt.timedelta(minutes=1)  # how long a request may have waited for one that was sent later
 PRICES = ("list_minor", "sale_minor", "floor_minor", "members", "fans")
 
 
@@ -72,6 +73,13 @@ def latest(*, merchant_id: int, at: dt.datetime) -> PriceVersion | None:
     if found is not None and found.at > at:
         raise Invalid(_("A later version of the prices exists already."))
     return found
+
+
+def in_turn(*, merchant_id: int, at: dt.datetime) -> dt.datetime:
+    """The instant of a request that waited for its turn: not before that of the version that came first meanwhile.
+    With the program locked. One query."""
+    last = PriceVersion.objects.of(merchant_id).order_by("-number").values_list("at", flat=True).first()
+    return last if last is not None and at < last <= at + MOST_BEHIND else at
 
 
 def _checked(catalogue: Sequence[SkuPrices]) -> dict[str, SkuPrices]:

@@ -10,11 +10,11 @@ from typing import Any, Literal
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from benefits.lib.price_edits import ITEMS, SALE, Edit, Value
-from benefits.lib.price_plans import by_sku, differing
+from benefits.lib.price_edits import ITEMS, LIST, SALE, Edit, Stretch, Value
+from benefits.lib.price_plans import Item, by_sku, differing
 from benefits.models import PriceChangeKind
 from benefits.selectors import catalogue, price_table
-from benefits.services import benefits, price_changes
+from benefits.services import benefits, price_changes, pricing
 from benefits.services import catalogue as catalogue_service
 from members.lib.refusals import Invalid
 from members.services import programs
@@ -55,6 +55,7 @@ def put(*, merchant_id: int, at: dt.datetime, actor: Actor, sent: Sequence[SentS
     programs.lock_for_close(merchant_id=merchant_id)
     benefits.gate(merchant_id=merchant_id)
     _check_once(sent)
+    at = pricing.in_turn(merchant_id=merchant_id, at=at)
     skus = [each.sku for each in sent]
     items = catalogue.items(merchant_id=merchant_id, skus=skus)
     timelines = price_table.timelines(merchant_id=merchant_id, skus=skus, start=at)
@@ -72,17 +73,35 @@ def put(*, merchant_id: int, at: dt.datetime, actor: Actor, sent: Sequence[SentS
             }
     if errors:
         raise Invalid(next(iter(errors.values())), errors=errors)
+    _note_items(merchant_id, wanted, known=items, timelines=timelines, at=at)
     prices = [edit for edits in wanted.values() for edit in edits if edit.column not in ITEMS]
     if prices:
         change = price_changes.draft(
             merchant_id=merchant_id, at=at, actor=actor, kind=PriceChangeKind.API, edits=prices
         )
         price_changes.apply(merchant_id=merchant_id, public_id=change.public_id, at=at, actor=actor)
-    told = {sku: {e.column: e.value for e in edits if e.column in ITEMS} for sku, edits in wanted.items()}
-    catalogue_service.store(
-        merchant_id=merchant_id, wanted={sku: cells for sku, cells in told.items() if cells}, lists={}, at=at
-    )
     return ["created" if sku not in items else "changed" if wanted[sku] else "unchanged" for sku in skus]
+
+
+def _note_items(
+    merchant_id: int,
+    wanted: Mapping[str, Sequence[Edit]],
+    *,
+    known: Mapping[str, Item],
+    timelines: Mapping[str, Sequence[Stretch]],
+    at: dt.datetime,
+) -> None:
+    """Note names, products and stock: first, since the price guard judges prices by them."""
+    told = {sku: {e.column: e.value for e in edits if e.column in ITEMS} for sku, edits in wanted.items()}
+    told = {sku: cells for sku, cells in told.items() if cells}
+    lists = {
+        sku: timelines[sku][0].prices.list_minor for sku in told if sku not in known and sku in timelines
+    }
+    for sku in told:
+        for edit in wanted[sku]:
+            if sku not in known and edit.column == LIST and isinstance(edit.value, int):
+                lists[sku] = edit.value
+    catalogue_service.store(merchant_id=merchant_id, wanted=told, lists=lists, at=at)
 
 
 def _check_once(sent: Sequence[SentSku]) -> None:

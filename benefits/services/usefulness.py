@@ -28,7 +28,7 @@ def measure(benefit: Benefit, at: dt.datetime, prices: Sequence[PriceRow] | None
         audience=benefit.audience,
         at=at,
         listed=listed,
-        sellable=sellable_of(benefit, prices),
+        sellable=sellable_of(benefit, at, prices),
     )
 
 
@@ -71,7 +71,7 @@ def _listed(benefit: Benefit, prices: Sequence[PriceRow] | None) -> Decimal | No
     return usefulness.best_listed(merchant_id=benefit.merchant_id, benefit_id=benefit.pk)
 
 
-def sellable_of(benefit: Benefit, prices: Sequence[PriceRow] | None = None) -> bool | None:
+def sellable_of(benefit: Benefit, at: dt.datetime, prices: Sequence[PriceRow] | None = None) -> bool | None:
     """Whether the shop sells some SKU of a benefit's list (`prices`, or the one that it has); None without a list, or
     where the shop does not say what it sells. domain.md 3: no sellable SKU in its scope."""
     if "list" not in benefit.settings:
@@ -81,4 +81,4 @@ def sellable_of(benefit: Benefit, prices: Sequence[PriceRow] | None = None) -> b
         if prices is None
         else {row.sku for row in prices}
     )
-    return usefulness.is_sellable(merchant_id=benefit.merchant_id, skus=skus)
+    return usefulness.is_sellable(merchant_id=benefit.merchant_id, skus=skus, at=at)

@@ -61,6 +61,7 @@ def benefits_acts(request: StaffRequest) -> HttpResponse:
             actor=Actor.person(request.user),
             act=one_line(request.POST.get("act", ""), most=10),
             public_ids=ids,
+            once=one_line(request.POST.get("once", ""), most=24),
         )
     except Refusal as refusal:
         messages.error(request, str(refusal.detail))

@@ -25,6 +25,7 @@ from benefits.services import benefits as services
 from benefits.web import draws, words
 from benefits.web.forms import FORMS
 from benefits.web.templates import TEMPLATES
+from members.lib.fields import opaque_id
 from members.lib.refusals import NotFound, Refusal
 from members.services.audit import Actor
 from members.web import gates
@@ -145,6 +146,7 @@ def listed_page(
         "is_rewards": is_rewards,
         "may_write": may_write(request),
         "undo": asked(request, "undo", most=MOST_UNDO),
+        "once": opaque_id(),
     }
     template = "benefits/benefits/_list.html" if wants_piece(request) else "benefits/benefits/list.html"
     return render(request, template, context)

@@ -41,7 +41,7 @@ def calendar_page(request: StaffRequest) -> HttpResponse:
     at, merchant = timezone.now(), request.merchant
     today = merchant_day(at, merchant.zone)
     first = _month(asked(request, "month", most=7), today)
-    days, lanes = calendar.month(merchant_id=merchant.pk, first=first, zone=merchant.zone)
+    days, lanes = calendar.month(merchant_id=merchant.pk, first=first, zone=merchant.zone, at=at)
     names = [lane.benefit.name or str(label_of(lane.benefit.kind)) for lane in lanes]
     gaps = [
         {

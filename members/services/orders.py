@@ -12,7 +12,7 @@ from django.db import transaction
 from members.lib import bulk
 from members.lib.collection import no_collection
 from members.lib.posting import Changes, TierMove
-from members.models import Merchant, Order
+from members.models import Merchant, Order, ProgramStatus
 from members.selectors import rules as rules_selector
 from members.services import posting, programs, tier_welcomes, webhook_events
 from members.services.audit import Actor
@@ -95,6 +95,9 @@ def _work(merchant_id: int, items: Sequence[Item]) -> Batch:
     program = programs.lock_for_write(merchant_id=merchant_id)
     merchant = Merchant.objects.get(pk=merchant_id)
     first, version = rules_selector.after_edits(merchant_id=merchant_id, at=items[0][0])
+    if program.status in (ProgramStatus.CLOSED, ProgramStatus.CLEARED):
+        # A close that came in meanwhile is before it too: what the closure keeps back is told by its instants.
+        first = max(first, programs.closed_since(merchant_id=merchant_id) or first)
     if first > items[0][0]:
         # An edit of the rules came in while this waited for its turn: it arrives after the edit, whose lift has not
         # seen it and whose tiers older rules do not know.

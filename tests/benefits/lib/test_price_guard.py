@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from benefits.lib.price_edits import Stretch
-from benefits.lib.price_guard import Basis, GuardRules, Watched, basis_of, findings
+from benefits.lib.price_guard import Basis, GuardRules, Others, Watched, basis_of, findings, others_of
 from benefits.lib.quotes import Cut, SkuPrices
 
 NOON = dt.datetime(2024, 5, 15, 12, tzinfo=dt.UTC)
@@ -26,7 +26,7 @@ def judged(watched: Watched, rules: GuardRules = RULES, *, members=None, everybo
 
 
 def test_a_sku_far_below_its_products_others_with_nothing_in_stock_is_bait():
-    bait = Watched(SkuPrices("A", 4_900), [10_000, 12_000, 9_900], stock=0)
+    bait = Watched(SkuPrices("A", 4_900), others_of([9_900, 10_000, 12_000]), stock=0)
 
     assert judged(bait) == [("bait", False, {"price": 4_900, "others": 10_000, "count": 3, "percent": 50})]
 
@@ -34,10 +34,10 @@ def test_a_sku_far_below_its_products_others_with_nothing_in_stock_is_bait():
 @pytest.mark.parametrize(
     "watched",
     [
-        Watched(SkuPrices("A", 4_900), [10_000], stock=1),
-        Watched(SkuPrices("A", 4_900), [10_000], stock=None),
-        Watched(SkuPrices("A", 5_000), [10_000], stock=0),
-        Watched(SkuPrices("A", 4_900), [], stock=0),
+        Watched(SkuPrices("A", 4_900), Others(10_000, 1), stock=1),
+        Watched(SkuPrices("A", 4_900), Others(10_000, 1), stock=None),
+        Watched(SkuPrices("A", 5_000), Others(10_000, 1), stock=0),
+        Watched(SkuPrices("A", 4_900), Others(), stock=0),
     ],
     ids=["in stock", "stock not counted", "not under half", "no others"],
 )
@@ -62,7 +62,7 @@ def test_a_price_far_below_for_tiers_of_hardly_anybody_has_hard_conditions():
 
 
 def test_a_price_that_everybody_has_has_no_hard_conditions():
-    one = Watched(SkuPrices("A", 4_000, members={"gold": fixed(1_000)}), [10_000])
+    one = Watched(SkuPrices("A", 4_000, members={"gold": fixed(1_000)}), Others(10_000, 1))
 
     assert judged(one, members={"gold": 1}) == []
 
@@ -143,3 +143,12 @@ def test_a_member_price_strikes_the_list_price_through():
 )
 def test_thirty_days_hold_in_the_zones_of_the_eu(zone, days):
     assert RULES.days_in(zone) == days
+
+
+@pytest.mark.parametrize("prices", [[5], [5, 7], [5, 5, 7], [1, 2, 3, 4], [9, 9, 9], [3, 1, 2, 5, 4]])
+def test_the_others_of_a_sku_are_its_products_prices_without_its_own(prices):
+    for place, own in enumerate(prices):
+        rest = sorted(prices[:place] + prices[place + 1 :])
+        assert others_of(sorted(prices), own) == others_of(rest)
+        assert others_of(rest).number == len(rest)
+    assert others_of([]) == Others()

@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
+from benefits.lib.spans import Span
 from benefits.models import Benefit
 from benefits.selectors import calendar
 from benefits.services import benefits
@@ -38,7 +39,7 @@ def publish(shop, *, kind="coupon", settings=None, at=None, **more) -> Benefit:
 
 def month(shop):
     with tenancy.tenant(shop.pk):
-        return calendar.month(merchant_id=shop.pk, first=FIRST, zone=SHANGHAI)
+        return calendar.month(merchant_id=shop.pk, first=FIRST, zone=SHANGHAI, at=timezone.now())
 
 
 def test_each_day_has_what_is_in_force_in_it_and_the_rest_are_gaps(shop):
@@ -64,11 +65,22 @@ def test_a_draw_and_what_nobody_can_use_leave_gaps(shop):
     assert all(each.is_gap for each in days)
 
 
+def test_days_in_which_a_benefit_was_a_draw_are_gaps_though_it_counts_later(shop):
+    draw, coupon = Span(day(1), day(5)), Span(day(5), day(8))
+    lane = calendar.Lane(Benefit(), (draw, coupon), (coupon,))
+
+    days = calendar.days_of([lane], first=FIRST, zone=SHANGHAI)
+
+    assert lane.counts
+    assert [each.is_gap for each in days[:9]] == [True] * 4 + [False] * 3 + [True] * 2
+    assert [bool(each.lanes) for each in days[:9]] == [True] * 7 + [False] * 2
+
+
 def test_a_month_takes_as_many_queries_for_many_benefits_as_for_one(shop, django_assert_max_num_queries):
     for number in range(1, 12):
         publish(shop, name=f"B{number}", from_at=day(number))
 
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         month(shop)
 
 
@@ -151,6 +163,33 @@ def test_what_is_over_is_renewed_for_as_long_as_it_was_with_its_first_stock(owne
     take_back(owner, answer)
     with tenancy.tenant(shop.pk):
         assert Benefit.objects.of(shop).get(pk=new.pk).status == "ended"
+
+
+def test_a_form_that_is_sent_twice_renews_once(owner, shop):
+    long_ago = timezone.now() - dt.timedelta(days=2)
+    old = publish(shop, name="old", at=long_ago, to_at=long_ago + dt.timedelta(days=1))
+    once = owner.get("/benefits/", {"status": "over"}).context["once"]
+    form = {"act": "renew", "b": [old.public_id], "once": once}
+
+    for _press in range(2):
+        assert owner.post(ACTS, form, follow=True).status_code == 200
+    with tenancy.tenant(shop.pk):
+        assert Benefit.objects.of(shop).count() == 2
+    owner.post(ACTS, form | {"once": "another"})
+    with tenancy.tenant(shop.pk):
+        assert Benefit.objects.of(shop).count() == 3
+
+
+def test_one_that_cannot_go_back_is_told_and_the_others_do(owner, shop):
+    one, two = publish(shop, name="one"), publish(shop, name="two")
+    answer = act(owner, "pause", one, two)
+    with tenancy.tenant(shop.pk):
+        Benefit.objects.of(shop).filter(pk=one.pk).update(status="ended")  # with no revision of its own
+
+    page = take_back(owner, answer).content.decode()
+
+    assert "“one” stays as it is: This benefit has ended." in page
+    assert standing(shop) == {"one": "ended", "two": "published"}
 
 
 def test_what_was_changed_since_is_not_taken_back(owner, shop):

@@ -11,7 +11,7 @@ from django.db import transaction
 from benefits.lib import usefulness as rule
 from benefits.lib.prices import PriceRow, list_facts
 from benefits.models import Benefit, BenefitRevision, Coverage, SkuPrice
-from benefits.selectors import coverage
+from benefits.selectors import calendar, coverage
 from benefits.services import audiences, benefits
 from benefits.services.cures import ready_choices
 from benefits.web import words
@@ -272,6 +272,30 @@ def listed(shop: Any, when: str, *skus: str) -> Benefit:
             merchant_id=shop.pk, at=at(when), actor=JOB, kind="member_price", prices=rows,
             settings={"list": list_facts(rows)},
         )  # fmt: skip
+
+
+def test_the_calendar_has_a_gap_where_the_rule_in_force_lets_no_benefit_count(platform, shop):
+    platform.coupon(shop, "2024-06-01", settings={"off_percent": "0.5"})
+
+    def gaps():
+        with tenancy.tenant(shop.pk), transaction.atomic():
+            days, (lane,) = calendar.month(
+                merchant_id=shop.pk, first=dt.date(2024, 6, 1), zone=shop.zone, at=at("2024-06-15")
+            )
+        return lane.counts, sum(day.is_gap for day in days)
+
+    assert gaps() == (False, 30)
+    platform.policy("2024-06-10", paper_rules=["threshold"])
+    assert gaps() == (True, 0)
+
+
+@pytest.mark.parametrize(("until", "doubts"), [("2024-07-01", ()), ("2024-05-20", ("scope",))])
+def test_a_price_that_ends_is_one_that_the_shop_sells_at_until_then(platform, shop, until, doubts):
+    price_table(shop, "tea", "cup")
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        SkuPrice.objects.of(shop).filter(sku="tea").update(to_at=at(until))
+
+    assert rule.slugs(listed(shop, "2024-06-01", "tea").doubts) == doubts
 
 
 def test_a_price_list_of_nothing_that_the_shop_sells_does_not_count(platform, shop):

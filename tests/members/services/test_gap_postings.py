@@ -254,3 +254,14 @@ def test_a_worker_has_it_alone():
     job = begin(till)
     with tenancy.tenant(till.id):
         assert leases.claim(GapPosting, merchant_id=till.id, pk=job.pk) is None  # it is done
+
+
+def test_an_order_that_the_close_overtook_is_of_the_closure():
+    till = Till()
+    till.close("2024-04-01 12:00:00")
+    till.put("2024-04-01 11:59:59", "late", 100_00)
+    till.open("2024-05-01")
+
+    job = begin(till)
+
+    assert (job.orders, job.earned) == (1, 100)
