@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
+
+from django.db import connection
 
 from members.lib.tiers import TierRules
-from members.models import RulesVersion, TierLift, TierStanding, WorkState
+from members.models import RulesVersion, TierLift, WorkState
 from members.models.worked import WORKED
 
 OPEN = (*WORKED, WorkState.FAILED)  # of one that broke off, too, members still wait
+# By their keys: between those of one posting there may be everybody else of the shop.
+LOSING = """
+select member_id from members_tierstanding
+where merchant_id = %(merchant)s and member_id = any(%(members)s::bigint[]) and tier_id <> all(%(ladder)s::bigint[])
+order by member_id
+"""
 
 
 def losing(*, merchant_id: int, rules: TierRules, member_ids: Collection[int]) -> list[int]:
@@ -16,11 +25,14 @@ def losing(*, merchant_id: int, rules: TierRules, member_ids: Collection[int]) -
     all the same, which must not name a tier that is gone. One query."""
     if not member_ids:
         return []
-    held = TierStanding.objects.of(merchant_id).exclude(tier_id__in=list(rules.rank))
-    found = held.filter(member_id__gte=min(member_ids), member_id__lte=max(member_ids)).values_list(
-        "member_id", flat=True
-    )
-    return sorted(set(found) & set(member_ids))
+    asked: dict[str, Any] = {
+        "merchant": merchant_id,
+        "members": sorted(member_ids),
+        "ladder": list(rules.rank),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(LOSING, asked)
+        return [row[0] for row in cursor.fetchall()]
 
 
 def still_open(*, merchant_id: int) -> list[TierLift]:

@@ -208,6 +208,7 @@ def _first(asked: _Asked, counted: list[tuple[Any, ...]], most: int) -> list[tup
     if risers >= most:
         through = tier_outlook.first_of(merchant_id=asked.merchant.pk, part=3 * most, whole=risers)
         found = asked.rows(FIRST, most=most, only="and o.member_id <= %(through)s", through=through)
-        if sum(row[1] == "rise" for row in found) >= most:
+        # Members who are counted anew are found wherever they stand: behind `through` others may come before them.
+        if sum(row[1] == "rise" and row[12] <= through for row in found) >= most:
             return found
     return asked.rows(FIRST, most=most)

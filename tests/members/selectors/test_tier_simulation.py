@@ -263,6 +263,25 @@ def test_a_draft_of_what_is_in_force_changes_nothing_and_neither_does_saving_it(
     assert told.count("fall") > 0  # which come all the same
 
 
+def test_the_first_who_rise_are_the_first_of_all_where_some_are_counted_anew(cast):
+    ledger.open_shop(cast.shop, NOON)
+    people = [ledger.join(cast.shop, NOON, f"u{number}") for number in range(20)]
+    for number, each in enumerate(people):
+        ledger.buy(cast.shop, each, f"o{number}", NOON, 50_000 if number > 9 else 100)
+    member_facts.refresh(merchant_id=cast.shop.pk, at=NOON)
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        FactsDue.objects.bulk_create(
+            FactsDue(merchant_id=cast.shop.pk, member_id=each.pk) for each in people[-1:]
+        )
+        draft = tier_rules.draft(merchant_id=cast.shop.pk, at=NOON, ladder=HIGHER[:2])
+        assert tier_outlook.counted_by(merchant_id=cast.shop.pk, at=NOON) is not None
+
+        told = tier_simulation.simulate(merchant=cast.shop, at=NOON, proposal=draft.proposal, most=1)
+
+    assert told.count("rise") == 10
+    assert [flow.member_id for flow in told.sample] == [people[10].pk]
+
+
 def test_erased_members_are_neither_simulated_nor_in_the_flow_nor_in_the_rhythm(cast):
     ledger.open_shop(cast.shop, NOON)
     people = [ledger.join(cast.shop, NOON, f"u{number}") for number in range(2)]

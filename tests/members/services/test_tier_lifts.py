@@ -13,12 +13,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from compliance.services import life, ticks
 from members.lib import queue
 from members.lib import tenant as tenancy
 from members.lib.periods import daily_job_instant, merchant_day
+from members.lib.tiers import Tier, TierRules
 from members.models import (
     Member,
     PointsEntry,
@@ -384,3 +386,23 @@ def test_a_tier_that_members_may_still_be_lifted_to_needs_a_target_to_be_deleted
     with tenancy.tenant(till.id), transaction.atomic():
         assert TierLift.objects.of(till.id).order_by("-pk").first().at == EDITED
         assert Member.objects.of(till.id).count() == PEOPLE
+
+
+def test_who_loses_a_tier_is_looked_for_among_those_asked_and_nobody_between_them(db):
+    till = lived("shop", 4)
+    edit(till, EDITED, **EDITS[0])
+    with tenancy.tenant(till.id), transaction.atomic(), connection.cursor() as cursor:
+        held = list(
+            TierStanding.objects.of(till.id).order_by("member_id").values_list("member_id", flat=True)
+        )
+        ends = {held[0], held[-1]}
+        assert len(held) > len(ends)
+        rules = TierRules((Tier(-1, "base"),))  # has none of the tiers that are held
+
+        with CaptureQueriesContext(connection) as queries:
+            losing = selector.losing(merchant_id=till.id, rules=rules, member_ids=ends)
+
+        cursor.execute(f"explain (analyze, format json) {queries[0]['sql']}")
+        (plan,) = cursor.fetchone()[0]
+    assert losing == sorted(ends)
+    assert plan["Plan"]["Actual Rows"] == len(ends)
