@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from benefits.models import Benefit, Draw, DrawState
+from benefits.models import Benefit, BenefitStatus, Draw, DrawState
 from benefits.selectors import draws as selectors
 from benefits.services import draws
 from benefits.web import words
@@ -50,6 +50,8 @@ def chip(draw: Draw, at: dt.datetime) -> dict[str, str]:
         return {"level": LEVELS[DrawState(draw.state)], "text": str(DrawState(draw.state).label)}
     if at < draw.opens_at:
         return {"level": "info", "text": _("Entries not open yet")}
+    if at < draw.closes_at and draw.benefit.status == BenefitStatus.PAUSED:
+        return {"level": "warning", "text": str(BenefitStatus.PAUSED.label)}
     if at < draw.closes_at:
         return {"level": "success", "text": _("Entries open")}
     return {"level": "warning", "text": _("Entries closed, winners are being drawn")}
