@@ -66,7 +66,7 @@ class CancelForm(forms.Form):
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
         max_length=services.LONGEST_REASON,
-        help_text=gettext_lazy("Kept in the audit log with your name and the time."),
+        help_text=gettext_lazy("The member sees it. Kept in the audit log with your name and the time."),
         error_messages={
             "required": gettext_lazy("Say why it is cancelled; the reason goes into the audit log.")
         },
