@@ -92,7 +92,7 @@ def take_back(
     *, merchant_id: int, at: dt.datetime, actor: Actor, act: str, changed: Sequence[tuple[str, int]]
 ) -> Done:
     """Undo an act on several benefits: what was paused goes on, what was resumed is paused, what was renewed ends. One
-    that was changed since stays as it is. Raises Invalid, ProgramNotOpen, ProgramCleared."""
+    that was changed since, or that cannot be, stays as it is. Raises Invalid, ProgramNotOpen, ProgramCleared."""
     if act not in ACTS:
         raise Invalid(_("Choose what to do with the benefits."))
     benefits.gate(merchant_id=merchant_id)
@@ -101,6 +101,11 @@ def take_back(
         if row.revision != revisions[row.public_id]:
             done.left.append((str(row), str(_("It was changed since."))))
             continue
-        back = BACK[act](merchant_id=merchant_id, benefit_id=row.pk, at=at, actor=actor)
-        done.changed.append((back.public_id, back.revision))
+        try:
+            with transaction.atomic():
+                back = BACK[act](merchant_id=merchant_id, benefit_id=row.pk, at=at, actor=actor)
+        except Refusal as refusal:  # a draw that has begun is held
+            done.left.append((str(row), str(refusal.detail)))
+        else:
+            done.changed.append((back.public_id, back.revision))
     return done
