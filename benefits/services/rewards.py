@@ -27,6 +27,7 @@ PAID_FOR = "reward_order"
 LONGEST_ADDRESS, LONGEST_TRACKING, LONGEST_REASON = 300, 80, 200
 LOOKS_AN_HOUR = 200
 STATE = RewardState
+NO_REASON = _("Say why you need the address; the reason goes into the audit log.")
 CHANGED = _("The price of this reward was changed at this very moment. Look at it again.")
 
 
@@ -197,9 +198,12 @@ def cancel(*, merchant_id: int, at: dt.datetime, actor: Actor, order_id: str, re
 
 
 @transaction.atomic
-def address(*, merchant_id: int, at: dt.datetime, actor: Actor, order_id: str) -> str:
-    """Where an order is sent, "" when nobody said it; the look is logged (domain.md 11). Raises NotFound, TooManyLooks
-    after 200 in an hour by one person."""
+def address(*, merchant_id: int, at: dt.datetime, actor: Actor, order_id: str, reason: str) -> str:
+    """Where an order is sent, "" when nobody said it; the look is logged with its reason (domain.md 11). Raises
+    Invalid without a reason, NotFound, TooManyLooks after 200 in an hour by one person."""
+    reason = _text("reason", reason, LONGEST_REASON)
+    if not reason:
+        raise Invalid.on("reason", NO_REASON)
     order = RewardOrder.objects.of(merchant_id).filter(public_id=order_id).first()
     if order is None:
         raise NotFound(_("There is no such order."))
@@ -218,6 +222,7 @@ def address(*, merchant_id: int, at: dt.datetime, actor: Actor, order_id: str) -
         action=action,
         subject=("reward_order", order.public_id),
         label=order.item,
+        reason=reason,
     )
     return order.send_to
 

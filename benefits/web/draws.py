@@ -12,7 +12,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -53,7 +53,7 @@ def chip(draw: Draw, at: dt.datetime) -> dict[str, str]:
     if at < draw.closes_at and draw.benefit.status == BenefitStatus.PAUSED:
         return {"level": "warning", "text": str(BenefitStatus.PAUSED.label)}
     if at < draw.closes_at:
-        return {"level": "success", "text": _("Entries open")}
+        return {"level": "success", "text": pgettext("draw", "Entries open")}
     return {"level": "warning", "text": _("Entries closed, winners are being drawn")}
 
 

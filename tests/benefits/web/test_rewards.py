@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
 from django.utils import timezone
@@ -112,11 +113,15 @@ def test_staff_find_an_order_see_its_address_logged_and_cancel_it_with_a_reason(
     order = ordered(shop, member, cup(shop))
     path = f"{ORDERS}{order.public_id}/"
 
-    page, shown = owner.get(path), owner.post(f"{path}address")
+    page, shown = owner.get(path), owner.post(f"{path}address", {"reason": "to send it"})
+    unsaid = owner.post(f"{path}address", {"reason": " "})
     without = owner.post(f"{path}cancel", {"reason": ""})
     done = owner.post(f"{path}cancel", {"reason": "sold out"}, follow=True)
 
     assert SENT_TO not in text(page) and SENT_TO in text(shown) and "¥9.90 is due" in text(page)
+    ids = re.findall(r' id="([^"]+)"', page.content.decode())
+    assert len(ids) == len(set(ids))
+    assert unsaid.status_code == 422 and SENT_TO not in text(unsaid) and "Say why you need" in text(unsaid)
     assert without.status_code == 422 and "Say why it is cancelled" in text(without)
     assert "its points are given back" in text(done) and "sold out" in text(done)
     assert stored(shop, RewardOrder)[0].state == "cancelled"
