@@ -23,7 +23,8 @@ from benefits.models import Draw
 from benefits.selectors import draws as selectors
 from benefits.web import draws as shown
 from members.lib import tenant as tenancy
-from members.models import Merchant
+from members.models import Merchant, ProgramStatus
+from members.selectors import access
 from members.web import errors, gates
 from members.web.rates import seconds_to_wait
 
@@ -61,11 +62,12 @@ def limited(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 def verify(request: HttpRequest, shop: str, draw_id: str) -> HttpResponse:
     """What was published of a draw, and a check of its proof that runs in the browser."""
     with _found(shop, draw_id) as (merchant, draw):
-        counts = selectors.counts(draw)
+        counts, program = selectors.counts(draw), access.program_of(merchant=merchant)
+        rests = program is None or program.status != ProgramStatus.OPEN
         context = {
             "shop": merchant,
             "draw": draw,
-            "chip": shown.chip(draw, timezone.now()),
+            "chip": shown.chip(draw, timezone.now(), rests=rests),
             "prizes": shown.prizes(draw.rules),
             "counts": counts,
             "outcome": shown.outcome(draw, counts.winners),

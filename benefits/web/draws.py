@@ -44,13 +44,13 @@ class EnterForm(forms.Form):
     once = OnceField()
 
 
-def chip(draw: Draw, at: dt.datetime) -> dict[str, str]:
-    """Level and word of how a draw stands."""
+def chip(draw: Draw, at: dt.datetime, *, rests: bool = False) -> dict[str, str]:
+    """Level and word of how a draw stands; `rests`: its program is not open, so nobody enters."""
     if draw.state != DrawState.OPEN:
         return {"level": LEVELS[DrawState(draw.state)], "text": str(DrawState(draw.state).label)}
     if at < draw.opens_at:
         return {"level": "info", "text": _("Entries not open yet")}
-    if at < draw.closes_at and draw.benefit.status == BenefitStatus.PAUSED:
+    if at < draw.closes_at and (rests or draw.benefit.status == BenefitStatus.PAUSED):
         return {"level": "warning", "text": str(BenefitStatus.PAUSED.label)}
     if at < draw.closes_at:
         return {"level": "success", "text": pgettext("draw", "Entries open")}

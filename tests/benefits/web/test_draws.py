@@ -14,6 +14,7 @@ from benefits.lib import draws as rule
 from benefits.models import Benefit, Draw, DrawEntry, Entitlement
 from benefits.selectors import draws as selectors
 from benefits.services import benefits, drawing, draws
+from benefits.services.arguments import Arguments
 from members.lib import tenant as tenancy
 from members.services import member_links, members, programs
 from members.services.audit import Actor
@@ -284,6 +285,33 @@ def test_a_paused_draw_does_not_say_that_entries_are_open(cast, noon, draw):
     page = Client(headers={"accept-language": "en"}).get(address("verify", cast.shop, draw))
 
     assert page.context["chip"]["text"] == "Paused"
+
+
+@pytest.mark.parametrize("kind", ["closed", "cleared"])
+def test_a_program_that_is_not_open_does_not_say_that_entries_are_open(cast, noon, draw, kind):
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        program = programs.lock_for_close(merchant_id=cast.shop.pk)
+        programs.begin_closure(program=program, at=noon, kind=kind, actor=JOB)
+
+    page = Client(headers={"accept-language": "en"}).get(address("verify", cast.shop, draw))
+
+    assert page.context["chip"]["text"] == "Paused"
+
+
+def test_the_places_of_a_draft_stay_when_it_is_published_by_the_form(cast, person, owner, noon):
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        said = Arguments(kind="lucky_draw", name="Draft", to_at=CLOSE, settings=DRAW, stock=100)
+        draft = benefits.save_draft(merchant_id=cast.shop.pk, at=noon, actor=JOB, arguments=said)
+    page = f"/benefits/new/lucky_draw/?draft={draft.public_id}"
+    form = owner.get(page).context["form"]
+    entries = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    entries |= {"to_at": "2099-12-31", "value_1": "88.00", "tiers": [], "segments": []}
+
+    answer = owner.post(page, entries)
+
+    assert answer.status_code == 302, answer.context["form"].errors
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        assert Draw.objects.of(cast.shop).get(benefit_id=draft.pk).rules["places"] == 100
 
 
 def test_public_pages_are_asked_for_so_often_and_a_known_proof_is_not_made_again(
