@@ -85,8 +85,8 @@ class AddressForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="address_%s", **kwargs)  # the page has another reason, for cancelling
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, auto_id="address_%s")  # the page has another reason, for cancelling
 
 
 def who(member: Member) -> str:
