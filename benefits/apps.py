@@ -2,6 +2,12 @@
 
 from django.apps import AppConfig
 
+# What a member has here, over `m`: an import that is taken back leaves them, since a draw's proof and codes name them.
+HAS_BENEFITS = " or ".join(
+    f"exists (select from benefits_{table} b where b.merchant_id = m.merchant_id and b.member_id = m.id)"
+    for table in ("entitlement", "drawentry", "rewardorder")
+)
+
 
 class BenefitsConfig(AppConfig):
     """benefits."""
@@ -16,9 +22,11 @@ class BenefitsConfig(AppConfig):
         from benefits.web import pages
         from members.selectors import benefit_names
         from members.services import occasions as told
+        from members.services.imports.members.undo import keep_when
 
         pages.register()
         benefit_names.register(benefits.redeemed_names)
+        keep_when("benefits", HAS_BENEFITS)
         told.listen(
             joined=occasions.on_joined, risen=occasions.on_risen, reopened=entitlements_daily.on_reopened
         )

@@ -289,7 +289,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Members' own pages -----------------------------------------------------------------------------------------------
-# Requests of one address of the internet: many members stand behind one of a mobile network.
+# Requests of one address of the internet, for them and for the public pages of draws: many members stand behind one of
+# a mobile network.
 MEMBER_PAGE_RATE = env.rate("MEMBER_PAGE_RATE", "300/min")
 
 # --- Webhooks ---------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django.db.models import Count, QuerySet
 
 from benefits.lib import draws as rule
 from benefits.lib.draws import Win
-from benefits.models import Draw, DrawEntry, DrawState, DrawWin, Entitlement
+from benefits.models import BenefitStatus, Draw, DrawEntry, DrawState, DrawWin, Entitlement
 
 
 def due(*, at: dt.datetime) -> list[tuple[int, int]]:
@@ -138,7 +138,9 @@ def _mine(draws: list[Draw], entries: dict[int, list[DrawEntry]], at: dt.datetim
             draw=each,
             entries=tuple(entries.get(each.pk, ())),
             wins=tuple(won.get(each.pk, ())),
-            is_open=each.state == DrawState.OPEN and each.opens_at <= at < each.closes_at,
+            is_open=each.state == DrawState.OPEN
+            and each.opens_at <= at < each.closes_at
+            and each.benefit.status == BenefitStatus.PUBLISHED,
         )
         for each in draws
     ]

@@ -115,7 +115,7 @@ def take_back(
         try:
             with transaction.atomic():
                 back = BACK[act](merchant_id=merchant_id, benefit_id=row.pk, at=at, actor=actor)
-        except Refusal as refusal:
+        except Refusal as refusal:  # a draw that has begun is held
             done.left.append((str(row), str(refusal.detail)))
         else:
             done.changed.append((back.public_id, back.revision))

@@ -25,6 +25,7 @@ from members.services.audit import Actor
 SOURCE = EntitlementSource
 EXCHANGED = "points_exchange"
 PAID_FOR = "entitlement"
+CHANGED = _("The price in points was changed at this very moment. Look at it again.")
 
 
 @transaction.atomic
@@ -51,9 +52,17 @@ def claim(
 
 @transaction.atomic
 def exchange(
-    *, merchant_id: int, at: dt.datetime, actor: Actor, member_id: int, benefit_id: int, key: str
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    member_id: int,
+    benefit_id: int,
+    key: str,
+    seen: int | None = None,
 ) -> tuple[Entitlement, bool]:
     """An entitlement for points, and whether it is new: the points are spent and it is issued, or nothing happens.
+    `seen`: the price in points that who asks was told; nothing is spent at another.
 
     Raises as `claim`, and InsufficientPoints.
     """
@@ -69,6 +78,8 @@ def exchange(
         raise Invalid(_("This benefit is not exchanged for points."))
     if benefit.settings.get("delivery") == "order":
         raise Invalid(_("This reward is sent to members: order it instead of exchanging points for a code."))
+    if seen is not None and seen != price:
+        raise Conflict(CHANGED)
     spent = points.redeem(
         merchant_id=merchant_id,
         at=at,
@@ -81,7 +92,7 @@ def exchange(
     )
     counter = issuing.open_counter(merchant_id=merchant_id, benefit_id=benefit_id, at=at, actor=actor)
     if counter.benefit.settings.get("points") != price:
-        raise Conflict(_("The price in points was changed at this very moment. Look at it again."))
+        raise Conflict(CHANGED)
     return _issue(counter, member, SOURCE.EXCHANGE, cause, paid_points=spent.points)
 
 

@@ -18,7 +18,7 @@ from benefits.lib import draws as rule
 from benefits.lib.coverage import Action
 from benefits.lib.kinds import KINDS
 from benefits.lib.kinds.parts.draw import is_disclosed
-from benefits.models import Benefit, Draw, DrawState
+from benefits.models import Benefit, Draw, DrawEntry, DrawState
 from members.lib.crypto import keyring
 from members.lib.fields import opaque_id
 from members.lib.refusals import Conflict, Invalid
@@ -45,16 +45,20 @@ def keep(benefit: Benefit, at: dt.datetime, actor: Actor) -> Draw | None:
     """Publish the draw behind a benefit just published or changed, or renew the rules of one that has not begun.
 
     The caller holds the benefit's row and has asked `require_changeable`. None for what is no draw, or says too little
-    to be one. Raises Invalid when entries would close before they open.
+    to be one. Raises Invalid when entries would close before they open, or never.
     """
     kind = KINDS.get(benefit.kind)
-    if kind is None or not kind.is_draw or benefit.to_at is None or not is_disclosed(kind, benefit.settings):
+    if kind is None or not kind.is_draw:
+        return None
+    draw = of_benefit(benefit, locked=True)
+    if benefit.to_at is None or not is_disclosed(kind, benefit.settings):
+        if draw is not None:  # else the benefit would say other than what was published and is held
+            raise Invalid.on("to_at", _("Say when entries close: a draw is published with its times."))
         return None
     opens_at = max(benefit.from_at or at, at)
     if benefit.to_at <= opens_at:
         text = _("Entries would close before they open. Choose a later end.")
         raise Invalid.on("to_at", text)
-    draw = of_benefit(benefit, locked=True)
     if draw is None:
         return _published(benefit, opens_at, at, actor)
     _set(draw, benefit, opens_at, draw.rules["salt"])
@@ -149,7 +153,9 @@ def require_movable(benefit: Benefit, at: dt.datetime, action: Action) -> None:
 
 
 def _require_not_begun(draw: Draw, at: dt.datetime) -> None:
-    if at >= draw.opens_at:
+    """By the clock, or since somebody entered: who asks may have waited for an entry that was made meanwhile."""
+    entered = DrawEntry.objects.of(draw.merchant_id).filter(draw_id=draw.pk)
+    if at >= draw.opens_at or entered.exists():
         raise DrawBegun(
             _("This draw has begun: its prizes, times and rules stay as they were published, and it is held.")
         )

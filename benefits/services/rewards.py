@@ -27,6 +27,8 @@ PAID_FOR = "reward_order"
 LONGEST_ADDRESS, LONGEST_TRACKING, LONGEST_REASON = 300, 80, 200
 LOOKS_AN_HOUR = 200
 STATE = RewardState
+NO_REASON = _("Say why you need the address; the reason goes into the audit log.")
+CHANGED = _("The price of this reward was changed at this very moment. Look at it again.")
 
 
 class NotPaid(Conflict):
@@ -51,8 +53,10 @@ def place(
     benefit_id: int,
     key: str,
     send_to: str = "",
+    seen: tuple[int, int] | None = None,
 ) -> tuple[RewardOrder, bool]:
-    """An order of a reward, and whether it is new: its points are spent, or nothing happens.
+    """An order of a reward, and whether it is new: its points are spent, or nothing happens. `seen`: the price (points,
+    money in minor units) that who asks was told; nothing is spent at another.
 
     Raises NotFound, Invalid (no such reward, an address over 300 characters), NotInForce, NotInAudience, LimitReached,
     OutOfStock, InsufficientPoints, Conflict (the price changed meanwhile), ProgramNotOpen, ProgramCleared.
@@ -68,6 +72,8 @@ def place(
     if not is_sent(benefit):
         raise Invalid(_("This is no reward that is sent to members."))
     price = _price(benefit)
+    if seen is not None and seen != price:
+        raise Conflict(CHANGED)
     points.redeem(
         merchant_id=merchant_id,
         at=at,
@@ -82,7 +88,7 @@ def place(
     if known := _known(merchant_id, member_id, benefit_id, cause):  # asked at this very moment
         return known, False
     if not is_sent(counter.benefit) or _price(counter.benefit) != price:
-        raise Conflict(_("The price of this reward was changed at this very moment. Look at it again."))
+        raise Conflict(CHANGED)
     asking.check_audience(counter, member)
     asking.check_member_limits(counter, member)
     issuing.take_stock(counter, 1)
@@ -192,9 +198,12 @@ def cancel(*, merchant_id: int, at: dt.datetime, actor: Actor, order_id: str, re
 
 
 @transaction.atomic
-def address(*, merchant_id: int, at: dt.datetime, actor: Actor, order_id: str) -> str:
-    """Where an order is sent, "" when nobody said it; the look is logged (domain.md 11). Raises NotFound, TooManyLooks
-    after 200 in an hour by one person."""
+def address(*, merchant_id: int, at: dt.datetime, actor: Actor, order_id: str, reason: str) -> str:
+    """Where an order is sent, "" when nobody said it; the look is logged with its reason (domain.md 11). Raises
+    Invalid without a reason, NotFound, TooManyLooks after 200 in an hour by one person."""
+    reason = _text("reason", reason, LONGEST_REASON)
+    if not reason:
+        raise Invalid.on("reason", NO_REASON)
     order = RewardOrder.objects.of(merchant_id).filter(public_id=order_id).first()
     if order is None:
         raise NotFound(_("There is no such order."))
@@ -213,6 +222,7 @@ def address(*, merchant_id: int, at: dt.datetime, actor: Actor, order_id: str) -
         action=action,
         subject=("reward_order", order.public_id),
         label=order.item,
+        reason=reason,
     )
     return order.send_to
 

@@ -85,9 +85,7 @@ def described(entitlement: Entitlement, promise: Promise, request: StaffRequest)
         "code": shown(entitlement.code),
         "name": benefit.name or label_of(promise.code),
         "kind": label_of(promise.code),
-        "gives": words.won(promise.won, promise.settings.get("price_minor"), request.merchant.currency)
-        if promise.won
-        else words.gives(promise.code, promise.settings, request.merchant.currency),
+        "gives": words.promised(promise, request.merchant.currency),
         "who": who(entitlement),
         "until": words.last_day_text(entitlement.valid_until, request.merchant.zone)
         if entitlement.valid_until

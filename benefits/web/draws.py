@@ -12,11 +12,11 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from benefits.models import Benefit, Draw, DrawState
+from benefits.models import Benefit, BenefitStatus, Draw, DrawState
 from benefits.selectors import draws as selectors
 from benefits.services import draws
 from benefits.web import words
@@ -44,14 +44,16 @@ class EnterForm(forms.Form):
     once = OnceField()
 
 
-def chip(draw: Draw, at: dt.datetime) -> dict[str, str]:
-    """Level and word of how a draw stands."""
+def chip(draw: Draw, at: dt.datetime, *, rests: bool = False) -> dict[str, str]:
+    """Level and word of how a draw stands; `rests`: its program is not open, so nobody enters."""
     if draw.state != DrawState.OPEN:
         return {"level": LEVELS[DrawState(draw.state)], "text": str(DrawState(draw.state).label)}
     if at < draw.opens_at:
         return {"level": "info", "text": _("Entries not open yet")}
+    if at < draw.closes_at and (rests or draw.benefit.status == BenefitStatus.PAUSED):
+        return {"level": "warning", "text": str(BenefitStatus.PAUSED.label)}
     if at < draw.closes_at:
-        return {"level": "success", "text": _("Entries open")}
+        return {"level": "success", "text": pgettext("draw", "Entries open")}
     return {"level": "warning", "text": _("Entries closed, winners are being drawn")}
 
 

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.kinds import LIMITS
-from benefits.lib.kinds.parts.draw import MOST_ODDS, MOST_PIECES, NUMBERS
+from benefits.lib.kinds.parts.draw import MOST_ODDS, MOST_PIECES, MOST_PRIZES, NUMBERS
 from benefits.web.base_forms import BenefitForm, LimitedForm
 from benefits.web.fields import CountField, MoneyField, ShareField
 from benefits.web.plain_forms import PLAIN_FORMS
@@ -130,7 +130,13 @@ class DrawForm(BenefitForm):
         self.fields["from_at"].help_text = _("Entries open. From then on nothing of the draw can be changed.")
         self.fields["to_at"].required = True
         self.fields["to_at"].help_text = _("The last day, included, or a time. Winners are drawn then.")
-        for number in range(1, PRIZE_ROWS + 1):
+        told = [
+            n
+            for n in range(1, MOST_PRIZES + 1)
+            if self.data.get(f"prize_{n}") or self.initial.get(f"prize_{n}")
+        ]
+        self.numbers = range(1, max([PRIZE_ROWS, *told]) + 1)
+        for number in self.numbers:
             self.fields[f"prize_{number}"] = forms.CharField(
                 label=_("Prize %(number)d") % {"number": number}, max_length=60, required=number == 1
             )
@@ -144,8 +150,7 @@ class DrawForm(BenefitForm):
 
     def prize_rows(self) -> list[list[forms.BoundField]]:
         """The fields of each prize, for the page."""
-        numbers = range(1, PRIZE_ROWS + 1)
-        return [[self[f"{part}_{n}"] for part in ("prize", "count", "odds", "value")] for n in numbers]
+        return [[self[f"{part}_{n}"] for part in ("prize", "count", "odds", "value")] for n in self.numbers]
 
     def shared(self) -> list[forms.BoundField]:
         """The other visible fields, in their order."""
@@ -155,7 +160,7 @@ class DrawForm(BenefitForm):
     def clean(self) -> dict[str, Any]:
         """A prize begun is a prize told whole."""
         values = super().clean()
-        for number in range(1, PRIZE_ROWS + 1):
+        for number in self.numbers:
             parts = {part: values.get(f"{part}_{number}") for part in ("prize", "count", "value", "odds")}
             if number > 1 and not any(part is not None and part != "" for part in parts.values()):
                 continue
@@ -172,7 +177,7 @@ class DrawForm(BenefitForm):
         names = {"prize": "name", "count": "count", "odds": "one_in", "value": "value_minor"}
         prizes = [
             {name: each for part, name in names.items() if (each := values[f"{part}_{n}"]) is not None}
-            for n in range(1, PRIZE_ROWS + 1)
+            for n in self.numbers
             if values.get(f"prize_{n}")
         ]
         found = {name: values[name] for name in NUMBERS if values.get(name) is not None}
@@ -182,7 +187,7 @@ class DrawForm(BenefitForm):
     def initial_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = {"terms": settings.get("terms", "")}
         found |= {name: settings.get(name) for name in NUMBERS}
-        for number, prize in enumerate(settings.get("prizes", [])[:PRIZE_ROWS], start=1):
+        for number, prize in enumerate(settings.get("prizes", []), start=1):
             found[f"prize_{number}"] = prize.get("name")
             found[f"count_{number}"] = prize.get("count")
             found[f"odds_{number}"] = prize.get("one_in")

@@ -42,7 +42,7 @@ def _code(visit: Visit, held: Held) -> dict[str, Any]:
     zone = visit.merchant.zone
     return {
         "name": row.benefit.name or str(label_of(promise.code)),
-        "gives": words.gives(promise.code, promise.settings, visit.merchant.currency),
+        "gives": words.promised(promise, visit.merchant.currency),
         "code": shown_code(row.code),
         "until": words.last_day_text(row.valid_until, zone) if row.valid_until else "",
         "uses_left": row.uses_left if row.uses_total > 1 else None,

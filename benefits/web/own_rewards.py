@@ -55,6 +55,7 @@ def _reward(visit: Visit, benefit: Benefit, available: int) -> dict[str, Any]:
         "points": cost,
         "missing": max(cost - available, 0),
         "money": money_text(money, visit.merchant.currency) if money else "",
+        "seen": f"{cost}-{money}",
         "is_sent": is_sent(benefit),
         "until": words.last_day_text(benefit.to_at, visit.merchant.zone) if benefit.to_at else "",
         "left": benefit.stock,
@@ -138,11 +139,19 @@ def _ordered(visit: Visit, benefit: Benefit, form: OrderForm) -> HttpResponse:
         "benefit_id": benefit.pk,
         "key": f"own-{form.cleaned_data['once']}",
     }
+    seen = _seen(visit.request.POST.get("seen", ""))
     response = redirect("members:own_home", token=visit.token)
     if is_sent(benefit):
-        rewards.place(send_to=form.cleaned_data["send_to"], **asked)
+        rewards.place(send_to=form.cleaned_data["send_to"], seen=seen, **asked)
         response["Location"] += "?ordered=1#orders"
     else:
-        claims.exchange(**asked)
+        claims.exchange(seen=seen and seen[0], **asked)
         response["Location"] += "?claimed=1#codes"
     return response
+
+
+def _seen(text: str) -> tuple[int, int] | None:
+    """The price (points, money) that the page showed when the member decided; None where the form does not say it."""
+    cost, _dash, money = text.partition("-")
+    is_price = all(each.isascii() and each.isdigit() and len(each) < 20 for each in (cost, money))
+    return (int(cost), int(money)) if is_price else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -85,7 +86,7 @@ def benefits_publish(request: StaffRequest, kind: str) -> HttpResponse:
         form.check_not_over(at)
         if form.is_valid():
             try:
-                return _published(request, form, at)
+                return _published(request, form, at, draft)
             except Refusal as refusal:
                 add_refusal(form, refusal)
     context = {
@@ -98,9 +99,13 @@ def benefits_publish(request: StaffRequest, kind: str) -> HttpResponse:
     return answer(request, "benefits/benefits/publish.html", context, form)
 
 
-def _published(request: StaffRequest, form: BenefitForm, at: dt.datetime) -> HttpResponse:
+def _published(
+    request: StaffRequest, form: BenefitForm, at: dt.datetime, draft: Benefit | None
+) -> HttpResponse:
     """Keep the draft, show the list, or publish. Raises Refusal."""
     arguments = form.arguments()
+    if draft is not None and "stock" not in form.fields:  # said by API, and not asked for here
+        arguments = replace(arguments, stock=draft.stock)
     rest: dict[str, Any] = {
         "merchant_id": request.merchant.pk,
         "at": at,

@@ -66,12 +66,27 @@ class CancelForm(forms.Form):
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
         max_length=services.LONGEST_REASON,
-        help_text=gettext_lazy("Kept in the audit log with your name and the time."),
+        help_text=gettext_lazy("The member sees it. Kept in the audit log with your name and the time."),
         error_messages={
             "required": gettext_lazy("Say why it is cancelled; the reason goes into the audit log.")
         },
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+
+class AddressForm(forms.Form):
+    """Why somebody looks at an address."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Why do you need it?"),
+        max_length=services.LONGEST_REASON,
+        help_text=gettext_lazy("Kept in the audit log with your name and the time."),
+        error_messages={"required": services.NO_REASON},
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, auto_id="address_%s")  # the page has another reason, for cancelling
 
 
 def who(member: Member) -> str:
@@ -222,9 +237,11 @@ def _page(
     order: RewardOrder,
     ship_form: ShipForm | None = None,
     cancel_form: CancelForm | None = None,
+    address_form: AddressForm | None = None,
     **more: Any,
 ) -> HttpResponse:
     ship_form, cancel_form = ship_form or ShipForm(), cancel_form or CancelForm()
+    address_form = address_form or AddressForm()
     told = described(order, request.merchant.currency)
     may = request.staff.role in gates.WRITERS
     context = {
@@ -236,9 +253,10 @@ def _page(
         "may_see_address": may and order.__dict__.get("send_to") is not None,
         "ship_form": ship_form,
         "cancel_form": cancel_form,
+        "address_form": address_form,
         **more,
     }
-    return answer(request, "benefits/rewards/order.html", context, ship_form, cancel_form)
+    return answer(request, "benefits/rewards/order.html", context, ship_form, cancel_form, address_form)
 
 
 def _done(
@@ -297,14 +315,17 @@ def rewardorders_cancel(request: StaffRequest, reward_order_id: str) -> HttpResp
 @never_cache
 @require_POST
 def rewardorders_address(request: StaffRequest, reward_order_id: str) -> HttpResponse:
-    """Show where to send it, once; the look is logged."""
-    order = _found(request, reward_order_id)
+    """Show where to send it, once; the look is logged with its reason."""
+    order, form = _found(request, reward_order_id), AddressForm(request.POST)
+    if not form.is_valid():
+        return _page(request, order, address_form=form)
     try:
         address = services.address(
             merchant_id=request.merchant.pk,
             at=timezone.now(),
             actor=Actor.person(request.user),
             order_id=order.public_id,
+            reason=form.cleaned_data["reason"],
         )
     except Refusal as refusal:
         messages.error(request, refusal.detail)

@@ -19,6 +19,7 @@ from benefits.lib.usefulness import slugs
 from benefits.models import Benefit
 from benefits.selectors import paper_rules
 from benefits.selectors.coverage import paper_reasons
+from benefits.selectors.entitlements import Promise
 from benefits.web.setting_words import told
 from members.templatetags.fmt import discount, money_text, points
 
@@ -164,6 +165,13 @@ def won(prize: Mapping[str, Any], price_minor: int | None, currency: str) -> str
         return text % {"what": prize["name"], "amount": money_text(price_minor, currency)}
     amount = money_text(prize["value_minor"], currency)
     return _("%(what)s, worth %(amount)s") % {"what": prize["name"], "amount": amount}
+
+
+def promised(promise: Promise, currency: str) -> str:
+    """What an entitlement gives, for who holds it and for the cashier: of a draw, the one prize that was won."""
+    if promise.won:
+        return won(promise.won, promise.settings.get("price_minor"), currency)
+    return gives(promise.code, promise.settings, currency)
 
 
 def odds_text(prize: Mapping[str, Any]) -> str:

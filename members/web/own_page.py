@@ -103,11 +103,10 @@ def _language(request: HttpRequest, merchant: Merchant) -> str:
         return translation.get_language() or merchant.language
     for part in request.headers.get("Accept-Language", "").split(","):
         wanted = part.partition(";")[0].strip().lower()
-        if wanted and translation.check_for_language(wanted):
-            try:
-                return translation.get_supported_language_variant(wanted)
-            except LookupError:
-                continue
+        try:
+            return translation.get_supported_language_variant(wanted)
+        except LookupError:  # none of ours; Hong Kong's and Taiwan's Chinese are, whatever they are called
+            continue
     return merchant.language
 
 

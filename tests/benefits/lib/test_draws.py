@@ -121,9 +121,19 @@ def test_a_proof_changed_in_any_byte_is_refused(verifier):
     assert not accepted and verifier.refuses(raw) == ""
 
 
+def redrawn(proof: dict[str, Any], seed: str) -> None:
+    """The same bytes of the seed in another spelling, with the winners that follow from that: whoever could choose the
+    spelling would choose the winners."""
+    named = {name: proof[name] for name in ("root", "rules_hash", "entrants")}
+    won = rule.winners(seed=seed, prizes=proof["rules"]["prizes"], **named)
+    proof.update(seed=seed, winners=[list(each) for each in won])
+
+
 FORGED = [
     ("commitment", lambda p: p.update(commitment="0" * 64), "commitment"),
     ("seed", lambda p: p.update(seed="cd" * 32), "commitment"),
+    ("seed in capitals", lambda p: redrawn(p, seed=p["seed"].upper()), "commitment"),
+    ("seed with a space", lambda p: redrawn(p, seed=f"{p['seed'][:2]} {p['seed'][2:]}"), "commitment"),
     ("name of a prize", lambda p: p["rules"]["prizes"][0].update(name="Car"), "rules_hash"),
     ("pieces", lambda p: p["rules"]["prizes"][0].update(count=2), "rules_hash"),
     ("time", lambda p: p["rules"].update(closes_at="2025-01-01"), "rules_hash"),

@@ -189,6 +189,41 @@ def test_nothing_of_a_draw_that_has_begun_is_changed(shop, verb, more):
     assert (written(shop), stored(shop)) == before
 
 
+@pytest.mark.parametrize(("verb", "more"), [("change", {"name": "Other"}), ("end", {}), ("pause", {})])
+def test_whoever_waited_for_the_first_entry_finds_the_draw_begun(shop, verb, more):
+    """Asked a moment before the start, and let in after somebody had entered."""
+    benefit = shop.draw()
+    shop.enter(benefit)
+    before = (written(shop), stored(shop))
+
+    with pytest.raises(draw_terms.DrawBegun):
+        shop.move(benefit, verb, "2024-01-31", **more)
+
+    assert (written(shop), stored(shop)) == before
+
+
+def test_a_published_draw_does_not_lose_its_end(shop):
+    benefit = shop.draw()
+    before = (written(shop), stored(shop))
+
+    with pytest.raises(Invalid) as refused:
+        shop.move(benefit, "change", "2024-01-20", to_at=None)
+
+    assert list(refused.value.errors) == ["to_at"] and (written(shop), stored(shop)) == before
+
+
+def test_a_draw_that_was_paused_before_it_began_takes_no_entry_and_offers_none(shop):
+    benefit = shop.draw()
+    shop.move(benefit, "pause", "2024-01-20")
+
+    with tenancy.tenant(shop.id), transaction.atomic():
+        draw = selectors.of_benefit(merchant_id=shop.id, benefit_id=benefit.pk)
+        mine = selectors.in_draw(draw=draw, member_id=shop.members["m"], at=at("2024-02-02"))
+    assert (mine.is_open, mine.left) == (False, 0)
+    with pytest.raises(draws.NotInForce):
+        shop.enter(benefit)
+
+
 def test_a_change_that_alters_nothing_is_no_change(shop):
     benefit = shop.draw()
 

@@ -199,10 +199,11 @@ def test_a_look_at_an_address_is_logged_and_nobody_looks_at_them_all(shop, monke
     order, _new = place(shop, reward(shop), send_to="Ann, Road 1")
 
     monkeypatch.setattr(rewards, "LOOKS_AN_HOUR", 1)
-    assert act(shop, "address", order) == "Ann, Road 1"
-    refused(shop, "too-many-requests", lambda: act(shop, "address", order))
+    refused(shop, "invalid", lambda: act(shop, "address", order, reason=" "))
+    assert act(shop, "address", order, reason="to send it") == "Ann, Road 1"
+    refused(shop, "too-many-requests", lambda: act(shop, "address", order, reason="again"))
     with tenancy.tenant(shop.id), transaction.atomic():
-        assert AuditRow.objects.of(shop.id).filter(action="reward_order.address_shown").count() == 1
+        assert AuditRow.objects.of(shop.id).get(action="reward_order.address_shown").reason == "to send it"
         raw = RewardOrder.objects.of(shop.id).get()
         assert b"Road" not in bytes(raw.__dict__["send_to"])
 

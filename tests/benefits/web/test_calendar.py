@@ -192,6 +192,22 @@ def test_one_that_cannot_go_back_is_told_and_the_others_do(owner, shop):
     assert standing(shop) == {"one": "ended", "two": "published"}
 
 
+def test_a_renewed_draw_has_begun_and_stays_while_the_rest_is_taken_back(owner, shop):
+    long_ago = timezone.now() - dt.timedelta(days=2)
+    terms = {"terms": "x", "prizes": [{"name": "Cup", "count": 1, "value_minor": 100}]}
+    over = {"at": long_ago, "to_at": long_ago + dt.timedelta(days=1)}
+    draw = publish(shop, kind="lucky_draw", name="Draw", settings=terms, **over)
+    old = publish(shop, name="old", **over)
+
+    page = take_back(owner, act(owner, "renew", draw, old))
+
+    assert "“Draw” stays as it is: This draw has begun" in page.content.decode()
+    assert "1 benefit is as before." in page.content.decode()
+    with tenancy.tenant(shop.pk):
+        new = Benefit.objects.of(shop).exclude(pk__in=[draw.pk, old.pk])
+        assert dict(new.values_list("name", "status")) == {"Draw": "published", "old": "ended"}
+
+
 def test_what_was_changed_since_is_not_taken_back(owner, shop):
     one = publish(shop, name="one")
     answer = act(owner, "pause", one)

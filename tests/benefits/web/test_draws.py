@@ -8,14 +8,17 @@ import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from benefits.lib import draws as rule
 from benefits.models import Benefit, Draw, DrawEntry, Entitlement
 from benefits.selectors import draws as selectors
 from benefits.services import benefits, drawing, draws
+from benefits.services.arguments import Arguments
 from members.lib import tenant as tenancy
-from members.services import members, programs
+from members.services import member_links, members, programs
 from members.services.audit import Actor
+from tests.conftest import ScopedClient
 from tests.factories.benefits import DRAW
 
 JOB = Actor.job("test")
@@ -230,3 +233,99 @@ def test_a_form_without_pieces_and_odds_is_refused_and_keeps_what_was_typed(cast
     assert page.status_code == 422 and 'value="Tea"' in page.content.decode()
     with tenancy.tenant(cast.shop.pk), transaction.atomic():
         assert not Benefit.objects.of(cast.shop).exists()
+
+
+def test_the_winner_reads_the_one_prize_that_was_won(cast, noon, person):
+    tea = DRAW["prizes"][0] | {"count": 5}
+    won = published(cast.shop, noon, prizes=[tea])
+    enter(won, person, noon)
+    hold()
+    url = member_links.make(merchant=cast.shop, member=person, at=timezone.now()).url
+
+    page = ScopedClient(headers={"accept-language": "en"}).get("/m/" + url.partition("/m/")[2])
+
+    codes = page.content.decode().partition('id="codes"')[2].partition("</section>")[0]
+    assert "Tea, worth ¥88.00" in codes and "5 prizes" not in codes
+
+
+def test_a_draw_of_many_prizes_keeps_them_all_in_the_form(cast, person, owner):
+    prizes = [{"name": f"Prize no {n}", "count": n, "value_minor": 100} for n in range(1, 8)]
+    at = timezone.now()
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        made = benefits.publish_benefit(
+            merchant_id=cast.shop.pk, at=at, actor=JOB, kind="lucky_draw", name="Seven",
+            settings=DRAW | {"prizes": prizes}, from_at=at + dt.timedelta(days=9), to_at=CLOSE,
+        )  # fmt: skip
+    page = f"/benefits/{made.public_id}/change/"
+    form = owner.get(page).context["form"]
+    entries = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    entries |= {f"value_{n}": "1.00" for n in range(1, 8)}
+    entries |= {
+        "from_at": "2099-01-01",
+        "to_at": "2099-12-31",
+        "terms": "Other terms.",
+        "tiers": [],
+        "segments": [],
+    }
+
+    answer = owner.post(page, entries)
+
+    assert answer.status_code == 302, answer.context["form"].errors
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        rules = Draw.objects.of(cast.shop).get(benefit_id=made.pk).rules
+    assert rules["terms"] == "Other terms." and [each["count"] for each in rules["prizes"]] == list(
+        range(1, 8)
+    )
+
+
+def test_a_paused_draw_does_not_say_that_entries_are_open(cast, noon, draw):
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        Benefit.objects.of(cast.shop).filter(pk=draw.benefit_id).update(status="paused")
+
+    page = Client(headers={"accept-language": "en"}).get(address("verify", cast.shop, draw))
+
+    assert page.context["chip"]["text"] == "Paused"
+
+
+@pytest.mark.parametrize("kind", ["closed", "cleared"])
+def test_a_program_that_is_not_open_does_not_say_that_entries_are_open(cast, noon, draw, kind):
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        program = programs.lock_for_close(merchant_id=cast.shop.pk)
+        programs.begin_closure(program=program, at=noon, kind=kind, actor=JOB)
+
+    page = Client(headers={"accept-language": "en"}).get(address("verify", cast.shop, draw))
+
+    assert page.context["chip"]["text"] == "Paused"
+
+
+def test_the_places_of_a_draft_stay_when_it_is_published_by_the_form(cast, person, owner, noon):
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        said = Arguments(kind="lucky_draw", name="Draft", to_at=CLOSE, settings=DRAW, stock=100)
+        draft = benefits.save_draft(merchant_id=cast.shop.pk, at=noon, actor=JOB, arguments=said)
+    page = f"/benefits/new/lucky_draw/?draft={draft.public_id}"
+    form = owner.get(page).context["form"]
+    entries = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    entries |= {"to_at": "2099-12-31", "value_1": "88.00", "tiers": [], "segments": []}
+
+    answer = owner.post(page, entries)
+
+    assert answer.status_code == 302, answer.context["form"].errors
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        assert Draw.objects.of(cast.shop).get(benefit_id=draft.pk).rules["places"] == 100
+
+
+def test_public_pages_are_asked_for_so_often_and_a_known_proof_is_not_made_again(
+    cast, draw, person, noon, settings, django_assert_max_num_queries
+):
+    enter(draw, person, noon)
+    hold()
+    path, client = address("proof", cast.shop, draw), Client()
+    tag = client.get(path)["ETag"]
+    with django_assert_max_num_queries(8):
+        known = client.get(path, headers={"if-none-match": tag})
+    settings.MEMBER_PAGE_RATE = "2/day"
+    told = [client.get(path, REMOTE_ADDR="203.0.113.7").status_code for _n in range(4)]
+
+    assert (known.status_code, known.content) == (304, b"")
+    assert told == [200, 200, 429, 429]
+    assert client.get(address("verify", cast.shop, draw), REMOTE_ADDR="203.0.113.7").status_code == 429

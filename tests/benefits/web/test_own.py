@@ -112,6 +112,10 @@ def test_the_page_speaks_the_readers_language_and_else_the_shops(shop, member):
 
     assert "你的积分" in text(ScopedClient().get(path))
     assert "你的積分" in text(reader(**{"accept-language": "zh-TW,zh;q=0.9"}).get(path))
+    for wanted in ("zh-HK,zh;q=0.9,en;q=0.8", "zh-Hant-HK", "zh-MO,en"):
+        assert "你的積分" in text(reader(**{"accept-language": wanted}).get(path)), wanted
+    assert "你的积分" in text(reader(**{"accept-language": "zh-Hans-CN,en;q=0.9"}).get(path))
+    assert "你的积分" in text(reader(**{"accept-language": "*, ,;q=1"}).get(path))
     assert "Your points" in text(reader(**{"accept-language": "fr,en;q=0.5"}).get(path))
     assert "你的积分" in text(reader(**{"accept-language": "fr"}).get(path))
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
+from django.utils import timezone
 
 from benefits.models import Benefit, Entitlement, RewardOrder
+from benefits.services import benefits
+from members.lib import tenant as tenancy
 from tests.api import close, join, open_shop
-from tests.benefits.web.test_own import give, own, publish, reader, stored, text
+from tests.benefits.web.test_own import JOB, give, own, publish, reader, stored, text
 
 CUP = {"item": "Cup", "points": 200, "delivery": "order", "money_minor": 990}
 SENT_TO = "Ann 13800138000 Road 1"
@@ -109,11 +113,15 @@ def test_staff_find_an_order_see_its_address_logged_and_cancel_it_with_a_reason(
     order = ordered(shop, member, cup(shop))
     path = f"{ORDERS}{order.public_id}/"
 
-    page, shown = owner.get(path), owner.post(f"{path}address")
+    page, shown = owner.get(path), owner.post(f"{path}address", {"reason": "to send it"})
+    unsaid = owner.post(f"{path}address", {"reason": " "})
     without = owner.post(f"{path}cancel", {"reason": ""})
     done = owner.post(f"{path}cancel", {"reason": "sold out"}, follow=True)
 
     assert SENT_TO not in text(page) and SENT_TO in text(shown) and "¥9.90 is due" in text(page)
+    ids = re.findall(r' id="([^"]+)"', page.content.decode())
+    assert len(ids) == len(set(ids))
+    assert unsaid.status_code == 422 and SENT_TO not in text(unsaid) and "Say why you need" in text(unsaid)
     assert without.status_code == 422 and "Say why it is cancelled" in text(without)
     assert "its points are given back" in text(done) and "sold out" in text(done)
     assert stored(shop, RewardOrder)[0].state == "cancelled"
@@ -162,3 +170,39 @@ def test_another_shops_orders_are_not_there_and_a_cashier_does_not_send(shop, me
     assert outsider.post(f"{path}ship", {}).status_code == 404
     assert clerk.get(path).status_code == 403 and clerk.post(f"{path}ship", {}).status_code == 403
     assert stored(shop, RewardOrder)[0].state == "placed"
+
+
+@pytest.mark.parametrize("settings", [{"points": 250}, {"money_minor": 9_990}])
+def test_nothing_is_spent_at_another_price_than_the_page_showed(shop, member, owner, settings):
+    benefit, path, client = cup(shop), own(shop, member), reader()
+    there = f"{path}rewards/{benefit.public_id}/"
+    shown = client.get(there).context["reward"]["seen"]
+    with tenancy.tenant(shop.pk):
+        benefits.change_benefit(
+            merchant_id=shop.pk, benefit_id=benefit.pk, at=timezone.now(), actor=JOB, settings=CUP | settings
+        )
+
+    page = client.post(there, {"send_to": SENT_TO, "seen": shown})
+
+    assert page.status_code == 422 and "was changed at this very moment" in text(page)
+    assert stored(shop, RewardOrder) == []
+    form = {"send_to": SENT_TO, "seen": page.context["reward"]["seen"]}
+    assert client.post(there, form).status_code == 302 and len(stored(shop, RewardOrder)) == 1
+
+
+def test_no_code_is_exchanged_at_another_price_than_the_page_showed(shop, member):
+    benefit = publish(shop, "points_exchange", name="Tea", settings={"item": "Tea", "points": 200})
+    path = f"{own(shop, member)}rewards/{benefit.public_id}/"
+
+    page = reader().post(path, {"seen": "100-0"})
+
+    assert page.status_code == 422 and stored(shop, Entitlement) == []
+    assert reader().post(path, {"seen": "200-0"}).status_code == 302
+
+
+def test_staff_are_told_that_the_member_reads_why_an_order_was_cancelled(shop, member, owner):
+    order = ordered(shop, member, cup(shop))
+
+    assert "The member sees it" in text(owner.get(f"{ORDERS}{order.public_id}/"))
+    owner.post(f"{ORDERS}{order.public_id}/cancel", {"reason": "sold out"})
+    assert "sold out" in text(reader().get(own(shop, member)))

@@ -10,6 +10,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benefits.services import benefits, claims, draws
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid, ProgramNotOpen
 from members.models import (
@@ -39,6 +40,7 @@ from members.services.imports import jobs, kinds, rejects, undo, work
 from members.services.imports.members import checking
 from members.services.orders import LineIn, OrderIn
 from tests.conftest import NOON
+from tests.factories.benefits import DRAW
 
 JOB = Actor.job("test")
 SOURCE = "paper forms of the store"
@@ -475,6 +477,19 @@ class TestUndo:
         assert member(shop, "buyer").status == MemberStatus.ACTIVE
         why = dict(ImportedMember.objects.of(shop).values_list("line", "undone"))
         assert why == {2: "orders", 3: "taken", 4: "known"}
+
+    def test_who_entered_a_draw_or_holds_a_code_is_kept(self, shop):
+        who = {"merchant_id": shop.pk, "at": NOON, "actor": JOB}
+        job = take(shop, text("lucky,,,,,,", "claims,,,,,,", "idle,,,,,,"))
+        coupon = benefits.publish_benefit(kind="coupon", settings={"off_minor": 100}, **who)
+        draw = benefits.publish_benefit(kind="lucky_draw", settings=DRAW, to_at=NOON + 9 * HOUR, **who)
+        draws.enter(member_id=member(shop, "lucky").pk, benefit_id=draw.pk, key="e", **who)
+        claims.claim(member_id=member(shop, "claims").pk, benefit_id=coupon.pk, key="c", **who)
+
+        undone(shop, job)
+
+        why = dict(ImportedMember.objects.of(shop).values_list("line", "undone"))
+        assert why == {2: "benefits", 3: "benefits", 4: "taken"}
 
     def test_who_was_given_a_tier_by_hand_since_is_kept_and_who_got_it_by_the_file_is_not(self, shop):
         job = take(shop, text("c1,,,,,,", "c2,,,,gold,,"))
