@@ -85,6 +85,13 @@ def is_claimed(benefit: Benefit) -> bool:
     return kind is not None and kind.is_redeemed and not kind.occasion and benefit.kind != EXCHANGED
 
 
+def is_by_itself(benefit: Benefit) -> bool:
+    """Whether it is listed as working without an act of the member: draws are entered, rewards exchanged."""
+    kind = KINDS.get(benefit.kind)
+    is_draw = kind is not None and kind.is_draw
+    return not (is_claimed(benefit) or is_draw or benefit.kind == EXCHANGED)
+
+
 def claimable(*, merchant_id: int, member: Member, benefits: Sequence[Benefit]) -> list[Benefit]:
     """Those of the benefits in force that a member can claim: something is left, and they had not as many in all as one
     may. The service looks again. One query."""

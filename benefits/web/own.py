@@ -58,9 +58,7 @@ def benefits_section(visit: Visit) -> dict[str, Any] | None:
     merchant_id = visit.merchant.pk
     found = selectors.in_force_for(merchant_id=merchant_id, member=visit.member, at=visit.at)
     offered = selectors.claimable(merchant_id=merchant_id, member=visit.member, benefits=found)
-    by_itself = [
-        each for each in found if not selectors.is_claimed(each) and each.kind != selectors.EXCHANGED
-    ]
+    by_itself = [each for each in found if selectors.is_by_itself(each)]
     return {
         "template": "benefits/own/_benefits.html",
         "offered": [_benefit(visit, each) | {"once": opaque_id(16)} for each in offered],

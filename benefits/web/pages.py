@@ -11,7 +11,7 @@ from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, LIMITS
 from benefits.models import BenefitStatus, FindingKind, GuardLevel, RewardState
 from benefits.selectors import audiences
-from benefits.web import entitlements, own, own_rewards, words
+from benefits.web import entitlements, own, own_draws, own_rewards, words
 from benefits.web.cashier import CASHIERS
 from benefits.web.words import DELIVERIES
 from members.web import audit_words, gates, member_sections, own_sections, tier_simulation
@@ -47,6 +47,7 @@ def register() -> None:
     member_sections.register(entitlements.of_member)
     own_sections.register(own.codes_section, order=30)
     own_sections.register(own.benefits_section, order=40)
+    own_sections.register(own_draws.draws_section, order=45)
     own_sections.register(own_rewards.rewards_section, order=50)
     own_sections.register(own_rewards.orders_section, order=60)
     audit_words.register(
