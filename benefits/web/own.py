@@ -67,7 +67,7 @@ def benefits_section(visit: Visit) -> dict[str, Any] | None:
 
 
 def _benefit(visit: Visit, benefit: Benefit) -> dict[str, Any]:
-    gives = words.gives(benefit.kind, benefit.settings, visit.merchant.currency)
+    gives = words.gives_when(benefit.kind, benefit.settings, visit.merchant.currency)
     return {
         "id": benefit.public_id,
         "name": benefit.name or str(label_of(benefit.kind)),

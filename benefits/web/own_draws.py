@@ -1,4 +1,4 @@
-"""Draws on the page that a member sees of their own: what can be entered, as whom one entered, what was won (domain 8)."""
+"""Draws on the member's own page: what can be entered, as whom one entered, what was won (domain 8)."""
 
 from __future__ import annotations
 
