@@ -75,6 +75,7 @@ def test_the_pages_of_prices_fit_and_are_open_to_everybody(
         "explain/?sku=tea&quantity=2&sku=cup&quantity=1&follows=on",
         "catalogue/",
         "findings/",
+        "../calendar/",
     ):
         visitor.go(f"/benefits/prices/{path}")
         wrong += violations(visitor) if width > 320 else []

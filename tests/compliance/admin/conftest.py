@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+import time_machine
 from django.db import transaction
 from django.utils import timezone
 
@@ -22,6 +24,14 @@ JOB = Actor.job("test")
 def ago(days: int) -> str:
     """An instant so many days before now, as `Platform` takes it."""
     return (timezone.now() - dt.timedelta(days=days)).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+
+
+@pytest.fixture(autouse=True)
+def _noon_some_days_before_a_run() -> Iterator[None]:
+    """The day of which shops are assessed, twenty days ago, then has the same run before it as today has."""
+    day = timezone.now().astimezone(SHANGHAI).replace(day=25, hour=12, minute=0, second=0, microsecond=0)
+    with time_machine.travel(day, tick=True):
+        yield
 
 
 @pytest.fixture
