@@ -18,7 +18,7 @@ class BenefitsConfig(AppConfig):
     def ready(self) -> None:
         """Put the app's pages into the menu, and hear of what happens to members."""
         from benefits.selectors import benefits
-        from benefits.services import entitlements_daily, occasions
+        from benefits.services import entitlements_daily, occasions, order_gifts
         from benefits.web import pages
         from members.selectors import benefit_names
         from members.services import occasions as told
@@ -28,5 +28,8 @@ class BenefitsConfig(AppConfig):
         benefit_names.register(benefits.redeemed_names)
         keep_when("benefits", HAS_BENEFITS)
         told.listen(
-            joined=occasions.on_joined, risen=occasions.on_risen, reopened=entitlements_daily.on_reopened
+            joined=occasions.on_joined,
+            risen=occasions.on_risen,
+            orders=order_gifts.on_orders,
+            reopened=entitlements_daily.on_reopened,
         )

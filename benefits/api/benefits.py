@@ -29,6 +29,8 @@ MOST_STOCK = 2_000_000_000
 NAMES = "; ".join(f"`{code}`: {', '.join(kind.names)}" for code, kind in KINDS.items())
 REDEEMED = ", ".join(f"`{code}`" for code, kind in KINDS.items() if kind.is_redeemed)
 LIMITED = f"Members hold entitlements of {REDEEMED}; these also know {', '.join(LIMITS)}"
+ORDERED = ", ".join(f"`{code}`" for code, kind in KINDS.items() if kind.may_come_with_orders)
+BY_ORDER = f"A paid order brings {ORDERED} by itself with `on_order`: {{from_minor, skus, channel}}"
 
 
 class BenefitOut(serializers.Serializer):
@@ -119,7 +121,8 @@ class BenefitIn(Strict):
     from_at = Instant(required=False, allow_null=True, help_text="When it is published, unless told.")
     to_at = Instant(required=False, allow_null=True, help_text="The first instant without it.")
     settings = Free(
-        required=False, help_text=f"What its kind needs; a draft's may be empty. {NAMES}. {LIMITED}."
+        required=False,
+        help_text=f"What its kind needs; a draft's may be empty. {NAMES}. {LIMITED}. {BY_ORDER}.",
     )
     audience = Audience(required=False, help_text="Everyone unless told; tiers by their codes in the ladder.")
     stock = Whole(required=False, allow_null=True, max_value=MOST_STOCK)

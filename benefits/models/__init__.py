@@ -1,6 +1,7 @@
 """The tables of the benefits app, one file a topic."""
 
 from benefits.models.benefits import Benefit, BenefitRevision, BenefitStatus, RevisionAction
+from benefits.models.campaigns import GiftCampaign
 from benefits.models.catalogue import PriceEntry, Product
 from benefits.models.coverage import Coverage, CoverageDue
 from benefits.models.draws import Draw, DrawEntry, DrawSeed, DrawState, DrawWin
@@ -36,6 +37,7 @@ __all__ = [
     "EntitlementState",
     "EntitlementUse",
     "FindingKind",
+    "GiftCampaign",
     "GuardLevel",
     "GuardPolicy",
     "MemberPrice",

@@ -80,9 +80,16 @@ def in_force_for(*, merchant_id: int, member: Member, at: dt.datetime) -> list[B
 
 
 def is_claimed(benefit: Benefit) -> bool:
-    """Whether members claim it themselves: it has codes, and neither an occasion nor points bring them."""
+    """Whether members claim it themselves: it has codes, and neither an occasion, an order nor points bring them."""
     kind = KINDS.get(benefit.kind)
-    return kind is not None and kind.is_redeemed and not kind.occasion and benefit.kind != EXCHANGED
+    return kind is not None and kind.is_claimed(benefit.settings)
+
+
+def is_by_itself(benefit: Benefit) -> bool:
+    """Whether it is listed as working without an act of the member: draws are entered, rewards exchanged."""
+    kind = KINDS.get(benefit.kind)
+    is_draw = kind is not None and kind.is_draw
+    return not (is_claimed(benefit) or is_draw or benefit.kind == EXCHANGED)
 
 
 def claimable(*, merchant_id: int, member: Member, benefits: Sequence[Benefit]) -> list[Benefit]:

@@ -12,11 +12,13 @@ from django.utils.translation import gettext_lazy as _
 from benefits.lib.audience import Audience, normalise_audience, segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import Kind, Settings, kind_of
+from benefits.lib.kinds.parts.by_order import condition_of
 from benefits.lib.prices import PriceRow, list_facts
 from benefits.models import Benefit
 from benefits.selectors.audiences import is_empty, segment_names, tier_names
 from members.lib.refusals import Invalid
 from members.models import Merchant
+from members.services.member_lists import check_channel
 
 MOST_STOCK = 2_000_000_000
 UNKNOWN = object()
@@ -96,6 +98,11 @@ def check(
     )
 
 
+def check_audience(merchant_id: int, value: Any, at: dt.datetime) -> Audience:
+    """An audience as it is stored. Raises Invalid, as a benefit's."""
+    return _audience(merchant_id, value, at, None, False)
+
+
 def _audience(
     merchant_id: int, value: Any, at: dt.datetime, stored: Arguments | None, free: bool
 ) -> Audience:
@@ -126,7 +133,11 @@ def _settings(merchant_id: int, kind: Kind, value: Any, stored: Arguments | None
     if stored is not None and value is stored.settings:
         return dict(stored.settings)
     currency = Merchant.objects.values_list("currency", flat=True).get(pk=merchant_id)
-    return kind.check({} if value is None else value, currency=currency, free=free)
+    settings = kind.check({} if value is None else value, currency=currency, free=free)
+    condition = condition_of(settings) if kind.may_come_with_orders else None
+    if condition is not None and condition.channel:
+        check_channel(condition.channel)
+    return settings
 
 
 def check_stock(stock: Any) -> int | None:

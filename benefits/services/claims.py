@@ -45,7 +45,7 @@ def claim(
     counter = issuing.open_counter(
         merchant_id=merchant_id, benefit_id=benefit_id, at=at, actor=actor, is_claim=True
     )
-    if counter.kind.occasion or counter.kind.code == EXCHANGED:
+    if not counter.kind.is_claimed(counter.benefit.settings):
         raise Invalid(_("This benefit is not claimed: it comes by itself, or is exchanged for points."))
     return _issue(counter, member, SOURCE.CLAIM, cause)
 

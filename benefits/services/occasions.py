@@ -8,7 +8,9 @@ nothing: an occasion is never refused for it. Where not all can have one, who ha
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter as Tally
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
@@ -111,25 +113,61 @@ def issue_many(
     if not Program.objects.filter(merchant_id=merchant_id, status=ProgramStatus.OPEN).exists():
         return 0
     try:
-        counter = issuing.open_counter(merchant_id=merchant_id, benefit_id=benefit_id, at=at, actor=JOB)
+        told = issue_told(
+            merchant_id=merchant_id,
+            benefit_id=benefit_id,
+            at=at,
+            source=source,
+            who=who,
+            is_checked=is_checked,
+        )
     except NotInForce:
         return 0
-    causes = dict(who)
+    return told.issued
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How many got one, and how many of those who had none of this cause did not: by why, none named without any."""
+
+    issued: int
+    refused: dict[str, int]
+
+
+def issue_told(
+    *,
+    merchant_id: int,
+    benefit_id: int,
+    at: dt.datetime,
+    source: str,
+    who: Sequence[tuple[int, str]],
+    is_checked: bool = False,
+) -> Told:
+    """The same, with what became of the others: "audience", "limit", "none_left". The caller holds the open program.
+
+    Raises NotFound, NotInForce.
+    """
+    counter = issuing.open_counter(merchant_id=merchant_id, benefit_id=benefit_id, at=at, actor=JOB)
+    causes, refused = dict(who), Tally[str]()
     if not is_checked:
         fitting = audiences.among(
             merchant_id=merchant_id, audience=counter.benefit.audience, member_ids=list(causes), at=at
         )
+        refused["audience"] = len(causes) - len(fitting)
         causes = {member: causes[member] for member in fitting}
     wanted = issuing.without_known(counter.benefit, causes)
     for member in _had_enough(counter, list(wanted)):
         del wanted[member]
+        refused["limit"] += 1
     left = [each for each in (counter.benefit.stock, issuing.budget_pieces(counter)) if each is not None]
     chosen = sorted(wanted.items())[: min(left)] if left else sorted(wanted.items())
-    if not chosen:
-        return 0
-    issuing.take_stock(counter, len(chosen))
-    issuing.take_budget(counter, len(chosen))
-    return len(issuing.write(counter, source=source, who=chosen))
+    refused["none_left"] = len(wanted) - len(chosen)
+    issued = 0
+    if chosen:
+        issuing.take_stock(counter, len(chosen))
+        issuing.take_budget(counter, len(chosen))
+        issued = len(issuing.write(counter, source=source, who=chosen))
+    return Told(issued, {why: number for why, number in refused.items() if number})
 
 
 def _had_enough(counter: Counter, members: list[int]) -> list[int]:

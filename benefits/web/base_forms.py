@@ -11,13 +11,16 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.audience import segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
-from benefits.lib.kinds import LIMITS
+from benefits.lib.kinds import KINDS, LIMITS
+from benefits.lib.kinds.parts.by_order import ON_ORDER
 from benefits.models import Benefit
 from benefits.services.arguments import Arguments
 from benefits.web.fields import CountField, MomentField, MoneyField
 from benefits.web.words import LIMITS as LIMIT_WORDS
-from members.models import Merchant
+from members.models import Channel, Merchant
 from members.web.forms import OnceField
+
+ORDER = ("order_from_minor", "order_skus", "order_channel")
 
 
 class BenefitForm(forms.Form):
@@ -174,9 +177,61 @@ class LimitedForm(BenefitForm):
         help_text=_("What all codes together may save at most. Empty: no limit."),
     )
 
+    order_from_minor = MoneyField(
+        label=_("Comes with an order from"),
+        required=False,
+        help_text=_("Each paid order of a member from this amount on brings one. Empty: members claim it."),
+    )
+    order_skus = forms.CharField(
+        label=_("With one of these SKUs"),
+        required=False,
+        max_length=2000,
+        help_text=_("Separated by spaces. Empty: any order."),
+    )
+    order_channel = forms.ChoiceField(
+        label=_("On the channel"), required=False, choices=[("", _("Any channel")), *Channel.choices]
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not KINDS[self.kind].may_come_with_orders:
+            for name in ORDER:
+                self.fields.pop(name)
+
+    def clean(self) -> dict[str, Any]:
+        """SKUs and a channel are of the orders that bring it."""
+        values = super().clean()
+        named = values.get("order_skus") or values.get("order_channel")
+        if named and not values.get("order_from_minor") and "order_from_minor" not in self.errors:
+            self.add_error("order_from_minor", _("Say from which amount an order brings it."))
+        return values
+
     def limits(self) -> dict[str, Any]:
-        """The limits that are set."""
-        return {name: self.cleaned_data[name] for name in LIMITS if self.cleaned_data.get(name) is not None}
+        """The limits that are set, and which order brings it."""
+        values = self.cleaned_data
+        found = {name: values[name] for name in LIMITS if values.get(name) is not None}
+        if values.get("order_from_minor"):
+            order: dict[str, Any] = {"from_minor": values["order_from_minor"]}
+            if skus := values["order_skus"].split():
+                order["skus"] = skus
+            if values["order_channel"]:
+                order["channel"] = values["order_channel"]
+            found[ON_ORDER] = order
+        return found
+
+    def asked_of_orders(self) -> list[forms.BoundField]:
+        """For the page: which order brings it, where one can."""
+        return [self[name] for name in ORDER if name in self.fields]
+
+    @classmethod
+    def initial_of(cls, benefit: Benefit) -> dict[str, Any]:
+        order = benefit.settings.get(ON_ORDER) or {}
+        said = {
+            "order_from_minor": order.get("from_minor"),
+            "order_skus": " ".join(order.get("skus") or ()),
+            "order_channel": order.get("channel") or "",
+        }
+        return {**super().initial_of(benefit), **said}
 
     def limit_fields(self) -> list[forms.BoundField]:
         """For the page."""

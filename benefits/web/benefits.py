@@ -22,7 +22,7 @@ from benefits.models import Benefit, BenefitStatus
 from benefits.selectors import audiences, prices
 from benefits.selectors import benefits as selectors
 from benefits.services import benefits as services
-from benefits.web import draws, words
+from benefits.web import campaigns, draws, words
 from benefits.web.forms import FORMS
 from benefits.web.templates import TEMPLATES
 from members.lib.fields import opaque_id
@@ -64,7 +64,7 @@ def described(
         "row": benefit,
         "name": benefit.name or label_of(benefit.kind),
         "kind": label_of(benefit.kind),
-        "gives": words.gives(benefit.kind, benefit.settings, merchant.currency),
+        "gives": words.gives_when(benefit.kind, benefit.settings, merchant.currency),
         "chip": words.standing_chip(benefit, at),
         "period": words.period_text(benefit.from_at, benefit.to_at, merchant.zone),
         "audience": words.audience_text(benefit.audience, names),
@@ -194,6 +194,8 @@ def benefits_detail(request: StaffRequest, public_id: str) -> HttpResponse:
         "terms": benefit.settings.get("terms") if benefit.kind in DRAWS else None,
         "has_prices": benefit.kind == "member_price",
         "tier_names": names,
+        "campaigns": campaigns.of_benefit(benefit),
+        "can_hand_out": campaigns.can_begin(benefit, at),
         "may_write": may_write(request),
         **_moves(benefit, at),
     }

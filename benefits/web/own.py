@@ -58,9 +58,7 @@ def benefits_section(visit: Visit) -> dict[str, Any] | None:
     merchant_id = visit.merchant.pk
     found = selectors.in_force_for(merchant_id=merchant_id, member=visit.member, at=visit.at)
     offered = selectors.claimable(merchant_id=merchant_id, member=visit.member, benefits=found)
-    by_itself = [
-        each for each in found if not selectors.is_claimed(each) and each.kind != selectors.EXCHANGED
-    ]
+    by_itself = [each for each in found if selectors.is_by_itself(each)]
     return {
         "template": "benefits/own/_benefits.html",
         "offered": [_benefit(visit, each) | {"once": opaque_id(16)} for each in offered],
@@ -69,7 +67,7 @@ def benefits_section(visit: Visit) -> dict[str, Any] | None:
 
 
 def _benefit(visit: Visit, benefit: Benefit) -> dict[str, Any]:
-    gives = words.gives(benefit.kind, benefit.settings, visit.merchant.currency)
+    gives = words.gives_when(benefit.kind, benefit.settings, visit.merchant.currency)
     return {
         "id": benefit.public_id,
         "name": benefit.name or str(label_of(benefit.kind)),

@@ -11,7 +11,7 @@ from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, LIMITS
 from benefits.models import BenefitStatus, FindingKind, GuardLevel, RewardState
 from benefits.selectors import audiences
-from benefits.web import entitlements, own, own_rewards, words
+from benefits.web import entitlements, own, own_draws, own_rewards, words
 from benefits.web.cashier import CASHIERS
 from benefits.web.words import DELIVERIES
 from members.web import audit_words, gates, member_sections, own_sections, tier_simulation
@@ -47,6 +47,7 @@ def register() -> None:
     member_sections.register(entitlements.of_member)
     own_sections.register(own.codes_section, order=30)
     own_sections.register(own.benefits_section, order=40)
+    own_sections.register(own_draws.draws_section, order=45)
     own_sections.register(own_rewards.rewards_section, order=50)
     own_sections.register(own_rewards.orders_section, order=60)
     audit_words.register(
@@ -62,6 +63,12 @@ def register() -> None:
             "benefit.audience_turned": _("Audience of a benefit changed"),
             "benefit.draft_saved": _("Draft of a benefit saved"),
             "benefit.draft_discarded": _("Draft of a benefit deleted"),
+            "campaign.started": _("Giving a benefit to many members begun"),
+            "campaign.finished": _("Benefit given to many members"),
+            "campaign.cancelled": _("Giving a benefit to many members stopped"),
+            "campaign.failed": _("Giving a benefit to many members broke off"),
+            "campaign.undo_started": _("Taking a benefit back from many members begun"),
+            "campaign.undone": _("Benefit taken back from many members"),
             "draw.committed": _("Draw published with its commitment"),
             "draw.rules_changed": _("Rules of a draw changed before it began"),
             "draw.entered": _("Member entered in a draw"),
@@ -81,6 +88,7 @@ def register() -> None:
         topics={
             "benefit": _("Benefits"),
             "draw": _("Draws"),
+            "gift_campaign": _("Benefits given to many members"),
             "entitlement": _("Entitlements"),
             "price_change": _("Changes of prices"),
             "reward_order": _("Orders of rewards"),
@@ -122,10 +130,15 @@ def register() -> None:
             "entrant": _("Entrant"),
             "entrants": _("Entrants"),
             "winners": _("Winners"),
+            "issued": _("Given in all"),
+            "undone": _("Taken back"),
             "digest": _("Hash of the proof file"),
             "one_in": _("Odds: one in"),
             "entries": _("Entries of one member"),
             "claim_days": _("Days to claim a prize"),
+            "on_order": _("Orders that bring it"),
+            "from_minor": _("Orders from, in minor units"),
+            "skus": _("SKUs"),
             **{name: words.LIMITS[name] for name in LIMITS},
         },
         values={

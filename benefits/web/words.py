@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from benefits.lib.audience import segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
+from benefits.lib.kinds.parts.by_order import ON_ORDER, condition_of
 from benefits.lib.standing import Standing, standing_of
 from benefits.lib.usefulness import slugs
 from benefits.models import Benefit
@@ -21,6 +22,7 @@ from benefits.selectors import paper_rules
 from benefits.selectors.coverage import paper_reasons
 from benefits.selectors.entitlements import Promise
 from benefits.web.setting_words import told
+from members.models import Channel
 from members.templatetags.fmt import discount, money_text, points
 
 NOTHING = "--"
@@ -66,6 +68,7 @@ DELIVERIES = (
     ("code", gettext_lazy("As a code for the till")),
     ("order", gettext_lazy("Ordered and sent to the member")),
 )
+SKUS_TOLD = 3
 LIMITS = {
     "uses": gettext_lazy("Uses of one code"),
     "valid_days": gettext_lazy("Days a code is valid"),
@@ -78,6 +81,29 @@ LIMITS = {
 
 def gives(kind: str, settings: Mapping[str, Any], currency: str) -> str:
     """What settings give a member, in one phrase; "--" where they say nothing."""
+    return _gives(kind, {name: each for name, each in settings.items() if name != ON_ORDER}, currency)
+
+
+def gives_when(kind: str, settings: Mapping[str, Any], currency: str) -> str:
+    """The same with the order that brings it, where one does: for who does not have it yet."""
+    what, condition = gives(kind, settings, currency), condition_of(settings)
+    if condition is None:
+        return what
+    said = {"what": what, "amount": money_text(condition.from_minor, currency)}
+    said["skus"] = ", ".join(sorted(condition.skus)[:SKUS_TOLD]) + (
+        "…" if len(condition.skus) > SKUS_TOLD else ""
+    )
+    said["channel"] = str(Channel(condition.channel).label) if condition.channel else ""
+    if condition.skus and condition.channel:
+        return _("%(what)s, for an order from %(amount)s on %(channel)s with one of: %(skus)s") % said
+    if condition.skus:
+        return _("%(what)s, for an order from %(amount)s with one of: %(skus)s") % said
+    if condition.channel:
+        return _("%(what)s, for an order from %(amount)s on %(channel)s") % said
+    return _("%(what)s, for an order from %(amount)s") % said
+
+
+def _gives(kind: str, settings: Mapping[str, Any], currency: str) -> str:
     if kind in ("coupon", "discount", "repurchase_coupon"):
         return _coupon(settings, currency)
     if kind in GIFTS:

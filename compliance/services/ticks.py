@@ -13,7 +13,8 @@ from typing import Any
 import structlog
 from django.db import transaction
 
-from benefits.services import drawing
+from benefits.models import GiftCampaign
+from benefits.services import campaigns, drawing
 from compliance.lib.calendar import platform_date
 from compliance.models import Run, RunChunk, RunState
 from compliance.services import (
@@ -170,6 +171,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     leases.requeue(BulkAct, bulk_acts.TASK)
     leases.requeue(TierLift, tier_lifts.TASK)
     leases.requeue(GapPosting, gap_postings.TASK)
+    leases.requeue(GiftCampaign, campaigns.TASK)
     points_daily.end_due_holds(at=at)
     drawing.send_late(at=at)
     undoing.requeue()

@@ -47,6 +47,8 @@ class Program(models.Model):
 
     # Whether members wait for what an edit of the rules does to them: beside the row that every posting reads anyway.
     is_lifting = models.BooleanField(default=False, db_default=False)
+    # Whether orders bring something, or ever did (`members.services.order_news`): there for the same reason.
+    hears_orders = models.BooleanField(default=False, db_default=False)
 
     objects = TenantQuerySet.as_manager()
 

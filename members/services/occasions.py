@@ -35,6 +35,25 @@ class OnRisen(Protocol):
     def __call__(self, *, merchant_id: int, at: dt.datetime, rises: Sequence[Rise]) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class OrderNow:
+    """A member's order as a posting left it. counts: paid and not refunded whole; net_minor: after its refunds."""
+
+    order_id: int
+    member_id: int
+    channel: str
+    counts: bool
+    net_minor: int
+    paid_at: dt.datetime
+    skus: frozenset[str]
+
+
+class OnOrders(Protocol):
+    """Orders of members that are new, changed or refunded. Told only where the program hears of orders."""
+
+    def __call__(self, *, merchant_id: int, at: dt.datetime, orders: Sequence[OrderNow]) -> None: ...
+
+
 class OnReopened(Protocol):
     """A program that was closed is open again: what it froze moves by so many whole days."""
 
@@ -43,14 +62,19 @@ class OnReopened(Protocol):
 
 _joined: list[OnJoined] = []
 _risen: list[OnRisen] = []
+_orders: list[OnOrders] = []
 _reopened: list[OnReopened] = []
 
 
 def listen(
-    *, joined: OnJoined | None = None, risen: OnRisen | None = None, reopened: OnReopened | None = None
+    *,
+    joined: OnJoined | None = None,
+    risen: OnRisen | None = None,
+    orders: OnOrders | None = None,
+    reopened: OnReopened | None = None,
 ) -> None:
     """Register listeners; once per process, from an app's ready()."""
-    for known, new in ((_joined, joined), (_risen, risen), (_reopened, reopened)):
+    for known, new in ((_joined, joined), (_risen, risen), (_orders, orders), (_reopened, reopened)):
         if new is not None and new not in known:
             known.append(new)  # type: ignore[arg-type]
 
@@ -65,6 +89,12 @@ def tell_risen(*, merchant_id: int, at: dt.datetime, rises: Sequence[Rise]) -> N
     """Tell of members who reached tiers."""
     for listener in _risen if rises else ():
         listener(merchant_id=merchant_id, at=at, rises=rises)
+
+
+def tell_orders(*, merchant_id: int, at: dt.datetime, orders: Sequence[OrderNow]) -> None:
+    """Tell of orders that were posted."""
+    for listener in _orders if orders else ():
+        listener(merchant_id=merchant_id, at=at, orders=orders)
 
 
 def tell_reopened(*, merchant_id: int, since: dt.datetime, days: int) -> None:

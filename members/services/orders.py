@@ -14,7 +14,7 @@ from members.lib.collection import no_collection
 from members.lib.posting import Changes, TierMove
 from members.models import Merchant, Order, ProgramStatus
 from members.selectors import rules as rules_selector
-from members.services import posting, programs, tier_welcomes, webhook_events
+from members.services import order_news, posting, programs, tier_welcomes, webhook_events
 from members.services.audit import Actor
 from members.services.order_desk import Desk
 from members.services.order_items import Batch, Item, LineIn, Live, OrderIn, Outcome, RefundIn
@@ -104,19 +104,22 @@ def _work(merchant_id: int, items: Sequence[Item]) -> Batch:
         items = [(max(at, first), item) for at, item in items]
     rules = rules_selector.rules_at(merchant_id=merchant_id, at=first, program=program, version=version)
     heard = webhook_events.Heard(program)
+    news = order_news.News(program)
     desk = Desk(merchant, rules, items, batch)
     desk.check()
     desk.resolve()
     desk.load(first)
     if len(items) > 2 * PART:
-        moves = _in_parts(merchant_id, desk, heard)
+        moves = _in_parts(merchant_id, desk, heard, news)
     else:
         desk.fold(desk.live())
         posting.write(merchant_id=merchant_id, changes=desk.changes, buyers=desk.buyers)
         heard.take(desk.changes)
+        news.take(desk.changes)
         moves = desk.changes.moves
     heard.leave(merchant_id=merchant_id, at=items[-1][0])
     tier_welcomes.give(merchant=merchant, program=program, rules=rules, at=items[-1][0], moves=moves)
+    news.tell(merchant_id=merchant_id, at=items[-1][0])
     desk.fill_in_buyers()
     desk.report()
     return batch
@@ -128,7 +131,9 @@ def _parts(live: list[Live]) -> list[list[Live]]:
     return [live[begin:end] for begin, end in pairwise([*begins, len(live)])]
 
 
-def _in_parts(merchant_id: int, desk: Desk, heard: webhook_events.Heard) -> list[TierMove]:
+def _in_parts(
+    merchant_id: int, desk: Desk, heard: webhook_events.Heard, news: order_news.News
+) -> list[TierMove]:
     """Fold part by part, each while the database writes the one before; the parts follow each other in order. Returns
     the rises of all parts, which bring welcomes.
 
@@ -146,6 +151,7 @@ def _in_parts(merchant_id: int, desk: Desk, heard: webhook_events.Heard) -> list
         changes = desk.changes = Changes()
         desk.fold(part)
         heard.take(changes)
+        news.take(changes)
         moves.extend(tier_welcomes.risen(desk.rules.tiers, changes.moves))
         for order in changes.new_orders:
             order.id = next(ids)

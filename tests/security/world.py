@@ -14,7 +14,7 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.apps import apps
 from django.db import connection, models, transaction
 
-from benefits.models import Benefit, PriceChange, PriceUpload
+from benefits.models import Benefit, GiftCampaign, PriceChange, PriceUpload
 from benefits.services import benefits, claims, draws, rewards, tills
 from compliance.lib.appeal_files import Checked
 from compliance.models import Appeal, AppealMessage, AppealState, Notice, PolicyComment, PolicyDraft
@@ -234,6 +234,10 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
     GapPosting.objects.create(
         merchant=merchant, closure=closure, asked_at=at, by=owner, by_label=label, created_at=at, state="done",
         finished_at=at,
+    )  # fmt: skip
+    GiftCampaign.objects.create(
+        merchant=merchant, benefit=Benefit.objects.of(merchant).order_by("id").first(), audience="everyone",
+        reason=label, by=owner, by_label=label, created_at=at, state="done", finished_at=at,
     )  # fmt: skip
     TierLift.objects.create(
         merchant=merchant,

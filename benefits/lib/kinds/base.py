@@ -18,6 +18,8 @@ from benefits.lib.kinds.checks import (
     is_count,
     objects,
 )
+from benefits.lib.kinds.parts.by_order import NAMES as ORDER_NAMES
+from benefits.lib.kinds.parts.by_order import ON_ORDER, check_on_order
 from members.lib.refusals import Invalid
 
 MOST_PLACE = 100  # characters of a name that is told back
@@ -42,7 +44,8 @@ class Kind:
     gives: the settings of which one at least says what a member gets, for kinds that give nothing without.
     asked: the settings that the console asks for; usual: those that its form begins with.
     is_redeemed: members hold entitlements of it, with a code for the till, and it knows the settings of `LIMITS`;
-    occasion: what brings one by itself ("join", "birthday"). needs_end: it is published with an end.
+    occasion: what brings one by itself ("join", "birthday"). needs_end: it is published with an end. is_exchanged:
+    members spend points for it.
     """
 
     code: ClassVar[str] = ""
@@ -54,11 +57,21 @@ class Kind:
     is_redeemed: ClassVar[bool] = False
     occasion: ClassVar[str] = ""
     needs_end: ClassVar[bool] = False
+    is_exchanged: ClassVar[bool] = False
     names: ClassVar[tuple[str, ...]] = ()
     inner: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     gives: ClassVar[tuple[str, ...]] = ()
     asked: ClassVar[tuple[str, ...]] = ()
     usual: ClassVar[Mapping[str, Any]] = {}
+
+    @property
+    def may_come_with_orders(self) -> bool:
+        """Whether it knows the setting `on_order`, by which a member's order brings it."""
+        return self.is_redeemed and not (self.occasion or self.is_draw or self.is_exchanged)
+
+    def is_claimed(self, settings: Mapping[str, Any]) -> bool:
+        """Whether members claim it: it has codes, and neither an occasion, an order nor points bring them."""
+        return self.may_come_with_orders and settings.get(ON_ORDER) is None
 
     def check(self, settings: Mapping[str, Any], *, currency: str = "CNY", free: bool = False) -> Settings:
         """The settings as they are stored; `free` lets names pass that the kind does not know.
@@ -71,6 +84,8 @@ class Kind:
         check_numbers(clean)
         if self.is_redeemed:
             self._check_limits(clean)
+        if self.may_come_with_orders:
+            check_on_order(clean.get(ON_ORDER))
         self.check_own(clean, currency)
         return clean
 
@@ -87,17 +102,24 @@ class Kind:
         if errors:
             raise Invalid(next(iter(errors.values())), errors=errors)
         for name, value in settings.items():
-            if name not in self.inner and isinstance(value, Mapping | list):
+            if name not in self._inner and isinstance(value, Mapping | list):
                 raise invalid(name, _("“%(name)s” is one value, not several.") % {"name": name})
+
+    @property
+    def _inner(self) -> Mapping[str, tuple[str, ...]]:
+        return {**self.inner, ON_ORDER: ORDER_NAMES} if self.may_come_with_orders else self.inner
 
     def _unknown(self, settings: Settings) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """(place, name, the names known there) of each unknown name."""
         known = (*self.names, *LIMITS) if self.is_redeemed else self.names
+        if self.may_come_with_orders:
+            known = (*known, ON_ORDER)
+        inners = self._inner
         for name, value in settings.items():
             if name not in known:
                 yield name, name, known
-            elif name in self.inner:
-                inner = self.inner[name]
+            elif name in inners:
+                inner = inners[name]
                 for place, each in objects(name, value):
                     yield from (
                         (f"{place}.{inside}", inside, inner) for inside in each if inside not in inner

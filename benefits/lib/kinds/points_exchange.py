@@ -17,6 +17,7 @@ class PointsExchangeKind(GoodsKind):
     for `points` and `money_minor`."""
 
     code = "points_exchange"
+    is_exchanged = True
     label = _("Points exchange")
     group = "value"
     place = 20
