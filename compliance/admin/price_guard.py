@@ -18,7 +18,8 @@ from benefits.models import FindingKind, GuardLevel, GuardPolicy, PriceFinding
 from benefits.selectors import guard_words, price_guard
 from benefits.services import guard_policies
 from benefits.services.guard_policies import RANGES, SETTINGS
-from compliance.admin.policy_forms import clean_text
+from compliance.admin.policy_forms import VersionForm
+from compliance.admin.versions import is_confirmed, phrase
 from members.admin.base import (
     NOTHING,
     ByMerchant,
@@ -45,7 +46,7 @@ def text_of(name: str, value: Any) -> str:
     return str(GuardLevel(value).label) if name in KINDS else str(value)
 
 
-class GuardPolicyForm(forms.Form):
+class GuardPolicyForm(VersionForm):
     """Every setting of a version, from when it is in force, and why."""
 
     effective_at = forms.DateTimeField(
@@ -53,17 +54,6 @@ class GuardPolicyForm(forms.Form):
         required=False,
         help_text=gettext_lazy("Like 2026-07-01 00:00, Beijing time. Left empty: at once."),
         widget=forms.DateTimeInput(attrs={"class": "vTextField", "placeholder": "2026-07-01 00:00"}),
-    )
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=500,
-        help_text=gettext_lazy("Why the rule changes. It stays with the version for ever."),
-        widget=forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
-    )
-    confirm = forms.CharField(
-        label=gettext_lazy("Confirmation"),
-        required=False,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
     )
 
     def __init__(self, data: Any = None, *, at: dt.datetime, current: GuardRules) -> None:
@@ -168,7 +158,7 @@ class GuardPolicyAdmin(FactsAdmin):
             changed = form.differences()
             if not changed and current.number:
                 form.add_error(None, _("Nothing differs from the version in force then."))
-            elif "publish" in request.POST and self._is_confirmed(form):
+            elif "publish" in request.POST and is_confirmed(form):
                 done = self._publish(request, form)
                 if done is not None:
                     return done
@@ -178,17 +168,10 @@ class GuardPolicyAdmin(FactsAdmin):
             request,
             "admin/platform/guard_policy_form.html",
             Page(title=_("New version of the policy of the price guard")),
-            extra={"form": form, "review": review, "phrase": _("publish"), "current": current.number},
+            extra={"form": form, "review": review, "phrase": phrase(), "current": current.number},
         )
         response.status_code = 422 if form.errors else 200
         return response
-
-    def _is_confirmed(self, form: GuardPolicyForm) -> bool:
-        typed = clean_text(form.cleaned_data["confirm"]).lower()
-        if typed in {_("publish").lower(), "publish", "发布", "發布"}:
-            return True
-        form.add_error("confirm", _("Type %(phrase)s to publish this version.") % {"phrase": _("publish")})
-        return False
 
     def _publish(self, request: HttpRequest, form: GuardPolicyForm) -> HttpResponse | None:
         try:
