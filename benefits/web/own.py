@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse
@@ -80,14 +81,22 @@ def _benefit(visit: Visit, benefit: Benefit) -> dict[str, Any]:
 @own_page("POST")
 def own_claim(visit: Visit) -> HttpResponse:
     """Claim a benefit, in one act; the same form sent twice claims once."""
+    # no code in an address: addresses are kept
+    return one_act(visit, claims.claim, nobody=_("There is no such benefit."), done="?claimed=1#codes")
+
+
+def one_act(visit: Visit, act: Callable[..., object], *, nobody: str, done: str) -> HttpResponse:
+    """Do with the benefit that the form names what the member pressed, under the form's key. A refusal is shown on the
+    page; `nobody` is said of a benefit that is not there, `done` is where the page stands afterwards.
+    """
     post = visit.request.POST
     benefit = benefits_selector.by_public_id(
         merchant_id=visit.merchant.pk, public_id=one_line(post.get("benefit", ""))
     )
     try:
         if benefit is None:
-            raise NotFound(_("There is no such benefit."))
-        claims.claim(
+            raise NotFound(nobody)
+        act(
             merchant_id=visit.merchant.pk,
             at=visit.at,
             actor=HIMSELF,
@@ -99,5 +108,5 @@ def own_claim(visit: Visit) -> HttpResponse:
         status = 404 if isinstance(refusal, NotFound) else 422
         return shown(visit, status=status, problem=refusal.detail)
     response = redirect("members:own_home", token=visit.token)
-    response["Location"] += "?claimed=1#codes"  # no code in an address: addresses are kept
+    response["Location"] += done
     return response

@@ -5,24 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from benefits.models import DrawState, DrawWin
-from benefits.selectors import benefits as benefits_selector
 from benefits.selectors import draws as selectors
 from benefits.selectors import own as own_selector
 from benefits.selectors.draws import Mine
 from benefits.services import draws
 from benefits.web import draws as shown_draws
 from benefits.web import words
+from benefits.web.own import one_act
 from members.lib.fields import opaque_id
-from members.lib.refusals import NotFound, Refusal
 from members.selectors import points as points_selector
-from members.services.member_links import HIMSELF
 from members.templatetags.fmt import money_text
-from members.web.forms import OnceField, one_line
-from members.web.own_home import shown
 from members.web.own_page import Visit, own_page
 
 DRAWS_SHOWN = 20
@@ -87,24 +82,4 @@ def _prize(rules: dict[str, Any], win: DrawWin) -> str:
 @own_page("POST")
 def own_enter(visit: Visit) -> HttpResponse:
     """Enter a draw, in one act; the same form sent twice enters once, and pays once."""
-    post = visit.request.POST
-    benefit = benefits_selector.by_public_id(
-        merchant_id=visit.merchant.pk, public_id=one_line(post.get("benefit", ""))
-    )
-    try:
-        if benefit is None:
-            raise NotFound(_("There is no such draw."))
-        draws.enter(
-            merchant_id=visit.merchant.pk,
-            at=visit.at,
-            actor=HIMSELF,
-            member_id=visit.member.pk,
-            benefit_id=benefit.pk,
-            key=f"own-{OnceField().clean(post.get('once'))}",
-        )
-    except Refusal as refusal:
-        status = 404 if isinstance(refusal, NotFound) else 422
-        return shown(visit, status=status, problem=refusal.detail)
-    response = redirect("members:own_home", token=visit.token)
-    response["Location"] += "?entered=1#draws"
-    return response
+    return one_act(visit, draws.enter, nobody=_("There is no such draw."), done="?entered=1#draws")
