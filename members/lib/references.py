@@ -123,10 +123,9 @@ def _many_hold(field: Any) -> str:
     column = field.column
     return f"""not exists (
         select from (
-            select merchant_id, array_agg(id) as ids from (
-                select distinct merchant_id, "{column}" as id from new_rows where "{column}" is not null) named
+            select merchant_id, array_agg("{column}") as ids from new_rows where "{column}" is not null
             group by merchant_id
-        ) n where cardinality(n.ids) <> (select count(*) from (
+        ) n where (select count(distinct id) from unnest(n.ids) id) <> (select count(*) from (
             select from public."{_parent(field)}" p where p.merchant_id = n.merchant_id and p.id = any (n.ids)
             order by p.merchant_id, p.id) known))"""
 
