@@ -39,9 +39,7 @@ def _right(line: Line, reader: Reader) -> Told:
         else ""
     )
     gone = _("taken back later") if row.state == EntitlementState.REVOKED else ""
-    why = sentences(
-        row.get_source_display(), paid, uses if row.uses_total > 1 else "", until, gone
-    )
+    why = sentences(row.get_source_display(), paid, uses if row.uses_total > 1 else "", until, gone)
     return Told(_("Benefit “%(benefit)s” received") % {"benefit": row.benefit}, why, _page(row, reader))
 
 
@@ -74,9 +72,7 @@ def _draw_entry(line: Line, reader: Reader) -> Told:
     entry = line.row
     paid = _points(entry.points) if entry.points else ""
     values = {"draw": entry.draw.benefit, "number": entry.number}
-    return Told(
-        _("Entry %(number)s in the draw “%(draw)s”") % values, sentences(entry.actor_label, paid)
-    )
+    return Told(_("Entry %(number)s in the draw “%(draw)s”") % values, sentences(entry.actor_label, paid))
 
 
 def _reward(line: Line, reader: Reader) -> Told:

@@ -144,7 +144,9 @@ def statement(
 def _kept(proposal: Proposal, only: str) -> str:
     """The outlooks that hold, in the columns of what is counted."""
     days, figures = _kept_columns(proposal)
-    return sql.KEPT.format(kept_days=days, kept=f"{figures}, " if figures else "", holds=f"{tier_outlook.HOLDS} {only}")
+    return sql.KEPT.format(
+        kept_days=days, kept=f"{figures}, " if figures else "", holds=f"{tier_outlook.HOLDS} {only}"
+    )
 
 
 def _kept_columns(proposal: Proposal) -> tuple[str, str]:

@@ -36,8 +36,8 @@ from outcomes group by kind, why, from_tier, to_place, held, without_place, mont
 """
 # Who never bought and holds nothing has no outlook, and stays: all members less those who are counted.
 EVERYBODY = f"""
-select 2, '', '', null::bigint, null::int, null::bigint, null::int, ({segments.EVERYBODY.strip()}), null, null, null::date,
-    null::date, null::bigint, null, null::date
+select 2, '', '', null::bigint, null::int, null::bigint, null::int, ({segments.EVERYBODY.strip()}), null, null,
+    null::date, null::date, null::bigint, null, null::date
 """
 # The first who move, in the order of the list.
 FIRST = """
