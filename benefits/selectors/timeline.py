@@ -9,11 +9,12 @@ from django.db.models import QuerySet
 
 from benefits.models import DrawEntry, Entitlement, EntitlementState, EntitlementUse, RewardOrder
 from members.models import AuditRow, Member, Merchant
-from members.selectors.timeline import Source
+from members.selectors.timeline import Source, about
 
+BY_HAND = ("entitlement.given", "entitlement.revoked")
 # Each has a row of its own that is told.
 TOLD = (
-    "entitlement.given",
+    *BY_HAND,
     "entitlement.reserved",
     "entitlement.released",
     "entitlement.redeemed",
@@ -38,6 +39,11 @@ def _uses(merchant: Merchant, member: Member) -> QuerySet[Any]:
     return rows.select_related("entitlement__benefit")
 
 
+def _by_hand(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    """Who gave one or took one back, and why."""
+    return about(merchant, member).filter(action__in=BY_HAND)
+
+
 def _entries(merchant: Merchant, member: Member) -> QuerySet[Any]:
     rows = DrawEntry.objects.of(merchant.pk).filter(member_id=member.pk)
     return rows.select_related("draw__benefit")
@@ -60,4 +66,5 @@ SOURCES = (
     Source("draw_entry", "benefits", _entries, is_personal=True),
     Source("reward", "benefits", _rewards, is_personal=True),
     Source("reward_act", "benefits", _reward_acts, is_personal=True),
+    Source("right_act", "benefits", _by_hand, is_personal=True),
 )

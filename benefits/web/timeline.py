@@ -85,10 +85,12 @@ def _reward(line: Line, reader: Reader) -> Told:
     )
 
 
-def _reward_act(line: Line, reader: Reader) -> Told:
+def _by_hand(line: Line, reader: Reader) -> Told:
+    """What the audit log has: what was done, with which benefit or reward, who did it and why."""
     row = line.row
-    what = _("%(what)s: “%(reward)s”") % {"what": audit_words.label(row.action), "reward": row.subject_label}
-    return Told(what, sentences(row.actor_label, row.reason), _order_page(row.subject_id, reader))
+    what = _("%(what)s: “%(name)s”") % {"what": audit_words.label(row.action), "name": row.subject_label}
+    url = _order_page(row.subject_id, reader) if line.source == "reward_act" else ""
+    return Told(what, sentences(row.actor_label, row.reason), url)
 
 
 def _order_page(public_id: str, reader: Reader) -> str:
@@ -101,5 +103,6 @@ TELLERS = {
     "lapsed": _lapsed,
     "draw_entry": _draw_entry,
     "reward": _reward,
-    "reward_act": _reward_act,
+    "reward_act": _by_hand,
+    "right_act": _by_hand,
 }

@@ -142,7 +142,7 @@ def _moves(merchant: Merchant, member: Member) -> QuerySet[Any]:
 
 def _tags(merchant: Merchant, member: Member) -> QuerySet[Any]:
     """Tags that are on and that no line of the audit log tells of."""
-    put_on = _about(merchant, member).filter(action="member.tagged", at=OuterRef("at"))
+    put_on = about(merchant, member).filter(action="member.tagged", at=OuterRef("at"))
     return MemberTag.objects.of(merchant.pk).filter(~Exists(put_on), member_id=member.pk)
 
 
@@ -163,7 +163,8 @@ def _imports(merchant: Merchant, member: Member) -> QuerySet[Any]:
     return rows.select_related("job")
 
 
-def _about(merchant: Merchant, member: Member) -> QuerySet[Any]:
+def about(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    """What the audit log has of a member."""
     return AuditRow.objects.of(merchant.pk).filter(
         subject_kind="member", subject_id__in=[member.public_id, str(member.pk)]
     )
@@ -171,12 +172,12 @@ def _about(merchant: Merchant, member: Member) -> QuerySet[Any]:
 
 def _audit(merchant: Merchant, member: Member) -> QuerySet[Any]:
     moved = TierMove.objects.of(merchant.pk).filter(member_id=member.pk, at=OuterRef("at"))
-    rows = _about(merchant, member).exclude(TOLD_ELSEWHERE).exclude(action__in=[*TAGGED, *_told_by_added])
+    rows = about(merchant, member).exclude(TOLD_ELSEWHERE).exclude(action__in=[*TAGGED, *_told_by_added])
     return rows.exclude(Q(action="tier.set") & Exists(moved))
 
 
 def _tagged(merchant: Merchant, member: Member) -> QuerySet[Any]:
-    return _about(merchant, member).filter(action__in=TAGGED)
+    return about(merchant, member).filter(action__in=TAGGED)
 
 
 def _self(merchant: Merchant, member: Member) -> QuerySet[Any]:
