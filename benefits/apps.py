@@ -18,14 +18,16 @@ class BenefitsConfig(AppConfig):
     def ready(self) -> None:
         """Put the app's pages into the menu, and hear of what happens to members."""
         from benefits.selectors import benefits
+        from benefits.selectors import timeline as ours
         from benefits.services import entitlements_daily, occasions, order_gifts
         from benefits.web import pages
-        from members.selectors import benefit_names
+        from members.selectors import benefit_names, timeline
         from members.services import occasions as told
         from members.services.imports.members.undo import keep_when
 
         pages.register()
         benefit_names.register(benefits.redeemed_names)
+        timeline.register(*ours.SOURCES, tell=ours.TOLD)
         keep_when("benefits", HAS_BENEFITS)
         told.listen(
             joined=occasions.on_joined,

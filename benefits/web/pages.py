@@ -11,10 +11,17 @@ from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, LIMITS
 from benefits.models import BenefitStatus, FindingKind, GuardLevel, RewardState
 from benefits.selectors import audiences
-from benefits.web import entitlements, own, own_draws, own_rewards, words
+from benefits.web import entitlements, own, own_draws, own_rewards, timeline, words
 from benefits.web.cashier import CASHIERS
 from benefits.web.words import DELIVERIES
-from members.web import audit_words, gates, member_sections, own_sections, tier_simulation
+from members.web import (
+    audit_words,
+    gates,
+    member_sections,
+    own_sections,
+    tier_simulation,
+    timeline_words,
+)
 from members.web.menu import register as add
 
 
@@ -27,6 +34,7 @@ def _by_tier(merchant_id: int, at: dt.datetime) -> list[tuple[str, str, list[str
 def register() -> None:
     """Add the pages to their group, name what the audit log shows, and tell the simulator of tiers of benefits."""
     tier_simulation.register(_by_tier)
+    timeline_words.register(timeline.TELLERS)
     for order, label, route in (
         (10, _("All benefits"), "benefits:benefits_list"),
         (20, _("Calendar"), "benefits:calendar_page"),

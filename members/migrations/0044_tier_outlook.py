@@ -21,6 +21,27 @@ class Migration(migrations.Migration):
             name="TierOutlook",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                # Columns in the order in which a scan of them all is cheapest: of one width and never null first.
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.merchant",
+                    ),
+                ),
+                (
+                    "member",
+                    members.lib.fields.TenantForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="members.member",
+                    ),
+                ),
                 ("counted_by", models.IntegerField()),
                 ("as_of", models.DateField()),
                 ("changes_on", models.DateField()),
@@ -43,26 +64,6 @@ class Migration(migrations.Migration):
                 ("check_active_days", models.IntegerField(null=True)),
                 ("check_spend_minor", models.BigIntegerField(null=True)),
                 ("check_points_earned", models.BigIntegerField(null=True)),
-                (
-                    "member",
-                    members.lib.fields.TenantForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="members.member",
-                    ),
-                ),
-                (
-                    "merchant",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="members.merchant",
-                    ),
-                ),
             ],
             options={
                 "indexes": [

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 from members.lib.tiers import TierRules
-from members.models import RulesVersion, TierLift, WorkState
+from members.models import Program, ProgramStatus, RulesVersion, TierLift, WorkState
 from members.models.worked import WORKED
 
 OPEN = (*WORKED, WorkState.FAILED)  # of one that broke off, too, members still wait
@@ -38,6 +38,11 @@ def losing(*, merchant_id: int, rules: TierRules, member_ids: Collection[int]) -
 def still_open(*, merchant_id: int) -> list[TierLift]:
     """The lifts that some members still wait for, in the order in which they came into force."""
     return list(TierLift.objects.of(merchant_id).filter(state__in=OPEN).order_by("pk"))
+
+
+def rests(lift: TierLift, program: Program) -> bool:
+    """Whether a lift waits for its program to open again: one that began while it was open."""
+    return lift.is_open and program.status != ProgramStatus.OPEN
 
 
 def last(*, merchant_id: int, version: RulesVersion | None) -> TierLift | None:

@@ -19,12 +19,13 @@ placed as (
     group by p.member_id order by p.member_id
 )"""
 # Of the members whose rows hold, the rows; the few others are counted.
+LATE = """,
+late as (select c.*, {still_held} as still_held from counted c)"""
 KEPT = """,
 kept as (
     select o.member_id, coalesce(o.tier_held, %(base)s) as held, {kept_days}, {kept}o.year_points, o.still_held
     from members_tieroutlook o where {holds}
-),
-late as (select c.*, {still_held} as still_held from counted c)"""
+)"""
 # What follows is worked out for each member,
 OF_EACH = """,
 told as (
@@ -33,16 +34,28 @@ told as (
     from {source} n offset 0
 ),
 alike as (select *, 1 as n, {still} as still, {old_still} as old_still from told t)"""
-# or once for all who are alike. No fence, which several processes could not share.
+# or once for all who are alike. Places are one number there, which is hashed once for each member. No fence below the
+# grouping, which several processes could not share.
 OF_ALIKE = """,
 alike as (
-    select null::bigint as member_id, *, {old_place} as old_place, {place} as place
-    from ({parts}) t offset 0
+    select null::bigint as member_id, n, year_points, held, fall_on, {unpacked}, {old_place} as old_place,
+        {place} as place
+    from (
+        select sum(n)::bigint as n, sum(year_points) as year_points, held, fall_on, places
+        from ({parts}) p group by held, fall_on, places having sum(n) <> 0
+    ) t offset 0
 )"""
-ALIKE = """
-select count(*) as n, sum(t.year_points) as year_points, t.held, {days}, {places}, {still} as still,
-    {old_still} as old_still
-from {source} t group by {numbers}"""
+# All outlooks are counted as they stand, and those that do not hold are taken off again: so nothing is asked of each.
+ALIKE_KEPT = """
+select {sign}count(*) as n, {sign}sum(t.year_points) as year_points, coalesce(t.tier_held, %(base)s) as held,
+    t.valid_until + {after} as fall_on, {places} as places
+from (
+    select o.tier_held, o.valid_until, o.year_points, o.still_held, coalesce(o.tier_held, %(base)s) as held{kept}
+    from members_tieroutlook o where {which}
+) t group by t.tier_held, t.valid_until, 5"""
+ALIKE_LATE = """
+select count(*) as n, sum(t.year_points) as year_points, t.held, t.fall_on, {places} as places
+from late t group by t.held, t.fall_on, 5"""
 OUTCOMES = """
 with {counted},
 judged as (

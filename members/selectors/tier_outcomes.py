@@ -117,9 +117,10 @@ def statement(
         **_standing(proposal),
     )
     if is_kept:
-        counted += _kept(proposal, only)
+        counted += sql.LATE.format(still_held=tier_outlook.still_held(proposal.proposed.grace_days, "c"))
+        counted += "" if is_alike else _kept(proposal, only)
     text = sql.OUTCOMES.format(
-        counted=counted + (_alike if is_alike else _each)(proposal, is_kept=is_kept),
+        counted=counted + (_alike(proposal) if is_alike else _each(proposal, is_kept=is_kept)),
         materialized="" if is_kept else "materialized",
         why=why,
         again=sql.AGAIN.format(why=why) if proposal.targets else "",
@@ -142,23 +143,34 @@ def statement(
 
 def _kept(proposal: Proposal, only: str) -> str:
     """The outlooks that hold, in the columns of what is counted."""
+    days, figures = _kept_columns(proposal)
+    return sql.KEPT.format(
+        kept_days=days, kept=f"{figures}, " if figures else "", holds=f"{tier_outlook.HOLDS} {only}"
+    )
+
+
+def _kept_columns(proposal: Proposal) -> tuple[str, str]:
+    """The days on which recalculation decides, and the figures that are asked, of an outlook `o`."""
     grace = int(proposal.proposed.grace_days)
     days = {"fall_on": f"o.valid_until + {grace + 1}"} | ({"check_on": "o.valid_until + 1"} if grace else {})
     now = tier_sql.asked(proposal.proposed)
     both = now | tier_sql.asked(proposal.present)
     times = {"new": ("now", now), **({"check": ("check", both)} if grace else {}), "fall": ("fall", both)}
-    kept = [
-        f"o.{time}_{metric} as {prefix}_{metric}, "
+    figures = [
+        f"o.{time}_{metric} as {prefix}_{metric}"
         for prefix, (time, asked) in times.items()
         for metric in tier_sql.SUMS
         if metric in asked
     ]
-    return sql.KEPT.format(
-        kept_days=", ".join(f"{text} as {name}" for name, text in days.items()),
-        kept="".join(kept),
-        holds=f"{tier_outlook.HOLDS} {only}",
-        still_held=tier_outlook.still_held(grace, "c"),
-    )
+    return ", ".join(f"{text} as {name}" for name, text in days.items()), ", ".join(figures)
+
+
+def rising(proposal: Proposal) -> str:
+    """Whether an outlook `o` is of a member who rises."""
+    new = proposal.proposed
+    places = {tier: proposal.place_after(tier) for tier in {*proposal.present.rank, *new.rank}}
+    held = _case(places, "coalesce(o.tier_held, %(base)s)")
+    return f"{tier_sql.place_of(new, 'o.now_')} > {held}"
 
 
 def _each(proposal: Proposal, *, is_kept: bool) -> str:
@@ -171,28 +183,45 @@ def _each(proposal: Proposal, *, is_kept: bool) -> str:
     )
 
 
-def _alike(proposal: Proposal, *, is_kept: bool) -> str:
+def _alike(proposal: Proposal) -> str:
     """Members who hold the same until the same day and reach the same places, as one."""
-    assert is_kept
     places = _places(proposal)
     has_grace = bool(proposal.proposed.grace_days)
-    reached = [name for name in REACHED if has_grace or "check" not in name]
+    told = {name: places[name] for name in REACHED if has_grace or "check" not in name}
+    told |= _still(proposal, places, is_kept=True)
+    most = max(len(rules.ladder) for rules in (proposal.present, proposal.proposed))
+    packed, unpacked = _packed(told, most)
+    if not has_grace:
+        unpacked |= {name: unpacked[name.replace("check", "fall")] for name in REACHED if "check" in name}
+    _days_that_decide, figures = _kept_columns(proposal)
+    kept = {
+        "kept": f", {figures}" if figures else "",
+        "after": int(proposal.proposed.grace_days) + 1,
+        "places": packed,
+    }
     parts = [
-        sql.ALIKE.format(
-            source=source,
-            days="t.fall_on",
-            places=", ".join(f"{places[name]} as {name}" for name in reached),
-            numbers=", ".join(str(number) for number in range(3, len(reached) + 7)),
-            **_still(proposal, places, is_kept=True),
-        )
-        for source in ("kept", "late")
+        sql.ALIKE_KEPT.format(sign="", which=tier_outlook.ALL, **kept),
+        sql.ALIKE_KEPT.format(sign="-", which=tier_outlook.HOLDS_NOT, **kept),
+        sql.ALIKE_LATE.format(places=packed),
     ]
-    text = sql.OF_ALIKE.format(
-        parts=" union all ".join(parts), old_place=places["old_place"], place=places["place"]
+    return sql.OF_ALIKE.format(
+        parts=" union all ".join(parts),
+        unpacked=", ".join(f"{text} as {name}" for name, text in unpacked.items()),
+        old_place=places["old_place"],
+        place=places["place"],
     )
-    if has_grace:
-        return text
-    return text.replace("*, ", "*, fall_place as check_place, old_fall_place as old_check_place, ", 1)
+
+
+def _packed(places: Mapping[str, str], most: int) -> tuple[str, dict[str, str]]:
+    """Places, each less than `most`, as one number, and each of them out of the column `places`."""
+    width = max(most, 2)
+    kind = "" if width ** len(places) < 2**31 else "::bigint"
+    terms, found = [], {}
+    for number, (name, place) in enumerate(places.items()):
+        found[name] = f"(places / {width**number} %% {width})::int"
+        if place != "0":
+            terms.append(f"{width**number} * ({place}){kind}" if number else f"({place}){kind}")
+    return " + ".join(terms) or "0", found
 
 
 def _standing(proposal: Proposal) -> dict[str, str]:
@@ -240,10 +269,10 @@ def _still(proposal: Proposal, places: Mapping[str, str], *, is_kept: bool) -> d
     }
 
 
-def _case(places: Mapping[int, int]) -> str:
+def _case(places: Mapping[int, int], held: str = "held") -> str:
     """A tier's place, of the column `held`."""
     cases = " ".join(f"when {int(tier)} then {int(place)}" for tier, place in places.items())
-    return f"case held {cases} else 0 end"
+    return f"case {held} {cases} else 0 end"
 
 
 def _still_held(rules: TierRules, of: tuple[str, str], falls: str, day: str, *, is_kept: bool) -> str:

@@ -36,6 +36,10 @@ HOLDS = """o.merchant_id = %(merchant)s and o.as_of <= %(today)s and o.changes_o
     and o.member_id not in (select z.member_id from members_factsdue z where z.merchant_id = %(merchant)s)
     and o.member_id not in (
         select e.id from members_member e where e.merchant_id = %(merchant)s and e.status <> 'active')"""
+ALL = "o.merchant_id = %(merchant)s"
+# What ALL has and HOLDS has not.
+HOLDS_NOT = f"""o.merchant_id = %(merchant)s and o.member_id = any({STALE} || array(
+    select e.id from members_member e where e.merchant_id = %(merchant)s and e.status <> 'active'))"""
 MAKE = """
 insert into members_tieroutlook (merchant_id, member_id, tier_held, valid_until, counted_by, as_of, changes_on,
     still_held, {columns}, year_points)

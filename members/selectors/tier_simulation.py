@@ -27,11 +27,17 @@ from members.selectors.tier_outcomes import Proposal
 __all__ = ["Difference", "Flow", "Proposal", "Simulation", "listed", "points_a_year", "simulate"]
 
 SAMPLE = 50
+NOBODY_FALLS = dt.date(1, 1, 1) + dt.timedelta(days=10_000)  # before any member's validity
 COUNTS = """
 select 0, kind, why, from_tier, to_place, held, without_place, sum(n), sum(n) filter (where is_final),
     coalesce(sum(year_points) filter (where is_final), 0), min(day), max(day), null::bigint, sum(again * n),
     case when kind = 'fall' then date_trunc('month', day)::date end as month
 from outcomes group by kind, why, from_tier, to_place, held, without_place, month
+"""
+# Who never bought and holds nothing has no outlook, and stays: all members less those who are counted.
+EVERYBODY = f"""
+select 2, '', '', null::bigint, null::int, null::bigint, null::int, ({segments.EVERYBODY.strip()}), null, null,
+    null::date, null::date, null::bigint, null, null::date
 """
 # The first who move, in the order of the list.
 FIRST = """
@@ -189,26 +195,40 @@ def _counted(asked: _Asked, most: int) -> list[tuple[Any, ...]]:
     """The rows of COUNTS, then of FIRST."""
     if asked.counted_by is None:
         return asked.rows(f"({COUNTS.strip()}) union all ({FIRST.strip()})", most=most)
-    found = asked.rows(COUNTS, is_alike=True)
-    base = asked.proposal.present.base.id
-    # Who never bought and holds nothing has no outlook, and stays.
-    others = segments.everybody(merchant_id=asked.merchant.pk) - sum(int(row[7] - row[13]) for row in found)
+    # One statement, so that all are counted at one moment.
+    rows = asked.rows(f"({COUNTS.strip()}) union all ({EVERYBODY.strip()})", is_alike=True)
+    found = [row for row in rows if row[0] == 0]
+    everybody = next(int(row[7]) for row in rows if row[0] == 2)
+    others = everybody - sum(int(row[7] - row[13]) for row in found)
     if others:
-        stay = (0, "stay", "", base, 0, base, 0, others, others, 0, None, None, None, 0, None)
-        found.append(stay)
+        base = asked.proposal.present.base.id
+        found.append((0, "stay", "", base, 0, base, 0, others, others, 0, None, None, None, 0, None))
     return found + _first(asked, found, most)
 
 
 def _first(asked: _Asked, counted: list[tuple[Any, ...]], most: int) -> list[tuple[Any, ...]]:
     """The rows of FIRST: looked for where there should be enough of them, else among all."""
     risers = sum(int(row[7]) for row in counted if row[1] == "rise")
-    movers = min(most, risers + sum(int(row[7]) for row in counted if row[1] == "fall"))
-    if not movers:
+    falls = sorted(((row[11], int(row[7])) for row in counted if row[1] == "fall"), key=lambda fall: fall[0])
+    if not risers and not falls:
         return []
-    if risers >= most:
-        through = tier_outlook.first_of(merchant_id=asked.merchant.pk, part=3 * most, whole=risers)
-        found = asked.rows(FIRST, most=most, only="and o.member_id <= %(through)s", through=through)
-        # Members who are counted anew are found wherever they stand: behind `through` others may come before them.
-        if sum(row[1] == "rise" and row[12] <= through for row in found) >= most:
-            return found
+    if risers < most:
+        rising = f"or {tier_outcomes.rising(asked.proposal)}" if risers else ""
+        until = _enough(falls, most - risers) - dt.timedelta(days=asked.proposal.proposed.grace_days + 1)
+        return asked.rows(FIRST, most=most, only=f"and (o.valid_until <= %(until)s {rising})", until=until)
+    through = tier_outlook.first_of(merchant_id=asked.merchant.pk, part=3 * most, whole=risers)
+    found = asked.rows(FIRST, most=most, only="and o.member_id <= %(through)s", through=through)
+    # Members who are counted anew are found wherever they stand: behind `through` others may come before them.
+    if sum(row[1] == "rise" and row[12] <= through for row in found) >= most:
+        return found
     return asked.rows(FIRST, most=most)
+
+
+def _enough(falls: list[tuple[dt.date, int]], wanted: int) -> dt.date:
+    """A day until which so many fall, or all; `falls` are (last day, how many) in the order of their days."""
+    until, members = NOBODY_FALLS, 0
+    for last, more in falls:
+        if members >= wanted:
+            break
+        until, members = last, members + more
+    return until

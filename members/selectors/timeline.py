@@ -2,12 +2,14 @@
 
 Each source is one query by the member, of a page's length; together they are one statement, and the newest of all make
 the page. Rows and what is read beside them (tiers, e-mails of notices) are read for the lines that are shown.
+
+Other apps add what they store of members (`register`), from their ready().
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +35,7 @@ from members.models import (
 from members.selectors import member_entries
 
 PER_PAGE = 30
-KINDS = ("membership", "orders", "points", "tiers", "tags", "notices", "acts")
+KINDS = ("membership", "orders", "points", "tiers", "benefits", "tags", "notices", "acts")
 COLUMNS = ("timeline_at", "timeline_place", "timeline_number")
 TAGGED = ("member.tagged", "member.untagged")
 # Each is told by what it left: an entry of the ledger, a joining.
@@ -140,7 +142,7 @@ def _moves(merchant: Merchant, member: Member) -> QuerySet[Any]:
 
 def _tags(merchant: Merchant, member: Member) -> QuerySet[Any]:
     """Tags that are on and that no line of the audit log tells of."""
-    put_on = _about(merchant, member).filter(action="member.tagged", at=OuterRef("at"))
+    put_on = about(merchant, member).filter(action="member.tagged", at=OuterRef("at"))
     return MemberTag.objects.of(merchant.pk).filter(~Exists(put_on), member_id=member.pk)
 
 
@@ -161,7 +163,8 @@ def _imports(merchant: Merchant, member: Member) -> QuerySet[Any]:
     return rows.select_related("job")
 
 
-def _about(merchant: Merchant, member: Member) -> QuerySet[Any]:
+def about(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    """What the audit log has of a member."""
     return AuditRow.objects.of(merchant.pk).filter(
         subject_kind="member", subject_id__in=[member.public_id, str(member.pk)]
     )
@@ -169,12 +172,12 @@ def _about(merchant: Merchant, member: Member) -> QuerySet[Any]:
 
 def _audit(merchant: Merchant, member: Member) -> QuerySet[Any]:
     moved = TierMove.objects.of(merchant.pk).filter(member_id=member.pk, at=OuterRef("at"))
-    rows = _about(merchant, member).exclude(TOLD_ELSEWHERE).exclude(action__in=TAGGED)
+    rows = about(merchant, member).exclude(TOLD_ELSEWHERE).exclude(action__in=[*TAGGED, *_told_by_added])
     return rows.exclude(Q(action="tier.set") & Exists(moved))
 
 
 def _tagged(merchant: Merchant, member: Member) -> QuerySet[Any]:
-    return _about(merchant, member).filter(action__in=TAGGED)
+    return about(merchant, member).filter(action__in=TAGGED)
 
 
 def _self(merchant: Merchant, member: Member) -> QuerySet[Any]:
@@ -186,7 +189,7 @@ def _agreed(merchant: Merchant, member: Member) -> QuerySet[Any]:
 
 
 # In the order of cause and effect at one instant; a line's place is its source's, so that new ones come last.
-SOURCES = (
+OWN = (
     Source("joined", "membership", _self, "joined_at"),
     Source("identity", "membership", _identities, "linked_at", is_personal=True),
     Source("agreed", "membership", _agreed, "email_consent_at", is_personal=True),
@@ -204,6 +207,21 @@ SOURCES = (
     Source("revision", "orders", _revisions, "replaced_at"),
     Source("brought", "membership", _brought, is_personal=True),
 )
+_added: list[Source] = []
+_told_by_added: list[str] = []
+
+
+def register(*added: Source, tell: Iterable[str] = ()) -> None:
+    """Add what another app stores of members, in the order of places; once per process. `tell`: the actions of the
+    audit log that these rows tell of already."""
+    known = {source.name for source in sources()}
+    _added.extend(source for source in added if source.name not in known)
+    _told_by_added.extend(action for action in tell if action not in _told_by_added)
+
+
+def sources() -> tuple[Source, ...]:
+    """All sources, each at its place."""
+    return (*OWN, *_added)
 
 
 def page(
@@ -219,7 +237,7 @@ def page(
     is_erased = member.status == MemberStatus.ERASED
     arms = [
         newest(source, place, merchant, member, before)[: size + 1]
-        for place, source in enumerate(SOURCES)
+        for place, source in enumerate(sources())
         if not (kind in KINDS and source.kind != kind) and not (is_erased and source.is_personal)
     ]
     if not arms:
@@ -256,14 +274,15 @@ def newest(
 def _lines(merchant: Merchant, member: Member, marks: list[Mark]) -> list[Line]:
     """The rows of marks, in that order. One query a source."""
     rows: dict[tuple[int, int], Any] = {}
+    known = sources()
     for place in {mark.place for mark in marks}:
-        source = SOURCES[place]
+        source = known[place]
         numbers = [mark.number for mark in marks if mark.place == place]
         of_it = source.rows(merchant, member).filter(**{f"{source.number}__in": numbers})
         for row in of_it.annotate(timeline_number=F(source.number)):
             rows[place, row.timeline_number] = row
     return [
-        Line(mark, SOURCES[mark.place].name, rows[mark.place, mark.number])
+        Line(mark, known[mark.place].name, rows[mark.place, mark.number])
         for mark in marks
         if (mark.place, mark.number) in rows
     ]

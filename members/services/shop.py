@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from members.lib.fields import opaque_id
 from members.lib.periods import is_zone
 from members.lib.refusals import Conflict, Invalid, NotFound
-from members.models import Channel, Merchant, Store
+from members.models import Channel, Merchant, Program, Store
 from members.selectors import shop as selectors
 from members.services import audit
 from members.services.audit import Actor
@@ -79,7 +79,11 @@ def change_shop(
 
 
 def _require_free(merchant_id: int, changed: Collection[str]) -> None:
-    """Raises Conflict for what is fixed by what is stored already."""
+    """Raises Conflict for what is fixed by what is stored already. Waits for a joining or an order under way, and has
+    those that come wait: they read the shop's zone and currency once they hold the program."""
+    if not {"currency", "timezone"} & set(changed):
+        return
+    Program.objects.select_for_update().filter(merchant_id=merchant_id).first()
     if "currency" in changed and selectors.has_orders(merchant_id=merchant_id):
         detail = _("The currency cannot change any more: the amounts of orders are stored in it.")
         raise Conflict(detail, errors={"currency": detail})

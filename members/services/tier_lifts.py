@@ -7,6 +7,9 @@ What happens to a member meanwhile (an order, a refund, the recalculation, a tie
 loads the member's state brings it up to the edit first (`catch_up`), with the totals as they were before, and writes
 down that this member had the turn. A chunk works alone in its merchant and leaves those out. So each member has one
 turn, before anything later. Several edits are worked off in their order.
+
+While the program is closed or cleared nobody is lifted by an edit from before: the worker rests, and goes on once it is
+open. Only who gets an order then has the turn first, so that what the edit finds is what was there.
 """
 
 from __future__ import annotations
@@ -119,15 +122,16 @@ def catch_up(*, merchant: Merchant, member_ids: Collection[int]) -> None:
 
 
 def work(*, merchant_id: int, job_id: int, now: Clock, chunk: int = CHUNK) -> TierLift | None:
-    """Lift who still waits; None when another worker is at it, or an earlier lift is not done. As the merchant."""
+    """Lift who still waits; None when another worker is at it, an earlier lift is not done, or it rests. As the
+    merchant."""
     with transaction.atomic():
         first = next(iter(selector.still_open(merchant_id=merchant_id)), None)
-        merchant = Merchant.objects.get(pk=merchant_id)
-    lift = (
-        leases.claim(TierLift, merchant_id=merchant_id, pk=job_id) if first and first.pk == job_id else None
-    )
+        program = Program.objects.select_related("merchant").get(pk=merchant_id)
+    is_next = first is not None and first.pk == job_id and not selector.rests(first, program)
+    lift = leases.claim(TierLift, merchant_id=merchant_id, pk=job_id) if is_next else None
     if lift is None:
         return None
+    merchant = program.merchant
     try:
         with translation.override(lift.language or merchant.language):
             if leases.is_spent(lift):
@@ -217,11 +221,11 @@ def _count(lift: TierLift) -> None:
 
 @transaction.atomic
 def _chunk(lift: TierLift, merchant: Merchant, now: Clock, size: int) -> bool:
-    """The next members' turn; False when it was the last, or the lift is no longer ours."""
+    """The next members' turn; False when it was the last, the lift is no longer ours, or the program was closed."""
     posting.lock_merchant(merchant_id=merchant.pk, alone=True)
     program = programs.lock_for_write(merchant_id=merchant.pk)
     locked = leases.held(TierLift, lift)
-    if locked is None:
+    if locked is None or selector.rests(locked, program):
         return False
     ids = _next_ids(locked, size)
     if not ids:

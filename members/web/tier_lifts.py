@@ -34,6 +34,7 @@ def tiers_lift(request: StaffRequest, lift_id: str) -> HttpResponse:
     names = {tier.pk: str(tier) for tier in Tier.objects.of(request.merchant)}
     context: dict[str, Any] = {
         "lift": lift,
+        "rests": bool(lift.is_worked and request.program and selector.rests(lift, request.program)),
         "has_failed": lift.state == WorkState.FAILED,
         "flows": [(names[start], names[end], n) for start, end, n in selector.flows(lift)],
         "may_write": request.staff.role in gates.MANAGERS,

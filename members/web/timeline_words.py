@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from members.lib import masks
 from members.lib.tiers import METRICS
 from members.models import Member, MemberStatus, Merchant, OrderStatus
 from members.selectors import entry_words
-from members.selectors.timeline import SOURCES, Line
+from members.selectors.timeline import Line, sources
 from members.templatetags.fmt import money_text
 from members.templatetags.fmt import points as points_text
 from members.templatetags.fmt import signed as signed_text
@@ -26,11 +26,11 @@ KIND_WORDS = {
     "orders": gettext_lazy("Orders"),
     "points": gettext_lazy("Points"),
     "tiers": gettext_lazy("Tiers"),
+    "benefits": gettext_lazy("Benefits"),
     "tags": gettext_lazy("Tags"),
     "notices": gettext_lazy("Notices"),
     "acts": gettext_lazy("By hand and imports"),
 }
-KIND_OF = {source.name: source.kind for source in SOURCES}
 CAUSES = {
     "order": gettext_lazy("by an order"),
     "rules": gettext_lazy("by an edit of the rules"),
@@ -68,7 +68,8 @@ def told(line: Line, reader: Reader) -> Told:
     return _TELLERS[line.source](line, reader)
 
 
-def _sentences(*parts: str) -> str:
+def sentences(*parts: str) -> str:
+    """Those that say something, side by side."""
     return " · ".join(part for part in parts if part)
 
 
@@ -110,7 +111,7 @@ def _order(line: Line, reader: Reader) -> Told:
         if order.status == "paid"
         else ""
     )
-    return Told(what % values, _sentences(state, rule))
+    return Told(what % values, sentences(state, rule))
 
 
 def _refund(line: Line, reader: Reader) -> Told:
@@ -155,7 +156,7 @@ def _entry(line: Line, reader: Reader) -> Told:
     page = reverse("members:members_page", args=[reader.member.public_id])
     return Told(
         _("%(points)s points: %(what)s") % {"points": signed_text(entry.points), "what": words},
-        _sentences(str(entry.get_kind_display()), pending, balance),
+        sentences(str(entry.get_kind_display()), pending, balance),
         f"{page}?why={entry.sequence}#entry-{entry.sequence}",
     )
 
@@ -178,7 +179,7 @@ def _move(line: Line, reader: Reader) -> Told:
     ]
     version = _("version %(version)s of the rules") % {"version": move.rules_version}
     reason = "" if reader.is_erased else move.reason
-    return Told(what % values, _sentences(str(CAUSES[move.cause]), reason, *numbers, version))
+    return Told(what % values, sentences(str(CAUSES[move.cause]), reason, *numbers, version))
 
 
 def _tag(line: Line, reader: Reader) -> Told:
@@ -200,7 +201,7 @@ def _notice(line: Line, reader: Reader) -> Told:
         "The rule tells at most %(n)s day before", "The rule tells at most %(n)s days before", notice.days
     ) % {"n": notice.days}
     sent = _("e-mail: %(state)s") % {"state": email.get_state_display()} if email else _("no e-mail")
-    return Told(_("Told that %(points)s points expire after %(day)s") % values, _sentences(rule, sent))
+    return Told(_("Told that %(points)s points expire after %(day)s") % values, sentences(rule, sent))
 
 
 def _bulk(line: Line, reader: Reader) -> Told:
@@ -219,7 +220,7 @@ def _bulk(line: Line, reader: Reader) -> Told:
     refused = _("not done: %(why)s") % {"why": row.why} if row.outcome == "refused" else ""
     undone = _("taken back later") if row.undone == "undone" else ""
     url = reverse("members:acts_page", args=[act.public_id]) if reader.may_follow else ""
-    return Told(what, _sentences(act.by_label, act.reason, refused, undone), url)
+    return Told(what, sentences(act.by_label, act.reason, refused, undone), url)
 
 
 def _import(line: Line, reader: Reader) -> Told:
@@ -232,15 +233,16 @@ def _import(line: Line, reader: Reader) -> Told:
     )
     undone = _("taken back later") if row.undone == "taken" else ""
     url = reverse("members:order_imports_page", args=[job.public_id]) if reader.may_follow else ""
-    return Told((made if row.made else found) % {"line": row.line}, _sentences(filled, undone), url)
+    return Told((made if row.made else found) % {"line": row.line}, sentences(filled, undone), url)
 
 
 def _audit(line: Line, reader: Reader) -> Told:
     row = line.row
-    return Told(audit_words.label(row.action), _sentences(row.actor_label, row.reason))
+    return Told(audit_words.label(row.action), sentences(row.actor_label, row.reason))
 
 
-_TELLERS: dict[str, Callable[[Line, Reader], Told]] = {
+Teller = Callable[[Line, Reader], Told]
+_TELLERS: dict[str, Teller] = {
     "joined": _joined,
     "identity": _identity,
     "agreed": _agreed,
@@ -260,6 +262,11 @@ _TELLERS: dict[str, Callable[[Line, Reader], Told]] = {
 }
 
 
+def register(tellers: Mapping[str, Teller]) -> None:
+    """Say how the lines of sources that another app added are told, by their names."""
+    _TELLERS.update(tellers)
+
+
 def kind_label(kind: str) -> Any:
     """A kind of line in words."""
     return KIND_WORDS[kind]
@@ -267,7 +274,8 @@ def kind_label(kind: str) -> Any:
 
 def rows(lines: Iterable[Line], reader: Reader) -> list[dict[str, Any]]:
     """Lines as a page shows them: when, of which kind, told."""
+    kind_of = {source.name: source.kind for source in sources()}
     return [
-        {"at": line.mark.at, "kind": kind_label(KIND_OF[line.source]), "told": told(line, reader)}
+        {"at": line.mark.at, "kind": kind_label(kind_of[line.source]), "told": told(line, reader)}
         for line in lines
     ]

@@ -268,6 +268,48 @@ def test_a_closure_while_members_wait_moves_their_validities_as_it_moves_all(db)
     assert rows_of(many) == rows_of(one)
 
 
+def test_a_lift_rests_while_the_program_is_closed_and_goes_on_when_it_is_open(db, monkeypatch):
+    one, many = lived("at once", 3), lived("in chunks", 3)
+    edit(one, EDITED, **EDITS[0])
+    lift = edit(many, EDITED, in_background=True, **EDITS[0])
+    some_chunks(many, lift, 1, monkeypatch)
+    for till in (one, many):
+        with tenancy.tenant(till.id), transaction.atomic():
+            life.close_program(merchant_id=till.id, at=EDITED + HOUR, actor=JOB)
+    before = rows_of(many)
+
+    for _ in range(leases.MOST_ATTEMPTS + 2):
+        assert work(many, lift) is None
+    with tenancy.tenant(many.id), transaction.atomic():
+        lift.refresh_from_db()
+    assert rows_of(many) == before and (lift.position, lift.attempts) == (2, 0)
+
+    for till in (one, many):
+        with tenancy.tenant(till.id), transaction.atomic():
+            life.open_program(merchant_id=till.id, at=EDITED + 6 * DAY, actor=JOB)
+    finished(many, lift)
+    assert rows_of(many) == rows_of(one)
+
+
+def test_a_program_closed_between_two_chunks_stops_the_worker(db, monkeypatch):
+    till = lived("shop", 4)
+    lift = edit(till, EDITED, in_background=True, **EDITS[0])
+    whole = tier_lifts._chunk
+
+    def closing(*what):
+        with tenancy.tenant(till.id), transaction.atomic():
+            life.close_program(merchant_id=till.id, at=EDITED + HOUR, actor=JOB)
+        monkeypatch.setattr(tier_lifts, "_chunk", whole)
+        return whole(*what)
+
+    before = rows_of(till)
+    monkeypatch.setattr(tier_lifts, "_chunk", closing)
+    done = work(till, lift)
+
+    assert done is not None and (done.state, done.position) == (WorkState.QUEUED, 0)
+    assert rows_of(till) == before
+
+
 def test_an_order_that_waited_for_the_edit_is_judged_after_it(db):
     till = lived("shop", 2)
     ladder = [BASE, rung("silver", all={"orders": 1}), rung("black", all={"spend_minor": 1_000})]
