@@ -6,7 +6,7 @@ Acts of a till are remembered under their key by the service itself: the use tha
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +16,7 @@ from benefits.lib import entitlements as rule
 from benefits.lib.codes import read_code
 from benefits.lib.entitlements import State, Why
 from benefits.lib.kinds.checks import MOST_MINOR
+from benefits.lib.scope import CHANNELS, Place
 from benefits.models import Entitlement, EntitlementSource, EntitlementState, PaidWith, UseAction
 from benefits.selectors import benefits as benefits_selector
 from benefits.selectors import entitlements as selectors
@@ -32,7 +33,7 @@ from members.selectors import members as members_selector
 
 NOT_USABLE = (
     "entitlement-used", "entitlement-expired", "entitlement-revoked", "entitlement-not-yet", "entitlement-reserved",
-    "benefit-not-in-force", "not-a-member", "program-not-open", "program-cleared",
+    "benefit-not-in-force", "not-a-member", "entitlement-elsewhere", "program-not-open", "program-cleared",
 )  # fmt: skip
 
 
@@ -99,7 +100,29 @@ class EntitlementActOut(serializers.Serializer):
     )
 
 
-class ClaimIn(Strict):
+class PlaceIn(Strict):
+    """Where it is."""
+
+    channel = Choice(
+        choices=list(CHANNELS),
+        required=False,
+        help_text="Where it is asked; a benefit may be for some channels.",
+    )
+    store = Text(
+        required=False, allow_blank=True, max_length=64, help_text="The store's code on that channel."
+    )
+    scene = Text(required=False, allow_blank=True, max_length=32, help_text="Such as takeaway.")
+
+
+def placed(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A body whose place is one argument of a service."""
+    told = {name: body[name] for name in ("channel", "store", "scene") if name in body}
+    return {name: value for name, value in body.items() if name not in told} | (
+        {"place": Place(**told)} if told else {}
+    )
+
+
+class ClaimIn(PlaceIn):
     """Which benefit, and how."""
 
     benefit = Text(help_text="Id of the benefit.")
@@ -114,7 +137,7 @@ def _order() -> Text:
     )
 
 
-class ReserveEntitlementIn(Strict):
+class ReserveEntitlementIn(PlaceIn):
     """For how long, and which order."""
 
     minutes = Whole(
@@ -126,7 +149,7 @@ class ReserveEntitlementIn(Strict):
     order = _order()
 
 
-class RedeemEntitlementIn(Strict):
+class RedeemEntitlementIn(PlaceIn):
     """What it saved, and under which reservation."""
 
     saved_minor = Whole(
@@ -251,7 +274,7 @@ class ClaimEntitlement(Operation):
     statuses: ClassVar = {201: "The entitlement"}
     refusals = (
         "program-not-open", "benefit-not-in-force", "not-in-audience", "limit-reached", "out-of-stock",
-        "insufficient-points",
+        "entitlement-elsewhere", "insufficient-points",
     )  # fmt: skip
 
     def answer(self, call: Call) -> Answer:
@@ -270,6 +293,7 @@ class ClaimEntitlement(Operation):
             member_id=member_id,
             benefit_id=benefit.pk,
             key=call.key,
+            **{name: value for name, value in placed(call.body).items() if name == "place"},
         )
         (standing,) = selectors.standings([entitlement])
         return Answer(shown(call, entitlement, standing), 201)
@@ -324,7 +348,7 @@ class _Act(Operation):
             actor=call.actor,
             code=call.path["code"],
             key=call.key,
-            **call.body,
+            **placed(call.body),
         )
         return Answer(_done(call, done), is_replay=not done.is_new)
 
