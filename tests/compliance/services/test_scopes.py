@@ -1,4 +1,4 @@
-"""A benefit that is to be had on no counted channel, or has no SKU in stock, does not count where the policy says so."""
+"""A benefit on no counted channel, or of no SKU in stock, does not count where the policy says so (domain.md 3)."""
 
 from __future__ import annotations
 
