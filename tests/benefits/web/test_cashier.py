@@ -328,7 +328,7 @@ def test_a_till_that_says_where_it_stands_takes_the_codes_of_that_place(shop, ow
     done = owner.post(PAGE, {"code": mine.code, "once": "abcdefgh23456780"})
     foreign = owner.post(f"{PAGE}place", {"store": "pos:404"}, follow=True).content.decode()
 
-    assert f"only at: {store.name}, for: dinner" in before and "Redeem code" not in before
-    assert f"{store.name} (Point of sale), dinner" in after and "Redeem code" in after
+    assert f"only at: {store.name}, for: dinner" in before and ">Redeem code<" not in before
+    assert f"{store.name} (Point of sale), dinner" in after and ">Redeem code<" in after
     assert "done=" in done.url
     assert "Choose a store of the list" in foreign
