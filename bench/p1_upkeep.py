@@ -51,7 +51,7 @@ def fill() -> tuple[User, Merchant]:
         with transaction.atomic():
             owner = User.objects.create_user("owner@example.com", "a long password 1", name="Owner")
             shop = merchants.create_merchant(name="Bench", owner=owner, at=START, actor=BENCH)
-    with tenancy.tenant(shop.pk):
+    with tenancy.tenant(shop.pk), transaction.atomic():
         programs.open_program(merchant_id=shop.pk, at=START, actor=BENCH)
         for number in range(BENEFITS):
             publish(shop, START + number * dt.timedelta(days=10), days=10)

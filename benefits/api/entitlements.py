@@ -6,17 +6,17 @@ Acts of a till are remembered under their key by the service itself: the use tha
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from benefits.api.places import PlaceIn, placed
 from benefits.lib import entitlements as rule
 from benefits.lib.codes import read_code
 from benefits.lib.entitlements import State, Why
 from benefits.lib.kinds.checks import MOST_MINOR
-from benefits.lib.scope import CHANNELS, Place
 from benefits.models import Entitlement, EntitlementSource, EntitlementState, PaidWith, UseAction
 from benefits.selectors import benefits as benefits_selector
 from benefits.selectors import entitlements as selectors
@@ -97,28 +97,6 @@ class EntitlementActOut(serializers.Serializer):
     currency = serializers.CharField()
     until = serializers.DateTimeField(
         allow_null=True, help_text="Until when a reservation holds, or a redemption can be undone."
-    )
-
-
-class PlaceIn(Strict):
-    """Where it is."""
-
-    channel = Choice(
-        choices=list(CHANNELS),
-        required=False,
-        help_text="Where it is asked; a benefit may be for some channels.",
-    )
-    store = Text(
-        required=False, allow_blank=True, max_length=64, help_text="The store's code on that channel."
-    )
-    scene = Text(required=False, allow_blank=True, max_length=32, help_text="Such as takeaway.")
-
-
-def placed(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A body whose place is one argument of a service."""
-    told = {name: body[name] for name in ("channel", "store", "scene") if name in body}
-    return {name: value for name, value in body.items() if name not in told} | (
-        {"place": Place(**told)} if told else {}
     )
 
 

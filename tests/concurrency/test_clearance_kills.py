@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from celery import current_app
@@ -25,12 +26,13 @@ from compliance.models.decisions import REASON_CODES
 from compliance.selectors import judging, policies
 from compliance.services import clearance, installation, standing, ticks
 from compliance.tasks import clearance as clearance_tasks  # which says on which queue they go
+from config import embedded
 from members.lib import queue
 from members.lib import tenant as tenancy
 from members.models import AuditRow, Closure, OutboxRow, Program
+from tests import programs
 from tests.concurrency.own_server import own_server
 from tests.environment import SOAK, forget_messages, sized
-from tests.programs import address
 
 PROGRAMS = 20_000 if SOAK else 4_000
 CHUNK = 200 if SOAK else 40
@@ -79,7 +81,10 @@ def forker() -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
         cwd=settings.BASE_DIR,
-        env={**os.environ, "DATABASE_URL": address(), "DATABASE_OWNER_URL": address("owner")},
+        env=programs.environment(
+            Path(settings.DATA_DIR), database=programs.address(), broker=embedded.broker_url() or ""
+        )
+        | {"DATABASE_OWNER_URL": programs.address("owner")},
     )
     try:
         yield process
