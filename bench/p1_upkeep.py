@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
@@ -38,6 +39,7 @@ SETTINGS = {"off_minor": 1_000, "at_least_minor": 9_900}
 
 def run(scale: str) -> Iterator[Row]:
     """The ratios."""
+    call_command("collectstatic", interactive=False, verbosity=0)
     with scratch(), override_settings(ALLOWED_HOSTS=["*"]):
         owner, shop = fill()
         yield publishing(shop, ROUNDS[scale])

@@ -34,11 +34,15 @@ force_{{i}} as materialized (
 )
 """
 _LONG = "(lower_inf(x) or upper_inf(x) or upper(x) - lower(x) >= %(cover_{i})s)"
+# Nothing in the window decides for most programs, or something that runs; only then each stretch is looked at.
 _IN_FORCE = f"""
-and not exists (
-    select from unnest(f.stretches) x where (lower_inf(x) or lower(x) <= r.at) and (
-        upper_inf(x) or r.at < upper(x) or ({_LONG} and r.at < upper(x) + %(window_{{i}})s)
-    )
+and (
+    f.stretches is null or not f.stretches && tstzrange(r.at - %(window_{{i}})s, r.at, '(]')
+    or (%(cover_{{i}})s > interval '0' and not f.stretches @> r.at and not exists (
+        select from unnest(f.stretches) x
+        where {_LONG} and (lower_inf(x) or lower(x) <= r.at)
+            and (upper_inf(x) or r.at < upper(x) + %(window_{{i}})s)
+    ))
 )
 """
 _CONFIGURED = f"""
