@@ -10,8 +10,9 @@ from rest_framework import serializers
 
 from benefits.lib.kinds import KINDS, LIMITS
 from benefits.lib.prices import MOST_MINOR
+from benefits.lib.scope import CHANNELS, MOST_NAMED
 from benefits.lib.standing import Standing, standing_of
-from benefits.lib.usefulness import slugs
+from benefits.lib.usefulness import CHANNEL, slugs
 from benefits.models import Benefit, BenefitStatus
 from benefits.selectors import benefits as benefits_selector
 from benefits.selectors.benefits import BenefitFilter
@@ -49,6 +50,9 @@ class BenefitOut(serializers.Serializer):
     )
     settings = serializers.DictField(help_text="What its kind needs; money in names that end in `_minor`.")
     audience = serializers.JSONField(help_text='"everyone" or {"tiers": ["gold"]}.')
+    scope = serializers.DictField(
+        help_text='{"channels": ["taobao"], "stores": ["pos:001"], "scenes": ["takeaway"]}; {} is everywhere.'
+    )
     stock = serializers.IntegerField(allow_null=True, help_text="Units left; null is no limit.")
     unusable = serializers.ListField(
         child=serializers.ChoiceField(choices=["stock", "audience", "worth"]),
@@ -113,6 +117,26 @@ def prices_field() -> Any:
     )
 
 
+class ScopeBody(Strict):
+    """Where a benefit is to be had: on any of these channels or in any of these stores, for these scenes."""
+
+    channels = serializers.ListField(
+        required=False, max_length=MOST_NAMED, child=Choice(choices=list(CHANNELS))
+    )
+    stores = serializers.ListField(
+        required=False,
+        max_length=MOST_NAMED,
+        child=Text(max_length=81),
+        help_text='Channel and code, such as "pos:001".',
+    )
+    scenes = serializers.ListField(
+        required=False,
+        max_length=MOST_NAMED,
+        child=Text(max_length=32),
+        help_text="As orders name them, such as takeaway.",
+    )
+
+
 class BenefitIn(Strict):
     """A benefit to be."""
 
@@ -125,6 +149,7 @@ class BenefitIn(Strict):
         help_text=f"What its kind needs; a draft's may be empty. {NAMES}. {LIMITED}. {BY_ORDER}.",
     )
     audience = Audience(required=False, help_text="Everyone unless told; tiers by their codes in the ladder.")
+    scope = ScopeBody(required=False, help_text="Everywhere unless told.")
     stock = Whole(required=False, allow_null=True, max_value=MOST_STOCK)
     publish = YesNo(default=False, help_text="Publish it at once; else it is kept as a draft.")
     prices = prices_field()
@@ -161,9 +186,10 @@ def shown(call: Call, benefit: Benefit) -> dict[str, Any]:
         "to_at": benefit.to_at,
         "settings": benefit.settings,
         "audience": benefit.audience,
+        "scope": benefit.scope,
         "stock": benefit.stock,
         "unusable": [name for name, is_so in unusable.items() if is_so],
-        "doubts": list(slugs(benefit.doubts)),
+        "doubts": list(slugs(benefit.doubts & ~CHANNEL)),
         "currency": call.merchant.currency,
         "published_at": benefit.published_at,
         "revision": benefit.revision,

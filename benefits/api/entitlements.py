@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from benefits.api.places import PlaceIn, placed
 from benefits.lib import entitlements as rule
 from benefits.lib.codes import read_code
 from benefits.lib.entitlements import State, Why
@@ -32,7 +33,7 @@ from members.selectors import members as members_selector
 
 NOT_USABLE = (
     "entitlement-used", "entitlement-expired", "entitlement-revoked", "entitlement-not-yet", "entitlement-reserved",
-    "benefit-not-in-force", "not-a-member", "program-not-open", "program-cleared",
+    "benefit-not-in-force", "not-a-member", "entitlement-elsewhere", "program-not-open", "program-cleared",
 )  # fmt: skip
 
 
@@ -99,7 +100,7 @@ class EntitlementActOut(serializers.Serializer):
     )
 
 
-class ClaimIn(Strict):
+class ClaimIn(PlaceIn):
     """Which benefit, and how."""
 
     benefit = Text(help_text="Id of the benefit.")
@@ -114,7 +115,7 @@ def _order() -> Text:
     )
 
 
-class ReserveEntitlementIn(Strict):
+class ReserveEntitlementIn(PlaceIn):
     """For how long, and which order."""
 
     minutes = Whole(
@@ -126,7 +127,7 @@ class ReserveEntitlementIn(Strict):
     order = _order()
 
 
-class RedeemEntitlementIn(Strict):
+class RedeemEntitlementIn(PlaceIn):
     """What it saved, and under which reservation."""
 
     saved_minor = Whole(
@@ -251,7 +252,7 @@ class ClaimEntitlement(Operation):
     statuses: ClassVar = {201: "The entitlement"}
     refusals = (
         "program-not-open", "benefit-not-in-force", "not-in-audience", "limit-reached", "out-of-stock",
-        "insufficient-points",
+        "entitlement-elsewhere", "insufficient-points",
     )  # fmt: skip
 
     def answer(self, call: Call) -> Answer:
@@ -270,6 +271,7 @@ class ClaimEntitlement(Operation):
             member_id=member_id,
             benefit_id=benefit.pk,
             key=call.key,
+            **{name: value for name, value in placed(call.body).items() if name == "place"},
         )
         (standing,) = selectors.standings([entitlement])
         return Answer(shown(call, entitlement, standing), 201)
@@ -324,7 +326,7 @@ class _Act(Operation):
             actor=call.actor,
             code=call.path["code"],
             key=call.key,
-            **call.body,
+            **placed(call.body),
         )
         return Answer(_done(call, done), is_replay=not done.is_new)
 

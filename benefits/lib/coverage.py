@@ -41,7 +41,7 @@ class Revision:
     alone, so the other columns of such rows are not read.
 
     starts_at, ends_at: the arguments `from` and `to`; None is unbounded.
-    audience: opaque, only compared. audience_empty: it is named and nobody is in it.
+    audience, scope: opaque, only compared. audience_empty: it is named and nobody is in it.
     stock: units left after this revision; None is unlimited.
     worthless: the kind's own verdict that these settings give a member nothing.
     doubts: what speaks against it (`benefits.lib.usefulness`), as measured then; `audience` sets its part of them.
@@ -58,6 +58,7 @@ class Revision:
     stock: int | None = None
     worthless: bool = False
     doubts: int = 0
+    scope: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Configured(NamedTuple):
@@ -102,6 +103,7 @@ class _Standing:
     stock: int | None = None
     worthless: bool = False
     doubts: int = 0
+    scope: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, int]:
@@ -123,14 +125,8 @@ class _Standing:
 
     def differs_from(self, other: _Standing) -> bool:
         """Whether an argument that a merchant gives is another one."""
-        return (self.kind, self.starts_at, self.ends_at, self.settings, self.audience, self.stock) != (
-            other.kind,
-            other.starts_at,
-            other.ends_at,
-            other.settings,
-            other.audience,
-            other.stock,
-        )
+        names = ("kind", "starts_at", "ends_at", "settings", "audience", "scope", "stock")
+        return any(getattr(self, name) != getattr(other, name) for name in names)
 
 
 def _after(standing: _Standing, revision: Revision) -> _Standing:
@@ -165,6 +161,7 @@ def _with_arguments(revision: Revision, *, paused: bool) -> _Standing:
         stock=revision.stock,
         worthless=revision.worthless,
         doubts=revision.doubts,
+        scope=revision.scope,
     )
 
 

@@ -2,7 +2,8 @@
 
 These are facts of the instant at which a benefit was published or changed, kept with its revision: orders of later days
 rewrite nothing. Whether they keep it from counting is the policy's affair; a set of doubts is one whole number, so that
-coverage is kept apart by it.
+coverage is kept apart by it. Beside the doubts it has the channels that a benefit is confined to: no doubt by
+themselves, but one together under a policy that counts none of them.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from benefits.lib.scope import CHANNELS, channels_of
+
 THRESHOLD, SAVING = 1, 2
 AUDIENCE_STEPS = (5, 10, 20, 50, 100)  # sizes of a named audience that a policy may ask for
 _AUDIENCE = {step: 4 << place for place, step in enumerate(AUDIENCE_STEPS)}
 AUDIENCE = sum(_AUDIENCE.values())
 SCOPE = 128
+_CHANNEL = {channel: 256 << place for place, channel in enumerate(CHANNELS)}
+CHANNEL = sum(_CHANNEL.values())
 RULES = {"threshold": THRESHOLD, "saving": SAVING, "scope": SCOPE}  # those that a policy switches by name
 
 ORDER_DAYS = 90
@@ -105,16 +110,29 @@ def audience_doubts(audience: int | None) -> int:
     return sum(bit for step, bit in _AUDIENCE.items() if audience < step)
 
 
-def refused_by(rules: Iterable[str], min_audience: int) -> int:
-    """The doubts that keep a benefit from counting under a policy: its rules by name, and its smallest audience
-    (0, or one of AUDIENCE_STEPS)."""
+def channel_marks(scope: Mapping[str, Any]) -> int:
+    """The channels that a scope confines a benefit to; 0 where it is to be had on every one."""
+    channels = channels_of(scope)
+    return 0 if len(channels) == len(CHANNELS) else sum(_CHANNEL[each] for each in channels)
+
+
+def refused_by(rules: Iterable[str], min_audience: int, channels: Iterable[str] = ()) -> int:
+    """What keeps a benefit from counting under a policy: its rules by name, its smallest audience (0, or one of
+    AUDIENCE_STEPS), and the channels that it does not count. `refused_part` reads it."""
     mask = _AUDIENCE[min_audience] if min_audience else 0
     for name in rules:
         mask |= RULES[name]
-    return mask
+    return mask + sum(_CHANNEL[each] for each in set(channels))
+
+
+def refused_part(found: int, refused: int) -> int:
+    """Of what was found, that for which a benefit does not count: any doubt refused, and the channels where it is to
+    be had on none but uncounted ones. 0: it counts."""
+    channels = found & CHANNEL
+    return found & refused & ~CHANNEL | (channels if not channels & ~refused else 0)
 
 
 def slugs(found: int) -> tuple[str, ...]:
-    """A set of doubts by name: `threshold`, `saving`, `scope`, `small`."""
+    """A set of doubts by name: `threshold`, `saving`, `scope`, `channel`, `small`."""
     named = [name for name, bit in RULES.items() if found & bit]
-    return (*named, *(["small"] if found & AUDIENCE else []))
+    return (*named, *(["channel"] if found & CHANNEL else []), *(["small"] if found & AUDIENCE else []))

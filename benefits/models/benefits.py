@@ -42,6 +42,7 @@ class Benefit(TenantModel):
 
     audience: "everyone" or {"tiers": [tier codes]}. audience_empty: one is named and nobody is in it.
     stock: units left, None without limit. revision, revision_at: the newest revision (0, None for a draft).
+    scope: {"channels": [...], "stores": ["pos:001"], "scenes": [...]}, {} for everywhere (`benefits.lib.scope`).
     doubts, measured: what speaks against it and the facts of that (`benefits.lib.usefulness`), as of the newest
     publication or change; {} where nothing was measured (a draft, a scripted history).
     """
@@ -54,7 +55,7 @@ class Benefit(TenantModel):
     )
     audience_empty = models.BooleanField(default=False)
     worthless = models.BooleanField(default=False)
-    doubts = models.SmallIntegerField(default=0, db_default=0)
+    doubts = models.IntegerField(default=0, db_default=0)
     measured = models.JSONField(default=dict, db_default={})
     stock = models.IntegerField(_("stock"), null=True, blank=True)
     revision = models.IntegerField(default=0)
@@ -64,6 +65,7 @@ class Benefit(TenantModel):
     revision_at = models.DateTimeField(null=True, blank=True)
     settings = models.JSONField(_("settings"), default=dict)
     audience = models.JSONField(_("audience"), default=everyone)
+    scope = models.JSONField(_("where"), default=dict, db_default={})
 
     class Meta:
         verbose_name = _("benefit")
@@ -118,7 +120,7 @@ class BenefitRevision(TenantModel):
     configures = models.BooleanField(default=False)
     audience_empty = models.BooleanField(default=False)
     worthless = models.BooleanField(default=False)
-    doubts = models.SmallIntegerField(default=0, db_default=0)
+    doubts = models.IntegerField(default=0, db_default=0)
     measured = models.JSONField(default=dict, db_default={})
     stock = models.IntegerField(_("stock"), null=True)
     from_at = models.DateTimeField(_("from"), null=True)
@@ -127,6 +129,7 @@ class BenefitRevision(TenantModel):
     name = models.CharField(_("name"), max_length=80)
     settings = models.JSONField(_("settings"), default=dict)
     audience = models.JSONField(_("audience"), default=everyone)
+    scope = models.JSONField(_("where"), default=dict, db_default={})
     actor_label = models.CharField(_("who"), max_length=120, blank=True)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
 

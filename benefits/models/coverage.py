@@ -28,7 +28,7 @@ class Coverage(TenantModel):
     """
 
     kind = models.CharField(max_length=24)
-    doubts = models.SmallIntegerField(default=0, db_default=0)  # benefits.lib.usefulness
+    doubts = models.IntegerField(default=0, db_default=0)  # benefits.lib.usefulness
     in_force = SpansField()
     configured_at = ArrayField(models.DateTimeField(), default=list)
     force_from = ArrayField(models.DateTimeField(null=True), default=list)

@@ -95,7 +95,7 @@ class RevisionStep:
     changes: list[tuple[str, Any, Any]]
 
 
-ARGUMENTS = ("name", "kind", "from_at", "to_at", "settings", "audience", "stock")
+ARGUMENTS = ("name", "kind", "from_at", "to_at", "settings", "audience", "scope", "stock")
 
 
 def history(*, merchant_id: int, benefit_id: int) -> list[RevisionStep]:

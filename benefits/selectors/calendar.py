@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from benefits.lib.kinds import KINDS
 from benefits.lib.spans import Span, Spans, clip, normalise
+from benefits.lib.usefulness import refused_part
 from benefits.models import Benefit
 from benefits.selectors import coverage, paper_rules
 from members.lib.periods import add_months, local_instant
@@ -53,7 +54,9 @@ def month(
         if not each.in_force:
             continue
         lane = by_benefit.get(each.benefit.pk, Lane(each.benefit, ()))
-        counts = each.kind in KINDS and not KINDS[each.kind].is_draw and not each.doubts & refused
+        counts = (
+            each.kind in KINDS and not KINDS[each.kind].is_draw and not refused_part(each.doubts, refused)
+        )
         by_benefit[each.benefit.pk] = Lane(
             each.benefit,
             normalise((*lane.spans, *each.in_force)),

@@ -25,6 +25,7 @@ def as_rule(row: BenefitRevision) -> rule.Revision:
         stock=row.stock,
         worthless=row.worthless,
         doubts=row.doubts,
+        scope=row.scope,
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from django.db.models import QuerySet
 
 from benefits.lib import entitlements as rule
 from benefits.lib.kinds import KINDS, Kind, Settings
+from benefits.lib.scope import Scope
 from benefits.models import (
     BenefitRevision,
     Entitlement,
@@ -37,11 +38,13 @@ def by_code(*, merchant_id: int, code: str) -> Entitlement | None:
 @dataclass(frozen=True, slots=True)
 class Promise:
     """What an entitlement gives: its benefit's kind and settings as they were when it was issued. What the benefit
-    became since is for those who come later. won: the prize, as it was published, of one that was won in a draw."""
+    became since is for those who come later. scope: where it can be used, as it was then. won: the prize, as it
+    was published, of one that was won in a draw."""
 
     code: str
     settings: Settings
     won: Settings | None = None
+    scope: Scope = field(default_factory=dict)
 
     @property
     def kind(self) -> Kind:
@@ -56,14 +59,16 @@ def promises(entitlements: Iterable[Entitlement]) -> dict[int, Promise]:
     found, older = {}, []
     for each in entitlements:
         if each.revision == each.benefit.revision:
-            found[each.pk] = Promise(each.benefit.kind, each.benefit.settings)
+            found[each.pk] = Promise(each.benefit.kind, each.benefit.settings, scope=each.benefit.scope)
         else:
             older.append(each)
     if older:
         rows = BenefitRevision.objects.of(older[0].merchant_id).filter(
             benefit_id__in={each.benefit_id for each in older}, number__in={each.revision for each in older}
         )
-        said = {(row.benefit_id, row.number): Promise(row.kind, row.settings) for row in rows}
+        said = {
+            (row.benefit_id, row.number): Promise(row.kind, row.settings, scope=row.scope) for row in rows
+        }
         found |= {each.pk: said[each.benefit_id, each.revision] for each in older}
     for pk, prize in draws.prizes_of(entitlements).items():
         found[pk] = replace(found[pk], settings=found[pk].settings | {"prizes": [prize]}, won=prize)

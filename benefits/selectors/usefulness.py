@@ -22,14 +22,17 @@ from (
     order by paid_on desc limit %(most)s
 ) latest
 """
-# What the shop sells, by its own word: the SKUs that its price table has a price of now or to come. A benefit's own
+# What the shop sells, by its own word: the SKUs that its price table has a price of now or to come, and of which some
+# are left (stock that nobody counted is not none). A benefit's own
 # list is no proof of what is sold.
 SELLABLE = """
 select exists (
     select from benefits_skuprice p where p.merchant_id = %(merchant)s and (p.to_at is null or p.to_at > %(at)s)
 ), exists (
     select from benefits_skuprice p where p.merchant_id = %(merchant)s and (p.to_at is null or p.to_at > %(at)s)
-        and p.sku = any(%(skus)s)
+        and p.sku = any(%(skus)s) and not exists (
+            select from benefits_cataloguesku c where c.merchant_id = p.merchant_id and c.sku = p.sku and c.stock = 0
+        )
 )
 """
 SKUS = """

@@ -14,8 +14,10 @@ from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import Kind, Settings, kind_of
 from benefits.lib.kinds.parts.by_order import condition_of
 from benefits.lib.prices import PriceRow, list_facts
+from benefits.lib.scope import Scope, normalise_scope
 from benefits.models import Benefit
 from benefits.selectors.audiences import is_empty, segment_names, tier_names
+from benefits.selectors.scopes import store_names
 from members.lib.refusals import Invalid
 from members.models import Merchant
 from members.services.member_lists import check_channel
@@ -35,6 +37,7 @@ class Arguments:
     settings: Mapping[str, Any] | None = None
     audience: Any = EVERYONE
     stock: int | None = None
+    scope: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,7 @@ class Checked:
     to_at: dt.datetime | None
     settings: Settings
     audience: Audience
+    scope: Scope
     stock: int | None
     audience_empty: bool
     worthless: bool
@@ -66,7 +70,8 @@ def check(
 
     `stored`: what a benefit that is changed says now; settings not given and an audience that stays are not judged.
     `as_scripted` (a play's words, whose contract names neither) lets names of settings pass that the kind does not
-    know, and names of tiers that the ladder has not: such an audience is empty. `complete` (what is published)
+    know, and names of tiers that the ladder has not: such an audience is empty; stores that the merchant
+    has not pass too. `complete` (what is published)
     refuses settings that do not say what members get, unless they are as they were stored.
     """
     kind = kind_of(arguments.kind)
@@ -92,10 +97,23 @@ def check(
         to_at=to_at,
         settings=settings,
         audience=audience,
+        scope=_scope(merchant_id, arguments.scope, stored, as_scripted),
         stock=check_stock(arguments.stock),
         audience_empty=is_empty(merchant_id=merchant_id, audience=audience, at=at),
         worthless=kind.is_worthless(settings),
     )
+
+
+def _scope(merchant_id: int, value: Any, stored: Arguments | None, free: bool) -> Scope:
+    """Raises Invalid for a scope that is none, or one that names a store of nobody."""
+    scope = normalise_scope(value)
+    if free or "stores" not in scope or (stored is not None and scope == stored.scope):
+        return scope
+    known = store_names(merchant_id=merchant_id, keys=scope["stores"])
+    if gone := [key for key in scope["stores"] if key not in known]:
+        text = _("There is no store “%(store)s”. Choose others.") % {"store": gone[0]}
+        raise _invalid("scope", text)
+    return scope
 
 
 def check_audience(merchant_id: int, value: Any, at: dt.datetime) -> Audience:
@@ -170,6 +188,7 @@ def arguments_of(benefit: Benefit) -> Arguments:
         settings=benefit.settings,
         audience=benefit.audience,
         stock=benefit.stock,
+        scope=benefit.scope,
     )
 
 
@@ -183,5 +202,6 @@ def facts(benefit: Benefit) -> dict[str, Any]:
         "to": benefit.to_at and benefit.to_at.astimezone(dt.UTC).isoformat(),
         "settings": benefit.settings,
         "audience": benefit.audience,
+        "scope": benefit.scope,
         "stock": benefit.stock,
     }

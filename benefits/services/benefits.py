@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from benefits.lib import coverage as rule
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.prices import PriceRow
+from benefits.lib.usefulness import CHANNEL, channel_marks
 from benefits.models import Benefit, BenefitStatus
 from benefits.services import coverage, draw_terms, issuing, order_gifts
 from benefits.services.arguments import Arguments, Checked, arguments_of, check, check_stock, facts
@@ -64,6 +65,7 @@ def publish_benefit(
     settings: Mapping[str, Any] | None = None,
     audience: Any = EVERYONE,
     stock: int | None = None,
+    scope: Any = None,
     prices: Iterable[PriceRow] | None = None,
     public_id: str = "",
     reason: str = "",
@@ -72,7 +74,8 @@ def publish_benefit(
     """Publish a new benefit, or the draft of that `public_id`. domain.md 8, 3.
 
     In force from publication (a `from_at` in the past does not reach back), until `to_at`, exclusive. `stock` in
-    units, None without limit. `prices` is the list of a member price benefit. A `public_id` that was published
+    units, None without limit. `scope`: where it is to be had, None for everywhere. `prices` is the list of a
+    member price benefit. A `public_id` that was published
     before is answered with that benefit, so a form sent twice publishes once. `as_scripted` lets names of settings
     and tiers pass that nobody knows (see `check`), and settings that give nothing: a play's words have none.
     Raises ProgramNotOpen, ProgramCleared, Invalid (with errors by field).
@@ -80,8 +83,9 @@ def publish_benefit(
     gate(merchant_id=merchant_id)
     coverage.lock(merchant_id=merchant_id)
     arguments = Arguments(
-        kind=kind, name=name, from_at=from_at, to_at=to_at, settings=settings, audience=audience, stock=stock
-    )
+        kind=kind, name=name, from_at=from_at, to_at=to_at, settings=settings, audience=audience, stock=stock,
+        scope=scope,
+    )  # fmt: skip
     benefit = _find_or_new(merchant_id, public_id)
     if benefit.status == BenefitStatus.DRAFT:
         _publish(benefit, at, actor, arguments, prices, reason, as_scripted)
@@ -149,6 +153,7 @@ def change_benefit(
     settings: Mapping[str, Any] | _Unset | None = UNSET,
     audience: Any = UNSET,
     stock: int | _Unset | None = UNSET,
+    scope: Any = UNSET,
     prices: Iterable[PriceRow] | None = None,
     expected_revision: int | None = None,
     reason: str = "",
@@ -168,7 +173,7 @@ def change_benefit(
         raise Conflict(_("Somebody else changed this benefit meanwhile. Look at it again, then change it."))
     given = {
         "kind": kind, "name": name, "from_at": from_at, "to_at": to_at,
-        "settings": settings, "audience": audience, "stock": stock,
+        "settings": settings, "audience": audience, "stock": stock, "scope": scope,
     }  # fmt: skip
     named = {key: value for key, value in given.items() if value is not UNSET}
     if "settings" not in named and named.get("kind", benefit.kind) != benefit.kind:
@@ -259,6 +264,7 @@ def set_stock(
 def _set(benefit: Benefit, checked: Checked) -> None:
     for name in Checked.__slots__:
         setattr(benefit, name, getattr(checked, name))
+    benefit.doubts = benefit.doubts & ~CHANNEL | channel_marks(checked.scope)
 
 
 def _publish(

@@ -13,10 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.codes import read_code
 from benefits.lib.entitlements import OPEN, State
+from benefits.lib.scope import NOWHERE, Place
 from benefits.models import Benefit, Entitlement, EntitlementSource, PaidWith
 from benefits.selectors import entitlements as selectors
 from benefits.services import asking, issuing
 from benefits.services.issuing import Counter
+from benefits.services.till_words import require_place
 from members.lib.refusals import Conflict, Invalid, NotCancellable, NotFound
 from members.models import Member
 from members.services import audit, points, programs
@@ -30,12 +32,20 @@ CHANGED = _("The price in points was changed at this very moment. Look at it aga
 
 @transaction.atomic
 def claim(
-    *, merchant_id: int, at: dt.datetime, actor: Actor, member_id: int, benefit_id: int, key: str
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    member_id: int,
+    benefit_id: int,
+    key: str,
+    place: Place = NOWHERE,
 ) -> tuple[Entitlement, bool]:
     """An entitlement that a member claims, and whether it is new. Once for each member unless the benefit's settings
-    say how many; what is given for points is exchanged and not claimed.
+    say how many; what is given for points is exchanged and not claimed. `place`: where the member is, where that is
+    known; a code for other places is not handed out there.
 
-    Raises NotFound, Invalid (a kind that is not claimed), NotInForce, NotInAudience, LimitReached, OutOfStock,
+    Raises NotFound, Invalid (a kind that is not claimed), NotInForce, NotInAudience, NotHere, LimitReached, OutOfStock,
     ProgramNotOpen, ProgramCleared.
     """
     cause = asking.keyed(SOURCE.CLAIM, key)
@@ -47,6 +57,7 @@ def claim(
     )
     if not counter.kind.is_claimed(counter.benefit.settings):
         raise Invalid(_("This benefit is not claimed: it comes by itself, or is exchanged for points."))
+    _require_place(counter, place)
     return _issue(counter, member, SOURCE.CLAIM, cause)
 
 
@@ -60,6 +71,7 @@ def exchange(
     benefit_id: int,
     key: str,
     seen: int | None = None,
+    place: Place = NOWHERE,
 ) -> tuple[Entitlement, bool]:
     """An entitlement for points, and whether it is new: the points are spent and it is issued, or nothing happens.
     `seen`: the price in points that who asks was told; nothing is spent at another.
@@ -93,6 +105,7 @@ def exchange(
     counter = issuing.open_counter(merchant_id=merchant_id, benefit_id=benefit_id, at=at, actor=actor)
     if counter.benefit.settings.get("points") != price:
         raise Conflict(CHANGED)
+    _require_place(counter, place)
     return _issue(counter, member, SOURCE.EXCHANGE, cause, paid_points=spent.points)
 
 
@@ -161,6 +174,11 @@ def revoke(*, merchant_id: int, at: dt.datetime, actor: Actor, code: str, reason
     issuing.give_back_budget(counter.benefit, (entitlement.worth_minor or 0) * entitlement.uses_total)
     _audit(entitlement, at, actor, "entitlement.revoked", reason=reason.strip())
     return entitlement
+
+
+def _require_place(counter: Counter, place: Place) -> None:
+    if place.told:
+        require_place(counter.benefit.scope, place, merchant_id=counter.benefit.merchant_id)
 
 
 def _require_unused(entitlement: Entitlement, at: dt.datetime) -> None:

@@ -18,6 +18,7 @@ from benefits.lib.audience import segments_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.prices import PriceRow
+from benefits.lib.usefulness import refused_part
 from benefits.models import Benefit, BenefitRevision, BenefitStatus
 from benefits.selectors import prices
 from benefits.selectors import usefulness as usefulness_selector
@@ -63,7 +64,7 @@ def ready_choices(
         for choice in (_renewal(merchant_id, at, uncounted_kinds), *_coupons(at))
         if choice is not None
         and choice.kind not in uncounted_kinds
-        and not (refused_doubts and refused_doubts & _doubts(merchant_id, choice, at))
+        and not (refused_doubts and refused_part(_doubts(merchant_id, choice, at), refused_doubts))
     ]
     return found[:3]
 
@@ -110,6 +111,7 @@ def _doubts(merchant_id: int, choice: ReadyChoice, at: dt.datetime) -> int:
         kind=choice.kind,
         settings=arguments["settings"],
         audience=arguments["audience"],
+        scope=arguments.get("scope") or {},
         at=at,
         listed=listed,
         sellable=sellable,
@@ -140,6 +142,7 @@ def _renewal(merchant_id: int, at: dt.datetime, uncounted: Collection[str]) -> R
             "settings": row.settings,
             "audience": row.audience,
             "stock": stock,
+            "scope": row.scope,
         }
         listed = _list_of(row) if row.kind == "member_price" else None
         if not _can_be_used(merchant_id, arguments, at, listed):

@@ -34,6 +34,7 @@ def as_json(arguments: Arguments, *, public_id: str) -> dict[str, Any]:
         "settings": dict(arguments.settings or {}),
         "audience": arguments.audience,
         "stock": arguments.stock,
+        "scope": arguments.scope,
     }
 
 

@@ -6,6 +6,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.entitlements import Why
+from benefits.lib.scope import Place, Scope, fits
+from benefits.selectors.scopes import store_names, where
 from members.lib.refusals import ProgramCleared, ProgramNotOpen, Refusal
 
 WORDS: dict[Why, Promise | str] = {
@@ -35,6 +37,21 @@ class NotUsable(Refusal):
         super().__init__(WORDS[why])
         self.why = why
         self.slug = SLUGS[why]
+
+
+class NotHere(Refusal):
+    """An entitlement that is for other channels, stores or scenes."""
+
+    slug = "entitlement-elsewhere"
+
+
+def require_place(scope: Scope, place: Place, *, merchant_id: int) -> None:
+    """Refuse at a place where a benefit of a scope is not to be had. Raises NotHere."""
+    if fits(scope, **place.told):
+        return
+    told = where(scope, store_names(merchant_id=merchant_id, keys=scope.get("stores", ())))
+    text = _("This benefit is not to be had here, only at: %(where)s.")
+    raise NotHere(text % {"where": told})
 
 
 SLUGS = {

@@ -19,10 +19,11 @@ from psycopg.types.json import Jsonb
 from benefits.lib import entitlements as rule
 from benefits.lib.codes import read_code
 from benefits.lib.entitlements import State
+from benefits.lib.scope import NOWHERE, Place
 from benefits.models import Entitlement, EntitlementSource, EntitlementUse, UseAction
 from benefits.selectors import entitlements as selectors
 from benefits.services import asking, entitlement_events, issuing
-from benefits.services.till_words import refusal_of
+from benefits.services.till_words import refusal_of, require_place
 from members.lib import prepared
 from members.lib.fields import opaque_id
 from members.lib.periods import merchant_day
@@ -90,15 +91,16 @@ def redeem(
     saved_minor: int | None = None,
     order: str = "",
     reservation: str = "",
+    place: Place = NOWHERE,
 ) -> Done:
     """Use an entitlement once. `saved_minor`: what it saved the member (what its settings say, where nobody knows
     better), at most what one use can save; `reservation`: the id of the one it was reserved under; `order`: the shop's
-    own number.
+    own number; `place`: where the till is, which a benefit for certain places needs.
 
-    Raises NotFound (no such code, or another merchant's), NotUsable (its slug says why), HoldEnded, Invalid,
+    Raises NotFound (no such code, or another merchant's), NotUsable (its slug says why), NotHere, HoldEnded, Invalid,
     IdempotencyConflict.
     """
-    asked = {"saved_minor": saved_minor, "order": order, "reservation": reservation}
+    asked = {"saved_minor": saved_minor, "order": order, "reservation": reservation, **place.told}
     _check_order(order)
     desk = _open(merchant_id, at, actor, UseAction.REDEEM, code, asking.keyed("key", key), asked)
     if desk.replayed is not None:
@@ -107,7 +109,7 @@ def redeem(
     holds = bool(reservation) and reservation == entitlement.reservation
     if reservation and not (holds and rule.is_reserved(desk.standing, at)):
         raise HoldEnded(_("This reservation has ended. Redeem without it, or reserve again."))
-    _require_usable(desk, has_reservation=holds)
+    _require_usable(desk, place, has_reservation=holds)
     saved = _saved(entitlement, saved_minor)
     entitlement.uses_left -= 1
     entitlement.state = State.ISSUED if entitlement.uses_left else State.REDEEMED
@@ -133,6 +135,7 @@ def reserve(
     key: str,
     minutes: int = rule.RESERVE_MINUTES,
     order: str = "",
+    place: Place = NOWHERE,
 ) -> Done:
     """Keep one use for an order under way; after `minutes` it ends by itself. The use's public id is the reservation.
 
@@ -147,11 +150,11 @@ def reserve(
         raise Invalid.on(
             "minutes", _("A reservation lasts 1 to %(most)s minutes.") % {"most": rule.MOST_RESERVE_MINUTES}
         )
-    asked = {"minutes": minutes, "order": order}
+    asked = {"minutes": minutes, "order": order, **place.told}
     desk = _open(merchant_id, at, actor, UseAction.RESERVE, code, asking.keyed("key", key), asked)
     if desk.replayed is not None:
         return desk.replayed
-    _require_usable(desk)
+    _require_usable(desk, place)
     until = at + dt.timedelta(minutes=minutes)
     desk.entitlement.state, desk.entitlement.reserved_until = State.RESERVED, until
     return Done(desk.entitlement, _write(desk, until=until))
@@ -247,10 +250,12 @@ def _open(
     return desk
 
 
-def _require_usable(desk: _Desk, *, has_reservation: bool = False) -> None:
+def _require_usable(desk: _Desk, place: Place, *, has_reservation: bool = False) -> None:
     why = rule.why_not(desk.standing, desk.at, has_reservation=has_reservation)
     if why is not None:
         raise refusal_of(why)
+    promise = selectors.promises([desk.entitlement])[desk.entitlement.pk]
+    require_place(promise.scope, place, merchant_id=desk.entitlement.merchant_id)
 
 
 def _saved(entitlement: Entitlement, said: int | None) -> int | None:

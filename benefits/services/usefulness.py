@@ -26,6 +26,7 @@ def measure(benefit: Benefit, at: dt.datetime, prices: Sequence[PriceRow] | None
         kind=benefit.kind,
         settings=benefit.settings,
         audience=benefit.audience,
+        scope=benefit.scope,
         at=at,
         listed=listed,
         sellable=sellable_of(benefit, at, prices),
@@ -38,6 +39,7 @@ def of(
     kind: str,
     settings: Mapping[str, Any],
     audience: Any,
+    scope: Mapping[str, Any],
     at: dt.datetime,
     listed: Decimal | None = None,
     sellable: bool | None = None,
@@ -53,7 +55,7 @@ def of(
     if audience != EVERYONE:
         size = audiences.size(merchant_id=merchant_id, audience=audience, at=at, most=rule.AUDIENCE_STEPS[-1])
     found = rule.doubts(threshold=threshold, orders=orders, saving=saving, audience=size, sellable=sellable)
-    return found, {
+    return found | rule.channel_marks(scope), {
         "threshold_minor": threshold,
         "orders": orders.count,
         "p95_minor": orders.p95_minor,

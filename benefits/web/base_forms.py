@@ -13,11 +13,13 @@ from benefits.lib.audience import segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, LIMITS
 from benefits.lib.kinds.parts.by_order import ON_ORDER
+from benefits.lib.scope import CHANNELS, PARTS
 from benefits.models import Benefit
 from benefits.services.arguments import Arguments
 from benefits.web.fields import CountField, MomentField, MoneyField
 from benefits.web.words import LIMITS as LIMIT_WORDS
 from members.models import Channel, Merchant
+from members.web.earning_forms import NamesField
 from members.web.forms import OnceField
 
 ORDER = ("order_from_minor", "order_skus", "order_channel")
@@ -52,6 +54,16 @@ class BenefitForm(forms.Form):
     stock = CountField(
         label=_("Stock"), required=False, help_text=_("How many times in all. Empty: no limit.")
     )
+    channels = forms.MultipleChoiceField(
+        label=_("Channels"),
+        choices=list(CHANNELS.items()),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    stores = forms.MultipleChoiceField(label=_("Stores"), required=False, widget=forms.CheckboxSelectMultiple)
+    scenes = NamesField(
+        label=_("Scenes"), help_text=_("Such as takeaway, one a line; as your orders name them.")
+    )
     once = OnceField()
 
     def __init__(
@@ -60,6 +72,7 @@ class BenefitForm(forms.Form):
         merchant: Merchant,
         tiers: Sequence[tuple[str, str]] = (),
         segments: Sequence[tuple[str, str]] = (),
+        stores: Sequence[tuple[str, str]] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -70,6 +83,10 @@ class BenefitForm(forms.Form):
             if isinstance(field, MoneyField):
                 field.currency = merchant.currency
         self._offer_audiences(tiers, segments)
+        if stores:
+            self.fields["stores"].choices = list(stores)  # type: ignore[attr-defined]
+        else:
+            self.fields.pop("stores")
 
     def _offer_audiences(self, tiers: Sequence[tuple[str, str]], segments: Sequence[tuple[str, str]]) -> None:
         """With one tier there is nothing to choose by it: everyone is in it."""
@@ -104,6 +121,14 @@ class BenefitForm(forms.Form):
             self.add_error("segments", _("Choose at least one segment, or all members."))
         return values
 
+    def scope_fields(self) -> list[forms.BoundField]:
+        """For the page: where it is to be had."""
+        return [self[name] for name in PARTS if name in self.fields]
+
+    def is_confined(self) -> bool:
+        """Whether the form shows a benefit that is not to be had everywhere."""
+        return any(bound.value() or bound.errors for bound in self.scope_fields())
+
     def check_not_over(self, at: dt.datetime) -> None:
         """An end that lies in the past is a slip of the pen: nobody could ever use such a benefit."""
         end = self.cleaned_data.get("to_at")
@@ -127,6 +152,7 @@ class BenefitForm(forms.Form):
             settings=self.settings(),
             audience=chosen,
             stock=values.get("stock"),
+            scope={part: values[part] for part in PARTS if values.get(part)},
         )
 
     @classmethod
@@ -141,6 +167,8 @@ class BenefitForm(forms.Form):
             "tiers": codes or [],
             "segments": segments or [],
             "stock": benefit.stock,
+            **{part: benefit.scope.get(part, []) for part in ("channels", "stores")},
+            "scenes": "\n".join(benefit.scope.get("scenes", [])),
             **cls.initial_settings(benefit.settings),
         }
 

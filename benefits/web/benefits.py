@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -18,8 +18,8 @@ from benefits.lib.audience import segments_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.standing import Standing
-from benefits.models import Benefit, BenefitStatus
-from benefits.selectors import audiences, prices
+from benefits.models import Benefit, BenefitRevision, BenefitStatus
+from benefits.selectors import audiences, prices, scopes
 from benefits.selectors import benefits as selectors
 from benefits.services import benefits as services
 from benefits.web import campaigns, draws, words
@@ -68,6 +68,7 @@ def described(
         "chip": words.standing_chip(benefit, at),
         "period": words.period_text(benefit.from_at, benefit.to_at, merchant.zone),
         "audience": words.audience_text(benefit.audience, names),
+        "where": words.where_text(benefit.scope, names),
         "stock": words.stock_text(benefit.stock),
         "is_draw": benefit.kind in DRAWS,
     }
@@ -173,8 +174,8 @@ def benefits_detail(request: StaffRequest, public_id: str) -> HttpResponse:
     at = timezone.now()
     benefit = found_or_404(request, public_id)
     merchant = request.merchant
-    names = tier_names(request, at)
     steps = selectors.history(merchant_id=merchant.pk, benefit_id=benefit.pk)
+    names = tier_names(request, at) | _stores_named(merchant.pk, [benefit, *(step.row for step in steps)])
     context: dict[str, Any] = {
         "benefit": described(benefit, request=request, at=at, names=names),
         "why_not": words.why_not_counted(benefit, request.merchant.currency, at)
@@ -207,6 +208,12 @@ def benefits_detail(request: StaffRequest, public_id: str) -> HttpResponse:
         if wants_piece(request):
             return render(request, "benefits/prices/_grid.html", context)
     return render(request, "benefits/benefits/detail.html", context)
+
+
+def _stores_named(merchant_id: int, rows: Iterable[Benefit | BenefitRevision]) -> dict[str, str]:
+    """The names of the stores that a benefit was ever for."""
+    keys = {key for row in rows for key in row.scope.get("stores", ())}
+    return scopes.store_names(merchant_id=merchant_id, keys=keys)
 
 
 def _prizes(benefit: Benefit) -> list[dict[str, Any]] | None:

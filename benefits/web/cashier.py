@@ -22,12 +22,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from benefits.lib import entitlements as rule
 from benefits.lib.codes import LONGEST_TYPED, read_code, shown
 from benefits.lib.kinds import label_of
+from benefits.lib.scope import store_key
 from benefits.models import Entitlement, EntitlementUse, UseAction
 from benefits.selectors import entitlements as selectors
 from benefits.selectors.entitlements import Promise
 from benefits.services import tills
-from benefits.services.till_words import WORDS
-from benefits.web import words
+from benefits.services.till_words import WORDS, require_place
+from benefits.web import till_places, words
 from members.lib.masks import NOTHING, masked_name, masked_phone
 from members.lib.refusals import NotFound, Refusal
 from members.models import Role
@@ -128,6 +129,7 @@ def _redeem(request: StaffRequest, at: dt.datetime) -> HttpResponse:
             actor=Actor.person(request.user),
             code=form.cleaned_data["code"],
             key=f"page-{form.cleaned_data['once']}",
+            place=till_places.place_of(request),
         )
     except Refusal as refusal:
         add_refusal(form, refusal)
@@ -147,12 +149,51 @@ def _shown(
     if found is not None:
         (standing,) = selectors.standings([found])
         why = rule.why_not(standing, at)
-        context["found"] = described(found, promises[found.pk], request) | {"why": WORDS[why] if why else ""}
+        said = WORDS[why] if why else ""
+        elsewhere = "" if why else _elsewhere(promises[found.pk], request)
+        context["found"] = described(found, promises[found.pk], request) | {
+            "why": said or elsewhere, "is_elsewhere": bool(elsewhere),
+        }  # fmt: skip
     done = next((use for use in recent if use.public_id == asked(request, "done")), None)
     told = [(use, _done(use, promises[use.entitlement_id], request)) for use in recent]
     context["done"] = next((said for use, said in told if use is done), None)
     context["recent"] = [said for use, said in told if use is not done]
+    context["place"] = _place(request, needs_one=bool(found and promises[found.pk].scope))
     return answer(request, "benefits/cashier/page.html", context, form)
+
+
+def _elsewhere(promise: Promise, request: StaffRequest) -> str:
+    """Why a code cannot be used where this till stands; "" where it can."""
+    try:
+        require_place(promise.scope, till_places.place_of(request), merchant_id=request.merchant.pk)
+    except Refusal as refusal:
+        return str(refusal.detail)
+    return ""
+
+
+def _place(request: StaffRequest, *, needs_one: bool) -> dict[str, Any] | None:
+    """Where the till stands, and the form to say so; None in a shop without stores where nobody asks."""
+    form, place = till_places.form_of(request), till_places.place_of(request)
+    names = dict(form.fields["store"].choices)  # type: ignore[attr-defined]
+    told = [str(names.get(store_key(place.channel, place.store), "")) if place.store else "", place.scene]
+    if len(names) == 1 and not needs_one and not any(told):
+        return None
+    return {"form": form, "told": ", ".join(part for part in told if part)}
+
+
+@redeems
+@require_POST
+def cashier_place(request: StaffRequest) -> HttpResponse:
+    """Say where this till stands; goes on with the code that was looked at."""
+    form = till_places.form_of(request, request.POST)
+    if form.is_valid():
+        form.keep(request)
+    else:
+        messages.error(request, _("Choose a store of the list, and a scene of at most 32 characters."))
+    code = read_code(request.POST.get("code", "")[:LONGEST_TYPED])
+    response = redirect("benefits:cashier_page")
+    response["Location"] += f"?code={code}" if code else ""
+    return response
 
 
 def _done(use: EntitlementUse, promise: Promise, request: StaffRequest) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.kinds import LIMITS
 from benefits.lib.kinds.parts.draw import MOST_ODDS, MOST_PIECES, MOST_PRIZES, NUMBERS
+from benefits.lib.scope import PARTS
 from benefits.web.base_forms import BenefitForm, LimitedForm
 from benefits.web.fields import CountField, MoneyField, ShareField
 from benefits.web.plain_forms import PLAIN_FORMS
@@ -126,7 +127,8 @@ class DrawForm(BenefitForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields.pop("stock")
+        for name in ("stock", *PARTS):
+            self.fields.pop(name, None)
         self.fields["from_at"].help_text = _("Entries open. From then on nothing of the draw can be changed.")
         self.fields["to_at"].required = True
         self.fields["to_at"].help_text = _("The last day, included, or a time. Winners are drawn then.")

@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 from benefits.lib.codes import shown as shown_code
 from benefits.lib.entitlements import State, state_at
 from benefits.lib.kinds import label_of
+from benefits.lib.scope import Scope
 from benefits.models import Benefit, PaidWith
 from benefits.selectors import benefits as benefits_selector
 from benefits.selectors import own as selectors
+from benefits.selectors import scopes
 from benefits.selectors.own import Held
 from benefits.services import claims
 from benefits.web import words
@@ -46,6 +48,7 @@ def _code(visit: Visit, held: Held) -> dict[str, Any]:
         "gives": words.promised(promise, visit.merchant.currency),
         "code": shown_code(row.code),
         "until": words.last_day_text(row.valid_until, zone) if row.valid_until else "",
+        "where": _where(visit, promise.scope),
         "uses_left": row.uses_left if row.uses_total > 1 else None,
         "is_paid": row.paid_with != PaidWith.NOTHING,
         "is_reserved": state_at(held.standing, visit.at) is State.RESERVED,
@@ -75,7 +78,14 @@ def _benefit(visit: Visit, benefit: Benefit) -> dict[str, Any]:
         "gives": "" if gives == words.NOTHING else gives,
         "until": words.last_day_text(benefit.to_at, visit.merchant.zone) if benefit.to_at else "",
         "left": benefit.stock,
+        "where": _where(visit, benefit.scope),
     }
+
+
+def _where(visit: Visit, scope: Scope) -> str:
+    """Where it can be used, "" for everywhere. A query where stores are named."""
+    keys = scope.get("stores", [])
+    return scopes.where(scope, scopes.store_names(merchant_id=visit.merchant.pk, keys=keys))
 
 
 @own_page("POST")

@@ -17,7 +17,7 @@ from benefits.lib.kinds import KINDS
 from benefits.lib.prices import MOST_BYTES
 from benefits.lib.standing import Standing, standing_of
 from benefits.models import Benefit, BenefitStatus
-from benefits.selectors import audiences
+from benefits.selectors import audiences, scopes
 from benefits.selectors import benefits as selectors
 from benefits.services import benefits as services
 from benefits.services.price_files import read_price_file
@@ -49,7 +49,10 @@ def _form(request: StaffRequest, kind: str, **kwargs: Any) -> BenefitForm:
     tiers = audiences.tier_names(merchant_id=request.merchant.pk, at=timezone.now())
     segments = audiences.segment_names(merchant_id=request.merchant.pk)
     data = (request.POST, request.FILES) if request.method == "POST" else ()
-    return FORMS[kind](*data, merchant=request.merchant, tiers=tiers, segments=segments, **kwargs)
+    stores = scopes.stores(merchant_id=request.merchant.pk)
+    return FORMS[kind](
+        *data, merchant=request.merchant, tiers=tiers, segments=segments, stores=stores, **kwargs
+    )
 
 
 def _start(request: StaffRequest, kind: str) -> tuple[dict[str, Any], Benefit | None]:
@@ -106,6 +109,8 @@ def _published(
     arguments = form.arguments()
     if draft is not None and "stock" not in form.fields:  # said by API, and not asked for here
         arguments = replace(arguments, stock=draft.stock)
+    if draft is not None and "channels" not in form.fields:
+        arguments = replace(arguments, scope=draft.scope)
     rest: dict[str, Any] = {
         "merchant_id": request.merchant.pk,
         "at": at,
@@ -126,6 +131,7 @@ def _published(
         settings=arguments.settings,
         audience=arguments.audience,
         stock=arguments.stock,
+        scope=arguments.scope,
         public_id=public_id,
         **rest,
     )
@@ -228,6 +234,7 @@ def _changed(request: StaffRequest, benefit: Benefit, form: BenefitForm) -> Http
         to_at=arguments.to_at,
         settings=settings,
         audience=arguments.audience if "audience" in form.fields else services.UNSET,
+        scope=arguments.scope if "channels" in form.fields else services.UNSET,
         stock=services.UNSET if _is_stock_as_seen(request, form) else arguments.stock,
         expected_revision=int(revision)
         if revision.isascii() and revision.isdigit() and len(revision) < 9

@@ -59,6 +59,7 @@ urlpatterns = [
         name="prices_upload_rejects",
     ),
     path("cashier/", cashier.cashier_page, name="cashier_page"),
+    path("cashier/place", cashier.cashier_place, name="cashier_place"),
     path("cashier/undo", cashier.cashier_undo, name="cashier_undo"),
     path("rewards/", rewards.rewards_list, name="rewards_list"),
     path("rewards.csv", rewards.rewards_csv, name="rewards_csv"),

@@ -15,12 +15,14 @@ from benefits.lib.audience import segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.kinds.parts.by_order import ON_ORDER, condition_of
+from benefits.lib.scope import channel_names, channels_of
 from benefits.lib.standing import Standing, standing_of
-from benefits.lib.usefulness import slugs
+from benefits.lib.usefulness import refused_part, slugs
 from benefits.models import Benefit
 from benefits.selectors import paper_rules
 from benefits.selectors.coverage import paper_reasons
 from benefits.selectors.entitlements import Promise
+from benefits.selectors.scopes import where
 from benefits.web.setting_words import told
 from members.models import Channel
 from members.templatetags.fmt import discount, money_text, points
@@ -61,6 +63,7 @@ FIELDS = {
     "to_at": gettext_lazy("Ends"),
     "settings": gettext_lazy("What it gives"),
     "audience": gettext_lazy("For whom"),
+    "scope": gettext_lazy("Where"),
     "stock": gettext_lazy("Stock"),
 }
 
@@ -236,6 +239,11 @@ def audience_text(audience: Any, names: Mapping[str, str] | None = None) -> str:
     return ", ".join((names or {}).get(code, code) for code in codes)
 
 
+def where_text(scope: Mapping[str, Any], names: Mapping[str, str] | None = None) -> str:
+    """Where a benefit is to be had; `names` gives the stores' names by key."""
+    return where(scope, names) or _("Everywhere")
+
+
 def stock_text(stock: int | None) -> str:
     """Units left."""
     return _("No limit") if stock is None else points(stock)
@@ -279,7 +287,7 @@ def doubts_in_words(benefit: Benefit, currency: str, refused: int) -> list[str]:
     """What speaks against a benefit that members can use, with the figures: of `refused`, the doubts for which the
     platform's rule does not count it (`benefits.selectors.paper_rules`)."""
     known, told = benefit.measured, []
-    found = slugs(benefit.doubts & refused)
+    found = slugs(refused_part(benefit.doubts, refused))
     if "threshold" in found:
         text = _(
             "It may not count: its threshold of %(threshold)s is above %(p95)s, what 95 of 100 orders of the last 90 "
@@ -300,6 +308,11 @@ def doubts_in_words(benefit: Benefit, currency: str, refused: int) -> list[str]:
                 "put these SKUs into the price table first."
             )
         )
+    if "channel" in found:
+        text = _(
+            "It does not count: it is to be had only on channels that do not count (%(channels)s). Add another."
+        )
+        told.append(text % {"channels": channel_names(channels_of(benefit.scope))})
     if "small" in found:
         told.append(
             ngettext(
@@ -342,6 +355,8 @@ def change_texts(
             return gives(kind, value, currency)
         if name == "audience":
             return audience_text(value, names)
+        if name == "scope":
+            return where_text(value, names)
         if name == "stock":
             return stock_text(value)
         if name == "kind":

@@ -12,6 +12,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.kinds import KINDS, label_of
+from benefits.lib.scope import CHANNELS, channel_names
 from benefits.lib.usefulness import AUDIENCE_STEPS
 from compliance.lib.calendar import PLATFORM_ZONE, platform_date, start_of
 from compliance.lib.policy import PUBLIC, AgeBoundary, CountingBasis, Policy, check_start, check_version
@@ -44,6 +45,8 @@ def shown(name: str, value: Any) -> str:
         return str(_("no limit"))
     if name == "uncounted_kinds":
         return ", ".join(str(label_of(kind)) for kind in value) or NOTHING
+    if name == "uncounted_channels":
+        return channel_names(value) or NOTHING
     if name == "paper_rules":
         return ", ".join(str(PAPER_RULES[rule]) for rule in value) or NOTHING
     if name == "warn_days":
@@ -137,6 +140,13 @@ class PolicyForm(VersionForm):
         ),
         widget=forms.CheckboxSelectMultiple,
     )
+    uncounted_channels = forms.MultipleChoiceField(
+        label=column("uncounted_channels").verbose_name,
+        choices=list(CHANNELS.items()),
+        required=False,
+        help_text=_("A benefit that is to be had on these channels alone does not count."),
+        widget=forms.CheckboxSelectMultiple,
+    )
     min_audience = forms.TypedChoiceField(
         label=column("min_audience").verbose_name,
         choices=[(0, _("No limit")), *((step, str(step)) for step in AUDIENCE_STEPS)],
@@ -192,6 +202,7 @@ class PolicyForm(VersionForm):
                 "counting_basis",
                 "uncounted_kinds",
                 "paper_rules",
+                "uncounted_channels",
                 "min_audience",
                 "min_cover_days",
                 "max_lead_days",

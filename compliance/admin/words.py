@@ -65,6 +65,7 @@ EVIDENCE = {
     "threshold": _("Threshold above 95 of 100 orders"),
     "saving": _("Saves under 1 %"),
     "scope": _("No sellable SKU"),
+    "channel": _("On no counted channel"),
     "small": _("Audience too small"),
     "short": _("Too short: counts only while it runs"),
     "later": _("Not in force yet"),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from benefits.lib.scope import CHANNELS
 from benefits.lib.usefulness import RULES
 from compliance.lib.calendar import PLATFORM_ZONE
 from compliance.lib.policy import Policy
@@ -38,6 +39,10 @@ class PolicyOut(serializers.Serializer):
     paper_rules = serializers.ListField(
         child=serializers.ChoiceField(choices=sorted(RULES)),
         help_text="The rules by which a benefit that hardly anybody can use does not count.",
+    )
+    uncounted_channels = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(CHANNELS)),
+        help_text="A benefit that is to be had on these channels alone does not count.",
     )
     min_audience = serializers.IntegerField(
         help_text="A benefit for certain members does not count when fewer are meant; 0 is off."
@@ -72,7 +77,7 @@ class EvidenceOut(serializers.Serializer):
     counted = serializers.BooleanField()
     reason = serializers.CharField(
         help_text="`counted`, or why not: `kind`, `stock`, `audience`, `worth`, `short`, `later`, `before`, "
-        "`threshold`, `saving`, `scope`, `small`."
+        "`threshold`, `saving`, `scope`, `channel`, `small`."
     )
     days = serializers.IntegerField(help_text="Days of the window that it covered.")
     stretches = StretchOut(many=True)
@@ -169,7 +174,8 @@ def _local(at: dt.datetime | None) -> dt.datetime | None:
 
 def _policy(policy: Policy) -> dict[str, Any]:
     names = ("window_days", "counting_basis", "uncounted_kinds", "min_age_months", "age_boundary",
-             "min_notice_days", "min_cover_days", "max_lead_days", "paper_rules", "min_audience")  # fmt: skip
+             "min_notice_days", "min_cover_days", "max_lead_days", "paper_rules", "uncounted_channels",
+             "min_audience")  # fmt: skip
     values = policy.as_json()
     return {name: values[name] for name in names}
 

@@ -14,8 +14,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from benefits.lib.kinds import KINDS
+from benefits.lib.scope import CHANNELS
 from benefits.lib.spans import Span, utc
-from benefits.lib.usefulness import AUDIENCE_STEPS, RULES, refused_by
+from benefits.lib.usefulness import AUDIENCE_STEPS, RULES, refused_by, refused_part
 from compliance.lib.calendar import PLATFORM_ZONE
 from members.lib.periods import YEARS
 from members.lib.refusals import Invalid
@@ -43,7 +44,8 @@ class Policy:
 
     Days are counted from 0 up (`window_days` and `appeal_decision_days`, which are working days, from 1);
     `max_lead_days` None is no limit; `warn_days` is kept without repetition, largest first. `paper_rules` are names of
-    `benefits.lib.usefulness.RULES`, `min_audience` is 0 or one of its steps. Raises ValueError on a value outside its
+    `benefits.lib.usefulness.RULES`, `min_audience` is 0 or one of its steps. A benefit that is to be had
+    on `uncounted_channels` alone does not count. Raises ValueError on a value outside its
     range.
     """
 
@@ -67,6 +69,7 @@ class Policy:
     max_lead_days: int | None = None
     paper_rules: frozenset[str] = frozenset()
     min_audience: int = 0
+    uncounted_channels: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "age_boundary", AgeBoundary(self.age_boundary))
@@ -78,6 +81,9 @@ class Policy:
         object.__setattr__(self, "paper_rules", frozenset(self.paper_rules))
         if unknown := sorted(self.paper_rules - RULES.keys()):
             raise ValueError(f"paper_rules: there is no rule {unknown[0]!r}")
+        object.__setattr__(self, "uncounted_channels", frozenset(self.uncounted_channels))
+        if unknown := sorted(self.uncounted_channels - set(CHANNELS)):
+            raise ValueError(f"uncounted_channels: there is no channel {unknown[0]!r}")
         if self.min_audience not in (0, *AUDIENCE_STEPS) or isinstance(self.min_audience, bool):
             steps = ", ".join(map(str, AUDIENCE_STEPS))
             raise ValueError(f"min_audience: one of 0, {steps} is needed, not {self.min_audience!r}")
@@ -107,12 +113,12 @@ class Policy:
 
     @property
     def refused_doubts(self) -> int:
-        """The doubts (`benefits.lib.usefulness`) that keep a benefit from counting."""
-        return refused_by(self.paper_rules, self.min_audience)
+        """What keeps a benefit from counting, as `benefits.lib.usefulness.refused_part` reads it."""
+        return refused_by(self.paper_rules, self.min_audience, self.uncounted_channels)
 
     def counts(self, kind: str, doubts: int = 0) -> bool:
         """Whether a benefit of a kind counts, with what speaks against it."""
-        return kind not in self.uncounted_kinds and not doubts & self.refused_doubts
+        return kind not in self.uncounted_kinds and not refused_part(doubts, self.refused_doubts)
 
     def changed(self, values: Mapping[str, Any]) -> Policy:
         """This policy with some settings given as JSON values (dates and shares as text, sets as lists).
@@ -136,6 +142,7 @@ class Policy:
             "counting_basis": self.counting_basis.value,
             "uncounted_kinds": sorted(self.uncounted_kinds),
             "paper_rules": sorted(self.paper_rules),
+            "uncounted_channels": sorted(self.uncounted_channels),
             "warn_days": list(self.warn_days),
             "first_run_on": self.first_run_on.isoformat(),
             "max_clear_share": str(self.max_clear_share),
@@ -229,7 +236,7 @@ def _from_json(name: str, value: Any) -> Any:
             if share.is_finite() and share != round(share, 8):
                 raise ValueError("a share has at most 8 decimals")
             return share
-        if name in ("uncounted_kinds", "paper_rules", "warn_days"):
+        if name in ("uncounted_kinds", "uncounted_channels", "paper_rules", "warn_days"):
             if isinstance(value, str | Mapping):
                 raise ValueError("a list is needed")
             if name != "warn_days" and not all(isinstance(each, str) for each in value):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_noop, pgettext
 
 from benefits.lib.kinds import label_of
 from compliance.lib.policy import AgeBoundary, CountingBasis, Policy
+from compliance.lib.words import channels_in_words
 
 # A setting that is one number of days, months or a date: what is so now instead of before.
 _SENTENCES = {
@@ -101,6 +102,8 @@ def _told(name: str, before: Policy, after: Policy) -> list[str]:
         return _kinds(before, after)
     if name == "paper_rules":
         return _paper(before, after)
+    if name == "uncounted_channels":
+        return [_channels(after.uncounted_channels)]
     if name == "min_audience":
         return [_audience(before.min_audience, after.min_audience)]
     shown = _SHOWN.get(name, str)
@@ -124,6 +127,12 @@ def _kinds(before: Policy, after: Policy) -> list[str]:
 def _paper(before: Policy, after: Policy) -> list[str]:
     turned = sorted(before.paper_rules ^ after.paper_rules)
     return [_(_PAPER[rule, rule in after.paper_rules]) for rule in turned]
+
+
+def _channels(after: frozenset[str]) -> str:
+    if after:
+        return channels_in_words(after)
+    return _("A benefit counts from then on whatever channels it is for.")
 
 
 def _audience(before: int, after: int) -> str:

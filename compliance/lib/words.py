@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from benefits.lib.scope import channel_names
 from compliance.lib.policy import AgeBoundary, CountingBasis, Policy
 
 
@@ -84,10 +87,18 @@ def paper_in_words(policy: Policy) -> list[str]:
         sentences.append(_("A benefit does not count when it saves less than 1 %."))
     if "scope" in policy.paper_rules:
         sentences.append(_("A benefit does not count when its price list has nothing that the shop sells."))
+    if policy.uncounted_channels:
+        sentences.append(channels_in_words(policy.uncounted_channels))
     if policy.min_audience:
         text = _("A benefit for certain members does not count when fewer than %(n)s are meant.")
         sentences.append(text % {"n": policy.min_audience})
     return sentences
+
+
+def channels_in_words(channels: Collection[str]) -> str:
+    """Which channels do not count."""
+    text = _("A benefit does not count that is to be had only on: %(channels)s.")
+    return text % {"channels": channel_names(channels)}
 
 
 def _notice(policy: Policy) -> str:

@@ -67,6 +67,13 @@ class Policy(models.Model):
         models.CharField(max_length=16), verbose_name=_("also paper"), default=list, blank=True
     )
     min_audience = models.PositiveSmallIntegerField(_("smallest named audience (members)"), default=0)
+    uncounted_channels = ArrayField(
+        models.CharField(max_length=16),
+        verbose_name=_("channels that do not count"),
+        default=list,
+        db_default=[],
+        blank=True,
+    )
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     by_label = models.CharField(_("who"), max_length=120, blank=True)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
@@ -122,5 +129,6 @@ def columns_of(policy: Settings) -> dict[str, Any]:
         "counting_basis": policy.counting_basis.value,
         "uncounted_kinds": sorted(policy.uncounted_kinds),
         "paper_rules": sorted(policy.paper_rules),
+        "uncounted_channels": sorted(policy.uncounted_channels),
         "warn_days": list(policy.warn_days),
     }

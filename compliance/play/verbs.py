@@ -112,6 +112,8 @@ def _benefit_arguments(at: dt.datetime, arguments: Arguments, *, publishing: boo
         taken["audience"] = arguments.take("audience", "everyone")
     if publishing or "stock" in arguments.values:
         taken["stock"] = arguments.integer("stock", None)
+    if publishing or "scope" in arguments.values:
+        taken["scope"] = _object("scope", arguments.take("scope", {}))
     return taken
 
 

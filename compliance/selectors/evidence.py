@@ -8,7 +8,7 @@ from typing import Any
 
 from benefits.lib.coverage import Coverage
 from benefits.lib.spans import Span, Spans, clip, utc
-from benefits.lib.usefulness import slugs
+from benefits.lib.usefulness import refused_part, slugs
 from benefits.models import Benefit, BenefitStatus
 from benefits.selectors import coverage
 from benefits.selectors.coverage import BenefitStretches
@@ -57,8 +57,8 @@ EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 LATEST = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
 COUNTED = ("running", "counted", "configured")
 REASONS = (
-    *COUNTED, "kind", "stock", "audience", "worth", "threshold", "saving", "scope", "small", "short", "unchanged",
-    "paused", "scheduled", "before", "never",
+    *COUNTED, "kind", "stock", "audience", "worth", "threshold", "saving", "scope", "channel", "small", "short",
+    "unchanged", "paused", "scheduled", "before", "never",
 )  # fmt: skip
 
 
@@ -116,7 +116,11 @@ def _reason(row: BenefitStretches, within: Spans, policy: Policy, at: dt.datetim
     if not policy.counts(row.kind, row.doubts):
         if not within and (over or not live):
             return "before"
-        return "kind" if not policy.counts(row.kind) else slugs(row.doubts & policy.refused_doubts)[0]
+        return (
+            "kind"
+            if not policy.counts(row.kind)
+            else slugs(refused_part(row.doubts, policy.refused_doubts))[0]
+        )
     if has_days:
         if runs:
             return "running"

@@ -22,7 +22,7 @@ PAGE_MS = 1_500  # how long a page may count
 # the clearance policy counts (its kind, and no paper) was in force at some instant; the rest are merchant days. Who
 # stands in a declared list joined before, elsewhere: no recruit. A member is effective who bought within the policy's
 # days; benefit use is the share of them who used a benefit in the month, nothing where nobody is effective.
-MONTHS = """
+MONTHS = f"""
 with programs as materialized (
     select p.merchant_id, p.first_opened_at from members_program p
     where p.merchant_id between %(first)s and %(last)s and p.status = 'open' and p.first_opened_at < %(at)s
@@ -30,8 +30,7 @@ with programs as materialized (
     select c.merchant_id, count(distinct d.day) as days from benefits_coverage c
     join unnest(%(days)s::date[], %(starts)s::timestamptz[], %(stops)s::timestamptz[]) d(day, start, stop)
     on c.in_force && tstzrange(d.start, d.stop)
-    where c.merchant_id between %(first)s and %(last)s and c.kind <> all(%(uncounted)s::text[])
-    and c.doubts & %(refused)s = 0 group by 1
+    where c.merchant_id between %(first)s and %(last)s and {policies.counts("c.")} group by 1
 ), buyers as (
     select t.merchant_id, count(distinct t.member_id) as members from members_dailytotal t
     join members_member m on m.merchant_id = t.merchant_id and m.id = t.member_id and m.status = 'active'
@@ -88,8 +87,7 @@ def values(
         "since": since,
         "until": until,
         "effective_from": until - (policy["effective_days"] - 1) * ONE_DAY,
-        "uncounted": sorted(clearance.uncounted_kinds),
-        "refused": clearance.refused_doubts,
+        **policies.counting(clearance),
     }
 
 

@@ -22,29 +22,33 @@ from compliance.lib.danger import latest_opening
 from compliance.lib.policy import CountingBasis, Policy, PolicyHistory
 from compliance.lib.runs import Run
 from compliance.models import Run as RunRow
+from compliance.selectors import policies
 
 RUNS = 3  # how many runs are looked ahead
 
 # When some benefit that counts is in force: of a counted kind, without a doubt that the policy refuses.
-_FORCE = """
-force_{i} as materialized (
+_FORCE = f"""
+force_{{i}} as materialized (
     select merchant_id, range_agg(in_force) as stretches from benefits_coverage
-    where kind <> all(%(uncounted_{i})s::text[]) and doubts & %(refused_{i})s = 0 group by merchant_id
+    where {policies.counts(suffix="_{i}")} group by merchant_id
 )
 """
 _LONG = "(lower_inf(x) or upper_inf(x) or upper(x) - lower(x) >= %(cover_{i})s)"
+# Nothing in the window decides for most programs, or something that runs; only then each stretch is looked at.
 _IN_FORCE = f"""
-and not exists (
-    select from unnest(f.stretches) x where (lower_inf(x) or lower(x) <= r.at) and (
-        upper_inf(x) or r.at < upper(x) or ({_LONG} and r.at < upper(x) + %(window_{{i}})s)
-    )
+and (
+    f.stretches is null or not f.stretches && tstzrange(r.at - %(window_{{i}})s, r.at, '(]')
+    or (%(cover_{{i}})s > interval '0' and not f.stretches @> r.at and not exists (
+        select from unnest(f.stretches) x
+        where {_LONG} and (lower_inf(x) or lower(x) <= r.at)
+            and (upper_inf(x) or r.at < upper(x) + %(window_{{i}})s)
+    ))
 )
 """
 _CONFIGURED = f"""
 and not exists (
     select from benefits_coverage c cross join lateral unnest(c.configured_at, c.force_from) e(at, force_from)
-    where c.merchant_id = s.merchant_id and c.kind <> all(%(uncounted_{{i}})s::text[])
-        and c.doubts & %(refused_{{i}})s = 0
+    where c.merchant_id = s.merchant_id and {policies.counts("c.", suffix="_{i}")}
         and e.at <= r.at and r.at < e.at + %(window_{{i}})s
         and (%(lead_{{i}})s::interval is null or e.force_from - e.at <= %(lead_{{i}})s::interval)
         and (%(cover_{{i}})s = interval '0' or exists (
@@ -68,7 +72,7 @@ where p.status in ('open', 'closed') and p.opened_at <= r.at and s.first_opened_
 _FIRST = (
     "select distinct on (merchant_id) merchant_id, day, is_open from ({parts}) each order by merchant_id, day"
 )
-_COMPARED = """
+_COMPARED = f"""
 both_ways as (
     select merchant_id, o.day as was_on, w.day as is_on, w.is_open
     from without o full join with_it w using (merchant_id)
@@ -85,7 +89,7 @@ select d.day,
     count(*) filter (where is_on = d.day and is_more and is_open),
     count(*) filter (where is_on = d.day and is_more and is_open and exists (
         select from benefits_benefit b where b.merchant_id = c.merchant_id and b.status in ('draft', 'paused')
-            and b.kind <> all(%(uncounted)s::text[]) and b.doubts & %(refused)s = 0
+            and {policies.counts("b.")}
     ))
 from unnest(%(days)s::date[]) d(day) left join changed c on c.was_on = d.day or c.is_on = d.day
 group by d.day order by d.day
@@ -123,8 +127,7 @@ def compare(
         return []
     values: dict[str, Any] = {
         "days": days,
-        "uncounted": sorted(with_it[0].version.policy.uncounted_kinds) if with_it else [],
-        "refused": with_it[0].version.policy.refused_doubts if with_it else 0,
+        **policies.counting((with_it or without)[0].version.policy),
     }
     tables: list[str] = []
     first = {
@@ -183,8 +186,7 @@ def _values(runs: Sequence[Run], policy: Policy, at: dt.datetime) -> dict[str, A
     today = assessment_instant(platform_date(at))
     warned_from = today if today >= at else assessment_instant(platform_date(at) + dt.timedelta(days=1))
     return {
-        "uncounted": sorted(policy.uncounted_kinds),
-        "refused": policy.refused_doubts,
+        **policies.counting(policy),
         "window": policy.window,
         "cover": policy.min_cover,
         "lead": policy.max_lead,

@@ -27,7 +27,18 @@ from compliance.selectors.facts import Facts
 DAY = dt.timedelta(days=1)
 REASONS = {
     slug: slug
-    for slug in ("kind", "stock", "audience", "worth", "threshold", "saving", "scope", "small", "short")
+    for slug in (
+        "kind",
+        "stock",
+        "audience",
+        "worth",
+        "threshold",
+        "saving",
+        "scope",
+        "channel",
+        "small",
+        "short",
+    )
 } | {"scheduled": "later"}
 
 
@@ -128,8 +139,8 @@ class DayRow(TypedDict):
 @dataclass(frozen=True, kw_only=True)
 class EvidenceRow:
     """One benefit in the window. reason: counted, or why not: `kind` (never counts), `stock`, `audience`, `worth`
-    (paper), `threshold`, `saving`, `small` (paper under the policy), `short` (counts only while it runs), `later` (not
-    in force yet), `before` (not in force in the window).
+    (paper), `threshold`, `saving`, `scope`, `channel`, `small` (paper under the policy), `short` (counts only while it
+    runs), `later` (not in force yet), `before` (not in force in the window).
 
     spans: platform days [first, day after the last or None) with whether they counted. days: how many counted.
     configured: instants in the window that counted as configuring.

@@ -191,7 +191,7 @@ def rule_facts(version: PolicyVersion) -> list[tuple[str, str]]:
         (_("Runs"), _("the last day of every month at 23:00, Beijing time")),
         (_("Wait before reopening"), days(policy.reopen_wait_days)),
     ]  # fmt: skip
-    if policy.paper_rules or policy.min_audience:
+    if policy.paper_rules or policy.min_audience or policy.uncounted_channels:
         rows.insert(8, (_("Also does not count"), " ".join(paper_in_words(policy))))
     if policy.max_lead_days is not None:
         row = (_("Publishing counts if force begins within"), days(policy.max_lead_days))
@@ -226,6 +226,7 @@ def reason_text(line: Line) -> tuple[str, str]:
         ),
         "saving": (_("Saves too little"), _("It saved less than 1 % when it was published.")),
         "scope": (_("Nothing you sell"), _("None of the SKUs in its price list was in your price table.")),
+        "channel": (_("On no counted channel"), _("It was to be had only on channels that the rule does not count.")),
         "small": (_("For too few"), _("Its audience was smaller than the rule asks for.")),
     }  # fmt: skip
     return short[line.reason]

@@ -13,6 +13,7 @@ from django.db import connection
 from members.lib.posting import OrderKey
 from members.models import Closure, GapPosting
 
+ANOTHER_LIFE = "reopened"  # of a closure: what was before it is no affair of the life that began then
 # An order without terms earned nothing yet; one that had them earlier was refunded or changed meanwhile. An order that
 # was sent again since the program is open, or refunded then, may be settled: posting passes it over.
 NEW = """
@@ -70,8 +71,9 @@ class Kept:
 
 
 def closures(*, merchant_id: int, most: int = 12) -> list[Closure]:
-    """The closures that are over, the latest first."""
-    return list(Closure.objects.of(merchant_id).exclude(to_at=None).order_by("-from_at")[:most])
+    """The closures that are over and whose orders can be posted, the latest first."""
+    over = Closure.objects.of(merchant_id).exclude(to_at=None).exclude(ended_by=ANOTHER_LIFE)
+    return list(over.order_by("-from_at")[:most])
 
 
 def posting_of(closure: Closure) -> GapPosting | None:

@@ -1,9 +1,10 @@
 """Posting the orders of a closure on request, once (domain.md 2, 6).
 
-While a program is closed or cleared its orders and refunds are stored and move nothing. When it is open again, its
-merchant may have them posted: each order as if it arrived now, in the order in which they did, with the rate in force
-now and the tier held before it; refunds of orders that had earned take back under the policy of their day. Nothing
-that is posted is posted again: an order that has its terms keeps them.
+While a program is closed or cleared its orders and refunds are stored and move nothing. When its life goes on
+(restored, or opened by the merchant who closed it; reopening after a clearance begins another life), its merchant may
+have them posted: each order as if it arrived now, in the order in which they did, with the rate in force now and the
+tier held before it; refunds of orders that had earned take back under the policy of their day. Nothing that is posted
+is posted again: an order that has its terms keeps them.
 
 A small closure is posted with the request, a large one by a worker in chunks of members. What happens to a member
 meanwhile needs no turn before: an order that is sent again is settled by that, and the chunk passes it over.
@@ -81,13 +82,19 @@ def foresee(*, closure: Closure, at: dt.datetime) -> Foreseen | None:
 def begin(*, merchant_id: int, closure_id: int, at: dt.datetime, actor: Actor) -> GapPosting:
     """Have a closure's orders posted; asked again it is the same posting, which goes on.
 
-    Raises NotFound, ProgramNotOpen, ProgramCleared, Conflict (the closure is not over, or kept nothing back).
+    Raises NotFound, ProgramNotOpen, ProgramCleared, Conflict (the closure kept nothing back, or a new life began
+    after it).
     """
     posting.lock_merchant(merchant_id=merchant_id, alone=True)
     program = programs.lock_open(merchant_id=merchant_id)
     closure = Closure.objects.of(merchant_id).select_for_update().filter(pk=closure_id).first()
     if closure is None or closure.to_at is None:
         raise NotFound(_("There is no such closure, or it is not over."))
+    if closure.ended_by == selector.ANOTHER_LIFE:
+        text = _(
+            "The program was opened anew after this clearance. Orders from before belong to its former life."
+        )
+        raise Conflict(text)
     found = selector.posting_of(closure)
     if found is not None:
         return found

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from celery import current_app
@@ -25,9 +26,12 @@ from compliance.models.decisions import REASON_CODES
 from compliance.selectors import judging, policies
 from compliance.services import clearance, installation, standing, ticks
 from compliance.tasks import clearance as clearance_tasks  # which says on which queue they go
+from config import embedded
 from members.lib import queue
 from members.lib import tenant as tenancy
 from members.models import AuditRow, Closure, OutboxRow, Program
+from tests import programs
+from tests.concurrency.own_server import own_server
 from tests.environment import SOAK, forget_messages, sized
 
 PROGRAMS = 20_000 if SOAK else 4_000
@@ -77,6 +81,10 @@ def forker() -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
         cwd=settings.BASE_DIR,
+        env=programs.environment(
+            Path(settings.DATA_DIR), database=programs.address(), broker=embedded.broker_url() or ""
+        )
+        | {"DATABASE_OWNER_URL": programs.address("owner")},
     )
     try:
         yield process
@@ -124,7 +132,21 @@ def until(condition, what: str) -> None:
 
 @pytest.fixture
 def run(transactional_db) -> Iterator[RunRow]:
-    """A planned run over some thousand programs, and what each program's decision is to be."""
+    """A planned run over some thousand programs."""
+    with planned() as row:
+        yield row
+
+
+@pytest.fixture
+def run_of_its_own(transactional_db, tmp_path) -> Iterator[RunRow]:
+    """The same on a server that nobody else works on."""
+    with own_server(tmp_path), planned() as row:
+        yield row
+
+
+@contextmanager
+def planned() -> Iterator[RunRow]:
+    """A run over `PROGRAMS` that is planned, as the platform."""
     with tenancy.platform():
         with transaction.atomic():
             installation.install(at=run_instant(dt.date(2023, 1, 1)), scripted=True)
@@ -282,11 +304,9 @@ def is_back() -> bool:
 
 
 @pytest.mark.soak
-@pytest.mark.skipif(
-    not SOAK and "PYTEST_XDIST_WORKER" in os.environ, reason="the suite's other half works on the same server"
-)
 @pytest.mark.django_db(transaction=True, databases=["default", "owner"])
-def test_crashes_of_the_database_lose_no_program_and_double_none(run):
+def test_crashes_of_the_database_lose_no_program_and_double_none(run_of_its_own):
+    run = run_of_its_own
     wanted, dice = undisturbed(run), random.Random(20240629)
     with forker() as process:
         for _ in range(CRASHES):

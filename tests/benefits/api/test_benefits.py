@@ -9,6 +9,7 @@ from benefits.models import Benefit, BenefitRevision, CatalogueSku, MemberPrice
 from benefits.selectors.coverage import stored
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
+from members.models import Store
 from tests.api import System, queries_of
 from tests.factories.benefits import DRAW
 from tests.members.api.test_door import problem
@@ -39,6 +40,22 @@ def test_a_benefit_is_published_at_once_when_told_so(system):
 
     assert made.status_code == 201 and made.json()["standing"] == "in_force"
     assert made.json()["unusable"] == ["stock"]
+
+
+def test_a_benefit_says_where_it_is_to_be_had(system):
+    with tenancy.tenant(system.shop.pk), transaction.atomic():
+        Store.objects.create(merchant_id=system.shop.pk, channel="pos", code="001", name="West Lake")
+    scope = {"channels": ["taobao"], "stores": ["pos:001"], "scenes": ["takeaway"]}
+
+    made = system.post("/benefits", {**COUPON, "scope": scope}).json()
+    published = system.post(f"/benefits/{made['id']}/publish").json()
+    gone = system.post("/benefits", {**COUPON, "publish": True, "scope": {"stores": ["pos:404"]}})
+    wrong = system.post("/benefits", {**COUPON, "scope": {"channels": ["amazon"]}})
+
+    assert made["scope"] == published["scope"] == scope and published["doubts"] == []
+    assert "pos:404" in str(problem(gone, 422, "invalid")["errors"]["scope"])
+    assert problem(wrong, 422, "invalid")["errors"]
+    assert count(system, Benefit) == 1
 
 
 def test_publishing_again_changes_nothing(system):

@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 from django.db import transaction
 
+from benefits.lib.scope import Place
 from benefits.models import Entitlement, EntitlementUse
 from benefits.services import tills
 from members.lib import tenant as tenancy
@@ -333,3 +334,43 @@ def shut(shop: Counter, kind: str, when: str) -> None:
     with tenancy.tenant(shop.id), transaction.atomic():
         program = Program.objects.get(merchant_id=shop.id)
         programs.begin_closure(program=program, at=at(when), kind=kind, actor=JOB)
+
+
+TAKEAWAY = {"channels": ["meituan"], "scenes": ["takeaway"]}
+MEITUAN = Place(channel="meituan", scene="takeaway")
+
+
+@pytest.mark.parametrize("place", [Place(), Place(channel="jd"), Place(channel="meituan", scene="hotel")])
+@pytest.mark.parametrize("verb", ["redeem", "reserve"])
+def test_a_code_is_used_only_where_its_benefit_is_to_be_had(shop, verb, place):
+    mine = shop.claim(shop.publish(scope=TAKEAWAY))
+
+    said = refused(shop, "entitlement-elsewhere", verb, mine.code, place=place)
+
+    assert "Meituan, for: takeaway" in str(said.detail)
+    assert shop.do(verb, mine.code, key="k", place=MEITUAN).is_new
+    assert not shop.do(verb, mine.code, key="k", place=MEITUAN).is_new
+    with pytest.raises(IdempotencyConflict):
+        shop.do(verb, mine.code, key="k", place=Place(channel="meituan", scene="takeaway", store="2"))
+
+
+def test_where_a_code_is_used_is_what_was_said_when_it_was_issued(shop):
+    benefit = shop.publish()
+    early = shop.claim(benefit)
+    shop.move(benefit, "change", scope=TAKEAWAY, settings={"off_minor": 1000, "per_member_life": 2})
+    late = shop.claim(benefit)
+
+    assert shop.do("redeem", early.code).is_new
+    refused(shop, "entitlement-elsewhere", "redeem", late.code)
+    assert shop.do("redeem", late.code, place=MEITUAN).is_new
+
+
+def test_a_code_is_not_handed_out_where_it_is_said_to_be_of_no_use(shop):
+    benefit = shop.publish(scope=TAKEAWAY)
+
+    with pytest.raises(Refusal, match="takeaway"):
+        shop.claim(benefit, place=Place(channel="jd"))
+    with tenancy.tenant(shop.id), transaction.atomic():
+        assert not Entitlement.objects.of(shop.id).exists()
+
+    assert shop.claim(benefit, place=MEITUAN)

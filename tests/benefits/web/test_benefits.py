@@ -11,6 +11,7 @@ from benefits.models import Benefit, BenefitRevision, BenefitStatus
 from benefits.services import benefits
 from compliance.services import installation
 from members.lib import tenant as tenancy
+from members.models import Store
 from members.services import programs
 from members.services.audit import Actor
 from tests.factories.benefits import OFF
@@ -73,6 +74,28 @@ def test_a_coupon_is_published_by_its_form_once_however_often_it_is_sent(owner, 
     page = owner.get(first.url)
     assert page.status_code == 200
     assert "Ten off" in page.content.decode()
+
+
+def test_a_form_says_where_a_benefit_is_to_be_had_and_a_change_keeps_it_in_the_history(owner, cast):
+    with tenancy.tenant(cast.shop.pk):
+        Store.objects.create(merchant=cast.shop, channel="pos", code="009", name="West Lake")
+    told = {"channels": ["taobao"], "stores": ["pos:009"], "scenes": "takeaway、hotel"}
+
+    page = owner.post(NEW_COUPON, {**COUPON, **told}, follow=True).content.decode()
+    (made,) = of(cast.shop)
+    form = owner.get(f"/benefits/{made.public_id}/change/").content.decode()
+    owner.post(f"/benefits/{made.public_id}/change/", {**COUPON, "channels": ["jd"]})
+    changed = owner.get(f"/benefits/{made.public_id}/").content.decode()
+
+    assert made.scope == {
+        "channels": ["taobao"],
+        "stores": ["pos:009"],
+        "scenes": ["hotel", "takeaway"],
+    }
+    assert "Taobao, West Lake, for: hotel, takeaway" in page
+    assert form.count("checked") >= 3 and "hotel\ntakeaway" in form
+    assert of(cast.shop)[0].scope == {"channels": ["jd"]}
+    assert "Where: Taobao, West Lake, for: hotel, takeaway → JD" in changed
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from benefits.services import benefits, claims
 from members.lib import tenant as tenancy
 from members.lib.refusals import Invalid
 from members.lib.segments import check
-from members.models import AuditRow, Member, Program
+from members.models import AuditRow, Member, Program, Store
 from members.selectors import segments
 from members.services import members, programs
 from members.services.audit import Actor
@@ -43,6 +43,19 @@ def coupon(shop, **settings) -> Benefit:
             kind="coupon",
             name="Ten off",
             settings={"off_minor": 1000, **settings},
+        )
+
+
+def scoped(shop, scope) -> Benefit:
+    with tenancy.tenant(shop.pk):
+        return benefits.publish_benefit(
+            merchant_id=shop.pk,
+            at=timezone.now() - dt.timedelta(hours=1),
+            actor=JOB,
+            kind="coupon",
+            name="Ten off",
+            settings={"off_minor": 1000},
+            scope=scope,
         )
 
 
@@ -298,3 +311,24 @@ def test_a_segment_means_who_used_a_benefit_until_it_is_undone(owner, clerk, sho
         known = segments.shop(merchant=shop, at=timezone.now()).known
     with pytest.raises(Invalid):
         check(gone, known)
+
+
+def test_a_till_that_says_where_it_stands_takes_the_codes_of_that_place(shop, owner):
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        store = Store.objects.create(merchant=shop, channel="pos", code="009", name="West Lake")
+    key = f"pos:{store.code}"
+    mine = claimed(shop, scoped(shop, {"stores": [key], "scenes": ["dinner"]}))
+    before = owner.get(f"{PAGE}?code={mine.code}").content.decode()
+    owner.post(PAGE, {"code": mine.code, "once": "abcdefgh23456789"})
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        assert not EntitlementUse.objects.of(shop).exists()
+
+    kept = owner.post(f"{PAGE}place", {"store": key, "scene": "dinner", "code": mine.code})
+    after = owner.get(kept.url).content.decode()
+    done = owner.post(PAGE, {"code": mine.code, "once": "abcdefgh23456780"})
+    foreign = owner.post(f"{PAGE}place", {"store": "pos:404"}, follow=True).content.decode()
+
+    assert f"only at: {store.name}, for: dinner" in before and ">Redeem code<" not in before
+    assert f"{store.name} (Point of sale), dinner" in after and ">Redeem code<" in after
+    assert "done=" in done.url
+    assert "Choose a store of the list" in foreign

@@ -48,6 +48,7 @@ def test_the_defaults_are_those_of_a_scripted_history():
         "max_lead_days": None,
         "paper_rules": [],
         "min_audience": 0,
+        "uncounted_channels": [],
     }
 
 
@@ -100,6 +101,7 @@ def test_settings_survive_being_stored():
         {"warn_days": 30},
         {"paper_rules": "saving"},
         {"paper_rules": ["nothing"]},
+        {"uncounted_channels": ["amazon"]},
         {"min_audience": 7},
         {"min_audience": -1},
         {"min_audience": "5"},
@@ -174,6 +176,7 @@ OTHER = {
     "max_lead_days": 10,
     "paper_rules": ["saving", "threshold"],
     "min_audience": 10,
+    "uncounted_channels": ["other"],
 }
 
 

@@ -215,12 +215,11 @@ def _store(shop: Shop) -> None:
     for told in shop.benefits:
         store_benefit(shop.merchant_id, told)
     store_coverage(shop)
+    # One instant restores a program once: of two that the dice gave it, the later told is it.
+    shop.protections = list(dict(shop.protections).items())
     Protection.objects.bulk_create(
-        [
-            Protection(merchant_id=shop.merchant_id, from_at=start, until_at=end, cause="restored")
-            for start, end in shop.protections
-        ],
-        ignore_conflicts=True,
+        Protection(merchant_id=shop.merchant_id, from_at=start, until_at=end, cause="restored")
+        for start, end in shop.protections
     )
     if shop.exemption is not None:
         start, end, lifted = shop.exemption

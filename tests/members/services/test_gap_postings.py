@@ -159,6 +159,20 @@ def test_what_cannot_be_posted_is_refused_and_nothing_moves():
         gap_postings.begin(merchant_id=till.id, closure_id=closure_of(till).pk + 99, at=ASKED, actor=JOB)
 
 
+def test_a_new_life_after_a_clearance_begins_without_the_orders_before_it():
+    till = lived(people=2)
+    with tenancy.tenant(till.id), transaction.atomic():
+        Closure.objects.of(till.id).update(kind="cleared", ended_by="reopened")
+        assert selector.closures(merchant_id=till.id) == []
+
+    refusal = till.refused(begin, till)
+
+    assert isinstance(refusal, Conflict) and "former life" in str(refusal.detail)
+    with tenancy.tenant(till.id), transaction.atomic():
+        Closure.objects.of(till.id).update(ended_by="restored")
+    assert begin(till).orders == 4
+
+
 @pytest.fixture
 def everybody_is_many(monkeypatch):
     monkeypatch.setattr(gap_postings, "SMALL", 0)

@@ -108,4 +108,4 @@ def test_a_large_gap_shows_its_progress(owner, cast, gap, monkeypatch):
 
 
 def test_a_shop_that_was_never_closed_is_told_so(owner):
-    assert "never closed" in text_of(owner.get("/program/closures"))
+    assert "no closure whose orders" in text_of(owner.get("/program/closures"))

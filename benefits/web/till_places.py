@@ -1,0 +1,53 @@
+"""Where the till of a cashier's page stands: chosen once, kept with who is signed in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from benefits.lib.scope import NOWHERE, Place, channel_of
+from benefits.selectors import scopes
+from members.web.request import StaffRequest
+
+KEPT = "till"
+
+
+class PlaceForm(forms.Form):
+    """The store, and what is done there."""
+
+    store = forms.ChoiceField(label=_("This till stands in"), required=False)
+    scene = forms.CharField(
+        label=_("Scene"),
+        required=False,
+        max_length=32,
+        help_text=_("Such as takeaway, as your benefits name it."),
+    )
+
+    def __init__(self, *args: Any, stores: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["store"].choices = [("", _("Not said")), *stores]  # type: ignore[attr-defined]
+
+    def keep(self, request: StaffRequest) -> None:
+        """Keep what was chosen for this shop."""
+        request.session[KEPT] = {"merchant": request.merchant.pk, **self.cleaned_data}
+
+
+def form_of(request: StaffRequest, data: Any = None) -> PlaceForm:
+    """The form, with what was chosen before. One query."""
+    return PlaceForm(data, initial=_kept(request), stores=scopes.stores(merchant_id=request.merchant.pk))
+
+
+def place_of(request: StaffRequest) -> Place:
+    """Where the till stands, as far as it was said for this shop. Runs no query."""
+    kept = _kept(request)
+    store, scene = str(kept.get("store", "")), str(kept.get("scene", ""))
+    if not store:
+        return Place(scene=scene) if scene else NOWHERE
+    return Place(channel=channel_of(store), store=store.partition(":")[2], scene=scene)
+
+
+def _kept(request: StaffRequest) -> dict[str, Any]:
+    kept = request.session.get(KEPT)
+    return kept if isinstance(kept, dict) and kept.get("merchant") == request.merchant.pk else {}
