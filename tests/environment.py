@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sys
 from contextlib import suppress
 from typing import NoReturn
 
@@ -21,6 +22,11 @@ from config import embedded, env, processes
 from config.cache import redis_address
 
 gc.disable()  # while everything is loaded, all of which stays; see pytest_runtestloop
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    # Whoever wants no compiled files beside the sources gets them in var/: the suite starts the product dozens of
+    # times, and compiling it takes most of a start.
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(embedded.BASE_DIR / "var/pycache")
 os.environ["LIUSHUI_TESTING"] = "true"
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 # Tasks that this process sends reach no worker but those that it starts itself; see forget_messages.
