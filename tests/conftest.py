@@ -137,9 +137,8 @@ def client() -> ScopedClient:
     return ScopedClient()
 
 
-@pytest.fixture
-def cast(db) -> SimpleNamespace:
-    """Two shops and their people: owner and clerk (cashier) of the first, an outsider who owns the second, an admin."""
+def make_cast() -> SimpleNamespace:
+    """The cast, written in the transaction that is open."""
     from members.models import Role, Staff, User
     from members.services import merchants
     from members.services.audit import Actor
@@ -155,3 +154,9 @@ def cast(db) -> SimpleNamespace:
         other = merchants.create_merchant(name="Other Shop", owner=people["outsider"], at=NOON, actor=job)
         Staff.objects.create(merchant=shop, user=people["clerk"], role=Role.CASHIER, joined_at=NOON)
     return SimpleNamespace(shop=shop, other=other, admin=admin, **people)
+
+
+@pytest.fixture
+def cast(db) -> SimpleNamespace:
+    """Two shops and their people: owner and clerk (cashier) of the first, an outsider who owns the second, an admin."""
+    return make_cast()

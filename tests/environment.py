@@ -6,8 +6,10 @@ there and leaves them for the next one (`make stop`).
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import sys
 from contextlib import suppress
 from typing import NoReturn
 
@@ -19,6 +21,12 @@ from psycopg import sql
 from config import embedded, env, processes
 from config.cache import redis_address
 
+gc.disable()  # while everything is loaded, all of which stays; see pytest_runtestloop
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    # Whoever wants no compiled files beside the sources gets them in var/: the suite starts the product dozens of
+    # times, and compiling it takes most of a start.
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(embedded.BASE_DIR / "var/pycache")
 os.environ["LIUSHUI_TESTING"] = "true"
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 # Tasks that this process sends reach no worker but those that it starts itself; see forget_messages.
@@ -50,6 +58,18 @@ def pytest_configure(config: pytest.Config) -> None:
             if not processes.command_line(int(name.rsplit("_", 1)[1])):
                 with suppress(psycopg.Error):  # one that is in use is not dropped
                     owner.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """From now on garbage is collected, though not looked for among the modules and tests that were loaded.
+
+    Looking through those again and again took a quarter of the suite's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:

@@ -14,7 +14,7 @@ READ = re.compile(
     r"""environ(?:\.get\(|\.setdefault\(|\[)|environment\[)"([A-Z][A-Z_]+)\""""
 )
 MAKE = {"SCALE", "ONLY"}  # read by the Makefile
-FOREIGN = {"PATH", "DJANGO_SETTINGS_MODULE", "DJANGO_ALLOW_ASYNC_UNSAFE"}
+FOREIGN = {"PATH", "DJANGO_SETTINGS_MODULE", "DJANGO_ALLOW_ASYNC_UNSAFE", "PYTHONPYCACHEPREFIX"}
 
 
 def _read_somewhere() -> set[str]:

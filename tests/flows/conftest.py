@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -31,12 +31,35 @@ def tell(django_db_blocker) -> Tell:
     ) -> list[dict[str, Any]]:
         printed = [] if printed is None else printed
         with django_db_blocker.unblock(), stage():
-            Player(lambda row: printed.append(json.loads(dump(row)))).tell(
-                [json.dumps(line) for line in script]
-            )
+            play(script, printed)
         return printed
 
     return tell_lines
+
+
+def play(script: Iterable[dict[str, Any]], printed: list[dict[str, Any]]) -> None:
+    """Tell lines to the database in place."""
+    Player(lambda row: printed.append(json.loads(dump(row)))).tell([json.dumps(line) for line in script])
+
+
+def together(stories: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """Stories of shop "a" under one policy, told in one play as shops of their own; what each of them printed.
+
+    Each reads as if it had been told alone: its lines are numbered as it has them.
+    """
+    script = sorted(
+        ((each["at"], name, number, each) for name, lines in stories.items()
+         for number, each in enumerate(lines, 1)),
+        key=lambda one: one[0],
+    )  # fmt: skip
+    printed: list[dict[str, Any]] = []
+    play(({**each, "merchant": name} for _at, name, _number, each in script), printed)
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in stories}
+    for row in printed:
+        if "line" in row:
+            _at, name, number, _each = script[row["line"] - 1]
+            found[name].append({**row, "line": number})
+    return found
 
 
 def at(when: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
+NOT_ASKED = {"csrfmiddlewaretoken", "next"}  # new on every page, and where one comes back to
 SILENT = frozenset({"submit", "button", "reset", "image", "file"})
 
 
@@ -16,6 +17,12 @@ class Form:
     path: str
     method: str
     fields: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The same for two forms that send the same to the same place."""
+        fields = sorted((name, *values) for name, values in self.fields.items() if name not in NOT_ASKED)
+        return (self.method, self.path, *map(str, fields))
 
     def add(self, name: str | None, value: str | None) -> None:
         """One more value of a field."""

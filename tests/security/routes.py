@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.urls import URLPattern, get_resolver
 from django.utils.regex_helper import normalize
 
@@ -159,7 +161,13 @@ def admin_object(template: str, shop: Shop) -> str:
 
 def routes(urlconf: str | None = None) -> list[Route]:
     """Every route of the site."""
-    return sorted(_below(get_resolver(urlconf).url_patterns, "", ()), key=lambda route: route.template)
+    return list(_routes(urlconf or settings.ROOT_URLCONF))
+
+
+@cache
+def _routes(urlconf: str) -> tuple[Route, ...]:
+    found = _below(get_resolver(urlconf).url_patterns, "", ())
+    return tuple(sorted(found, key=lambda route: route.template))
 
 
 def _below(patterns: list[Any], prefix: str, namespaces: tuple[str, ...]) -> Iterator[Route]:

@@ -10,7 +10,7 @@ from members.web import gates
 from tests.security import routes as addresses
 from tests.security.forms import forms_of
 from tests.security.test_walk import known, worth_walking
-from tests.security.walking import METHODS, Finding, Walk, send, text_of
+from tests.security.walking import Finding, Walk, methods_of, send, text_of
 from tests.security.world import ROLES, TRUSTED, Shop, World, undone
 
 
@@ -66,7 +66,7 @@ def test_one_enters_what_the_gate_admits_and_nothing_breaks(world: World, visito
     for route in known():
         if route.template.startswith(("/platform/", "/accounts/")) or not worth_walking(route, visitor):
             continue
-        for method in METHODS:
+        for method in methods_of(route, visitor):
             walk.go(visitor, method, route)
 
     assert walk.steps > 50
@@ -80,7 +80,7 @@ def test_the_platforms_pages_stand_for_an_admin_with_a_second_factor(world: Worl
 
     for route in known():
         if route.template.startswith("/platform/"):
-            for method in METHODS:
+            for method in methods_of(route, TRUSTED):
                 walk.go(TRUSTED, method, route)
 
     assert not walk.findings, "\n".join(map(str, walk.findings))
@@ -90,7 +90,8 @@ def test_the_platforms_pages_stand_for_an_admin_with_a_second_factor(world: Worl
 
 @pytest.mark.parametrize("visitor", ["owner", "cashier"])
 def test_every_form_of_every_page_can_be_sent_as_it_stands(world: World, visitor: str):
-    client, findings, sent = world.visitors[visitor], [], 0
+    client, findings = world.visitors[visitor], []
+    sent: set[tuple[str, ...]] = set()
 
     for route in known():
         if route.template.startswith(("/platform/", "/api/")):
@@ -100,13 +101,15 @@ def test_every_form_of_every_page_can_be_sent_as_it_stands(world: World, visitor
             continue
         for form in forms_of(page.content.decode(), page.request["PATH_INFO"]):
             resolve(form.path)  # a form that leads nowhere raises
+            if form.key in sent:  # one that stands on every page
+                continue
+            sent.add(form.key)
             with undone():
                 answer = send(client, form.method.upper(), form.path, form.fields)
-                sent += 1
                 if answer.status_code >= 500 or answer.status_code == 404:
                     what = str(answer.status_code)
                     raised = getattr(answer, "exc_info", None)
                     findings.append(Finding("error", visitor, form.method, form.path, f"{what} {raised}"))
 
-    assert sent > 10
+    assert len(sent) > 10
     assert not findings, "\n".join(map(str, findings))

@@ -72,7 +72,7 @@ def findings(
     world: World, routes: list[addresses.Route], name: str, visitor: str
 ) -> list[tuple[str, str, str]]:
     walk = Walk(world)
-    walk.try_foreign(visitor, [route for route in routes if route.name == name])
+    walk.try_foreign(visitor, [route for route in routes if route.name == name], METHODS)
     return [(found.what, found.method, found.detail) for found in walk.findings]
 
 

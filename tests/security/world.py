@@ -70,6 +70,7 @@ class Shop:
     secrets: list[str] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)  # of entitlements that can be used
     member_link: str = ""  # the token of a member's own page; of the other shop, one that was made up
+    keys: dict[str, str] = field(default_factory=dict)  # what `first_key` found
 
     @property
     def order_number(self) -> str:
@@ -82,7 +83,12 @@ class Shop:
         return f"{self.merchant.name}-u1"
 
     def first_key(self, model: type[models.Model]) -> str:
-        """The primary key of this shop's first row of a model; of the first row there is when it has no merchant."""
+        """The primary key of this shop's first row of a model; of the first row there is when it has no merchant.
+
+        It is looked up once: whatever a walk does is undone.
+        """
+        if found := self.keys.get(model._meta.label):
+            return found
         names = {each.name for each in model._meta.get_fields()}
         with tenancy.platform(), transaction.atomic():
             rows = model._default_manager.all()
@@ -90,7 +96,9 @@ class Shop:
             if model is Merchant:
                 rows = rows.filter(pk=self.merchant.pk)
             key = rows.order_by("pk").values_list("pk", flat=True).first()
-        return str(key if key is not None else 1)
+        if key is None:
+            return "1"
+        return self.keys.setdefault(model._meta.label, str(key))
 
 
 @dataclass

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import jsonschema_rs
 import pytest
@@ -10,9 +12,11 @@ import schemathesis
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
+from django.utils import translation
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     negative_data_rejection,
@@ -24,8 +28,10 @@ from compliance.services import installation
 from members.api.schema import document
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
-from tests.api import OPENED, give, join
+from tests.api import OPENED, System, give, join, open_shop
+from tests.conftest import make_cast
 from tests.environment import sized
+from tests.security.world import undone
 
 OPERATIONS = {(method.upper(), path) for path, found in document()["paths"].items() for method in found}
 CHECKS = [
@@ -33,9 +39,8 @@ CHECKS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def known(system):
-    """Ids that exist."""
+def things(system: System) -> dict[str, str]:
+    """A shop's things by the names that addresses have for their ids."""
     with tenancy.platform():
         installation.install(at=OPENED)
     member = join(system.shop, "ann", phone="13800138000")
@@ -56,10 +61,7 @@ def known(system):
     sent = {"kind": "points_exchange", "settings": {"points": 1, "delivery": "order"}, "publish": True}
     reward = system.post("/benefits", sent).json()["id"]
     ordered = system.post(f"/members/{member.public_id}/rewards/{reward}/orders", {}, key="w-1").json()
-    # Requests by WSGI stay in the test's transaction, as those of Django's own test client do.
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield {
+    return {
         "member_id": member.public_id,
         "benefit_id": benefit["id"],
         "reward_order_id": ordered["id"],
@@ -71,6 +73,35 @@ def known(system):
         "code": code,
         "use_id": used["id"],
     }
+
+
+@dataclass
+class Known:
+    """A shop system, ids that exist, and the interface as it is described."""
+
+    secret: str
+    ids: dict[str, str]
+    schema: BaseSchema
+
+
+@pytest.fixture(scope="module")
+def known(django_db_setup, django_db_blocker) -> Iterator[Known]:
+    """Told and read once, in a transaction that is never committed; reading looks through the product's source."""
+    schema = schemathesis.openapi.from_dict(document())
+    schema.app = get_wsgi_application()
+    with django_db_blocker.unblock(), undone(), translation.override("en"):
+        shop = make_cast().shop
+        open_shop(shop)
+        system = System(shop)
+        yield Known(system.secret, things(system), schema)
+
+
+@pytest.fixture
+def stays_open() -> Iterator[None]:
+    """Requests by WSGI stay in the transaction, as those of Django's own test client do, which undoes this again."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
 
@@ -125,9 +156,7 @@ def test_it_is_open_to_everyone_and_says_nothing_about_anyone(client, db):
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize(("method", "path"), sorted(OPERATIONS))
-def test_what_is_answered_is_what_is_described(system, known, method, path, mode):
-    schema = schemathesis.openapi.from_dict(document())
-    schema.app = get_wsgi_application()
+def test_what_is_answered_is_what_is_described(known: Known, stays_open, method, path, mode):
     refused = [negative_data_rejection] if mode == GenerationMode.NEGATIVE and "batch" not in path else []
 
     @seed(20240627)
@@ -138,12 +167,13 @@ def test_what_is_answered_is_what_is_described(system, known, method, path, mode
         suppress_health_check=list(HealthCheck),
         database=None,
     )
-    @given(case=schema[path][method].as_strategy(generation_mode=mode))
+    @given(case=known.schema[path][method].as_strategy(generation_mode=mode))
     def holds(case):
         # Half of the time of things that exist, else every answer would be 404.
         if case.path_parameters and len(str(case.body)) % 2:
-            case.path_parameters |= {name: known[name] for name in case.path_parameters}
-        response = case.call(headers={"Authorization": f"Bearer {system.secret}"})
+            case.path_parameters |= {name: known.ids[name] for name in case.path_parameters}
+        response = case.call(headers={"Authorization": f"Bearer {known.secret}"})
         case.validate_response(response, checks=[*CHECKS, *refused])
 
-    holds()
+    with undone():
+        holds()
