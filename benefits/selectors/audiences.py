@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from benefits.lib.audience import Audience, segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
+from benefits.lib.holdouts import is_held
 from benefits.models import Benefit, BenefitStatus
 from members.models import Member, MemberStatus, Merchant, Segment, Tier, TierMove, TierStanding
 from members.selectors import segments as segments_selector
@@ -78,6 +79,14 @@ def among(*, merchant_id: int, audience: Audience, member_ids: Sequence[int], at
     else:
         active = active.filter(fits)
     return list(active.order_by("pk").values_list("pk", flat=True))
+
+
+def fitting(*, benefit: Benefit, member_ids: Sequence[int], at: dt.datetime) -> list[int]:
+    """Those of some members who may have a benefit: in its audience, and not held out. In order of their ids."""
+    found = among(
+        merchant_id=benefit.merchant_id, audience=benefit.audience, member_ids=member_ids, at=at
+    )
+    return [each for each in found if not is_held(benefit.public_id, benefit.holdout_percent, each)]
 
 
 def segment_names(*, merchant_id: int) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.audience import Audience, normalise_audience, segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
+from benefits.lib.holdouts import check_percent
 from benefits.lib.kinds import Kind, Settings, kind_of
 from benefits.lib.kinds.parts.by_order import condition_of
 from benefits.lib.prices import PriceRow, list_facts
@@ -35,6 +36,7 @@ class Arguments:
     settings: Mapping[str, Any] | None = None
     audience: Any = EVERYONE
     stock: int | None = None
+    holdout_percent: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class Checked:
     settings: Settings
     audience: Audience
     stock: int | None
+    holdout_percent: int
     audience_empty: bool
     worthless: bool
 
@@ -93,6 +96,7 @@ def check(
         settings=settings,
         audience=audience,
         stock=check_stock(arguments.stock),
+        holdout_percent=check_percent(arguments.holdout_percent, kind),
         audience_empty=is_empty(merchant_id=merchant_id, audience=audience, at=at),
         worthless=kind.is_worthless(settings),
     )
@@ -170,6 +174,7 @@ def arguments_of(benefit: Benefit) -> Arguments:
         settings=benefit.settings,
         audience=benefit.audience,
         stock=benefit.stock,
+        holdout_percent=benefit.holdout_percent,
     )
 
 
@@ -184,4 +189,5 @@ def facts(benefit: Benefit) -> dict[str, Any]:
         "settings": benefit.settings,
         "audience": benefit.audience,
         "stock": benefit.stock,
+        **({"holdout_percent": benefit.holdout_percent} if benefit.holdout_percent else {}),
     }

@@ -108,7 +108,7 @@ def give(
     reason: str,
 ) -> tuple[Entitlement, bool]:
     """An entitlement that staff give a member, with a reason, and whether it is new. The audience does not bind them,
-    stock, budget and limits do. Raises as `claim`, and Invalid without a reason.
+    stock, budget, limits and the control group do. Raises as `claim`, and Invalid without a reason.
     """
     if not reason.strip() or len(reason) > 200:
         raise Invalid.on("reason", _("Say why it is given, in at most 200 characters."))
@@ -191,7 +191,9 @@ def _issue(
     benefit = counter.benefit
     if known := _known(benefit.merchant_id, member.pk, benefit.pk, cause):  # asked at this very moment
         return known, False
-    if not is_for_anyone:
+    if is_for_anyone:
+        asking.check_not_held(counter, member)
+    else:
         asking.check_audience(counter, member)
     asking.check_member_limits(counter, member)
     issuing.take_stock(counter, 1)

@@ -126,6 +126,7 @@ def _published(
         settings=arguments.settings,
         audience=arguments.audience,
         stock=arguments.stock,
+        holdout_percent=arguments.holdout_percent,
         public_id=public_id,
         **rest,
     )
@@ -190,6 +191,7 @@ def benefits_change(request: StaffRequest, public_id: str) -> HttpResponse:
         return response
     extra = {"with_file": False} if benefit.kind == "member_price" else {}
     form = _form(request, benefit.kind, initial=FORMS[benefit.kind].initial_of(benefit), **extra)
+    form.fields.pop("holdout_percent", None)  # fixed when it was published
     if request.method == "POST" and form.is_valid():
         try:
             return _changed(request, benefit, form)

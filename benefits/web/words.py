@@ -62,6 +62,7 @@ FIELDS = {
     "settings": gettext_lazy("What it gives"),
     "audience": gettext_lazy("For whom"),
     "stock": gettext_lazy("Stock"),
+    "holdout_percent": gettext_lazy("Control group (%)"),
 }
 
 DELIVERIES = (
