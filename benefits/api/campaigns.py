@@ -62,7 +62,9 @@ class CampaignsOut(PageOut):
 class CampaignIn(Strict):
     """To whom, and why."""
 
-    audience = Audience(required=False, help_text="Everyone unless told; the benefit's own audience binds too.")
+    audience = Audience(
+        required=False, help_text="Everyone unless told; the benefit's own audience binds too."
+    )
     reason = Text(max_length=services.LONGEST_REASON, help_text="Kept in the audit log.")
     holdout_percent = Whole(
         required=False,

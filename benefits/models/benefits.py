@@ -136,6 +136,7 @@ class BenefitRevision(TenantModel):
     doubts = models.SmallIntegerField(default=0, db_default=0)
     measured = models.JSONField(default=dict, db_default={})
     stock = models.IntegerField(_("stock"), null=True)
+    holdout_percent = models.SmallIntegerField(_("control group (%)"), default=0, db_default=0)
     from_at = models.DateTimeField(_("from"), null=True)
     to_at = models.DateTimeField(_("to"), null=True)
     kind = models.CharField(_("kind"), max_length=24)

@@ -83,9 +83,7 @@ def among(*, merchant_id: int, audience: Audience, member_ids: Sequence[int], at
 
 def fitting(*, benefit: Benefit, member_ids: Sequence[int], at: dt.datetime) -> list[int]:
     """Those of some members who may have a benefit: in its audience, and not held out. In order of their ids."""
-    found = among(
-        merchant_id=benefit.merchant_id, audience=benefit.audience, member_ids=member_ids, at=at
-    )
+    found = among(merchant_id=benefit.merchant_id, audience=benefit.audience, member_ids=member_ids, at=at)
     return [each for each in found if not is_held(benefit.public_id, benefit.holdout_percent, each)]
 
 

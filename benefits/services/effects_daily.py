@@ -43,9 +43,7 @@ def count(*, merchant_id: int, benefit_id: int, campaign_id: int | None, at: dt.
         benefit = Benefit.objects.of(merchant_id).get(pk=benefit_id)
         campaign = None if campaign_id is None else GiftCampaign.objects.of(merchant_id).get(pk=campaign_id)
         for days in WINDOWS:
-            found = effects.figures(
-                merchant=merchant, benefit=benefit, campaign=campaign, days=days, at=at
-            )
+            found = effects.figures(merchant=merchant, benefit=benefit, campaign=campaign, days=days, at=at)
             BenefitEffect.objects.update_or_create(
                 merchant_id=merchant_id,
                 benefit=benefit,

@@ -158,9 +158,7 @@ def _next(benefit: Benefit, after: int, chunk: int) -> list[int]:
 
 def _enrol(benefit: Benefit, ids: list[int], at: dt.datetime) -> int:
     """Those of some members who are in the audience."""
-    found = audiences.among(
-        merchant_id=benefit.merchant_id, audience=benefit.audience, member_ids=ids, at=at
-    )
+    found = audiences.among(merchant_id=benefit.merchant_id, audience=benefit.audience, member_ids=ids, at=at)
     if not found:
         return 0
     since = max(each for each in (benefit.from_at, benefit.published_at) if each is not None)

@@ -164,7 +164,15 @@ def _headline(effect: Effect, currency: str) -> str:
 
 
 def _file(request: StaffRequest, benefit: Benefit, campaign: GiftCampaign | None) -> HttpResponse:
-    head = [_("What"), _("May have it"), _("Control group"), _("Difference"), _("From"), _("To"), _("It says")]
+    head = [
+        _("What"),
+        _("May have it"),
+        _("Control group"),
+        _("Difference"),
+        _("From"),
+        _("To"),
+        _("It says"),
+    ]
     counted = _counted(request, benefit, campaign)
     rows = [] if counted is None else _lines(effect_of(counted.figures), request.merchant.currency)
     return csv_files.answer("effect.csv", head, rows)
