@@ -33,8 +33,8 @@ LIMITED = f"Members hold entitlements of {REDEEMED}; these also know {', '.join(
 ORDERED = ", ".join(f"`{code}`" for code, kind in KINDS.items() if kind.may_come_with_orders)
 HELD_OUT = ", ".join(f"`{code}`" for code, kind in KINDS.items() if kind.may_hold_out)
 HOLDOUT_HELP = (
-    "So many per cent of the members, chosen by a hash, never get it, so that its effect can be measured; fixed once it "
-    f"is published. Only for {HELD_OUT}."
+    "So many per cent of the members, chosen by a hash, never get it, so that its effect can be measured; fixed once "
+    f"it is published. Only for {HELD_OUT}."
 )
 BY_ORDER = f"A paid order brings {ORDERED} by itself with `on_order`: {{from_minor, skus, channel}}"
 

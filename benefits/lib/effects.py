@@ -84,10 +84,6 @@ class Interval:
     high: int
     verdict: Verdict
 
-    def times(self, members: int) -> tuple[int, int, int]:
-        """The difference and its bounds over so many members."""
-        return (self.difference * members, self.low * members, self.high * members)
-
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -149,8 +145,14 @@ def _interval(
 ) -> Interval:
     low, high = bounds
     verdict = Verdict.MORE if low > 0 else Verdict.LESS if high < 0 else Verdict.UNCLEAR
-    whole = [round(each * unit) for each in (treated, held, treated - held, low, high)]
-    return Interval(*whole, verdict if is_enough else Verdict.TOO_FEW)
+    return Interval(
+        treated=round(treated * unit),
+        held=round(held * unit),
+        difference=round((treated - held) * unit),
+        low=round(low * unit),
+        high=round(high * unit),
+        verdict=verdict if is_enough else Verdict.TOO_FEW,
+    )
 
 
 def welch(

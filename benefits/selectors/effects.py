@@ -71,8 +71,8 @@ class Counted:
 def figures(
     *, merchant: Merchant, benefit: Benefit, campaign: GiftCampaign | None, days: int, at: dt.datetime
 ) -> Figures:
-    """What both arms came to by now, in the `days` from when each member could first have it. Two statements, set-based,
-    in a transaction under way."""
+    """What both arms came to by now, in the `days` from when each member could first have it. Three statements,
+    set-based, in a transaction under way."""
     values: dict[str, Any] = {
         "merchant": merchant.pk,
         "benefit": benefit.pk,

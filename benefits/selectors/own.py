@@ -59,7 +59,8 @@ def codes_of(*, merchant_id: int, member: Member, at: dt.datetime) -> Codes:
 
 
 def in_force_for(*, merchant_id: int, member: Member, at: dt.datetime) -> list[Benefit]:
-    """The benefits in force that are for a member who is not held out of them, the newest first. At most one query more an audience."""
+    """The benefits in force that are for a member who is not held out of them, the newest first. At most one query more
+    an audience."""
     rows = Benefit.objects.of(merchant_id).filter(
         Q(from_at=None) | Q(from_at__lte=at),
         Q(to_at=None) | Q(to_at__gt=at),
