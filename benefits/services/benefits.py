@@ -20,7 +20,7 @@ from benefits.lib import coverage as rule
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.prices import PriceRow
 from benefits.models import Benefit, BenefitStatus
-from benefits.services import coverage, draw_terms, exposures, issuing, order_gifts
+from benefits.services import coverage, draw_terms, entitlement_events, exposures, issuing, order_gifts
 from benefits.services.arguments import Arguments, Checked, arguments_of, check, check_stock, facts
 from benefits.services.prices import store_list
 from benefits.services.revisions import audit_row, revise, write_revision
@@ -296,6 +296,8 @@ def _publish(
         store_list(benefit=benefit, rows=rows, at=at, actor=actor)
     write_revision(benefit, at, actor, rule.Action.PUBLISH, reason)
     audit_row(benefit, at, actor, "benefit.published", None, facts(benefit), reason)
+    program = Program.objects.get(merchant_id=benefit.merchant_id)
+    entitlement_events.published(program=program, benefit=benefit, at=at)
     order_gifts.hear(benefit)
     if not as_scripted:
         draw_terms.keep(benefit, at, actor)

@@ -15,7 +15,7 @@ from benefits.lib.codes import read_code
 from benefits.lib.entitlements import OPEN, State
 from benefits.models import Benefit, Entitlement, EntitlementSource, PaidWith
 from benefits.selectors import entitlements as selectors
-from benefits.services import asking, issuing
+from benefits.services import asking, entitlement_events, issuing
 from benefits.services.issuing import Counter
 from members.lib.refusals import Conflict, Invalid, NotCancellable, NotFound
 from members.models import Member
@@ -159,6 +159,7 @@ def revoke(*, merchant_id: int, at: dt.datetime, actor: Actor, code: str, reason
     entitlement.save(update_fields=["state", "reserved_until", "reservation"])
     issuing.give_back_stock(counter, 1)
     issuing.give_back_budget(counter.benefit, (entitlement.worth_minor or 0) * entitlement.uses_total)
+    entitlement_events.revoked(program=counter.merchant.program, at=at, ids=[entitlement.pk])
     _audit(entitlement, at, actor, "entitlement.revoked", reason=reason.strip())
     return entitlement
 

@@ -20,7 +20,7 @@ from benefits.lib.codes import new_codes
 from benefits.lib.entitlements import Terms, terms_of
 from benefits.lib.kinds import KINDS, Kind
 from benefits.models import Benefit, BenefitBudget, BenefitStatus, Entitlement
-from benefits.services import coverage
+from benefits.services import coverage, entitlement_events
 from benefits.services.revisions import revise
 from members.lib.periods import local_instant, merchant_day
 from members.lib.refusals import Conflict, Invalid, NotFound, Refusal
@@ -34,7 +34,7 @@ insert into benefits_entitlement (merchant_id, member_id, benefit_id, code, revi
 select %(merchant)s, x.member_id, %(benefit)s, x.code, %(revision)s, %(source)s, x.cause, 'issued', %(uses)s, %(uses)s,
     %(worth)s, %(paid_with)s, %(paid_amount)s, %(at)s, %(at)s, %(until)s, ''
 from unnest(%(members)s::bigint[], %(causes)s::text[], %(codes)s::text[]) x (member_id, cause, code)
-on conflict do nothing returning member_id
+on conflict do nothing returning member_id, id
 """
 TAKEN = """
 update benefits_benefitbudget set taken_minor = taken_minor + %(promised)s, most_minor = %(most)s
@@ -126,7 +126,7 @@ def reopen_counter(
         benefit=benefit,
         kind=kind,
         terms=terms_of(kind, benefit.settings, is_claim=is_claim),
-        merchant=Merchant.objects.get(pk=merchant_id),
+        merchant=Merchant.objects.select_related("program").get(pk=merchant_id),
         at=at,
         actor=actor,
     )
@@ -255,7 +255,7 @@ def write(
     A member is named once. Of a code that is there already, a matter of chance, another one is made.
     """
     benefit, terms = counter.benefit, counter.terms
-    waiting, done = dict(who), set[int]()
+    waiting, ids = dict(who), dict[int, int]()
     values: dict[str, Any] = {
         "merchant": benefit.merchant_id,
         "benefit": benefit.pk,
@@ -276,11 +276,11 @@ def write(
         }
         with connection.cursor() as cursor:
             cursor.execute(ISSUED, {**values, **columns})
-            got = {row[0] for row in cursor.fetchall()}
-        done |= got
-        waiting = {member: cause for member, cause in waiting.items() if member not in got}
+            ids |= dict(cursor.fetchall())
+        waiting = {member: cause for member, cause in waiting.items() if member not in ids}
         waiting = without_known(benefit, waiting) if waiting else {}
-    return done
+    entitlement_events.issued(program=counter.merchant.program, at=counter.at, ids=list(ids.values()))
+    return set(ids)
 
 
 def without_known(benefit: Benefit, causes: Mapping[int, str]) -> dict[int, str]:

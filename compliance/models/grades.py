@@ -121,7 +121,8 @@ class Grade(TenantModel):
     """The grade of a program for a month, with all it follows from. Append-only, written by the platform.
 
     level: by the rule; granted: whose privileges the merchant has (a new merchant's are not below the protected level).
-    findings: null for months graded before they were looked at. `passing` and `high` are the lines by metric, in the order of `Metric`.
+    findings: null for months graded before they were looked at. `passing` and `high` are the lines by metric, in the
+    order of `Metric`.
     """
 
     run = models.ForeignKey(GradeRun, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
