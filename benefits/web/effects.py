@@ -169,8 +169,8 @@ def _file(request: StaffRequest, benefit: Benefit, campaign: GiftCampaign | None
         _("May have it"),
         _("Control group"),
         _("Difference"),
-        _("From"),
-        _("To"),
+        _("Interval from"),
+        _("Interval to"),
         _("It says"),
     ]
     counted = _counted(request, benefit, campaign)

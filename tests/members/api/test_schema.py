@@ -56,12 +56,14 @@ def known(system):
     sent = {"kind": "points_exchange", "settings": {"points": 1, "delivery": "order"}, "publish": True}
     reward = system.post("/benefits", sent).json()["id"]
     ordered = system.post(f"/members/{member.public_id}/rewards/{reward}/orders", {}, key="w-1").json()
+    given = system.post(f"/benefits/{benefit['id']}/campaigns", {"reason": "x"}, key="g-1").json()
     # Requests by WSGI stay in the test's transaction, as those of Django's own test client do.
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield {
         "member_id": member.public_id,
         "benefit_id": benefit["id"],
+        "campaign_id": given["id"],
         "reward_order_id": ordered["id"],
         "redemption_id": redemption["id"],
         "hold_id": hold["id"],
