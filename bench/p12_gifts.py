@@ -1,8 +1,8 @@
 """P12: a birthday's gifts for many of a shop's members, beside COPY of the very rows into a table like theirs.
 
 On each of three days other members have their birthday, a tenth of a million (of 32 million a million at full scale).
-The daily job finds them, holds audience, limits, stock and control group, and writes an entitlement with a code of its
-own each. Then the owner of the tables copies those rows from a file into an empty table with the same columns, checks and
+The daily job finds them, looks whether the benefit is for them, and writes an entitlement with a code of its own each.
+Then the owner of the tables copies those rows from a file into an empty table with the same columns, checks and
 indexes, committed: that is the limit. The two alternate.
 """
 
@@ -12,8 +12,7 @@ import datetime as dt
 import statistics
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 from django.db import connections
@@ -44,7 +43,7 @@ def run(scale: str) -> Iterator[Row]:
         with tenancy.tenant(shop):
             benefits.publish_benefit(
                 merchant_id=shop, at=ledger_world.OPENED_AT, actor=ledger_world.BENCH, kind="birthday_gift",
-                name="Tea", settings={"gift": "Tea", "value_minor": 3_000, "valid_days": 30, "per_member_life": 5},
+                name="Tea", settings={"gift": "Tea", "value_minor": 3_000, "valid_days": 30},
             )  # fmt: skip
         ratios, limits = [], []
         for day in DAYS:
@@ -70,22 +69,21 @@ def _issue(at: dt.datetime, wanted: int) -> None:
 
 def _copied(shop: int, at: dt.datetime) -> float:
     """Seconds of copying the rows of an instant into a table like theirs."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "rows"
-        with connections["owner"].cursor() as cursor, file.open("wb") as out:
+    with tempfile.TemporaryFile() as file:
+        with connections["owner"].cursor() as cursor:
             with cursor.copy(f"copy ({ISSUED.format(shop=shop, at=at.isoformat())}) to stdout") as rows:
                 for block in rows:
-                    out.write(block)
+                    file.write(block)
             cursor.execute("drop table if exists copied")
             cursor.execute("create table copied (like benefits_entitlement including all)")
+        file.seek(0)
         return seconds(lambda: _copy(file))
 
 
-def _copy(file: Path) -> None:
-    with connections["owner"].cursor() as cursor, file.open("rb") as source:
-        with cursor.copy("copy copied from stdin") as rows:
-            while block := source.read(1 << 20):
-                rows.write(block)
+def _copy(file: IO[bytes]) -> None:
+    with connections["owner"].cursor() as cursor, cursor.copy("copy copied from stdin") as rows:
+        while block := file.read(1 << 20):
+            rows.write(block)
 
 
 def _owner(statement: str, values: Any = None) -> None:

@@ -53,7 +53,7 @@ def points_key(member_id: int, benefit_id: int, cause: str) -> str:
 def check_audience(counter: Counter, member: Member) -> None:
     """Raises NotInAudience, for who is held out too."""
     if not audiences.fitting(benefit=counter.benefit, member_ids=[member.pk], at=counter.at):
-        raise NotInAudience(_("This benefit is not for this member."))
+        raise NotInAudience(_("This benefit is for other members."))
 
 
 def check_not_held(counter: Counter, member: Member) -> None:

@@ -290,8 +290,9 @@ def _publish(
     benefit.status = BenefitStatus.PUBLISHED
     benefit.published_at = at
     benefit.revision, benefit.revision_at = 1, at
-    exposures.begin(benefit, at)
+    benefit.enrolled_at = None if exposures.is_enrolled(benefit) else at
     benefit.save()
+    exposures.begin(benefit, at)
     if rows is not None:
         store_list(benefit=benefit, rows=rows, at=at, actor=actor)
     write_revision(benefit, at, actor, rule.Action.PUBLISH, reason)

@@ -21,6 +21,7 @@ from benefits.models import Benefit, BenefitStatus, GiftCampaign
 from benefits.selectors import audiences, effects
 from members.lib import queue
 from members.lib import tenant as tenancy
+from members.lib.set_based import bigints
 from members.models import Program, ProgramStatus
 
 TASK = "benefits.enrol"
@@ -61,11 +62,11 @@ class Trial:
         return cls(benefit, None, benefit.public_id, benefit.holdout_percent)
 
     @classmethod
-    def of_campaign(cls, campaign: GiftCampaign | None) -> Trial | None:
-        """A campaign's; None for none."""
+    def of_campaign(cls, benefit: Benefit, campaign: GiftCampaign | None) -> Trial | None:
+        """A campaign's that gives the benefit; None for none."""
         if campaign is None:
             return None
-        return cls(campaign.benefit, campaign.pk, campaign.public_id, campaign.holdout_percent)
+        return cls(benefit, campaign.pk, campaign.public_id, campaign.holdout_percent)
 
 
 def split(trial: Trial | None, members: Sequence[int], at: dt.datetime) -> set[int]:
@@ -82,7 +83,7 @@ def _write(
     helds = [is_held(trial.key, trial.percent, member_id) for member_id in members]
     given = {
         "merchant": trial.benefit.merchant_id, "benefit": trial.benefit.pk, "campaign": trial.campaign_id,
-        "members": list(members), "helds": helds,
+        "members": bigints(members), "helds": helds,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(WRITE.format(at=instant, joined=joined), {**values, **given})
@@ -97,10 +98,8 @@ def is_enrolled(benefit: Benefit) -> bool:
 
 def begin(benefit: Benefit, at: dt.datetime) -> None:
     """See to it that those who can claim a benefit are written down as soon as it is in force. In the transaction that
-    publishes it, before it is saved."""
-    if not is_enrolled(benefit):
-        benefit.enrolled_at = at
-    elif benefit.from_at is None or benefit.from_at <= at:
+    publishes it, after it is saved; one that begins later is found by the minute's look (`requeue`)."""
+    if is_enrolled(benefit) and (benefit.from_at is None or benefit.from_at <= at):
         queue.enqueue(TASK, merchant_id=benefit.merchant_id, benefit_id=benefit.pk)
 
 

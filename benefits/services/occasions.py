@@ -25,6 +25,7 @@ from benefits.services.exposures import Trial
 from benefits.services.issuing import Counter, NotInForce
 from members.lib import prepared
 from members.lib.periods import local_instant
+from members.lib.set_based import bigints
 from members.models import Program, ProgramStatus
 from members.services.audit import Actor
 from members.services.occasions import Rise
@@ -158,7 +159,7 @@ def issue_told(
         )
         refused["audience"] = len(causes) - len(fitting)
         causes = {member: causes[member] for member in fitting}
-    for trial in (Trial.of_benefit(counter.benefit), Trial.of_campaign(campaign)):
+    for trial in (Trial.of_benefit(counter.benefit), Trial.of_campaign(counter.benefit, campaign)):
         held = exposures.split(trial, list(causes), at)
         refused["holdout"] += len(held)
         causes = {member: cause for member, cause in causes.items() if member not in held}
@@ -185,7 +186,7 @@ def _had_enough(counter: Counter, members: list[int]) -> list[int]:
     values: dict[str, Any] = {
         "merchant": counter.benefit.merchant_id,
         "benefit": counter.benefit.pk,
-        "members": members,
+        "members": bigints(members),
         "life": terms.per_life or WITHOUT_LIMIT,
         "month": terms.per_month or WITHOUT_LIMIT,
         "day": terms.per_day or WITHOUT_LIMIT,

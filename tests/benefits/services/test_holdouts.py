@@ -121,6 +121,24 @@ def test_who_may_claim_is_written_down_from_when_they_could(shop):
     assert (enrol(shop, benefit, "2024-02-02"), enrol(shop, benefit, "2024-03-02")) == (1, 0)
 
 
+def test_publishing_sends_for_who_may_claim_at_once_and_the_minute_for_what_begins_later(shop, monkeypatch):
+    sent: list = []
+    monkeypatch.setattr(exposures.queue, "enqueue", lambda name, **ids: sent.append((name, ids)))
+    now = shop.publish(holdout_percent=10)
+    later = shop.publish(holdout_percent=10, from_at=at("2024-01-20"), when="2024-01-10")
+    shop.publish("birthday_gift", settings={"gift": "Tea"}, holdout_percent=10)
+    shop.publish()
+
+    def ids(benefit: Benefit) -> tuple[str, dict]:
+        return exposures.TASK, {"merchant_id": shop.id, "benefit_id": benefit.pk}
+
+    assert [each for each in sent if each[0] == exposures.TASK] == [ids(now)]
+    sent.clear()
+    with tenancy.platform():
+        assert exposures.requeue(at=at("2024-01-21")) == 2
+    assert sent == [ids(now), ids(later)]
+
+
 def test_a_tier_is_written_down_from_when_it_was_reached_and_a_start_to_come_is_waited_for(shop):
     shop.put("2024-01-15", "o1", 10_000, member="n1")
     benefit = shop.publish(
