@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from benefits.lib.audience import Audience, segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
@@ -67,7 +67,7 @@ def _any_in_segments(merchant_id: int, public_ids: list[str], at: dt.datetime) -
 
 def among(*, merchant_id: int, audience: Audience, member_ids: Sequence[int], at: dt.datetime) -> list[int]:
     """Those of some members who are in an audience now, in order of their ids. At most four queries."""
-    active = Member.objects.of(merchant_id).filter(status=MemberStatus.ACTIVE)
+    active: QuerySet[Member] = Member.objects.of(merchant_id).filter(status=MemberStatus.ACTIVE)
     # One array: a parameter for each of thousands costs more than the query.
     active = active.extra(where=[ANY_OF], params=[set_based.bigints(member_ids)])
     if audience == EVERYONE:

@@ -48,7 +48,7 @@ EACH = (
     + "on conflict do nothing "
 )
 RETURNING = "returning member_id, id"
-MANY = 500  # from so many on, to look whether each is there already before it is written costs as much as writing it
+MANY = 500  # from so many on they are written without looking for each that is there, and again with it if one is
 KNOWN = """
 select e.member_id, e.cause from unnest(%(members)s::bigint[]) x (member_id)
 join benefits_entitlement e on e.merchant_id = %(merchant)s and e.member_id = x.member_id
@@ -309,7 +309,7 @@ def _all_at_once(values: Mapping[str, Any], who: Mapping[int, str]) -> dict[int,
     causes = set(who.values())
     if len(causes) > 1:
         return None
-    columns = {
+    columns: dict[str, Any] = {
         "members": bigints(who),
         "cause": causes.pop(),
         "codes": "{" + ",".join(new_codes(len(who))) + "}",
@@ -326,7 +326,11 @@ def _all_at_once(values: Mapping[str, Any], who: Mapping[int, str]) -> dict[int,
 
 def without_known(benefit: Benefit, causes: Mapping[int, str]) -> dict[int, str]:
     """The members of these who have no entitlement of their cause yet. One query."""
-    values = {"merchant": benefit.merchant_id, "benefit": benefit.pk, "members": bigints(causes)}
+    values: dict[str, Any] = {
+        "merchant": benefit.merchant_id,
+        "benefit": benefit.pk,
+        "members": bigints(causes),
+    }
     with connection.cursor() as cursor:
         cursor.execute(KNOWN, values)
         known = set(cursor.fetchall())

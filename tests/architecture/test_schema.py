@@ -34,6 +34,7 @@ KEYED_BY = {
 }
 # Bulk posting writes these: triggers check their references a statement at a time, in the place of foreign keys.
 SET_REFERENCED = {
+    "benefits_exposure",
     f"members_{name}"
     for name in (
         "order",
@@ -58,6 +59,7 @@ SET_REFERENCED = {
     )
 } | {"benefits_entitlement"}
 APPEND_ONLY = {
+    "benefits_exposure",
     "benefits_guardpolicy",
     "benefits_priceentry",
     "benefits_pricefinding",
