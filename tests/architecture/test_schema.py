@@ -34,7 +34,6 @@ KEYED_BY = {
 }
 # Bulk posting writes these: triggers check their references a statement at a time, in the place of foreign keys.
 SET_REFERENCED = {
-    "benefits_exposure",
     f"members_{name}"
     for name in (
         "order",
@@ -57,7 +56,7 @@ SET_REFERENCED = {
         "tiervalidity",
         "tiermove",
     )
-} | {"benefits_entitlement"}
+} | {"benefits_entitlement", "benefits_exposure"}
 APPEND_ONLY = {
     "benefits_exposure",
     "benefits_guardpolicy",
