@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from benefits.lib.holdouts import MOST_PERCENT
 from benefits.lib.kinds import KINDS, LIMITS
 from benefits.lib.prices import MOST_MINOR
 from benefits.lib.scope import CHANNELS, MOST_NAMED
@@ -31,6 +32,11 @@ NAMES = "; ".join(f"`{code}`: {', '.join(kind.names)}" for code, kind in KINDS.i
 REDEEMED = ", ".join(f"`{code}`" for code, kind in KINDS.items() if kind.is_redeemed)
 LIMITED = f"Members hold entitlements of {REDEEMED}; these also know {', '.join(LIMITS)}"
 ORDERED = ", ".join(f"`{code}`" for code, kind in KINDS.items() if kind.may_come_with_orders)
+HELD_OUT = ", ".join(f"`{code}`" for code, kind in KINDS.items() if kind.may_hold_out)
+HOLDOUT_HELP = (
+    "So many per cent of the members, chosen by a hash, never get it, so that its effect can be measured; fixed once "
+    f"it is published. Only for {HELD_OUT}."
+)
 BY_ORDER = f"A paid order brings {ORDERED} by itself with `on_order`: {{from_minor, skus, channel}}"
 
 
@@ -54,6 +60,9 @@ class BenefitOut(serializers.Serializer):
         help_text='{"channels": ["taobao"], "stores": ["pos:001"], "scenes": ["takeaway"]}; {} is everywhere.'
     )
     stock = serializers.IntegerField(allow_null=True, help_text="Units left; null is no limit.")
+    holdout_percent = serializers.IntegerField(
+        help_text="The share of members who never get it, so that its effect is measured."
+    )
     unusable = serializers.ListField(
         child=serializers.ChoiceField(choices=["stock", "audience", "worth"]),
         help_text="Why nobody can use it now: it does not count for the compliance rule.",
@@ -151,6 +160,7 @@ class BenefitIn(Strict):
     audience = Audience(required=False, help_text="Everyone unless told; tiers by their codes in the ladder.")
     scope = ScopeBody(required=False, help_text="Everywhere unless told.")
     stock = Whole(required=False, allow_null=True, max_value=MOST_STOCK)
+    holdout_percent = Whole(required=False, max_value=MOST_PERCENT, help_text=HOLDOUT_HELP)
     publish = YesNo(default=False, help_text="Publish it at once; else it is kept as a draft.")
     prices = prices_field()
 
@@ -188,6 +198,7 @@ def shown(call: Call, benefit: Benefit) -> dict[str, Any]:
         "audience": benefit.audience,
         "scope": benefit.scope,
         "stock": benefit.stock,
+        "holdout_percent": benefit.holdout_percent,
         "unusable": [name for name, is_so in unusable.items() if is_so],
         "doubts": list(slugs(benefit.doubts & ~CHANNEL)),
         "currency": call.merchant.currency,

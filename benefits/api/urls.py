@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from benefits.api import benefits, draws, entitlements, quotes, rewards, skus
+from benefits.api import benefits, campaigns, draws, effects, entitlements, quotes, rewards, skus
 from members.api.operations import endpoint
 
 urlpatterns = [
@@ -14,6 +14,13 @@ urlpatterns = [
     path("benefits/<str:benefit_id>/pause", endpoint(benefits.PauseBenefit)),
     path("benefits/<str:benefit_id>/resume", endpoint(benefits.ResumeBenefit)),
     path("benefits/<str:benefit_id>/end", endpoint(benefits.EndBenefit)),
+    path("benefits/<str:benefit_id>/effect", endpoint(effects.ReadBenefitEffect)),
+    path("benefits/<str:benefit_id>/campaigns", endpoint(campaigns.BeginCampaign)),
+    path("campaigns", endpoint(campaigns.ListCampaigns)),
+    path("campaigns/<str:campaign_id>", endpoint(campaigns.ReadCampaign)),
+    path("campaigns/<str:campaign_id>/cancel", endpoint(campaigns.StopCampaign)),
+    path("campaigns/<str:campaign_id>/undo", endpoint(campaigns.UndoCampaign)),
+    path("campaigns/<str:campaign_id>/effect", endpoint(effects.ReadCampaignEffect)),
     path("benefits/<str:benefit_id>/draw", endpoint(draws.ReadDraw)),
     path("benefits/<str:benefit_id>/draw/proof", endpoint(draws.ReadProof)),
     path(

@@ -5,6 +5,7 @@ from benefits.models.campaigns import GiftCampaign
 from benefits.models.catalogue import PriceEntry, Product
 from benefits.models.coverage import Coverage, CoverageDue
 from benefits.models.draws import Draw, DrawEntry, DrawSeed, DrawState, DrawWin
+from benefits.models.effects import BenefitEffect, Exposure
 from benefits.models.entitlements import (
     BenefitBudget,
     Entitlement,
@@ -22,6 +23,7 @@ from benefits.models.rewards import RewardOrder, RewardState
 __all__ = [
     "Benefit",
     "BenefitBudget",
+    "BenefitEffect",
     "BenefitRevision",
     "BenefitStatus",
     "CatalogueSku",
@@ -36,6 +38,7 @@ __all__ = [
     "EntitlementSource",
     "EntitlementState",
     "EntitlementUse",
+    "Exposure",
     "FindingKind",
     "GiftCampaign",
     "GuardLevel",

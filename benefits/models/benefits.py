@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.coverage import EVERYONE
+from benefits.lib.holdouts import MOST_PERCENT
 from benefits.lib.kinds import label_of
 from members.lib.fields import PublicIdField, TenantForeignKey
 from members.models import TenantModel
@@ -43,6 +44,8 @@ class Benefit(TenantModel):
     audience: "everyone" or {"tiers": [tier codes]}. audience_empty: one is named and nobody is in it.
     stock: units left, None without limit. revision, revision_at: the newest revision (0, None for a draft).
     scope: {"channels": [...], "stores": ["pos:001"], "scenes": [...]}, {} for everywhere (`benefits.lib.scope`).
+    holdout_percent: the share of members who are held out of it (`benefits.lib.holdouts`), fixed when it is published;
+    enrolled_at: since when all whom it was for then are known, where members claim it.
     doubts, measured: what speaks against it and the facts of that (`benefits.lib.usefulness`), as of the newest
     publication or change; {} where nothing was measured (a draft, a scripted history).
     """
@@ -58,6 +61,8 @@ class Benefit(TenantModel):
     doubts = models.IntegerField(default=0, db_default=0)
     measured = models.JSONField(default=dict, db_default={})
     stock = models.IntegerField(_("stock"), null=True, blank=True)
+    holdout_percent = models.SmallIntegerField(_("control group (%)"), default=0, db_default=0)
+    enrolled_at = models.DateTimeField(null=True, blank=True)
     revision = models.IntegerField(default=0)
     from_at = models.DateTimeField(_("from"), null=True, blank=True)
     to_at = models.DateTimeField(_("to"), null=True, blank=True)
@@ -77,7 +82,13 @@ class Benefit(TenantModel):
                 condition=models.Q(status__in=[BenefitStatus.PUBLISHED, BenefitStatus.PAUSED])
                 & ~models.Q(audience=EVERYONE),
                 name="benefit_with_audience",
-            )
+            ),
+            # Those whose members are to be written down, across merchants.
+            models.Index(
+                fields=["from_at"],
+                condition=models.Q(holdout_percent__gt=0, enrolled_at=None, status=BenefitStatus.PUBLISHED),
+                name="benefit_to_enrol",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["merchant", "public_id"], name="benefit_public_id_unique"),
@@ -89,6 +100,10 @@ class Benefit(TenantModel):
             ),
             models.CheckConstraint(
                 condition=models.Q(stock=None) | models.Q(stock__gte=0), name="benefit_stock_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(holdout_percent__gte=0, holdout_percent__lte=MOST_PERCENT),
+                name="benefit_holdout_within",
             ),
             models.CheckConstraint(
                 condition=models.Q(status=BenefitStatus.DRAFT, published_at=None, revision=0)
@@ -123,6 +138,7 @@ class BenefitRevision(TenantModel):
     doubts = models.IntegerField(default=0, db_default=0)
     measured = models.JSONField(default=dict, db_default={})
     stock = models.IntegerField(_("stock"), null=True)
+    holdout_percent = models.SmallIntegerField(_("control group (%)"), default=0, db_default=0)
     from_at = models.DateTimeField(_("from"), null=True)
     to_at = models.DateTimeField(_("to"), null=True)
     kind = models.CharField(_("kind"), max_length=24)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from benefits.lib.holdouts import MOST_PERCENT
 from benefits.models.benefits import Benefit
+from benefits.models.entitlements import EntitlementSource
 from members.lib.fields import TenantForeignKey
 from members.models.worked import WORKED, WorkedModel, WorkState
 
 
 class GiftCampaign(WorkedModel):
-    """One giving of a benefit to an audience of its own (as a benefit's; the benefit's own binds besides).
+    """One giving of a benefit to an audience of its own (as a benefit's; the benefit's own binds besides), of which
+    `holdout_percent` are held out.
 
     Members up to `passed` of those up to `last` had their turn: `position` of `total`, of whom `chosen` were meant,
     `issued` got one, and `refused` counts the others by reason (`benefits.services.campaigns`). Once it is being
@@ -20,6 +23,7 @@ class GiftCampaign(WorkedModel):
 
     benefit = TenantForeignKey(Benefit, related_name="+")
     audience = models.JSONField(_("audience"))
+    holdout_percent = models.SmallIntegerField(_("control group (%)"), default=0, db_default=0)
     passed = models.BigIntegerField(default=0)
     last = models.BigIntegerField(default=0)
     chosen = models.BigIntegerField(default=0)
@@ -39,6 +43,10 @@ class GiftCampaign(WorkedModel):
             models.CheckConstraint(
                 condition=models.Q(state__in=WorkState.values), name="gift_campaign_state_known"
             ),
+            models.CheckConstraint(
+                condition=models.Q(holdout_percent__gte=0, holdout_percent__lte=MOST_PERCENT),
+                name="gift_campaign_holdout_within",
+            ),
         ]
         indexes = [
             models.Index(fields=["merchant", "benefit", "-created_at"], name="gift_campaign_by_age"),
@@ -48,6 +56,11 @@ class GiftCampaign(WorkedModel):
                 name="gift_campaign_being_worked",
             ),
         ]
+
+    @property
+    def cause(self) -> str:
+        """What its entitlements name as their cause: so each member gets one of it."""
+        return f"{EntitlementSource.CAMPAIGN}:{self.public_id}"
 
     def __str__(self) -> str:
         return self.public_id

@@ -12,6 +12,7 @@ from benefits.lib import entitlements as rule
 from benefits.lib.audience import segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.entitlements import Standing, Why, terms_of
+from benefits.lib.holdouts import is_held
 from benefits.lib.kinds import KINDS
 from benefits.models import Benefit, BenefitStatus, Entitlement
 from benefits.selectors import audiences
@@ -58,7 +59,8 @@ def codes_of(*, merchant_id: int, member: Member, at: dt.datetime) -> Codes:
 
 
 def in_force_for(*, merchant_id: int, member: Member, at: dt.datetime) -> list[Benefit]:
-    """The benefits in force that are for a member, the newest first. At most one query more an audience."""
+    """The benefits in force that are for a member who is not held out of them, the newest first. At most one query more
+    an audience."""
     rows = Benefit.objects.of(merchant_id).filter(
         Q(from_at=None) | Q(from_at__lte=at),
         Q(to_at=None) | Q(to_at__gt=at),
@@ -74,7 +76,7 @@ def in_force_for(*, merchant_id: int, member: Member, at: dt.datetime) -> list[B
                     merchant_id=merchant_id, audience=benefit.audience, member_ids=[member.pk], at=at
                 )
             )
-        if known[name]:
+        if known[name] and not is_held(benefit.public_id, benefit.holdout_percent, member.pk):
             found.append(benefit)
     return found
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.audience import Audience, normalise_audience, segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
+from benefits.lib.holdouts import check_percent
 from benefits.lib.kinds import Kind, Settings, kind_of
 from benefits.lib.kinds.parts.by_order import condition_of
 from benefits.lib.prices import PriceRow, list_facts
@@ -38,6 +39,7 @@ class Arguments:
     audience: Any = EVERYONE
     stock: int | None = None
     scope: Any = None
+    holdout_percent: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class Checked:
     audience: Audience
     scope: Scope
     stock: int | None
+    holdout_percent: int
     audience_empty: bool
     worthless: bool
 
@@ -99,6 +102,7 @@ def check(
         audience=audience,
         scope=_scope(merchant_id, arguments.scope, stored, as_scripted),
         stock=check_stock(arguments.stock),
+        holdout_percent=check_percent(arguments.holdout_percent, kind),
         audience_empty=is_empty(merchant_id=merchant_id, audience=audience, at=at),
         worthless=kind.is_worthless(settings),
     )
@@ -189,6 +193,7 @@ def arguments_of(benefit: Benefit) -> Arguments:
         audience=benefit.audience,
         stock=benefit.stock,
         scope=benefit.scope,
+        holdout_percent=benefit.holdout_percent,
     )
 
 
@@ -204,4 +209,5 @@ def facts(benefit: Benefit) -> dict[str, Any]:
         "audience": benefit.audience,
         "scope": benefit.scope,
         "stock": benefit.stock,
+        **({"holdout_percent": benefit.holdout_percent} if benefit.holdout_percent else {}),
     }

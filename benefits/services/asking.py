@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.entitlements import State
+from benefits.lib.holdouts import is_held
 from benefits.models import Entitlement, RewardOrder, RewardState
 from benefits.selectors import audiences
 from benefits.services.issuing import Counter, LimitReached
@@ -50,12 +51,16 @@ def points_key(member_id: int, benefit_id: int, cause: str) -> str:
 
 
 def check_audience(counter: Counter, member: Member) -> None:
-    """Raises NotInAudience."""
-    benefit = counter.benefit
-    if not audiences.among(
-        merchant_id=benefit.merchant_id, audience=benefit.audience, member_ids=[member.pk], at=counter.at
-    ):
+    """Raises NotInAudience, for who is held out too."""
+    if not audiences.fitting(benefit=counter.benefit, member_ids=[member.pk], at=counter.at):
         raise NotInAudience(_("This benefit is for other members."))
+
+
+def check_not_held(counter: Counter, member: Member) -> None:
+    """Raises NotInAudience for who is held out of the benefit, so that its effect is measured."""
+    benefit = counter.benefit
+    if is_held(benefit.public_id, benefit.holdout_percent, member.pk):
+        raise NotInAudience(_("This benefit is not for this member: they are in its control group."))
 
 
 def check_member_limits(counter: Counter, member: Member) -> None:

@@ -21,7 +21,7 @@ from benefits.lib.coverage import EVERYONE
 from benefits.lib.prices import PriceRow
 from benefits.lib.usefulness import CHANNEL, channel_marks
 from benefits.models import Benefit, BenefitStatus
-from benefits.services import coverage, draw_terms, issuing, order_gifts
+from benefits.services import coverage, draw_terms, entitlement_events, exposures, issuing, order_gifts
 from benefits.services.arguments import Arguments, Checked, arguments_of, check, check_stock, facts
 from benefits.services.prices import store_list
 from benefits.services.revisions import audit_row, revise, write_revision
@@ -66,6 +66,7 @@ def publish_benefit(
     audience: Any = EVERYONE,
     stock: int | None = None,
     scope: Any = None,
+    holdout_percent: int = 0,
     prices: Iterable[PriceRow] | None = None,
     public_id: str = "",
     reason: str = "",
@@ -74,8 +75,9 @@ def publish_benefit(
     """Publish a new benefit, or the draft of that `public_id`. domain.md 8, 3.
 
     In force from publication (a `from_at` in the past does not reach back), until `to_at`, exclusive. `stock` in
-    units, None without limit. `scope`: where it is to be had, None for everywhere. `prices` is the list of a
-    member price benefit. A `public_id` that was published
+    units, None without limit. `scope`: where it is to be had, None for everywhere. `holdout_percent` of the members
+    never get it, so that its effect is measured; it cannot be changed later. `prices` is the list of a member price
+    benefit. A `public_id` that was published
     before is answered with that benefit, so a form sent twice publishes once. `as_scripted` lets names of settings
     and tiers pass that nobody knows (see `check`), and settings that give nothing: a play's words have none.
     Raises ProgramNotOpen, ProgramCleared, Invalid (with errors by field).
@@ -83,9 +85,16 @@ def publish_benefit(
     gate(merchant_id=merchant_id)
     coverage.lock(merchant_id=merchant_id)
     arguments = Arguments(
-        kind=kind, name=name, from_at=from_at, to_at=to_at, settings=settings, audience=audience, stock=stock,
+        kind=kind,
+        name=name,
+        from_at=from_at,
+        to_at=to_at,
+        settings=settings,
+        audience=audience,
         scope=scope,
-    )  # fmt: skip
+        stock=stock,
+        holdout_percent=holdout_percent,
+    )
     benefit = _find_or_new(merchant_id, public_id)
     if benefit.status == BenefitStatus.DRAFT:
         _publish(benefit, at, actor, arguments, prices, reason, as_scripted)
@@ -287,11 +296,15 @@ def _publish(
     benefit.status = BenefitStatus.PUBLISHED
     benefit.published_at = at
     benefit.revision, benefit.revision_at = 1, at
+    benefit.enrolled_at = None if exposures.is_enrolled(benefit) else at
     benefit.save()
+    exposures.begin(benefit, at)
     if rows is not None:
         store_list(benefit=benefit, rows=rows, at=at, actor=actor)
     write_revision(benefit, at, actor, rule.Action.PUBLISH, reason)
     audit_row(benefit, at, actor, "benefit.published", None, facts(benefit), reason)
+    program = Program.objects.get(merchant_id=benefit.merchant_id)
+    entitlement_events.published(program=program, benefit=benefit, at=at)
     order_gifts.hear(benefit)
     if not as_scripted:
         draw_terms.keep(benefit, at, actor)

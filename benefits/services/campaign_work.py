@@ -97,7 +97,8 @@ def _give(campaign: GiftCampaign, at: dt.datetime, size: int) -> bool:
         benefit_id=campaign.benefit_id,
         at=at,
         source=SOURCE,
-        who=[(member_id, cause_of(campaign)) for member_id in meant],
+        who=[(member_id, campaign.cause) for member_id in meant],
+        campaign=campaign,
     )
     campaign.passed, campaign.position = ids[-1], campaign.position + len(ids)
     campaign.chosen += len(meant)
@@ -110,7 +111,7 @@ def _give(campaign: GiftCampaign, at: dt.datetime, size: int) -> bool:
 def _take_back(campaign: GiftCampaign, at: dt.datetime, size: int) -> bool:
     """Take the next members' back where it was never used; whether there were any."""
     rows = Entitlement.objects.of(campaign.merchant_id).filter(
-        benefit_id=campaign.benefit_id, cause=cause_of(campaign), member_id__gt=campaign.undo_passed
+        benefit_id=campaign.benefit_id, cause=campaign.cause, member_id__gt=campaign.undo_passed
     )
     ids = list(rows.order_by("member_id").values_list("member_id", flat=True)[:size])
     if not ids:
@@ -121,18 +122,13 @@ def _take_back(campaign: GiftCampaign, at: dt.datetime, size: int) -> bool:
         at=at,
         actor=JOB,
         source=SOURCE,
-        causes=[cause_of(campaign)],
+        causes=[campaign.cause],
         member_ids=ids,
     )
     campaign.undo_passed = ids[-1]
     campaign.undone += len(back)
     campaign.kept += len(ids) - len(back)
     return True
-
-
-def cause_of(campaign: GiftCampaign) -> str:
-    """What an entitlement of the campaign names as its cause: so each member gets one of it."""
-    return f"{SOURCE}:{campaign.public_id}"
 
 
 @transaction.atomic

@@ -15,6 +15,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.audience import Audience
+from benefits.lib.holdouts import check_percent
 from benefits.lib.kinds import KINDS
 from benefits.models import Benefit, GiftCampaign
 from benefits.services import issuing
@@ -30,6 +31,7 @@ UNDO_FOR = dt.timedelta(hours=72)
 LONGEST_REASON = 180
 REASONS = {
     "audience": _("The benefit is for others"),
+    "holdout": _("In the control group"),
     "limit": _("Had as many as one member may"),
     "none_left": _("Nothing was left"),
 }
@@ -52,12 +54,14 @@ def begin(
     actor: Actor,
     audience: Any,
     reason: str,
+    holdout_percent: int = 0,
     once: str = "",
 ) -> GiftCampaign:
-    """Begin to give a benefit to all who are in an audience when their turn comes, of the members there are now.
+    """Begin to give a benefit to all who are in an audience when their turn comes, of the members there are now, but
+    for those held out.
 
-    `once`: a repeated request gives the campaign begun before. Raises NotFound, Invalid (audience, reason, kind),
-    NotInForce, ProgramNotOpen, ProgramCleared.
+    `once`: a repeated request gives the campaign begun before. Raises NotFound, Invalid (audience, reason, kind,
+    control group), NotInForce, ProgramNotOpen, ProgramCleared.
     """
     programs.lock_open(merchant_id=merchant_id)
     rows = GiftCampaign.objects.of(merchant_id)
@@ -68,12 +72,14 @@ def begin(
         raise NotFound(_("There is no such benefit."))
     may_be_given(benefit, at)
     meant: Audience = check_audience(merchant_id, audience, at)
+    share = check_percent(holdout_percent)
     if not reason.strip() or len(reason) > LONGEST_REASON:
         raise Invalid.on("reason", _("Say why, in at most %(most)s characters.") % {"most": LONGEST_REASON})
     campaign = GiftCampaign(
         merchant_id=merchant_id,
         benefit=benefit,
         audience=meant,
+        holdout_percent=share,
         reason=reason.strip(),
         last=Member.objects.of(merchant_id).aggregate(last=Max("pk"))["last"] or 0,
         by_id=actor.user_id,
@@ -141,6 +147,11 @@ def record(campaign: GiftCampaign, at: dt.datetime, actor: Actor, action: str, *
         action=action,
         subject=("gift_campaign", campaign.public_id),
         label=str(campaign.benefit),
-        after={"benefit": campaign.benefit.public_id, "audience": campaign.audience, **more},
+        after={
+            "benefit": campaign.benefit.public_id,
+            "audience": campaign.audience,
+            **({"holdout_percent": campaign.holdout_percent} if campaign.holdout_percent else {}),
+            **more,
+        },
         reason=campaign.reason,
     )

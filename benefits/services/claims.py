@@ -16,7 +16,7 @@ from benefits.lib.entitlements import OPEN, State
 from benefits.lib.scope import NOWHERE, Place
 from benefits.models import Benefit, Entitlement, EntitlementSource, PaidWith
 from benefits.selectors import entitlements as selectors
-from benefits.services import asking, issuing
+from benefits.services import asking, entitlement_events, issuing
 from benefits.services.issuing import Counter
 from benefits.services.till_words import require_place
 from members.lib.refusals import Conflict, Invalid, NotCancellable, NotFound
@@ -121,7 +121,7 @@ def give(
     reason: str,
 ) -> tuple[Entitlement, bool]:
     """An entitlement that staff give a member, with a reason, and whether it is new. The audience does not bind them,
-    stock, budget and limits do. Raises as `claim`, and Invalid without a reason.
+    stock, budget, limits and the control group do. Raises as `claim`, and Invalid without a reason.
     """
     if not reason.strip() or len(reason) > 200:
         raise Invalid.on("reason", _("Say why it is given, in at most 200 characters."))
@@ -172,6 +172,7 @@ def revoke(*, merchant_id: int, at: dt.datetime, actor: Actor, code: str, reason
     entitlement.save(update_fields=["state", "reserved_until", "reservation"])
     issuing.give_back_stock(counter, 1)
     issuing.give_back_budget(counter.benefit, (entitlement.worth_minor or 0) * entitlement.uses_total)
+    entitlement_events.revoked(program=counter.merchant.program, at=at, ids=[entitlement.pk])
     _audit(entitlement, at, actor, "entitlement.revoked", reason=reason.strip())
     return entitlement
 
@@ -209,7 +210,9 @@ def _issue(
     benefit = counter.benefit
     if known := _known(benefit.merchant_id, member.pk, benefit.pk, cause):  # asked at this very moment
         return known, False
-    if not is_for_anyone:
+    if is_for_anyone:
+        asking.check_not_held(counter, member)
+    else:
         asking.check_audience(counter, member)
     asking.check_member_limits(counter, member)
     issuing.take_stock(counter, 1)

@@ -19,7 +19,7 @@ from benefits.lib.draws import Win
 from benefits.lib.entitlements import Terms
 from benefits.models import Draw, DrawEntry, DrawSeed, DrawState, DrawWin, Entitlement, EntitlementSource
 from benefits.selectors import draws as selectors
-from benefits.services import issuing
+from benefits.services import entitlement_events, issuing
 from benefits.services.issuing import Counter
 from members.lib import queue
 from members.lib import tenant as tenancy
@@ -94,6 +94,7 @@ def _hold(draw: Draw, counter: Counter) -> None:
         won=won,
     )
     _hand_out(draw, counter, won, entries)
+    entitlement_events.won(program=counter.merchant.program, draw=draw, at=counter.at)
     draw.state, draw.drawn_at, draw.entrants = DrawState.DRAWN, counter.at, len(entries)
     draw.seed, draw.root, draw.digest = seed, root, proof["digest"]
     draw.save(update_fields=["state", "drawn_at", "entrants", "seed", "root", "digest"])

@@ -12,29 +12,47 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy as _
+from psycopg.errors import UniqueViolation
 
 from benefits.lib import coverage as coverage_rule
 from benefits.lib.codes import new_codes
 from benefits.lib.entitlements import Terms, terms_of
 from benefits.lib.kinds import KINDS, Kind
-from benefits.models import Benefit, BenefitBudget, BenefitStatus, Entitlement
-from benefits.services import coverage
+from benefits.models import Benefit, BenefitBudget, BenefitStatus
+from benefits.services import coverage, entitlement_events
 from benefits.services.revisions import revise
 from members.lib.periods import local_instant, merchant_day
 from members.lib.refusals import Conflict, Invalid, NotFound, Refusal
+from members.lib.set_based import bigints
 from members.models import Merchant
 from members.services.audit import Actor
 
-# Those whose cause or code is there already are left out.
 ISSUED = """
 insert into benefits_entitlement (merchant_id, member_id, benefit_id, code, revision, source, cause, state, uses_total,
     uses_left, worth_minor, paid_with, paid_amount, at, valid_from, valid_until, reservation)
-select %(merchant)s, x.member_id, %(benefit)s, x.code, %(revision)s, %(source)s, x.cause, 'issued', %(uses)s, %(uses)s,
+select %(merchant)s, x.member_id, %(benefit)s, x.code, %(revision)s, %(source)s, {cause}, 'issued', %(uses)s, %(uses)s,
     %(worth)s, %(paid_with)s, %(paid_amount)s, %(at)s, %(at)s, %(until)s, ''
-from unnest(%(members)s::bigint[], %(causes)s::text[], %(codes)s::text[]) x (member_id, cause, code)
-on conflict do nothing returning member_id
+from {rows}
+"""
+SAME = ISSUED.format(
+    cause="%(cause)s", rows="unnest(%(members)s::bigint[], %(codes)s::text[]) x (member_id, code)"
+)
+# Those whose cause or code is there already are left out.
+EACH = (
+    ISSUED.format(
+        cause="x.cause",
+        rows="unnest(%(members)s::bigint[], %(causes)s::text[], %(codes)s::text[]) x (member_id, cause, code)",
+    )
+    + "on conflict do nothing "
+)
+RETURNING = "returning member_id, id"
+MANY = 500  # from so many on they are written without looking for each that is there, and again with it if one is
+KNOWN = """
+select e.member_id, e.cause from unnest(%(members)s::bigint[]) x (member_id)
+join benefits_entitlement e on e.merchant_id = %(merchant)s and e.member_id = x.member_id
+    and e.benefit_id = %(benefit)s
 """
 TAKEN = """
 update benefits_benefitbudget set taken_minor = taken_minor + %(promised)s, most_minor = %(most)s
@@ -126,7 +144,7 @@ def reopen_counter(
         benefit=benefit,
         kind=kind,
         terms=terms_of(kind, benefit.settings, is_claim=is_claim),
-        merchant=Merchant.objects.get(pk=merchant_id),
+        merchant=Merchant.objects.select_related("program").get(pk=merchant_id),
         at=at,
         actor=actor,
     )
@@ -255,7 +273,7 @@ def write(
     A member is named once. Of a code that is there already, a matter of chance, another one is made.
     """
     benefit, terms = counter.benefit, counter.terms
-    waiting, done = dict(who), set[int]()
+    waiting, ids = dict(who), dict[int, int]()
     values: dict[str, Any] = {
         "merchant": benefit.merchant_id,
         "benefit": benefit.pk,
@@ -268,6 +286,8 @@ def write(
         "at": counter.at,
         "until": counter.valid_until,
     }
+    if len(waiting) >= MANY and (written := _all_at_once(values, waiting)) is not None:
+        ids, waiting = written, {}
     while waiting:
         columns: dict[str, Any] = {
             "members": list(waiting),
@@ -275,18 +295,43 @@ def write(
             "codes": new_codes(len(waiting)),
         }
         with connection.cursor() as cursor:
-            cursor.execute(ISSUED, {**values, **columns})
-            got = {row[0] for row in cursor.fetchall()}
-        done |= got
-        waiting = {member: cause for member, cause in waiting.items() if member not in got}
+            cursor.execute(EACH + RETURNING, {**values, **columns})
+            ids |= dict(cursor.fetchall())
+        waiting = {member: cause for member, cause in waiting.items() if member not in ids}
         waiting = without_known(benefit, waiting) if waiting else {}
-    return done
+    entitlement_events.issued(program=counter.merchant.program, at=counter.at, ids=list(ids.values()))
+    return set(ids)
+
+
+def _all_at_once(values: Mapping[str, Any], who: Mapping[int, str]) -> dict[int, int] | None:
+    """Insert for all of many members that one cause brings something; None, with nothing written, where one of them has
+    it or a code is there already. Whoever issues holds the benefit's row, so nobody else writes of it meanwhile."""
+    causes = set(who.values())
+    if len(causes) > 1:
+        return None
+    columns: dict[str, Any] = {
+        "members": bigints(who),
+        "cause": causes.pop(),
+        "codes": "{" + ",".join(new_codes(len(who))) + "}",
+    }
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(SAME + RETURNING, {**values, **columns})
+            return dict(cursor.fetchall())
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, UniqueViolation):
+            raise
+        return None
 
 
 def without_known(benefit: Benefit, causes: Mapping[int, str]) -> dict[int, str]:
     """The members of these who have no entitlement of their cause yet. One query."""
-    rows = Entitlement.objects.of(benefit.merchant_id).filter(
-        benefit_id=benefit.pk, member_id__in=list(causes), cause__in=set(causes.values())
-    )
-    known = set(rows.values_list("member_id", "cause"))
+    values: dict[str, Any] = {
+        "merchant": benefit.merchant_id,
+        "benefit": benefit.pk,
+        "members": bigints(causes),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN, values)
+        known = set(cursor.fetchall())
     return {member: cause for member, cause in causes.items() if (member, cause) not in known}

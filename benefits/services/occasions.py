@@ -18,12 +18,14 @@ from django.db.models import Q
 
 from benefits.lib.audience import tiers_of
 from benefits.lib.kinds import KINDS
-from benefits.models import Benefit, BenefitStatus
+from benefits.models import Benefit, BenefitStatus, GiftCampaign
 from benefits.selectors import audiences
-from benefits.services import coverage, issuing
+from benefits.services import coverage, exposures, issuing
+from benefits.services.exposures import Trial
 from benefits.services.issuing import Counter, NotInForce
 from members.lib import prepared
 from members.lib.periods import local_instant
+from members.lib.set_based import bigints
 from members.models import Program, ProgramStatus
 from members.services.audit import Actor
 from members.services.occasions import Rise
@@ -142,8 +144,10 @@ def issue_told(
     source: str,
     who: Sequence[tuple[int, str]],
     is_checked: bool = False,
+    campaign: GiftCampaign | None = None,
 ) -> Told:
-    """The same, with what became of the others: "audience", "limit", "none_left". The caller holds the open program.
+    """The same, with what became of the others: "audience", "holdout" (of the benefit, or of the campaign), "limit",
+    "none_left". The caller holds the open program.
 
     Raises NotFound, NotInForce.
     """
@@ -155,6 +159,10 @@ def issue_told(
         )
         refused["audience"] = len(causes) - len(fitting)
         causes = {member: causes[member] for member in fitting}
+    for trial in (Trial.of_benefit(counter.benefit), Trial.of_campaign(counter.benefit, campaign)):
+        held = exposures.split(trial, list(causes), at)
+        refused["holdout"] += len(held)
+        causes = {member: cause for member, cause in causes.items() if member not in held}
     wanted = issuing.without_known(counter.benefit, causes)
     for member in _had_enough(counter, list(wanted)):
         del wanted[member]
@@ -178,7 +186,7 @@ def _had_enough(counter: Counter, members: list[int]) -> list[int]:
     values: dict[str, Any] = {
         "merchant": counter.benefit.merchant_id,
         "benefit": counter.benefit.pk,
-        "members": members,
+        "members": bigints(members),
         "life": terms.per_life or WITHOUT_LIMIT,
         "month": terms.per_month or WITHOUT_LIMIT,
         "day": terms.per_day or WITHOUT_LIMIT,

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection
 
-from benefits.services import issuing
+from benefits.services import entitlement_events, issuing
 from members.services.audit import Actor
 
 TAKEN_BACK = """
@@ -21,7 +21,7 @@ where merchant_id = %(merchant)s and benefit_id = %(benefit)s and member_id = an
     and cause = any(%(causes)s::text[]) and source = %(source)s and state in ('issued', 'reserved', 'released')
     and uses_left = uses_total and paid_with = 'nothing'
     and (reserved_until is null or reserved_until <= %(at)s) and (valid_until is null or valid_until > %(at)s)
-returning member_id, coalesce(worth_minor, 0) * uses_total
+returning member_id, id, coalesce(worth_minor, 0) * uses_total
 """
 
 
@@ -46,5 +46,6 @@ def take_back(
         rows = cursor.fetchall()
     if rows:
         issuing.give_back_stock(counter, len(rows))
-        issuing.give_back_budget(counter.benefit, sum(int(promised) for _member, promised in rows))
-    return {member_id for member_id, _promised in rows}
+        issuing.give_back_budget(counter.benefit, sum(int(promised) for _member, _id, promised in rows))
+        entitlement_events.revoked(program=counter.merchant.program, at=at, ids=[row[1] for row in rows])
+    return {row[0] for row in rows}

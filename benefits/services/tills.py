@@ -121,7 +121,7 @@ def redeem(
         benefit=entitlement.benefit.public_id,
         day=merchant_day(at, merchant.zone),
     )
-    entitlement_events.redeemed(program=desk.program, use=use)
+    entitlement_events.used(program=desk.program, use=use)
     return Done(entitlement, use)
 
 
@@ -217,6 +217,7 @@ def undo(*, merchant_id: int, at: dt.datetime, actor: Actor, use_id: str) -> Don
         benefit=entitlement.benefit.public_id,
         day=merchant_day(redeemed.at, zone),
     )
+    entitlement_events.used(program=desk.program, use=use, undone=redeemed)
     return Done(entitlement, use)
 
 

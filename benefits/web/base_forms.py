@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -11,18 +12,24 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.audience import segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
+from benefits.lib.holdouts import MOST_PERCENT
 from benefits.lib.kinds import KINDS, LIMITS
 from benefits.lib.kinds.parts.by_order import ON_ORDER
 from benefits.lib.scope import CHANNELS, PARTS
 from benefits.models import Benefit
 from benefits.services.arguments import Arguments
 from benefits.web.fields import CountField, MomentField, MoneyField
+from benefits.web.words import FIELDS
 from benefits.web.words import LIMITS as LIMIT_WORDS
 from members.models import Channel, Merchant
 from members.web.earning_forms import NamesField
 from members.web.forms import OnceField
 
 ORDER = ("order_from_minor", "order_skus", "order_channel")
+HOLDOUT_TEXT = _(
+    "So many of the members never get it, chosen by chance, so that you see what it really changed. It cannot be "
+    "changed later. Empty: everybody gets it."
+)
 
 
 class BenefitForm(forms.Form):
@@ -220,11 +227,21 @@ class LimitedForm(BenefitForm):
         label=_("On the channel"), required=False, choices=[("", _("Any channel")), *Channel.choices]
     )
 
+    holdout_percent = CountField(
+        label=FIELDS["holdout_percent"], most=MOST_PERCENT, required=False, help_text=HOLDOUT_TEXT
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not KINDS[self.kind].may_come_with_orders:
             for name in ORDER:
                 self.fields.pop(name)
+        if not KINDS[self.kind].may_hold_out:
+            self.fields.pop("holdout_percent")
+
+    def arguments(self) -> Arguments:
+        """With the share of members held out."""
+        return replace(super().arguments(), holdout_percent=self.cleaned_data.get("holdout_percent") or 0)
 
     def clean(self) -> dict[str, Any]:
         """SKUs and a channel are of the orders that bring it."""
@@ -259,7 +276,8 @@ class LimitedForm(BenefitForm):
             "order_skus": " ".join(order.get("skus") or ()),
             "order_channel": order.get("channel") or "",
         }
-        return {**super().initial_of(benefit), **said}
+        held = {"holdout_percent": benefit.holdout_percent or None}
+        return {**super().initial_of(benefit), **said, **held}
 
     def limit_fields(self) -> list[forms.BoundField]:
         """For the page."""

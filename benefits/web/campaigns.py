@@ -16,13 +16,18 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.entitlements import terms_of
+from benefits.lib.holdouts import MOST_PERCENT
 from benefits.lib.kinds import KINDS
 from benefits.models import Benefit, GiftCampaign
 from benefits.selectors import audiences
 from benefits.selectors import benefits as benefits_selector
+from benefits.selectors import campaigns as selectors
 from benefits.services import campaigns as services
 from benefits.services.arguments import check_audience
 from benefits.web import words
+from benefits.web.base_forms import HOLDOUT_TEXT
+from benefits.web.fields import CountField
+from benefits.web.words import FIELDS
 from members.lib.refusals import NotFound, Refusal
 from members.models import Member, MemberStatus, WorkState
 from members.services.audit import Actor
@@ -51,6 +56,9 @@ class CampaignForm(forms.Form):
     tiers = forms.MultipleChoiceField(label=_("Tiers"), required=False, widget=forms.CheckboxSelectMultiple)
     segments = forms.MultipleChoiceField(
         label=_("Segments"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    holdout_percent = CountField(
+        label=FIELDS["holdout_percent"], most=MOST_PERCENT, required=False, help_text=HOLDOUT_TEXT
     )
     reason = forms.CharField(
         label=_("Reason"),
@@ -141,6 +149,7 @@ def campaigns_new(request: StaffRequest, public_id: str) -> HttpResponse:
                     actor=Actor.person(request.user),
                     audience=form.chosen,
                     reason=form.cleaned_data["reason"],
+                    holdout_percent=form.cleaned_data["holdout_percent"] or 0,
                     once=form.cleaned_data["once"],
                 )
                 return redirect("benefits:campaigns_page", campaign_id=begun.public_id)
@@ -171,9 +180,9 @@ def _foreseen(request: StaffRequest, benefit: Benefit, chosen: Any, at: dt.datet
     }
 
 
-def _found_or_404(request: StaffRequest, campaign_id: str) -> GiftCampaign:
-    rows = GiftCampaign.objects.of(request.merchant).select_related("benefit")
-    campaign = rows.filter(public_id=campaign_id).first()
+def campaign_or_404(request: StaffRequest, campaign_id: str) -> GiftCampaign:
+    """The merchant's campaign of that id, with its benefit. Raises Http404."""
+    campaign = selectors.by_public_id(merchant_id=request.merchant.pk, public_id=campaign_id)
     if campaign is None:
         raise Http404
     return campaign
@@ -184,7 +193,7 @@ def _found_or_404(request: StaffRequest, campaign_id: str) -> GiftCampaign:
 @require_safe
 def campaigns_page(request: StaffRequest, campaign_id: str) -> HttpResponse:
     """One campaign with its report; its progress by itself when htmx asks."""
-    campaign, at = _found_or_404(request, campaign_id), timezone.now()
+    campaign, at = campaign_or_404(request, campaign_id), timezone.now()
     names = dict(
         [
             *audiences.segment_names(merchant_id=request.merchant.pk),

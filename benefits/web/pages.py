@@ -107,6 +107,7 @@ def register() -> None:
             "settings": words.FIELDS["settings"],
             "audience": words.FIELDS["audience"],
             "stock": words.FIELDS["stock"],
+            "holdout_percent": words.FIELDS["holdout_percent"],
             "tiers": _("Tiers"),
             "off_minor": _("Amount off in minor units"),
             "off_percent": _("Share off in per cent"),

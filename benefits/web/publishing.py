@@ -132,6 +132,7 @@ def _published(
         audience=arguments.audience,
         stock=arguments.stock,
         scope=arguments.scope,
+        holdout_percent=arguments.holdout_percent,
         public_id=public_id,
         **rest,
     )
@@ -196,6 +197,7 @@ def benefits_change(request: StaffRequest, public_id: str) -> HttpResponse:
         return response
     extra = {"with_file": False} if benefit.kind == "member_price" else {}
     form = _form(request, benefit.kind, initial=FORMS[benefit.kind].initial_of(benefit), **extra)
+    form.fields.pop("holdout_percent", None)  # fixed when it was published
     if request.method == "POST" and form.is_valid():
         try:
             return _changed(request, benefit, form)

@@ -12,6 +12,7 @@ from benefits.web import (
     cashier,
     catalogue,
     draws,
+    effects,
     entitlements,
     findings,
     price_changes,
@@ -87,6 +88,12 @@ urlpatterns = [
     path("campaigns/<slug:campaign_id>/", campaigns.campaigns_page, name="campaigns_page"),
     path("campaigns/<slug:campaign_id>/cancel", campaigns.campaigns_cancel, name="campaigns_cancel"),
     path("campaigns/<slug:campaign_id>/undo", campaigns.campaigns_undo, name="campaigns_undo"),
+    path("campaigns/<slug:campaign_id>/effect/", effects.effects_campaign, name="effects_campaign"),
+    path(
+        "campaigns/<slug:campaign_id>/effect.csv", effects.effects_campaign_csv, name="effects_campaign_csv"
+    ),
+    path("<slug:public_id>/effect/", effects.effects_page, name="effects_page"),
+    path("<slug:public_id>/effect.csv", effects.effects_csv, name="effects_csv"),
     path("<slug:public_id>/campaign/", campaigns.campaigns_new, name="campaigns_new"),
     path("<slug:public_id>/", benefits.benefits_detail, name="benefits_detail"),
     path("<slug:public_id>/change/", publishing.benefits_change, name="benefits_change"),

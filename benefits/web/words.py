@@ -65,6 +65,7 @@ FIELDS = {
     "audience": gettext_lazy("For whom"),
     "scope": gettext_lazy("Where"),
     "stock": gettext_lazy("Stock"),
+    "holdout_percent": gettext_lazy("Control group (%)"),
 }
 
 DELIVERIES = (

@@ -98,6 +98,7 @@ class GradePolicyForm(VersionForm):
             (_("Version"), ["effective_at", "reason"]),
             (_("New programs, sizes"), general),
             (_("What counts beside benefit days"), begins("counts.")),
+            (_("Findings of the price guard"), begins("findings.weight.")),
             *((dict(BAND_WORDS)[band.value], begins(f"line.{band}.")) for band in Band),
             (_("Lines of people and sales by category"), begins("percent.")),
             *(

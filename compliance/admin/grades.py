@@ -19,6 +19,7 @@ from compliance.admin.versions import VersionsAdmin, before_each, is_confirmed, 
 from compliance.lib import grades as rule
 from compliance.lib.grade_policy import Band, Level, Metric
 from compliance.lib.grade_policy import GradePolicy as Rule
+from compliance.lib.grades import Month
 from compliance.models import Grade, GradePolicy, GradeRun
 from compliance.selectors import grade_words as words
 from compliance.selectors import grades as selectors
@@ -140,7 +141,8 @@ class GradeAdmin(ByMerchant, FactsAdmin):
                             words.formula(metric, policy),
                         )
                         for metric in Metric
-                    ],
+                    ]
+                    + [_findings(month, policy)],
                     numbers=(1, 2, 3),
                 ),
                 _history(obj.merchant_id),
@@ -181,6 +183,18 @@ class GradeAdmin(ByMerchant, FactsAdmin):
         )
         response.status_code = 422
         return response
+
+
+def _findings(month: Month, policy: Rule) -> tuple[Any, ...]:
+    """The findings of the price guard as a row of the metrics."""
+    most = [policy.most_findings(level) for level in (Level.POTENTIAL, Level.QUALITY)]
+    return (
+        words.FINDINGS,
+        words.findings_text(month),
+        *(words.most_text(each) for each in most),
+        _("no") if most[1] is None else _("yes"),
+        words.findings_formula(policy),
+    )
 
 
 def _history(merchant_id: int) -> Table:

@@ -49,6 +49,7 @@ CATEGORIES = (
     "general", "apparel", "beauty", "food", "home", "electronics", "mother_baby", "sports", "dining", "services",
 )  # fmt: skip
 GENERAL = CATEGORIES[0]
+FINDINGS = ("bait", "conditions", "comparison", "floor")  # kinds of what the price guard finds
 OTHERS = (Metric.MEMBERS, Metric.SHARE, Metric.RECRUITS, Metric.USE)
 SCALED = (Metric.MEMBERS, Metric.SHARE, Metric.RECRUITS, Metric.USE)  # by the category's per cent
 WHOLE = 10_000  # basis points
@@ -115,6 +116,8 @@ def _settings() -> dict[str, Setting]:
         "large_from": Setting("int", 3000, least=1),
     }
     found |= {f"counts.{metric}": Setting("bool", metric is not Metric.USE) for metric in OTHERS}
+    found |= {f"findings.weight.{kind}": Setting("int", 1, most=100) for kind in FINDINGS}
+    found |= {f"findings.most.{level}": Setting("limit", None) for level in (Level.POTENTIAL, Level.QUALITY)}
     for band, lines in _LINES.items():
         for metric, (passing, high) in lines.items():
             most = _MOST_OF.get(metric, _MOST)
@@ -179,6 +182,14 @@ class GradePolicy:
         """Whether a metric counts at all; benefit days always do."""
         return metric is Metric.BENEFIT_DAYS or bool(self[f"counts.{metric}"])
 
+    def most_findings(self, level: Level) -> int | None:
+        """The most that findings of a month may weigh for a level; None where they keep nobody from it."""
+        return None if level is Level.IMPROVING else self[f"findings.most.{level}"]
+
+    def weighed(self, findings: Mapping[str, int]) -> int:
+        """What numbers of findings by kind weigh together."""
+        return sum(self[f"findings.weight.{kind}"] * count for kind, count in findings.items())
+
     def lines(self, band: Band, category: str) -> dict[Metric, Lines]:
         """The lines of a band, those of people and sales scaled by the category's per cent and rounded up."""
         percent = self[f"percent.{category}"]
@@ -231,6 +242,9 @@ def _contradictions(values: Mapping[str, Any]) -> dict[str, Any]:
             high = line_name(band, metric, "high")
             if values[line_name(band, metric, "pass")] > values[high]:
                 errors[high] = _("The high line is not below the pass line.")
+    most, most_high = (values[f"findings.most.{level}"] for level in (Level.POTENTIAL, Level.QUALITY))
+    if most is not None and (most_high is None or most_high > most):
+        errors["findings.most.quality"] = _("A higher grade lets no more findings pass than a lower one.")
     levels = list(Level)
     for lower, higher in pairwise(levels):
         for name in ("free_join", "placement"):

@@ -18,7 +18,8 @@ LEVELS = tuple(Level)
 class Month:
     """What a month came to. benefit_use: basis points, None where no member is effective.
 
-    days: of the month. orders: paid ones that count. member_minor: the part of all_minor that members paid.
+    days: of the month. orders: paid ones that count. member_minor: the part of all_minor that members paid. findings:
+    of the price guard, and what they weigh by the policy; None for a month graded before they were looked at.
     """
 
     days: int
@@ -29,6 +30,8 @@ class Month:
     all_minor: int
     joins: int
     benefit_use: int | None = None
+    findings: int | None = None
+    findings_weighed: int | None = None
 
     @property
     def measures(self) -> dict[Metric, int | None]:
@@ -73,6 +76,21 @@ def level_of(measures: Measures, lines: Mapping[Metric, Lines], counting: tuple[
     if has_days and any(_reaches(measures[metric], lines[metric].passing) for metric in others):
         return Level.POTENTIAL
     return Level.IMPROVING
+
+
+def is_kept_from(level: Level, month: Month, policy: GradePolicy) -> bool:
+    """Whether a month has more findings of the price guard than a level lets pass."""
+    most = policy.most_findings(level)
+    return most is not None and (month.findings_weighed or 0) > most
+
+
+def graded(month: Month, lines: Mapping[Metric, Lines], policy: GradePolicy) -> Level:
+    """The level of a month: by its metrics, and no higher than its findings let it."""
+    reached = level_of(month.measures, lines, counted(month.measures, policy))
+    place = LEVELS.index(reached)
+    while is_kept_from(LEVELS[place], month, policy):
+        place -= 1
+    return LEVELS[place]
 
 
 def is_protected(first_opened_at: dt.datetime, at: dt.datetime, policy: GradePolicy) -> bool:
@@ -135,3 +153,33 @@ def steps_to(
     if all(others):
         found.append(min((each for (each,) in others), key=lambda each: each.effort))
     return tuple(sorted(found, key=lambda each: each.effort))
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """Findings of the price guard that are too many for a level: what they weigh, and the most that passes."""
+
+    weighed: int
+    most: int
+
+    @property
+    def missing(self) -> int:
+        """What is to be avoided."""
+        return self.weighed - self.most
+
+    @property
+    def effort(self) -> Fraction:
+        """The part of them that is to be avoided."""
+        return Fraction(self.missing, self.weighed)
+
+
+def way_to(
+    level: Level, month: Month, lines: Mapping[Metric, Lines], policy: GradePolicy
+) -> tuple[Step | Excess, ...]:
+    """The cheapest way to a level for a month that is like this one, the smallest effort first; empty when it is
+    reached."""
+    steps: list[Step | Excess] = [*steps_to(level, month.measures, lines, counted(month.measures, policy))]
+    most = policy.most_findings(level)
+    if most is not None and is_kept_from(level, month, policy):
+        steps.append(Excess(month.findings_weighed or 0, most))
+    return tuple(sorted(steps, key=lambda each: each.effort))

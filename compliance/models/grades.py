@@ -9,7 +9,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from compliance.lib.grade_policy import CATEGORIES, GENERAL, Band, Level, Lines, Metric
+from benefits.models import FindingKind
+from compliance.lib.grade_policy import CATEGORIES, FINDINGS, GENERAL, Band, Level, Lines, Metric
 from compliance.lib.grade_policy import GradePolicy as Settings
 from compliance.lib.grades import Month
 from compliance.models.codes import CodeField
@@ -32,6 +33,7 @@ CATEGORY_WORDS = [
     ("services", _("Local services")),
 ]
 assert [word for word, _label in CATEGORY_WORDS] == list(CATEGORIES)
+assert FindingKind.values == list(FINDINGS)
 
 
 class GradePolicy(models.Model):
@@ -118,8 +120,9 @@ class ShopCategory(models.Model):
 class Grade(TenantModel):
     """The grade of a program for a month, with all it follows from. Append-only, written by the platform.
 
-    level: by the rule; granted: whose privileges the merchant has (a new merchant's are not below the protected
-    level). `passing` and `high` are the lines by metric, in the order of `Metric`.
+    level: by the rule; granted: whose privileges the merchant has (a new merchant's are not below the protected level).
+    findings: null for months graded before they were looked at. `passing` and `high` are the lines by metric, in the
+    order of `Metric`.
     """
 
     run = models.ForeignKey(GradeRun, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
@@ -139,6 +142,8 @@ class Grade(TenantModel):
     joins = models.BigIntegerField(_("joined"))
     member_minor = models.BigIntegerField()
     all_minor = models.BigIntegerField()
+    findings = models.IntegerField(_("findings of the price guard"), null=True)
+    findings_weighed = models.BigIntegerField(null=True)
     passing = ArrayField(models.BigIntegerField())
     high = ArrayField(models.BigIntegerField())
 

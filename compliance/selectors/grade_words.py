@@ -7,8 +7,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from benefits.models import FindingKind
+from compliance.lib.grade_policy import FINDINGS as FINDING_KINDS
 from compliance.lib.grade_policy import SETTINGS, WHOLE, GradePolicy, Level, Metric, Privileges
-from compliance.lib.grades import Month, Step
+from compliance.lib.grades import Excess, Month, Step
 from compliance.models.grades import BAND_WORDS, CATEGORY_WORDS, LEVEL_WORDS
 
 LEVELS: dict[str, Any] = dict(LEVEL_WORDS)
@@ -35,7 +37,9 @@ _OF_LEVEL: dict[str, Any] = {
     "joins_day": gettext_lazy("%(level)s: most who join in a day"),
     "joins_month": gettext_lazy("%(level)s: most who join in a month"),
     "placement": gettext_lazy("%(level)s: placement on the platform"),
+    "most": gettext_lazy("%(level)s: most that findings of the price guard may weigh in the month"),
 }
+FINDINGS = gettext_lazy("Findings of the price guard")
 LEVEL_CHIPS = {Level.QUALITY: "success", Level.POTENTIAL: "info", Level.IMPROVING: "warning"}
 
 
@@ -55,6 +59,49 @@ def formula(metric: Metric, policy: GradePolicy) -> str:
         Metric.USE: _("Effective members who used a benefit in the month divided by all effective members."),
     }
     return words[metric] % {"days": policy["effective_days"]}
+
+
+def findings_formula(policy: GradePolicy) -> str:
+    """What is counted of the price guard's findings, in words."""
+    weights = {policy[f"findings.weight.{kind}"] for kind in FINDING_KINDS}
+    text = _("What the price guard found in the shop's prices in the month, warned of or blocked.")
+    if weights == {1}:
+        return text
+    return (
+        text
+        + " "
+        + _("Each weighs: %(weights)s.")
+        % {
+            "weights": ", ".join(
+                f"{FindingKind(kind).label} {policy[f'findings.weight.{kind}']}" for kind in FINDING_KINDS
+            )
+        }
+    )
+
+
+def findings_text(month: Month) -> str:
+    """A month's findings, with what they weigh where that is another number."""
+    if month.findings is None:
+        return "--"
+    if month.findings_weighed == month.findings:
+        return f"{month.findings:,}"
+    return _("%(n)s (weight %(weight)s)") % {
+        "n": f"{month.findings:,}",
+        "weight": f"{month.findings_weighed:,}",
+    }
+
+
+def most_text(most: int | None) -> str:
+    """The most that findings may weigh for a level."""
+    return "--" if most is None else _("at most %(n)s") % {"n": f"{most:,}"}
+
+
+def excess_text(excess: Excess) -> str:
+    """What to do about too many findings, in one sentence."""
+    return _("Have the price guard find less: at most %(most)s in the month; it was %(n)s.") % {
+        "most": f"{excess.most:,}",
+        "n": f"{excess.weighed:,}",
+    }
 
 
 def tenths(value: int) -> str:
@@ -132,6 +179,10 @@ def setting_label(name: str) -> str:
     if name in _PLAIN:
         return str(_PLAIN[name])
     first, *rest = name.split(".")
+    if name.startswith("findings.weight."):
+        return _("Weight of a finding: %(kind)s") % {"kind": FindingKind(rest[1]).label}
+    if name.startswith("findings.most."):
+        first, rest = "most", rest[1:]
     if first == "counts":
         return _("%(metric)s counts") % {"metric": METRICS[Metric(rest[0])]}
     if first == "percent":
@@ -170,5 +221,9 @@ def rule_in_words() -> list[str]:
         _("Quality: every metric that counts reaches its high line."),
         _("Potential: benefit days reach their pass line, and at least one other metric reaches its own."),
         _("Improving: everything else. A month without sales has no member GMV share: it counts as 0."),
+        _(
+            "Findings of the price guard are shown with every month. Where the policy sets a most for a grade, a month "
+            "with more does not get it."
+        ),
         _("Lines depend on the size of the shop, by its paid orders of the month, and on its category."),
     ]

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
+from benefits.selectors import price_guard
 from compliance.lib.calendar import last_of_month, start_of
 from compliance.lib.grade_policy import GradePolicy as Policy
 from compliance.lib.grade_policy import Metric
@@ -21,7 +22,8 @@ PAGE_MS = 1_500  # how long a page may count
 # What the months of programs in a range of merchants came to. Benefit days are platform days on which some benefit that
 # the clearance policy counts (its kind, and no paper) was in force at some instant; the rest are merchant days. Who
 # stands in a declared list joined before, elsewhere: no recruit. A member is effective who bought within the policy's
-# days; benefit use is the share of them who used a benefit in the month, nothing where nobody is effective.
+# days; benefit use is the share of them who used a benefit in the month, nothing where nobody is effective. Findings of
+# the price guard come counted and weighed.
 MONTHS = f"""
 with programs as materialized (
     select p.merchant_id, p.first_opened_at from members_program p
@@ -55,12 +57,16 @@ with programs as materialized (
     select m.merchant_id, count(*) as joins from members_member m
     where m.merchant_id between %(first)s and %(last)s and m.joined_on between %(since)s and %(until)s
     and m.source <> 'list' and m.status <> 'erased' group by 1
+), found as (
+    select merchant_id, findings, weighed
+    from unnest(%(found_at)s::bigint[], %(findings)s::int[], %(weighed)s::bigint[]) f (merchant_id, findings, weighed)
 )
 select p.merchant_id, p.first_opened_at, coalesce(k.category, 'general') as category,
     cardinality(%(days)s::date[]) as days, coalesce(s.orders, 0) as orders, coalesce(o.days, 0) as benefit_days,
     coalesce(b.members, 0) as effective_members, coalesce(s.part, 0)::bigint as member_minor,
     coalesce(s.whole, 0)::bigint as all_minor, coalesce(j.joins, 0) as joins,
-    (coalesce(u.members, 0) * 10000 / nullif(b.members, 0))::int as benefit_use
+    (coalesce(u.members, 0) * 10000 / nullif(b.members, 0))::int as benefit_use,
+    coalesce(f.findings, 0) as findings, coalesce(f.weighed, 0) as findings_weighed
 from programs p
 left join compliance_shopcategory k on k.merchant_id = p.merchant_id
 left join online o on o.merchant_id = p.merchant_id
@@ -68,13 +74,17 @@ left join buyers b on b.merchant_id = p.merchant_id
 left join users u on u.merchant_id = p.merchant_id
 left join sales s on s.merchant_id = p.merchant_id
 left join joined j on j.merchant_id = p.merchant_id
+left join found f on f.merchant_id = p.merchant_id
 """
 
 
 def values(
     *, since: dt.date, until: dt.date, at: dt.datetime, policy: Policy, first: int, last: int
 ) -> dict[str, Any]:
-    """The parameters of `MONTHS`: the days from `since` to `until`, merchants from `first` to `last`. A query."""
+    """The parameters of `MONTHS`: the days from `since` to `until`, merchants from `first` to `last`. Two queries."""
+    found = price_guard.counts(
+        start=start_of(since), end=start_of(until + ONE_DAY), first_id=first, last_id=last
+    )
     clearance = policies.current(at=at).policy
     days = [since + place * ONE_DAY for place in range((until - since).days + 1)]
     return {
@@ -88,6 +98,9 @@ def values(
         "until": until,
         "effective_from": until - (policy["effective_days"] - 1) * ONE_DAY,
         **policies.counting(clearance),
+        "found_at": list(found),
+        "findings": [sum(each.values()) for each in found.values()],
+        "weighed": [policy.weighed(each) for each in found.values()],
     }
 
 

@@ -9,7 +9,7 @@ import structlog
 from django.db import connection, transaction
 
 from compliance.lib.calendar import last_of_month, month_graded_at
-from compliance.lib.grade_policy import CATEGORIES, Band, GradePolicy, Metric
+from compliance.lib.grade_policy import CATEGORIES, Band, GradePolicy, Level, Metric
 from compliance.lib.grades import LEVELS
 from compliance.models import GradeRun
 from compliance.models.grades import BAND_CODES, LEVEL_CODES
@@ -54,11 +54,22 @@ def _level_sql(policy: GradePolicy) -> str:
         if metric is not Metric.BENEFIT_DAYS:
             conditions["passing"].append(f"({is_measured} and {_reached(metric, column, 'passing')})")
     has_days = _reached(Metric.BENEFIT_DAYS, COLUMNS[Metric.BENEFIT_DAYS], "passing")
+    passes = {level: _passes(policy.most_findings(level)) for level in (Level.POTENTIAL, Level.QUALITY)}
+    is_quality = " and ".join([*conditions["high"], passes[Level.QUALITY]])
+    # A month at every high line is at its pass lines too, where findings keep it from the highest grade.
+    has_some = (
+        f"({has_days} and ({' or '.join(conditions['passing'])}) or {' and '.join(conditions['high'])})"
+    )
     return (
-        f"case when {' and '.join(conditions['high'])} then {LEVEL_CODES['quality']} "
-        f"when {has_days} and ({' or '.join(conditions['passing'])}) then {LEVEL_CODES['potential']} "
+        f"case when {is_quality} then {LEVEL_CODES['quality']} "
+        f"when {has_some} and {passes[Level.POTENTIAL]} then {LEVEL_CODES['potential']} "
         f"else {LEVEL_CODES['improving']} end"
     )
+
+
+def _passes(most: int | None) -> str:
+    """SQL: whether a month's findings are no more than a level lets pass."""
+    return "true" if most is None else f"m.findings_weighed <= {int(most)}"
 
 
 GRADE = """
@@ -75,10 +86,12 @@ with months as materialized ({months}), lines as (
     join lines l on l.band = x.band and l.category = m.category
 ), written as (
     insert into compliance_grade (merchant_id, run_id, policy_id, level, granted, band, is_protected, category, days,
-        benefit_days, benefit_use, orders, effective_members, joins, member_minor, all_minor, passing, high)
+        benefit_days, benefit_use, orders, effective_members, joins, member_minor, all_minor, findings,
+        findings_weighed, passing, high)
     select merchant_id, %(run)s, %(policy)s, level,
         case when is_protected then greatest(level, %(protected_level)s) else level end, band, is_protected, category,
-        days, benefit_days, benefit_use, orders, effective_members, joins, member_minor, all_minor, passing, high
+        days, benefit_days, benefit_use, orders, effective_members, joins, member_minor, all_minor, findings,
+        findings_weighed, passing, high
     from graded order by merchant_id
     on conflict (merchant_id, run_id) do nothing
     returning merchant_id, level, granted, band, is_protected

@@ -14,7 +14,7 @@ import structlog
 from django.db import transaction
 
 from benefits.models import GiftCampaign
-from benefits.services import campaigns, drawing
+from benefits.services import campaigns, drawing, exposures
 from compliance.lib.calendar import platform_date
 from compliance.models import Run, RunChunk, RunState
 from compliance.services import (
@@ -172,6 +172,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     leases.requeue(TierLift, tier_lifts.TASK)
     leases.requeue(GapPosting, gap_postings.TASK)
     leases.requeue(GiftCampaign, campaigns.TASK)
+    exposures.requeue(at=at)
     points_daily.end_due_holds(at=at)
     drawing.send_late(at=at)
     undoing.requeue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -61,28 +62,57 @@ def _standing(
     elif so_far is not None:
         category = selectors.category_of(merchant_id=request.merchant.pk)
         month, lines, judged = so_far, selectors.lines_now(so_far, policy, category), policy
-        level = rule.level_of(so_far.measures, lines, rule.counted(so_far.measures, policy))
+        level = rule.graded(so_far, lines, policy)
     else:
         return {}
     counting = rule.counted(month.measures, judged)
     wanted = rule.next_level(level)
-    steps = () if wanted is None else rule.steps_to(wanted, month.measures, lines, counting)
+    steps = () if wanted is None else rule.way_to(wanted, month, lines, judged)
     amount = partial(money, currency=request.merchant.currency)
     now = None if so_far is None else so_far.measures
     return {
-        "metrics": [_metric(metric, month, lines[metric], judged, counting, now) for metric in Metric],
+        "metrics": [
+            *(_metric(metric, month, lines[metric], judged, counting, now) for metric in Metric),
+            _findings(month, judged, so_far),
+        ],
         "level": _level(level),
         "wanted": None if wanted is None else words.LEVELS[wanted],
-        "steps": [
-            {"text": words.step_text(step, month, amount), "percent": _lacking(step)} for step in steps
-        ],
+        "steps": [_step(step, month, amount) for step in steps],
         "is_choice": wanted is Level.POTENTIAL,
     }
 
 
-def _lacking(step: rule.Step) -> int:
-    """Per cent of its line that a metric lacks, rounded up."""
-    return -(-100 * step.missing // step.line)
+def _step(step: rule.Step | rule.Excess, month: Month, amount: Any) -> dict[str, Any]:
+    """What to do, and how much of it: per cent rounded up."""
+    percent = {"percent": math.ceil(100 * step.effort)}
+    if isinstance(step, rule.Excess):
+        return {"text": words.excess_text(step), "sub": _("%(percent)s %% of them are too many") % percent}
+    return {
+        "text": words.step_text(step, month, amount),
+        "sub": _("%(percent)s %% of its line is missing") % percent,
+    }
+
+
+def _findings(month: Month, policy: GradePolicy, now: Month | None) -> dict[str, Any]:
+    """The findings of the price guard, as one of the metrics: the less the better."""
+    most = {level: policy.most_findings(level) for level in (Level.POTENTIAL, Level.QUALITY)}
+    if most[Level.QUALITY] is None:
+        chip = ("neutral", _("Shown, keeps from no grade"))
+    elif rule.is_kept_from(Level.POTENTIAL, month, policy):
+        chip = ("warning", _("Too many for “%(level)s”") % {"level": words.LEVELS[Level.POTENTIAL]})
+    elif rule.is_kept_from(Level.QUALITY, month, policy):
+        chip = ("warning", _("Too many for “%(level)s”") % {"level": words.LEVELS[Level.QUALITY]})
+    else:
+        chip = ("success", _("Few enough"))
+    return {
+        "label": words.FINDINGS,
+        "formula": words.findings_formula(policy),
+        "value": words.findings_text(month),
+        "passing": words.most_text(most[Level.POTENTIAL]),
+        "high": words.most_text(most[Level.QUALITY]),
+        "now": "--" if now is None else words.findings_text(now),
+        "chip": chip,
+    }
 
 
 def _metric(
@@ -138,7 +168,8 @@ def _row(row: Grade) -> dict[str, Any]:
             (words.METRICS[metric], words.value_text(metric, measures[metric]))
             for metric in Metric
             if metric is not Metric.USE or measures[metric] is not None
-        ],
+        ]
+        + ([] if row.findings is None else [(words.FINDINGS, words.findings_text(row.facts))]),
     }
 
 

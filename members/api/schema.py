@@ -21,6 +21,7 @@ from members.lib.problems import MEDIA_TYPE, PROBLEMS, REFUSED
 PATHS = {
     "member_id": "Id of a member.",
     "benefit_id": "Id of a benefit.",
+    "campaign_id": "Id of the campaign.",
     "reward_order_id": "Id of an order of a reward.",
     "redemption_id": "Id of a redemption, or of a hold that was captured.",
     "hold_id": "Id of a hold.",

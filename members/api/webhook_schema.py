@@ -27,6 +27,30 @@ WARNING: dict[str, dict[str, Any]] = {
     "days_before": {"type": "integer", "description": "Which warning it is: so many days before."},
     "danger_at": {**INSTANT, "description": "From when on a clearance would close the program."},
 }
+MAYBE_INSTANT: dict[str, Any] = {**INSTANT, "type": ["string", "null"]}
+BENEFIT: dict[str, Any] = {"type": "string", "description": "Id of the benefit."}
+KIND: dict[str, Any] = {"type": "string", "description": "The benefit's kind."}
+RIGHT: dict[str, dict[str, Any]] = {
+    "member": MEMBER,
+    "benefit": BENEFIT,
+    "kind": KIND,
+    "code": {"type": "string", "description": "The code for the till."},
+    "source": {"type": "string", "description": "What brought it."},
+    "uses_left": {"type": "integer", "description": "How often it can be used."},
+    "valid_until": {**MAYBE_INSTANT, "description": "The first instant without it."},
+}
+USE: dict[str, dict[str, Any]] = {
+    "member": MEMBER,
+    "benefit": BENEFIT,
+    "kind": KIND,
+    "code": {"type": "string", "description": "The code that was redeemed."},
+    "redemption": {"type": "string", "description": "Id of the redemption."},
+    "uses_left": {"type": "integer", "description": "How often it can be used after it."},
+    "saved_minor": {
+        "type": ["integer", "null"],
+        "description": "What the member saved, in minor units; null where nobody knows, negative for an undo.",
+    },
+}
 DATA: dict[WebhookEvent, dict[str, dict[str, Any]]] = {
     WebhookEvent.POINTS_CHANGED: {
         "member": MEMBER,
@@ -73,18 +97,28 @@ DATA: dict[WebhookEvent, dict[str, dict[str, Any]]] = {
         "status": {"type": "string", "enum": ["open", "closed"], "description": "Closed if it was before."},
         "protected_until": {**INSTANT, "description": "No clearance before."},
     },
+    WebhookEvent.BENEFIT_PUBLISHED: {
+        "benefit": BENEFIT,
+        "kind": KIND,
+        "name": {"type": "string"},
+        "from_at": MAYBE_INSTANT,
+        "to_at": {**MAYBE_INSTANT, "description": "The first instant without it; null is open."},
+    },
+    WebhookEvent.ENTITLEMENT_ISSUED: RIGHT,
     WebhookEvent.ENTITLEMENT_REDEEMED: {
-        "member": MEMBER,
-        "benefit": {"type": "string", "description": "Id of the benefit."},
-        "kind": {"type": "string", "description": "The benefit's kind."},
-        "code": {"type": "string", "description": "The code that was redeemed."},
-        "redemption": {"type": "string", "description": "Id of this redemption."},
-        "uses_left": {"type": "integer", "description": "How often it can be used after it."},
-        "saved_minor": {
-            "type": ["integer", "null"],
-            "description": "What the member saved, in minor units; null where nobody knows.",
-        },
+        **USE,
         "order": {"type": "string", "description": "The order number that the till sent; may be empty."},
+    },
+    WebhookEvent.ENTITLEMENT_UNDONE: USE,
+    WebhookEvent.ENTITLEMENT_REVOKED: RIGHT,
+    WebhookEvent.DRAW_WON: {
+        "member": MEMBER,
+        "benefit": BENEFIT,
+        "draw": {"type": "string", "description": "Id of the draw."},
+        "prize": {"type": "string", "description": "Its name, as it was published."},
+        "place": {"type": "integer", "description": "Among the winners of the prize, from 1."},
+        "code": {"type": "string", "description": "The code by which the prize is claimed."},
+        "valid_until": {**MAYBE_INSTANT, "description": "The first instant without it."},
     },
 }
 TOLD = {
@@ -96,7 +130,12 @@ TOLD = {
     WebhookEvent.PROGRAM_FINAL_NOTICE: "Once for each of the last warnings: one qualifying benefit cancels it.",
     WebhookEvent.PROGRAM_CLEARED: "A clearance closed the program: nothing was deleted, all of it is frozen.",
     WebhookEvent.PROGRAM_RESTORED: "An appeal was upheld, or the clearance undone: everything is back as it was.",
+    WebhookEvent.BENEFIT_PUBLISHED: "A benefit was published, at once or for later.",
+    WebhookEvent.ENTITLEMENT_ISSUED: "Once for each entitlement: claimed, exchanged, given or brought by an occasion.",
     WebhookEvent.ENTITLEMENT_REDEEMED: "A member used an entitlement at a till or in an order.",
+    WebhookEvent.ENTITLEMENT_UNDONE: "A redemption was taken back within ten minutes.",
+    WebhookEvent.ENTITLEMENT_REVOKED: "An entitlement was taken back unused: its code is no longer valid.",
+    WebhookEvent.DRAW_WON: "Once for each prize that a member won, when the draw was held.",
 }
 EXAMPLE: dict[WebhookEvent, dict[str, Any]] = {
     WebhookEvent.POINTS_CHANGED: {
@@ -159,6 +198,49 @@ EXAMPLE: dict[WebhookEvent, dict[str, Any]] = {
         "uses_left": 0,
         "saved_minor": 1000,
         "order": "20260630-17",
+    },
+    WebhookEvent.BENEFIT_PUBLISHED: {
+        "benefit": "d4h8s2v6c9f3j7np",
+        "kind": "coupon",
+        "name": "满100减10",
+        "from_at": "2026-06-30T06:05:00+00:00",
+        "to_at": None,
+    },
+    WebhookEvent.ENTITLEMENT_ISSUED: {
+        "member": "k7x2m9q4w8r3t6yz",
+        "benefit": "d4h8s2v6c9f3j7np",
+        "kind": "coupon",
+        "code": "WGVNQB05CP",
+        "source": "birthday",
+        "uses_left": 1,
+        "valid_until": "2026-07-30T16:00:00+00:00",
+    },
+    WebhookEvent.ENTITLEMENT_UNDONE: {
+        "member": "k7x2m9q4w8r3t6yz",
+        "benefit": "d4h8s2v6c9f3j7np",
+        "kind": "coupon",
+        "code": "WGVNQB05CP",
+        "redemption": "m3t9w5k2x8q6r4yz",
+        "uses_left": 1,
+        "saved_minor": -1000,
+    },
+    WebhookEvent.ENTITLEMENT_REVOKED: {
+        "member": "k7x2m9q4w8r3t6yz",
+        "benefit": "d4h8s2v6c9f3j7np",
+        "kind": "coupon",
+        "code": "WGVNQB05CP",
+        "source": "campaign",
+        "uses_left": 1,
+        "valid_until": None,
+    },
+    WebhookEvent.DRAW_WON: {
+        "member": "k7x2m9q4w8r3t6yz",
+        "benefit": "d4h8s2v6c9f3j7np",
+        "draw": "q8w3r6t2y9z4x7mk",
+        "prize": "一盒新茶",
+        "place": 1,
+        "code": "WGVNQB05CP",
+        "valid_until": None,
     },
 }
 HEADERS = {

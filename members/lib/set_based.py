@@ -7,13 +7,19 @@ costs what the rows cost, at every size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
 T = TypeVar("T")
+
+
+def bigints(values: Iterable[int]) -> str:
+    """Whole numbers as the text of an array, for `%s::bigint[]`: what a driver makes of a list of thousands, in a tenth
+    of the time."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def fetch_all(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:

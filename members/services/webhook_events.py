@@ -137,6 +137,13 @@ def told_of(*, program: Program, event: WebhookEvent, at: dt.datetime, data: dic
         _leave(event, SAID, merchant=program.merchant_id, at=at, data=json.dumps(data))
 
 
+def told_set(*, program: Program, event: WebhookEvent, facts: str, **parameters: Any) -> None:
+    """Tell of many things that another app knows of, if anybody listens. In the transaction of the facts, after they
+    are written. `facts`: SQL over `merchant` and the parameters that gives (place, at, data) a row for each."""
+    if wants(program, event):
+        _leave(event, facts, merchant=program.merchant_id, **parameters)
+
+
 def wants(program: Program, event: str) -> bool:
     """Whether some endpoint of the program's merchant wants an event. Runs no query."""
     return event in (program.webhook_events or ())

@@ -56,8 +56,9 @@ SET_REFERENCED = {
         "tiervalidity",
         "tiermove",
     )
-} | {"benefits_entitlement"}
+} | {"benefits_entitlement", "benefits_exposure"}
 APPEND_ONLY = {
+    "benefits_exposure",
     "benefits_guardpolicy",
     "benefits_priceentry",
     "benefits_pricefinding",

@@ -69,6 +69,12 @@ class Kind:
         """Whether it knows the setting `on_order`, by which a member's order brings it."""
         return self.is_redeemed and not (self.occasion or self.is_draw or self.is_exchanged)
 
+    @property
+    def may_hold_out(self) -> bool:
+        """Whether some members can be held out of it, so that its effect is measured: what is handed out as a code. A
+        price is everybody's, a draw and a reward are promised to all."""
+        return self.is_redeemed and not (self.is_draw or self.is_exchanged)
+
     def is_claimed(self, settings: Mapping[str, Any]) -> bool:
         """Whether members claim it: it has codes, and neither an occasion, an order nor points bring them."""
         return self.may_come_with_orders and settings.get(ON_ORDER) is None

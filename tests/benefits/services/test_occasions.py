@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from benefits.models import Benefit, Entitlement
-from benefits.services import occasions
+from benefits.services import issuing, occasions
 from members.lib import tenant as tenancy
 from members.models import Member, MemberStatus
 from members.services import members as joining
@@ -217,6 +217,33 @@ def test_birthdays_are_given_in_chunks_and_a_job_that_is_run_again_gives_nothing
     assert shop.nightly("2024-02-14")["birthday_gifts"] == 0
     assert shop.stock(benefit) == 0
     assert [len(shop.of(f"b{n}")) for n in range(7)] == [1] * 6 + [0]
+
+
+def test_many_at_once_get_one_each_also_where_one_has_it_or_a_code_is_there(shop, monkeypatch):
+    monkeypatch.setattr(issuing, "MANY", 2)
+    benefit = shop.publish("birthday_gift", settings=GIFT, stock=20)
+    for n in range(6):
+        born(shop, f"b{n}", "02-14")
+    mine = shop.claim(benefit, member="b0", how="give", reason="early")
+    codes, new_codes = [mine.code], issuing.new_codes
+    monkeypatch.setattr(
+        issuing, "new_codes", lambda n: [*new_codes(n - len(codes)), *(codes.pop() for _n in codes[:])]
+    )
+
+    with tenancy.tenant(shop.id), transaction.atomic():
+        who = [(shop.members[f"b{n}"], "birthday:2024") for n in range(6)]
+        first = occasions.issue_many(
+            merchant_id=shop.id, benefit_id=benefit.pk, at=at("2024-02-14"), source="birthday", who=who[:3]
+        )
+        counter = issuing.open_counter(
+            merchant_id=shop.id, benefit_id=benefit.pk, at=at("2024-02-14"), actor=JOB
+        )
+        rest = issuing.write(counter, source="birthday", who=who)
+
+    assert (first, rest) == (3, {member for member, _cause in who[3:]})
+    given = [each.code for n in range(6) for each in shop.of(f"b{n}")]
+    assert len(given) == len(set(given)) == 7
+    assert codes == [], "a code that was there was drawn, and another one made"
 
 
 def test_a_chunk_costs_as_many_queries_for_many_as_for_few(shop):

@@ -48,7 +48,7 @@ def test_the_form_shows_shares_in_per_cent_and_recruits_in_people(admin_client, 
     assert form["line.large.member_share.high"].value() == "5"
     assert form["line.large.recruits.high"].value() == "10"
     assert form["line.small.recruits.pass"].value() == "0.5"
-    assert [title for title, _fields in form.groups()][3:6] == ["Small shop", "Medium shop", "Large shop"]
+    assert [title for title, _fields in form.groups()][4:7] == ["Small shop", "Medium shop", "Large shop"]
     assert {field.name for _title, fields in form.groups() for field in fields} >= set(DEFAULTS)
 
 

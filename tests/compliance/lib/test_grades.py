@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 from compliance.lib.grade_policy import CATEGORIES, SETTINGS, Band, GradePolicy, Level, Lines, Metric
 from compliance.lib.grades import (
     LEVELS,
+    Excess,
     Month,
     band_of,
     counted,
+    graded,
     granted,
     is_protected,
     level_of,
     next_level,
     steps_to,
+    way_to,
 )
 from members.lib.refusals import Invalid
 
@@ -80,6 +83,55 @@ def test_no_way_to_a_level_is_cheaper_than_the_one_that_is_named(values, lines, 
     assert LEVELS.index(literal(after, lines, counting)) >= LEVELS.index(wanted)
     assert [step.effort for step in steps] == sorted(step.effort for step in steps)
     assert (steps == ()) is (LEVELS.index(literal(values, lines, counting)) >= LEVELS.index(wanted))
+
+
+months = st.builds(
+    lambda days, members, joins, findings: Month(
+        days=30, orders=0, benefit_days=days, effective_members=members, member_minor=0, all_minor=0, joins=joins,
+        findings=findings, findings_weighed=findings,
+    ),
+    st.integers(0, MOST), st.integers(0, MOST), st.integers(0, 20), st.integers(0, 6),
+)  # fmt: skip
+limits = st.none() | st.integers(0, 4)
+
+
+@given(months, all_lines, limits, limits)
+def test_findings_keep_a_month_from_a_level_and_the_way_to_it_names_how_many_less(month, lines, most, high):
+    if most is not None and (high is None or high > most):
+        high = most
+    policy = GradePolicy({"findings.most.potential": most, "findings.most.quality": high})
+    counting = counted(month.measures, policy)
+
+    level = graded(month, lines, policy)
+
+    allowed = [
+        each
+        for each, limit in ((Level.IMPROVING, None), (Level.POTENTIAL, most), (Level.QUALITY, high))
+        if limit is None or month.findings <= limit
+    ]
+    reached = LEVELS.index(level_of(month.measures, lines, counting))
+    assert level == max((each for each in allowed if LEVELS.index(each) <= reached), key=LEVELS.index)
+    for wanted in (Level.POTENTIAL, Level.QUALITY):
+        way = way_to(wanted, month, lines, policy)
+        assert (way == ()) is (LEVELS.index(level) >= LEVELS.index(wanted))
+        excess = [each for each in way if isinstance(each, Excess)]
+        limit = policy.most_findings(wanted)
+        assert [each.missing for each in excess] == (
+            [] if limit is None or month.findings <= limit else [month.findings - limit]
+        )
+        assert [each.effort for each in way] == sorted(each.effort for each in way)
+
+
+def test_findings_weigh_by_kind_and_a_higher_grade_lets_no_more_of_them_pass():
+    policy = GradePolicy({"findings.weight.bait": 5, "findings.weight.floor": 0})
+    assert policy.weighed({"bait": 2, "floor": 9, "comparison": 1}) == 11
+    assert GradePolicy().most_findings(Level.QUALITY) is None, (
+        "shown, and keeps from no grade, unless it is set"
+    )
+    for high in (None, 4):
+        with pytest.raises(Invalid) as refused:
+            GradePolicy({"findings.most.potential": 3, "findings.most.quality": high})
+        assert "findings.most.quality" in refused.value.errors
 
 
 @given(

@@ -11,10 +11,10 @@ from django.db import DatabaseError, connection, transaction
 
 from benefits.lib.spans import Span
 from benefits.lib.usefulness import THRESHOLD
-from benefits.models import Coverage
+from benefits.models import Coverage, FindingKind, PriceFinding
 from compliance.lib.calendar import PLATFORM_ZONE, grades_instant, start_of
 from compliance.lib.grade_policy import CATEGORIES, GradePolicy, Level
-from compliance.lib.grades import Month, band_of, counted, granted, is_protected, level_of
+from compliance.lib.grades import Month, band_of, counted, graded, granted, is_protected, level_of
 from compliance.models import Grade, GradeRun, ShopCategory
 from compliance.models import GradePolicy as PolicyRow
 from compliance.services import grade_policies, grades, installation, ticks
@@ -64,6 +64,10 @@ SMALL = {
     },
     "line.small.recruits.pass": 0,
     "line.large.member_share.high": 4000,
+    "findings.weight.bait": 3,
+    "findings.weight.floor": 0,
+    "findings.most.potential": 7,
+    "findings.most.quality": 2,
 }
 
 
@@ -107,6 +111,7 @@ class Shop:
     )  # with the days on which they bought
     orders: list[Order] = field(default_factory=list)
     uses: list[tuple[int, dt.date, int]] = field(default_factory=list)  # member, day, how often
+    findings: list[tuple[str, dt.date]] = field(default_factory=list)  # of the price guard: kind, day
 
     def month(self, policy: GradePolicy) -> Month:
         days = [MONTH + place * ONE_DAY for place in range(DAYS)]
@@ -145,6 +150,10 @@ class Shop:
                 for m, _bought in self.members
             ),
             benefit_use=len(users) * 10_000 // len(effective) if effective else None,
+            findings=sum(day in days for _kind, day in self.findings),
+            findings_weighed=sum(
+                policy[f"findings.weight.{kind}"] for kind, day in self.findings if day in days
+            ),
         )
 
 
@@ -183,6 +192,13 @@ def random_shop(dice: random.Random, number: int) -> Shop:
             use = (member.pk, day(-5, 32), dice.choice([0, 1, 3]))
             BenefitUse.objects.create(merchant=merchant, member=member, benefit="b", day=use[1], uses=use[2])
             shop.uses.append(use)
+    for place in range(dice.choice([0, 0, 0, 1, 3, 6])):
+        kind, when = dice.choice(FindingKind.values), day(-2, 30)
+        PriceFinding.objects.create(
+            merchant=merchant, at=noon(when), source="list", source_id=f"l{place}", sku="s", kind=kind,
+            is_blocked=dice.random() < 0.3, policy=0,
+        )  # fmt: skip
+        shop.findings.append((kind, when))
     for place in range(dice.randint(0, 12)):
         buyer = dice.choice([None, *(member for member, _bought in shop.members)])
         shop.orders.append(random_order(dice, merchant, place, buyer, day(-3, 31)))
@@ -219,6 +235,7 @@ def test_sql_grades_random_programs_as_the_pure_rule_does(installed, seed):
 
     rows = {row.merchant_id: row for row in found(Grade)}
     assert rows.keys() == {shop.merchant_id for shop in shops if shop.is_open and shop.opened < DUE}
+    kept_down = 0
     for shop in shops:
         row = rows.get(shop.merchant_id)
         if row is None:
@@ -226,13 +243,15 @@ def test_sql_grades_random_programs_as_the_pure_rule_does(installed, seed):
         month = shop.month(policy)
         band, measures = band_of(month.orders, policy), month.measures
         lines = policy.lines(band, shop.category)
-        level = level_of(measures, lines, counted(measures, policy))
+        level = graded(month, lines, policy)
+        kept_down += level != level_of(measures, lines, counted(measures, policy))
         protected = is_protected(shop.opened, DUE, policy)
         assert row.facts == month
         assert (row.band, row.category, row.lines) == (band, shop.category, lines)
         assert (row.level, row.is_protected) == (level, protected)
         assert row.granted == granted(level, protected=protected, policy=policy)
     assert {row.level for row in rows.values()} == set(Level)  # the world meets every case
+    assert kept_down
     assert {row.is_protected for row in rows.values()} == {True, False}
     standings = {row.pk: row.level for row in found(JoinStanding)}
     assert standings == {row.merchant_id: row.granted for row in rows.values()}

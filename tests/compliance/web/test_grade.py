@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
+from benefits.models import PriceFinding
 from compliance.lib.calendar import grades_instant
 from compliance.services import grade_policies, grades
 from members.lib import tenant as tenancy
@@ -99,6 +100,40 @@ def strangers_order(shop: Shop, at: str, amount: int) -> None:
     order = OrderIn("stranger", [LineIn("tea", 1, amount)], status="paid")
     with tenancy.tenant(shop.pk), transaction.atomic():
         orders.put_order(merchant_id=shop.pk, at=when(at), actor=JOB, order=order)
+
+
+def found_by_the_guard(shop: Shop, at: str, sku: str) -> None:
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        PriceFinding.objects.create(
+            merchant_id=shop.pk, at=when(at), source="list", source_id="l1", sku=sku, kind="bait",
+            is_blocked=False, policy=0,
+        )  # fmt: skip
+
+
+def test_findings_of_the_price_guard_are_shown_and_keep_from_a_grade_where_the_policy_says_so(
+    owner, shop, clock
+):
+    old(shop)
+    for n in range(3):
+        found_by_the_guard(shop, "2026-04-30 23:30", f"april-{n}")
+        found_by_the_guard(shop, f"2026-05-1{n} 12:00", f"may-{n}")
+    graded(shop, "2026-04")
+    enforce(
+        "2026-05-20", **{"findings.most.potential": 1, "findings.most.quality": 0, "findings.weight.bait": 2}
+    )
+    graded(shop, "2026-05")
+    clock(JUNE)
+
+    text = page(owner)
+
+    assert (
+        "Findings of the price guard 3 ·" not in text and "Findings of the price guard 3 (weight 6)" in text
+    )
+    assert "Findings of the price guard 3\n" in text.replace("</td>", "\n"), (
+        "April, by the policy of its time"
+    )
+    assert "Have the price guard find less: at most 1 in the month; it was 6." in text
+    assert "Too many for “Potential”" in text and "Bait price 2" in text
 
 
 def test_a_new_program_reads_whose_privileges_it_has(owner, shop, clock):

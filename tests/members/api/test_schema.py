@@ -61,9 +61,11 @@ def things(system: System) -> dict[str, str]:
     sent = {"kind": "points_exchange", "settings": {"points": 1, "delivery": "order"}, "publish": True}
     reward = system.post("/benefits", sent).json()["id"]
     ordered = system.post(f"/members/{member.public_id}/rewards/{reward}/orders", {}, key="w-1").json()
+    given = system.post(f"/benefits/{benefit['id']}/campaigns", {"reason": "x"}, key="g-1").json()
     return {
         "member_id": member.public_id,
         "benefit_id": benefit["id"],
+        "campaign_id": given["id"],
         "reward_order_id": ordered["id"],
         "redemption_id": redemption["id"],
         "hold_id": hold["id"],

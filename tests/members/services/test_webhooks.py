@@ -268,7 +268,9 @@ def test_messages_are_as_the_api_describes_them(shop, receiver):
     send()
 
     told = {body["type"]: body for body in bodies(receiver)}
-    others = {event for event in ALL if event.startswith(("program.", "entitlement."))}  # told by other apps
+    others = {
+        event for event in ALL if event.startswith(("program.", "benefit.", "entitlement.", "draw."))
+    }  # told by other apps
     assert others and others | set(told) == set(ALL) == set(document()["webhooks"])
     for event in others:
         content = document()["webhooks"][event]["post"]["requestBody"]["content"]["application/json"]

@@ -1,0 +1,22 @@
+"""What the price guard found in a month, beside its other metrics."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("compliance", "0011_paper_rules"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="grade",
+            name="findings",
+            field=models.IntegerField(null=True, verbose_name="findings of the price guard"),
+        ),
+        migrations.AddField(
+            model_name="grade",
+            name="findings_weighed",
+            field=models.BigIntegerField(null=True),
+        ),
+    ]
