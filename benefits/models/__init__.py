@@ -14,6 +14,7 @@ from benefits.models.entitlements import (
     PaidWith,
     UseAction,
 )
+from benefits.models.pools import CodeState, CodeUpload, PoolCode
 from benefits.models.price_guard import FindingKind, GuardLevel, GuardPolicy, PriceFinding
 from benefits.models.prices import CatalogueSku, MemberPrice, PriceUpload
 from benefits.models.pricing import PriceChange, PriceChangeKind, PriceChangeState, PriceVersion, SkuPrice
@@ -25,6 +26,8 @@ __all__ = [
     "BenefitRevision",
     "BenefitStatus",
     "CatalogueSku",
+    "CodeState",
+    "CodeUpload",
     "Coverage",
     "CoverageDue",
     "Draw",
@@ -42,6 +45,7 @@ __all__ = [
     "GuardPolicy",
     "MemberPrice",
     "PaidWith",
+    "PoolCode",
     "PriceChange",
     "PriceChangeKind",
     "PriceChangeState",

@@ -13,6 +13,7 @@ from benefits.lib.audience import Audience, normalise_audience, segments_of, tie
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import Kind, Settings, kind_of
 from benefits.lib.kinds.parts.by_order import condition_of
+from benefits.lib.pools import is_pooled
 from benefits.lib.prices import PriceRow, list_facts
 from benefits.models import Benefit
 from benefits.selectors.audiences import is_empty, segment_names, tier_names
@@ -83,6 +84,12 @@ def check(
         kind.check_complete(settings, has_list=bool(prices) or kept)
         if kind.needs_end and to_at is None:
             raise _invalid("to_at", _("Say when entries close: a draw is published with its times."))
+    if (
+        is_pooled(settings)
+        and arguments.stock is not None
+        and not (stored is not None and arguments.stock == stored.stock)
+    ):
+        raise _invalid("stock", _("Its stock is the codes that you upload: leave it empty."))
     if prices is not None:
         settings["list"] = list_facts(prices)
     return Checked(

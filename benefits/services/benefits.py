@@ -18,9 +18,10 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib import coverage as rule
 from benefits.lib.coverage import EVERYONE
+from benefits.lib.pools import is_pooled
 from benefits.lib.prices import PriceRow
 from benefits.models import Benefit, BenefitStatus
-from benefits.services import coverage, draw_terms, issuing, order_gifts
+from benefits.services import coverage, draw_terms, issuing, order_gifts, pool_stock
 from benefits.services.arguments import Arguments, Checked, arguments_of, check, check_stock, facts
 from benefits.services.prices import store_list
 from benefits.services.revisions import audit_row, revise, write_revision
@@ -132,6 +133,7 @@ def discard_draft(*, merchant_id: int, at: dt.datetime, actor: Actor, benefit_id
     if benefit.status != BenefitStatus.DRAFT:
         raise Invalid(_("A published benefit is not deleted. End it instead."))
     audit_row(benefit, at, actor, "benefit.draft_discarded", facts(benefit), None, "")
+    pool_stock.discard(benefit)
     benefit.delete()
 
 
@@ -242,6 +244,8 @@ def set_stock(
     gate(merchant_id=merchant_id)
     coverage.lock(merchant_id=merchant_id)
     benefit = _published(merchant_id, benefit_id)
+    if is_pooled(benefit.settings):
+        raise Invalid.on("stock", _("Its stock is the codes of its pool: upload more of them."))
     before = facts(benefit)
     benefit.stock = check_stock(stock)
     if facts(benefit) == before:
@@ -259,6 +263,7 @@ def set_stock(
 def _set(benefit: Benefit, checked: Checked) -> None:
     for name in Checked.__slots__:
         setattr(benefit, name, getattr(checked, name))
+    pool_stock.settle(benefit)
 
 
 def _publish(
@@ -279,6 +284,7 @@ def _publish(
     if not as_scripted:
         measure(benefit, at, rows)
     benefit.status = BenefitStatus.PUBLISHED
+    pool_stock.settle(benefit)
     benefit.published_at = at
     benefit.revision, benefit.revision_at = 1, at
     benefit.save()

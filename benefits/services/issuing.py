@@ -19,8 +19,9 @@ from benefits.lib import coverage as coverage_rule
 from benefits.lib.codes import new_codes
 from benefits.lib.entitlements import Terms, terms_of
 from benefits.lib.kinds import KINDS, Kind
+from benefits.lib.pools import is_pooled
 from benefits.models import Benefit, BenefitBudget, BenefitStatus, Entitlement
-from benefits.services import coverage
+from benefits.services import coverage, pool_stock
 from benefits.services.revisions import revise
 from members.lib.periods import local_instant, merchant_day
 from members.lib.refusals import Conflict, Invalid, NotFound, Refusal
@@ -34,7 +35,7 @@ insert into benefits_entitlement (merchant_id, member_id, benefit_id, code, revi
 select %(merchant)s, x.member_id, %(benefit)s, x.code, %(revision)s, %(source)s, x.cause, 'issued', %(uses)s, %(uses)s,
     %(worth)s, %(paid_with)s, %(paid_amount)s, %(at)s, %(at)s, %(until)s, ''
 from unnest(%(members)s::bigint[], %(causes)s::text[], %(codes)s::text[]) x (member_id, cause, code)
-on conflict do nothing returning member_id
+on conflict do nothing returning member_id, id
 """
 TAKEN = """
 update benefits_benefitbudget set taken_minor = taken_minor + %(promised)s, most_minor = %(most)s
@@ -148,6 +149,8 @@ def take_stock(counter: Counter, pieces: int) -> None:
     if benefit.stock is None or not pieces:
         return
     if benefit.stock < pieces:
+        if is_pooled(benefit.settings):
+            raise OutOfStock(_("All codes of this benefit have been given out."))
         raise OutOfStock(_("Nothing is left of this benefit."))
     if benefit.stock == pieces:
         _observe_stock(counter, 0)
@@ -157,7 +160,14 @@ def take_stock(counter: Counter, pieces: int) -> None:
 
 
 def give_back_stock(counter: Counter, pieces: int) -> None:
-    """Pieces that were not used after all are there again; of a benefit without any left, coverage begins again."""
+    """Pieces that were not used after all are there again; of a benefit without any left, coverage begins again. A
+    partner's code is gone with the member who saw it."""
+    if not is_pooled(counter.benefit.settings):
+        add_pieces(counter, pieces)
+
+
+def add_pieces(counter: Counter, pieces: int) -> None:
+    """More pieces in the stock of a benefit that has one; of one without any left, coverage begins again."""
     benefit = counter.benefit
     if benefit.stock is None or benefit.status == BenefitStatus.ENDED:
         return
@@ -252,10 +262,11 @@ def write(
 ) -> set[int]:
     """Insert an entitlement for each (member id, cause) that has none, set-based. The members who got one.
 
-    A member is named once. Of a code that is there already, a matter of chance, another one is made.
+    A member is named once. Of a code that is there already, a matter of chance, another one is made. From a pool each
+    gets a partner's code besides.
     """
     benefit, terms = counter.benefit, counter.terms
-    waiting, done = dict(who), set[int]()
+    waiting, done, rights = dict(who), set[int](), list[int]()
     values: dict[str, Any] = {
         "merchant": benefit.merchant_id,
         "benefit": benefit.pk,
@@ -276,10 +287,14 @@ def write(
         }
         with connection.cursor() as cursor:
             cursor.execute(ISSUED, {**values, **columns})
-            got = {row[0] for row in cursor.fetchall()}
+            issued = dict(cursor.fetchall())
+        got = set(issued)
         done |= got
+        rights += issued.values()
         waiting = {member: cause for member, cause in waiting.items() if member not in got}
         waiting = without_known(benefit, waiting) if waiting else {}
+    if rights and is_pooled(benefit.settings):
+        pool_stock.hand_out(benefit, rights, counter.at)
     return done
 
 

@@ -32,7 +32,10 @@ def codes_section(visit: Visit) -> dict[str, Any] | None:
     codes = selectors.codes_of(merchant_id=visit.merchant.pk, member=visit.member, at=visit.at)
     return {
         "template": "benefits/own/_codes.html",
-        "codes": [_code(visit, held) | {"qr": qr_of(held.row.code)} for held in codes.usable],
+        "codes": [
+            _code(visit, held) | {"qr": "" if held.partner_code else qr_of(held.row.code)}
+            for held in codes.usable
+        ],
         "resting": [_code(visit, held) for held in codes.resting],
         "is_claimed": "claimed" in visit.request.GET,
     }
@@ -44,7 +47,8 @@ def _code(visit: Visit, held: Held) -> dict[str, Any]:
     return {
         "name": row.benefit.name or str(label_of(promise.code)),
         "gives": words.promised(promise, visit.merchant.currency),
-        "code": shown_code(row.code),
+        "code": held.partner_code or shown_code(row.code),
+        "is_partners": bool(held.partner_code),
         "until": words.last_day_text(row.valid_until, zone) if row.valid_until else "",
         "uses_left": row.uses_left if row.uses_total > 1 else None,
         "is_paid": row.paid_with != PaidWith.NOTHING,

@@ -15,6 +15,7 @@ from benefits.lib.audience import segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.kinds.parts.by_order import ON_ORDER, condition_of
+from benefits.lib.pools import POOL
 from benefits.lib.standing import Standing, standing_of
 from benefits.lib.usefulness import slugs
 from benefits.models import Benefit
@@ -81,7 +82,9 @@ LIMITS = {
 
 def gives(kind: str, settings: Mapping[str, Any], currency: str) -> str:
     """What settings give a member, in one phrase; "--" where they say nothing."""
-    return _gives(kind, {name: each for name, each in settings.items() if name != ON_ORDER}, currency)
+    return _gives(
+        kind, {name: each for name, each in settings.items() if name not in (ON_ORDER, POOL)}, currency
+    )
 
 
 def gives_when(kind: str, settings: Mapping[str, Any], currency: str) -> str:

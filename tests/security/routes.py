@@ -75,6 +75,7 @@ ARGUMENTS = [
     Argument("segment_id", of("members.Segment")),
     Argument("request_id", of("members.PointsRequest")),
     Argument("campaign_id", of("benefits.GiftCampaign")),
+    Argument("upload_id", of("benefits.CodeUpload"), "/benefits/codes/"),
     Argument("public_id", of("benefits.PriceUpload"), "/benefits/prices/uploads/"),
     Argument("public_id", of("benefits.PriceChange"), "/benefits/prices/changes/"),
     Argument("public_id", of("benefits.Benefit"), "/benefits/"),

@@ -20,6 +20,7 @@ from benefits.lib.kinds.checks import (
 )
 from benefits.lib.kinds.parts.by_order import NAMES as ORDER_NAMES
 from benefits.lib.kinds.parts.by_order import ON_ORDER, check_on_order
+from benefits.lib.pools import POOL
 from members.lib.refusals import Invalid
 
 MOST_PLACE = 100  # characters of a name that is told back
@@ -45,7 +46,7 @@ class Kind:
     asked: the settings that the console asks for; usual: those that its form begins with.
     is_redeemed: members hold entitlements of it, with a code for the till, and it knows the settings of `LIMITS`;
     occasion: what brings one by itself ("join", "birthday"). needs_end: it is published with an end. is_exchanged:
-    members spend points for it.
+    members spend points for it. has_pool: it can hand out a partner's codes from an uploaded pool (setting `pool`).
     """
 
     code: ClassVar[str] = ""
@@ -58,6 +59,7 @@ class Kind:
     occasion: ClassVar[str] = ""
     needs_end: ClassVar[bool] = False
     is_exchanged: ClassVar[bool] = False
+    has_pool: ClassVar[bool] = False
     names: ClassVar[tuple[str, ...]] = ()
     inner: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     gives: ClassVar[tuple[str, ...]] = ()
@@ -86,6 +88,8 @@ class Kind:
             self._check_limits(clean)
         if self.may_come_with_orders:
             check_on_order(clean.get(ON_ORDER))
+        if self.has_pool:
+            _check_pool(clean)
         self.check_own(clean, currency)
         return clean
 
@@ -114,6 +118,8 @@ class Kind:
         known = (*self.names, *LIMITS) if self.is_redeemed else self.names
         if self.may_come_with_orders:
             known = (*known, ON_ORDER)
+        if self.has_pool:
+            known = (*known, POOL)
         inners = self._inner
         for name, value in settings.items():
             if name not in known:
@@ -171,3 +177,12 @@ class Kind:
                     "A budget needs to know the most that one use costs. Give an amount, or the most a share takes off."
                 ),
             )
+
+
+def _check_pool(settings: Settings) -> None:
+    """Raises Invalid."""
+    value = settings.get(POOL)
+    if value is not None and not isinstance(value, bool):
+        raise invalid(POOL, _("“%(name)s” is true or false.") % {"name": POOL})
+    if value and (settings.get("uses") or 1) > 1:
+        raise invalid("uses", _("A code of a pool is given once: leave its uses empty."))

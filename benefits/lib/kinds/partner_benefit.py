@@ -17,3 +17,4 @@ class PartnerBenefitKind(GoodsKind):
     text = _("A right with a partner, handed over as a code.")
     names = ("partner", "value_minor")
     asked = ("partner",)
+    usual = {"pool": True}

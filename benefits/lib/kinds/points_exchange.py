@@ -9,7 +9,7 @@ from benefits.lib.kinds.parts.goods import GoodsKind
 
 MOST_POINTS = 10**12
 DELIVERIES = ("code", "order")
-NOT_SENT = ("uses", "valid_days", "budget_minor")  # what only a code has
+NOT_SENT = ("uses", "valid_days", "budget_minor", "pool")  # what only a code has
 
 
 class PointsExchangeKind(GoodsKind):
@@ -37,7 +37,7 @@ class PointsExchangeKind(GoodsKind):
         if not (is_count(points, MOST_POINTS) and points):
             raise invalid("points", _("Say how many points it costs: a whole number above zero."))
         for name in NOT_SENT:
-            if settings.get(name) is not None:
+            if settings.get(name) not in (None, False):
                 raise invalid(
                     name,
                     _("What is sent has a stock and limits for one member, and no “%(name)s”.")
