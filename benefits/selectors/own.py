@@ -20,6 +20,7 @@ from benefits.selectors.entitlements import Promise
 from members.models import Member
 
 EXCHANGED = "points_exchange"
+CHECKED_IN = "check_in"  # has a part of the page with its button
 MOST = 100  # entitlements looked at, the newest: beyond them nobody scrolls
 
 
@@ -91,7 +92,7 @@ def is_by_itself(benefit: Benefit) -> bool:
     """Whether it is listed as working without an act of the member: draws are entered, rewards exchanged."""
     kind = KINDS.get(benefit.kind)
     is_draw = kind is not None and kind.is_draw
-    return not (is_claimed(benefit) or is_draw or benefit.kind == EXCHANGED)
+    return not (is_claimed(benefit) or is_draw or benefit.kind in (EXCHANGED, CHECKED_IN))
 
 
 def claimable(*, merchant_id: int, member: Member, benefits: Sequence[Benefit]) -> list[Benefit]:

@@ -78,6 +78,15 @@ def check(
     if to_at is not None and from_at is not None and to_at <= from_at:
         raise _invalid("to_at", _("The benefit ends before it starts. Choose an end after its start."))
     audience = _audience(merchant_id, arguments.audience, at, stored, as_scripted)
+    if (
+        not as_scripted
+        and kind.moves_points
+        and segments_of(audience) is not None
+        and not (stored and audience == stored.audience)
+    ):
+        raise _invalid(
+            "audience", _("This kind of benefit is for all members, or for those of certain tiers.")
+        )
     settings = _settings(merchant_id, kind, arguments.settings, stored, as_scripted)
     if complete and not (stored is not None and arguments.settings is stored.settings):
         kept = stored is not None and settings.get("list") == (stored.settings or {}).get("list", UNKNOWN)

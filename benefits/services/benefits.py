@@ -21,8 +21,9 @@ from benefits.lib.coverage import EVERYONE
 from benefits.lib.pools import is_pooled
 from benefits.lib.prices import PriceRow
 from benefits.models import Benefit, BenefitStatus
-from benefits.services import coverage, draw_terms, issuing, order_gifts, pool_stock
+from benefits.services import coverage, draw_terms, issuing, order_gifts, point_promises, pool_stock
 from benefits.services.arguments import Arguments, Checked, arguments_of, check, check_stock, facts
+from benefits.services.point_promises import KINDS_OF_POINTS, moves_points
 from benefits.services.prices import store_list
 from benefits.services.revisions import audit_row, revise, write_revision
 from benefits.services.usefulness import measure
@@ -39,12 +40,14 @@ class _Unset:
 UNSET: Final = _Unset()
 
 
-def gate(*, merchant_id: int) -> Program:
-    """Lock the program against a close and refuse unless it is a draft or open.
+def gate(*, merchant_id: int, writes_rules: bool = False) -> Program:
+    """Lock the program against a close and refuse unless it is a draft or open. `writes_rules`: for a benefit that the
+    rules of earning keep, whose edits come one after the other.
 
     Raises NotFound, ProgramNotOpen (closed by the merchant), ProgramCleared.
     """
-    program = programs.lock_for_write(merchant_id=merchant_id)
+    lock = programs.lock_for_close if writes_rules else programs.lock_for_write
+    program = lock(merchant_id=merchant_id)
     if program.status == ProgramStatus.CLOSED:
         raise ProgramNotOpen(_("The program is closed. Open it again, then change benefits."))
     if program.status != ProgramStatus.DRAFT:
@@ -78,7 +81,7 @@ def publish_benefit(
     and tiers pass that nobody knows (see `check`), and settings that give nothing: a play's words have none.
     Raises ProgramNotOpen, ProgramCleared, Invalid (with errors by field).
     """
-    gate(merchant_id=merchant_id)
+    gate(merchant_id=merchant_id, writes_rules=kind in KINDS_OF_POINTS)
     coverage.lock(merchant_id=merchant_id)
     arguments = Arguments(
         kind=kind, name=name, from_at=from_at, to_at=to_at, settings=settings, audience=audience, stock=stock
@@ -95,7 +98,8 @@ def publish_many(
     *, merchant_id: int, at: dt.datetime, actor: Actor, benefits: Iterable[Arguments]
 ) -> list[Benefit]:
     """Publish several benefits of a merchant at one instant; all or none. Raises as `publish_benefit`."""
-    gate(merchant_id=merchant_id)
+    benefits = list(benefits)
+    gate(merchant_id=merchant_id, writes_rules=any(each.kind in KINDS_OF_POINTS for each in benefits))
     coverage.lock(merchant_id=merchant_id)
     published = [_publish(Benefit(merchant_id=merchant_id), at, actor, each, None, "") for each in benefits]
     if published:
@@ -163,7 +167,8 @@ def change_benefit(
     as in `publish_benefit`.
     Raises NotFound, Invalid (ended or a draft too), Conflict, ProgramNotOpen, ProgramCleared.
     """
-    gate(merchant_id=merchant_id)
+    writes = kind in KINDS_OF_POINTS or moves_points(merchant_id=merchant_id, benefit_id=benefit_id)
+    gate(merchant_id=merchant_id, writes_rules=writes)
     coverage.lock(merchant_id=merchant_id)
     benefit = _published(merchant_id, benefit_id)
     if expected_revision is not None and expected_revision != benefit.revision:
@@ -202,34 +207,60 @@ def change_benefit(
     order_gifts.hear(benefit)
     if not as_scripted:
         draw_terms.keep(benefit, at, actor)
+        point_promises.keep(benefit, at, actor, was=stored.kind)
     return benefit
 
 
 @transaction.atomic
 def pause_benefit(
-    *, merchant_id: int, benefit_id: int, at: dt.datetime, actor: Actor, reason: str = ""
+    *,
+    merchant_id: int,
+    benefit_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    reason: str = "",
+    as_scripted: bool = False,
 ) -> Benefit:
-    """Stop a published benefit for a while; pausing a paused one changes nothing.
+    """Stop a published benefit for a while; pausing a paused one changes nothing. `as_scripted` is as in
+    `publish_benefit`.
 
     Raises NotFound, Invalid (ended, a draft), ProgramNotOpen, ProgramCleared.
     """
-    return _move(merchant_id, benefit_id, at, actor, rule.Action.PAUSE, BenefitStatus.PAUSED, reason)
+    return _move(
+        merchant_id, benefit_id, at, actor, rule.Action.PAUSE, BenefitStatus.PAUSED, reason, as_scripted
+    )
 
 
 @transaction.atomic
 def resume_benefit(
-    *, merchant_id: int, benefit_id: int, at: dt.datetime, actor: Actor, reason: str = ""
+    *,
+    merchant_id: int,
+    benefit_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    reason: str = "",
+    as_scripted: bool = False,
 ) -> Benefit:
     """Let a paused benefit go on; resuming one that runs changes nothing. Raises as `pause_benefit`."""
-    return _move(merchant_id, benefit_id, at, actor, rule.Action.RESUME, BenefitStatus.PUBLISHED, reason)
+    return _move(
+        merchant_id, benefit_id, at, actor, rule.Action.RESUME, BenefitStatus.PUBLISHED, reason, as_scripted
+    )
 
 
 @transaction.atomic
 def end_benefit(
-    *, merchant_id: int, benefit_id: int, at: dt.datetime, actor: Actor, reason: str = ""
+    *,
+    merchant_id: int,
+    benefit_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    reason: str = "",
+    as_scripted: bool = False,
 ) -> Benefit:
     """End a benefit for good; ending an ended one changes nothing. Raises as `pause_benefit`."""
-    return _move(merchant_id, benefit_id, at, actor, rule.Action.END, BenefitStatus.ENDED, reason)
+    return _move(
+        merchant_id, benefit_id, at, actor, rule.Action.END, BenefitStatus.ENDED, reason, as_scripted
+    )
 
 
 @transaction.atomic
@@ -295,6 +326,7 @@ def _publish(
     order_gifts.hear(benefit)
     if not as_scripted:
         draw_terms.keep(benefit, at, actor)
+        point_promises.keep(benefit, at, actor)
     return benefit
 
 
@@ -306,9 +338,11 @@ def _move(
     action: rule.Action,
     status: BenefitStatus,
     reason: str,
+    as_scripted: bool,
 ) -> Benefit:
     """Pause, resume or end."""
-    gate(merchant_id=merchant_id)
+    writes = moves_points(merchant_id=merchant_id, benefit_id=benefit_id)
+    gate(merchant_id=merchant_id, writes_rules=writes)
     coverage.lock(merchant_id=merchant_id)
     benefit = _locked(merchant_id, benefit_id)
     if benefit.status == status:
@@ -318,7 +352,10 @@ def _move(
     before = facts(benefit)
     benefit.status = status
     names = {"pause": "benefit.paused", "resume": "benefit.resumed", "end": "benefit.ended"}
-    return revise(benefit, at, actor, action, names[action], before, facts(benefit), reason)
+    revise(benefit, at, actor, action, names[action], before, facts(benefit), reason)
+    if not as_scripted:
+        point_promises.keep(benefit, at, actor)
+    return benefit
 
 
 def _locked(merchant_id: int, benefit_id: int) -> Benefit:

@@ -47,6 +47,8 @@ class Kind:
     is_redeemed: members hold entitlements of it, with a code for the till, and it knows the settings of `LIMITS`;
     occasion: what brings one by itself ("join", "birthday"). needs_end: it is published with an end. is_exchanged:
     members spend points for it. has_pool: it can hand out a partner's codes from an uploaded pool (setting `pool`).
+    moves_points: the program's rules of earning keep it (`benefits.services.point_promises`), which know tiers and no
+    segments.
     """
 
     code: ClassVar[str] = ""
@@ -60,6 +62,7 @@ class Kind:
     needs_end: ClassVar[bool] = False
     is_exchanged: ClassVar[bool] = False
     has_pool: ClassVar[bool] = False
+    moves_points: ClassVar[bool] = False
     names: ClassVar[tuple[str, ...]] = ()
     inner: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     gives: ClassVar[tuple[str, ...]] = ()
