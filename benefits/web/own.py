@@ -21,6 +21,7 @@ from benefits.web import words
 from benefits.web.entitlements import qr_of
 from members.lib.fields import opaque_id
 from members.lib.refusals import NotFound, Refusal
+from members.models import Merchant
 from members.services.member_links import HIMSELF
 from members.web.forms import OnceField, one_line
 from members.web.own_home import shown
@@ -66,18 +67,18 @@ def benefits_section(visit: Visit) -> dict[str, Any] | None:
     by_itself = [each for each in found if selectors.is_by_itself(each)]
     return {
         "template": "benefits/own/_benefits.html",
-        "offered": [_benefit(visit, each) | {"once": opaque_id(16)} for each in offered],
-        "by_itself": [_benefit(visit, each) for each in by_itself],
+        "offered": [told(each, visit.merchant) | {"once": opaque_id(16)} for each in offered],
+        "by_itself": [told(each, visit.merchant) for each in by_itself],
     }
 
 
-def _benefit(visit: Visit, benefit: Benefit) -> dict[str, Any]:
-    gives = words.gives_when(benefit.kind, benefit.settings, visit.merchant.currency)
+def told(benefit: Benefit, merchant: Merchant) -> dict[str, Any]:
+    """A benefit as its members read it."""
     return {
         "id": benefit.public_id,
         "name": benefit.name or str(label_of(benefit.kind)),
-        "gives": "" if gives == words.NOTHING else gives,
-        "until": words.last_day_text(benefit.to_at, visit.merchant.zone) if benefit.to_at else "",
+        "says": words.phone_text(benefit.kind, benefit.settings, merchant.currency),
+        "until": words.last_day_text(benefit.to_at, merchant.zone) if benefit.to_at else "",
         "left": benefit.stock,
     }
 

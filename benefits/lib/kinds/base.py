@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.utils.functional import Promise
@@ -36,6 +37,16 @@ LIMITS = {
     "per_member_life": 1_000_000,
     "budget_minor": MOST_MINOR,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """How a benefit's settings are told to a member: `gives`, what it gives in one phrase ("" for nothing), money in
+    minor units and points as they are written."""
+
+    gives: str
+    money: Callable[[int], str]
+    points: Callable[[int], str]
 
 
 class Kind:
@@ -162,6 +173,10 @@ class Kind:
     def saved_minor(self, settings: Mapping[str, Any]) -> int | None:
         """What one use saves where nobody says it, in minor units; None where only the till knows."""
         return self.worth_minor(settings)
+
+    def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
+        """What a member reads of it on a phone, under its name; in the language of the moment."""
+        return show.gives
 
     def _check_limits(self, settings: Settings) -> None:
         """Whole numbers within their bounds; a budget needs a bound of what one use saves. Raises Invalid."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.kinds.base import Kind
+from benefits.lib.kinds.base import Kind, Show
 from benefits.lib.kinds.checks import Settings, invalid, is_count
 
 MOST_POINTS = 1_000_000
@@ -49,6 +49,21 @@ class CheckInKind(Kind):
 
     def is_worthless(self, settings: Mapping[str, Any]) -> bool:
         return settings.get("points") == 0 and not settings.get("streaks")
+
+    def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
+        points, rows = settings.get("points") or 0, settings.get("streaks") or ()
+        told = [
+            ngettext("%(points)s point a day", "%(points)s points a day", points)
+            % {"points": show.points(points)}
+        ]
+        for row in sorted(rows, key=lambda each: each["days"]):
+            text = ngettext(
+                "%(points)s more for %(days)s day in a row",
+                "%(points)s more for %(days)s days in a row",
+                row["days"],
+            )
+            told.append(text % {"points": show.points(row["points"]), "days": show.points(row["days"])})
+        return gettext("Check in here each day: %(gives)s.") % {"gives": gettext(", ").join(told)}
 
 
 def _is_streak(value: Any) -> bool:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from benefits.lib.kinds.base import Show
 from benefits.lib.kinds.checks import Settings, invalid, is_count
 from benefits.lib.kinds.parts.goods import GoodsKind
 
@@ -43,3 +48,8 @@ class PointsExchangeKind(GoodsKind):
                     _("What is sent has a stock and limits for one member, and no “%(name)s”.")
                     % {"name": name},
                 )
+
+    def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
+        if not show.gives:
+            return gettext("Something for your points.")
+        return gettext("%(gives)s. Exchange your points here.") % {"gives": show.gives}

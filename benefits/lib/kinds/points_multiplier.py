@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
+from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.kinds.base import Kind
+from benefits.lib.kinds.base import Kind, Show
 from benefits.lib.kinds.checks import Settings, invalid, is_count, is_number
 
 MOST_TIMES = 100
@@ -67,6 +68,27 @@ class PointsMultiplierKind(Kind):
 
     def is_worthless(self, settings: Mapping[str, Any]) -> bool:
         return is_number(settings.get("multiplier"), 1)
+
+    def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
+        times, days = settings.get("multiplier"), _days(settings)
+        if times is None:
+            return gettext("More points for your orders.")
+        if not days:
+            return gettext("Your orders earn %(times)s times the points.") % {"times": times}
+        told = gettext("Your orders earn %(times)s times the points: %(days)s.")
+        return told % {"times": times, "days": gettext(", ").join(days)}
+
+
+def _days(settings: Mapping[str, Any]) -> list[str]:
+    """The days that settings name, in words."""
+    told = [
+        gettext("every %(weekday)s") % {"weekday": WEEKDAYS[day - 1]}
+        for day in sorted(settings.get("weekdays") or ())
+    ]
+    if months := sorted(settings.get("month_days") or ()):
+        numbers = gettext(", ").join(map(str, months))
+        told.append(gettext("on the days %(days)s of each month") % {"days": numbers})
+    return told + sorted(settings.get("dates") or ())
 
 
 def _check_times(value: Any) -> None:
