@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     models.CharField(
-                        choices=[("free", "Free"), ("given", "Given"), ("withdrawn", "Withdrawn")],
+                        choices=[("free", "Codes left"), ("given", "Given to members"), ("withdrawn", "Codes taken out")],
                         default="free",
                         max_length=9,
                     ),

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from benefits.models.benefits import Benefit
 from benefits.models.entitlements import Entitlement
@@ -18,9 +17,9 @@ from members.models import TenantModel
 class CodeState(models.TextChoices):
     """free -> given, for good; a free one of an upload that was taken back is withdrawn."""
 
-    FREE = "free", pgettext_lazy("code", "Free")
-    GIVEN = "given", pgettext_lazy("code", "Given")
-    WITHDRAWN = "withdrawn", pgettext_lazy("code", "Withdrawn")
+    FREE = "free", _("Codes left")
+    GIVEN = "given", _("Given to members")
+    WITHDRAWN = "withdrawn", _("Codes taken out")
 
 
 class CodeUpload(TenantModel):

@@ -207,7 +207,8 @@ def change_benefit(
     order_gifts.hear(benefit)
     if not as_scripted:
         draw_terms.keep(benefit, at, actor)
-        point_promises.keep(benefit, at, actor, was=stored.kind)
+        is_said = any(before[name] != after[name] for name in ("kind", "settings", "from", "to"))
+        point_promises.keep(benefit, at, actor, was=stored.kind, is_said=is_said)
     return benefit
 
 
@@ -354,7 +355,7 @@ def _move(
     names = {"pause": "benefit.paused", "resume": "benefit.resumed", "end": "benefit.ended"}
     revise(benefit, at, actor, action, names[action], before, facts(benefit), reason)
     if not as_scripted:
-        point_promises.keep(benefit, at, actor)
+        point_promises.keep(benefit, at, actor, is_said=False)
     return benefit
 
 

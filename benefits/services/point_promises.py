@@ -36,20 +36,25 @@ def moves_points(*, merchant_id: int, benefit_id: int) -> bool:
     return rows.exists()
 
 
-def keep(benefit: Benefit, at: dt.datetime, actor: Actor, *, was: str = "") -> None:
-    """Have the rules give from now on what the benefit promises as it stands. `was`: its kind before. In the
-    transaction that publishes, changes or moves it, which holds the program for its rules. Raises Invalid."""
+def keep(benefit: Benefit, at: dt.datetime, actor: Actor, *, was: str = "", is_said: bool = True) -> None:
+    """Have the rules give from now on what the benefit promises as it stands. In the transaction that publishes,
+    changes or moves it, which holds the program for its rules. `was`: its kind before; `is_said`: whether its days or
+    its period are said now, and judged. Raises Invalid."""
     if not KINDS_OF_POINTS & {benefit.kind, was}:
         return
     merchant_id = benefit.merchant_id
     latest = rules_selector.latest(merchant_id=merchant_id)
     at = max(at, latest.at) if latest else at
     earning_rules.follow(
-        merchant_id=merchant_id, at=at, actor=actor, owner=benefit.public_id, **_promised(benefit, at)
+        merchant_id=merchant_id,
+        at=at,
+        actor=actor,
+        owner=benefit.public_id,
+        **_promised(benefit, at, is_said),
     )
 
 
-def _promised(benefit: Benefit, at: dt.datetime) -> dict[str, Any]:
+def _promised(benefit: Benefit, at: dt.datetime, is_said: bool) -> dict[str, Any]:
     """The campaign or the rule of checking in that keeps a benefit; neither for one that gives nothing now or later."""
     is_over = benefit.to_at is not None and benefit.to_at <= at
     if benefit.status != BenefitStatus.PUBLISHED or benefit.worthless or is_over:
@@ -61,11 +66,20 @@ def _promised(benefit: Benefit, at: dt.datetime) -> dict[str, Any]:
     name = str(benefit)[:60]
     if benefit.kind == "check_in" and settings.get("points") is not None:
         steps = tuple(sorted((each["days"], each["points"]) for each in settings.get("streaks") or ()))
-        spans = {"from_at": benefit.from_at, "to_at": benefit.to_at}
-        return {"check_in": CheckIn(settings["points"], steps, name=name, tiers=tiers, **spans)}
+        return {
+            "check_in": CheckIn(
+                settings["points"],
+                steps,
+                name=name,
+                tiers=tiers,
+                from_at=benefit.from_at,
+                to_at=benefit.to_at,
+            )
+        }
     if benefit.kind == "points_multiplier" and settings.get("multiplier") is not None:
         when = _when(settings, tiers, benefit)
-        _require_days(when, at, Merchant.objects.get(pk=benefit.merchant_id).zone)
+        if is_said:
+            _require_days(when, at, Merchant.objects.get(pk=benefit.merchant_id).zone)
         times = Decimal(str(settings["multiplier"]))
         caps = {name: settings.get(name) for name in ("day_most", "member_most")}
         return {"campaign": Campaign("", name, times, when=when, **caps)}

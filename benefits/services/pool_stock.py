@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
@@ -52,7 +53,7 @@ def discard(benefit: Benefit) -> None:
 def hand_out(benefit: Benefit, entitlement_ids: Sequence[int], at: dt.datetime) -> None:
     """Give each entitlement a code of the pool, in the transaction that issues them and took the stock. Raises Conflict
     where a free code is held elsewhere: nothing is issued then."""
-    values = {
+    values: dict[str, Any] = {
         "merchant": benefit.merchant_id, "benefit": benefit.pk, "pieces": len(entitlement_ids),
         "entitlements": sorted(entitlement_ids), "at": at,
     }  # fmt: skip

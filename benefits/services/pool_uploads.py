@@ -48,7 +48,7 @@ def keep(
     benefit without a pool or one that has ended, or a file of which no code can be used."""
     benefit = _benefit(merchant_id, benefit_id)
     if not sheet.codes:
-        text = _("No row of this file can be used.")
+        text: Any = _("No row of this file can be used.")
         if sheet.rejects:
             line, reason = sheet.rejects[0]
             text = _("No row of this file can be used. Line %(line)d: %(reason)s") % {

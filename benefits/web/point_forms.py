@@ -26,7 +26,7 @@ SEPARATORS = re.compile(r"[\s,，、;；]+")
 class PointsForm(BenefitForm):
     """For all members, or those of certain tiers: the rules of earning know no segments; and nothing is in stock."""
 
-    stock = None
+    stock = None  # type: ignore[assignment]
 
     def __init__(self, *args: Any, segments: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -179,7 +179,7 @@ class CheckInForm(PointsForm):
 
     def _rows(self, streaks: Sequence[Mapping[str, Any]]) -> None:
         for number, row in enumerate(streaks, start=1):
-            self.initial |= {f"days_{number}": row["days"], f"more_{number}": row["points"]}
+            self.initial[f"days_{number}"], self.initial[f"more_{number}"] = row["days"], row["points"]
         told = [n for n in range(1, 11) if self.data.get(f"days_{n}") or self.initial.get(f"days_{n}")]
         self.numbers = range(1, max([STREAK_ROWS, *told]) + 1)
 

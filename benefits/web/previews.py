@@ -58,7 +58,7 @@ def _button(benefit: Benefit) -> str:
 
 def _benefit(form: BenefitForm) -> Benefit:
     """The benefit that a form stands for so far; it is never saved."""
-    values = form.initial
+    values = dict(form.initial)
     if form.is_bound:
         form.is_valid()
         values = {name: form.cleaned_data.get(name) for name in form.fields}

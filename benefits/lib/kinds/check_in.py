@@ -69,5 +69,5 @@ class CheckInKind(Kind):
 def _is_streak(value: Any) -> bool:
     if not isinstance(value, Mapping):
         return False
-    days, points = value.get("days"), value.get("points")
+    days, points = value.get("days", 0), value.get("points", 0)
     return is_count(days, MOST_DAYS) and days >= 2 and is_count(points, MOST_POINTS) and points >= 1

@@ -131,6 +131,16 @@ def test_it_is_for_the_tiers_that_it_names(shop):
     assert earned(shop, "2024-01-03", "o2", member="ann") == 10
 
 
+def test_when_its_days_are_over_it_can_still_be_named_anew_and_ended(shop):
+    benefit = double(shop, settings={"dates": ["2024-01-05"]})
+    shop.move(benefit, "change", "2024-02-01", name="It was a day")
+    with pytest.raises(Invalid):
+        shop.move(benefit, "change", "2024-02-01", settings={"multiplier": "3", "dates": ["2024-01-06"]})
+    shop.move(benefit, "pause", "2024-02-02")
+    shop.move(benefit, "resume", "2024-02-03")
+    assert shop.move(benefit, "end", "2024-02-04").status == "ended"
+
+
 def test_two_of_them_multiply_each_other_as_campaigns_do(shop):
     double(shop)
     double(shop, settings={"multiplier": "1.5"})
