@@ -69,8 +69,7 @@ class EntitlementOut(serializers.Serializer):
     reserved_until = serializers.DateTimeField(allow_null=True)
     partner_code = serializers.CharField(
         allow_null=True,
-        help_text="The partner's code that came with it, from the shop's pool: for the member alone. Told when "
-        "entitlements are read; null in the answer of a claim, which is kept for repeats of the request.",
+        help_text="For the member alone. Null in the answer of a claim, which is stored: read it.",
     )
 
 
@@ -158,10 +157,8 @@ class ReleaseEntitlementIn(Strict):
     )
 
 
-def shown(
-    call: Call, entitlement: Entitlement, standing: rule.Standing, partner_code: str | None = None
-) -> dict[str, Any]:
-    """An entitlement as the API shows it. No query."""
+def shown(call: Call, entitlement: Entitlement, standing: rule.Standing) -> dict[str, Any]:
+    """An entitlement as the API shows it, without the partner's code. No query."""
     why = rule.why_not(standing, call.at)
     state = rule.state_at(standing, call.at)
     benefit = entitlement.benefit
@@ -183,7 +180,7 @@ def shown(
         "issued_at": entitlement.at,
         "valid_until": entitlement.valid_until,
         "reserved_until": entitlement.reserved_until if state is State.RESERVED else None,
-        "partner_code": partner_code,
+        "partner_code": None,
     }
 
 
@@ -236,10 +233,8 @@ class ListEntitlements(Operation):
         rows = selectors.of_member(merchant_id=call.merchant.pk, member=_member(call))
         found, cursor = take(call, rows, what="entitlements", newest_first=True)
         codes = pools.codes_of(found)
-        items = [
-            shown(call, each, standing, codes.get(each.pk))
-            for each, standing in zip(found, selectors.standings(found), strict=True)
-        ]
+        pairs = zip(found, selectors.standings(found), strict=True)
+        items = [shown(call, each, how) | {"partner_code": codes.get(each.pk)} for each, how in pairs]
         return Answer({"items": items, "next_cursor": cursor})
 
 
@@ -311,7 +306,8 @@ class ReadEntitlement(Operation):
         (standing,) = selectors.standings([found])
         if rule.why_not(standing, call.at) is Why.CLEARED:
             raise refusal_of(Why.CLEARED)
-        return Answer(shown(call, found, standing, pools.codes_of([found]).get(found.pk)))
+        partners = pools.codes_of([found])
+        return Answer(shown(call, found, standing) | {"partner_code": partners.get(found.pk)})
 
 
 class _Act(Operation):

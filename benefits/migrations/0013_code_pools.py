@@ -84,7 +84,11 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     models.CharField(
-                        choices=[("free", "Codes left"), ("given", "Given to members"), ("withdrawn", "Codes taken out")],
+                        choices=[
+                            ("free", "Codes left"),
+                            ("given", "Given to members"),
+                            ("withdrawn", "Codes taken out"),
+                        ],
                         default="free",
                         max_length=9,
                     ),

@@ -14,14 +14,16 @@ SPACE = "award"  # of the requests that awards are
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A member's row of days. days: in a row, today's included once it is done, else those until yesterday."""
+    """A member's row of days.
+
+    days: in a row, today's included once it is done, else those until yesterday. points: what today's check-in brought,
+    or would bring. next_step: (check-ins to go, points) of the next full row.
+    """
 
     is_done: bool
     days: int
     points: int
-    """What today's brought, or would bring."""
     next_step: Step | None
-    """(check-ins to go, points) of the next full row."""
 
 
 def key_of(member_id: int, day: dt.date) -> str:

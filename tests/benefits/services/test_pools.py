@@ -12,7 +12,8 @@ from openpyxl import Workbook
 from benefits.lib.pools import read
 from benefits.models import Benefit, CodeUpload, Entitlement, PoolCode
 from benefits.selectors import pools as selectors
-from benefits.services import looks, pool_uploads
+from benefits.services import benefits, looks, pool_uploads
+from benefits.services.arguments import Arguments
 from benefits.services.price_files import with_lines
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid, NotFound, ProgramNotOpen, Refusal
@@ -212,6 +213,30 @@ def test_a_benefit_that_gets_a_pool_has_its_codes_as_stock_from_then_on(shop):
     assert shop.stock(benefit) == 3
     shop.move(benefit, "change", name="Tea now")
     assert shop.stock(benefit) == 3 and counts(shop, benefit) == (3, 0, 0)
+
+
+def test_a_draft_is_filled_before_it_is_published_and_takes_its_codes_with_it(shop):
+    said = Arguments(kind="partner_benefit", name="Music", settings={"partner": "Music", "pool": True})
+    who = {"merchant_id": shop.id, "at": at(DAY), "actor": JOB}
+    drafts = []
+    for _n in range(2):
+        with tenancy.tenant(shop.id):
+            drafts.append(benefits.save_draft(arguments=said, **who))
+    fill(shop, drafts[0])
+    keep(shop, drafts[1], ["OTHER-CODE-1"])
+    fill(shop, drafts[1], ["OTHER-CODE-2"])
+
+    with tenancy.tenant(shop.id):
+        made = benefits.publish_benefit(
+            kind=said.kind, settings=said.settings, public_id=drafts[0].public_id, **who
+        )
+    with tenancy.tenant(shop.id):
+        benefits.discard_draft(benefit_id=drafts[1].pk, **who)
+
+    assert made.pk == drafts[0].pk and shop.stock(made) == 3
+    assert code_of(shop, shop.claim(made, member="a")) == CODES[0]
+    with tenancy.tenant(shop.id), transaction.atomic():
+        assert CodeUpload.objects.of(shop.id).count() == 1 and PoolCode.objects.of(shop.id).count() == 3
 
 
 def test_staff_see_a_code_whole_with_a_reason_and_not_all_of_them(shop, monkeypatch):

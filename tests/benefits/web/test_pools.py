@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from benefits.models import CodeUpload, Entitlement, PoolCode
-from tests.api import join, open_shop
+from tests.api import System, join, open_shop
 from tests.benefits.web.test_own import ONCE, own, publish, reader, stored, text
 
 CODES = "code\nMUSIC-AAAA-0001\nMUSIC-BBBB-0002\nMUSIC-AAAA-0001\n1.2E+15\n"
@@ -78,7 +78,7 @@ def test_a_benefit_without_a_pool_takes_no_codes(owner, shop):
     assert upload(owner, publish(shop)).status_code == 404
 
 
-def test_the_member_sees_the_code_and_staff_only_with_a_reason(owner, shop, benefit, client):
+def test_the_member_sees_the_code_and_staff_only_with_a_reason(owner, shop, benefit):
     filled(owner, shop, benefit)
     ann = join(shop, "ann")
     home = own(shop, ann)
@@ -87,6 +87,10 @@ def test_the_member_sees_the_code_and_staff_only_with_a_reason(owner, shop, bene
 
     assert "MUSIC-AAAA-0001" in text(reader().get(home))
     (mine,) = stored(shop, Entitlement)
+    system = System(shop)
+    told = system.get(f"/members/{ann.public_id}/entitlements").json()["items"]
+    one = system.get(f"/entitlements/{mine.code}").json()
+    assert told[0]["partner_code"] == one["partner_code"] == "MUSIC-AAAA-0001"
     page = reverse("benefits:entitlements_detail", args=[mine.code])
     assert "****0001" in owner.get(page).text and "MUSIC-AAAA" not in owner.get(page).text
     look = reverse("benefits:entitlements_show", args=[mine.code])
