@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.utils import timezone
 from playwright.sync_api import expect
 
@@ -29,7 +30,7 @@ def test_a_check_in_is_seen_while_it_is_written_published_and_used_by_a_member(a
     expect(owner.page.get_by_role("heading", name="Say hello")).to_be_visible()
     assert [each.settings["points"] for each in story.rows(Benefit, kind="check_in")] == [8]
 
-    with tenancy.tenant(story.merchant.pk):
+    with tenancy.tenant(story.merchant.pk), transaction.atomic():
         member = Member.objects.of(story.merchant).order_by("pk")[0]
         link = member_links.make(merchant=story.merchant, member=member, at=timezone.now()).url
     phone = arrive(width=390)
