@@ -184,27 +184,33 @@ def follow(
         if check_in is not None:
             kept.append(replace(check_in, owner=owner))
         changed = replace(now, check_ins=tuple(kept))
-        live = next((e for e in now.campaigns if e.owner == owner and not _is_over(e, at)), None)
-        if campaign is None:
-            return changed if live is None else changed.with_campaigns(_without(now.campaigns, live.code, at))
-        wanted = replace(campaign, owner=owner, code=live.code if live else _code(owner, now))
-        start = wanted.when.from_at
-        begun = live is not None and (live.when.from_at is None or live.when.from_at <= at)
-        if live is not None and begun:
-            start = live.when.from_at
-        elif start is None or start < at:
-            start = at
-        wanted = campaign_of(stored_campaign(replace(wanted, when=replace(wanted.when, from_at=start))))
-        if live is None:
-            return changed.with_campaigns([*now.campaigns, wanted])
-        return changed.with_campaigns(wanted if each == live else each for each in now.campaigns)
+        return changed.with_campaigns(_followed(changed.campaigns, owner, campaign, at))
 
     return _edit(merchant_id, at, actor, edit)
 
 
-def _code(owner: str, now: Earning) -> str:
+def _followed(
+    campaigns: Sequence[Campaign], owner: str, wanted: Campaign | None, at: dt.datetime
+) -> list[Campaign]:
+    """The campaigns with what an owner wants from now on in the place of its running one. Raises Invalid."""
+    live = next((each for each in campaigns if each.owner == owner and not _is_over(each, at)), None)
+    if wanted is None:
+        return list(campaigns) if live is None else _without(campaigns, live.code, at)
+    start = wanted.when.from_at
+    begins: dt.datetime | None = at if start is None else max(start, at)
+    if live is not None and start is not None and start > at:  # it rests until then
+        campaigns, live = _without(campaigns, live.code, at), None
+    elif live is not None and (live.when.from_at is None or live.when.from_at < at):
+        begins = live.when.from_at
+    code = live.code if live else _code(owner, campaigns)
+    kept = replace(wanted, owner=owner, code=code, when=replace(wanted.when, from_at=begins))
+    kept = campaign_of(stored_campaign(kept))
+    return [kept if each == live else each for each in campaigns] if live else [*campaigns, kept]
+
+
+def _code(owner: str, campaigns: Sequence[Campaign]) -> str:
     """A code that none of the owner's campaigns has."""
-    codes = {each.code for each in now.campaigns}
+    codes = {each.code for each in campaigns}
     return next(code for n in range(1, len(codes) + 2) if (code := f"{owner}-{n}") not in codes)
 
 

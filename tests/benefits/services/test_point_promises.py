@@ -117,6 +117,14 @@ def test_a_change_holds_from_then_on_and_one_that_changes_nothing_writes_no_rule
     assert earned(shop, "2024-02-05", "o2") == 10
 
 
+def test_one_that_is_put_off_rests_until_it_begins_again(shop):
+    benefit = double(shop)
+    shop.move(benefit, "change", "2024-02-01", from_at=at("2024-03-01"))
+    assert earned(shop, "2024-02-02", "o1") == 10
+    assert earned(shop, "2024-02-02", "late", paid_at=at("2024-01-20")) == 20
+    assert earned(shop, "2024-03-01 12:01", "o2") == 20
+
+
 def test_one_that_begins_later_waits_and_its_caps_hold(shop):
     double(shop, from_at=at("2024-02-01 00:00"), settings={"day_most": 15})
     assert earned(shop, "2024-01-31 23:59", "o1") == 10
