@@ -20,6 +20,7 @@ from benefits.lib.kinds.checks import MOST_MINOR
 from benefits.models import Entitlement, EntitlementSource, EntitlementState, PaidWith, UseAction
 from benefits.selectors import benefits as benefits_selector
 from benefits.selectors import entitlements as selectors
+from benefits.selectors import pools
 from benefits.services import claims, tills
 from benefits.services.till_words import refusal_of
 from benefits.services.tills import Done
@@ -67,6 +68,10 @@ class EntitlementOut(serializers.Serializer):
     issued_at = serializers.DateTimeField()
     valid_until = serializers.DateTimeField(allow_null=True, help_text="The first instant without it.")
     reserved_until = serializers.DateTimeField(allow_null=True)
+    partner_code = serializers.CharField(
+        allow_null=True,
+        help_text="For the member alone. Null in the answer of a claim, which is stored: read it.",
+    )
 
 
 class EntitlementsOut(PageOut):
@@ -154,7 +159,7 @@ class ReleaseEntitlementIn(Strict):
 
 
 def shown(call: Call, entitlement: Entitlement, standing: rule.Standing) -> dict[str, Any]:
-    """An entitlement as the API shows it. No query."""
+    """An entitlement as the API shows it, without the partner's code. No query."""
     why = rule.why_not(standing, call.at)
     state = rule.state_at(standing, call.at)
     benefit = entitlement.benefit
@@ -176,6 +181,7 @@ def shown(call: Call, entitlement: Entitlement, standing: rule.Standing) -> dict
         "issued_at": entitlement.at,
         "valid_until": entitlement.valid_until,
         "reserved_until": entitlement.reserved_until if state is State.RESERVED else None,
+        "partner_code": None,
     }
 
 
@@ -224,10 +230,12 @@ class ListEntitlements(Operation):
     statuses: ClassVar = {200: "A page of entitlements"}
 
     def answer(self, call: Call) -> Answer:
-        """At most four queries."""
+        """At most five queries."""
         rows = selectors.of_member(merchant_id=call.merchant.pk, member=_member(call))
         found, cursor = take(call, rows, what="entitlements", newest_first=True)
-        items = [shown(call, *each) for each in zip(found, selectors.standings(found), strict=True)]
+        codes = pools.codes_of(found)
+        pairs = zip(found, selectors.standings(found), strict=True)
+        items = [shown(call, each, how) | {"partner_code": codes.get(each.pk)} for each, how in pairs]
         return Answer({"items": items, "next_cursor": cursor})
 
 
@@ -292,7 +300,7 @@ class ReadEntitlement(Operation):
     statuses: ClassVar = {200: "The entitlement"}
 
     def answer(self, call: Call) -> Answer:
-        """At most three queries."""
+        """At most four queries."""
         code = read_code(call.path["code"])
         found = selectors.by_code(merchant_id=call.merchant.pk, code=code) if code else None
         if found is None:
@@ -300,7 +308,8 @@ class ReadEntitlement(Operation):
         (standing,) = selectors.standings([found])
         if rule.why_not(standing, call.at) is Why.CLEARED:
             raise refusal_of(Why.CLEARED)
-        return Answer(shown(call, found, standing))
+        partners = pools.codes_of([found])
+        return Answer(shown(call, found, standing) | {"partner_code": partners.get(found.pk)})
 
 
 class _Act(Operation):

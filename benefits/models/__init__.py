@@ -15,6 +15,7 @@ from benefits.models.entitlements import (
     PaidWith,
     UseAction,
 )
+from benefits.models.pools import CodeState, CodeUpload, PoolCode
 from benefits.models.price_guard import FindingKind, GuardLevel, GuardPolicy, PriceFinding
 from benefits.models.prices import CatalogueSku, MemberPrice, PriceUpload
 from benefits.models.pricing import PriceChange, PriceChangeKind, PriceChangeState, PriceVersion, SkuPrice
@@ -27,6 +28,8 @@ __all__ = [
     "BenefitRevision",
     "BenefitStatus",
     "CatalogueSku",
+    "CodeState",
+    "CodeUpload",
     "Coverage",
     "CoverageDue",
     "Draw",
@@ -45,6 +48,7 @@ __all__ = [
     "GuardPolicy",
     "MemberPrice",
     "PaidWith",
+    "PoolCode",
     "PriceChange",
     "PriceChangeKind",
     "PriceChangeState",

@@ -15,12 +15,13 @@ from benefits.lib.entitlements import Standing, Why, terms_of
 from benefits.lib.holdouts import is_held
 from benefits.lib.kinds import KINDS
 from benefits.models import Benefit, BenefitStatus, Entitlement
-from benefits.selectors import audiences
+from benefits.selectors import audiences, pools
 from benefits.selectors import entitlements as entitlements_selector
 from benefits.selectors.entitlements import Promise
 from members.models import Member
 
 EXCHANGED = "points_exchange"
+CHECKED_IN = "check_in"  # has a part of the page with its button
 MOST = 100  # entitlements looked at, the newest: beyond them nobody scrolls
 
 
@@ -31,6 +32,7 @@ class Held:
     row: Entitlement
     standing: Standing
     promise: Promise
+    partner_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,15 @@ class Codes:
 
 def codes_of(*, merchant_id: int, member: Member, at: dt.datetime) -> Codes:
     """A member's codes that can be used, now or later; what was paid for among them whatever the program's state. At
-    most four queries."""
+    most five queries."""
     rows = entitlements_selector.of_member(merchant_id=merchant_id, member=member)
     found = list(rows.filter(state__in=rule.OPEN)[:MOST])
     promises = entitlements_selector.promises(found)
+    partners = pools.codes_of(found)
     usable, resting = [], []
     for row, standing in zip(found, entitlements_selector.standings(found), strict=True):
         why = rule.why_not(standing, at)
-        held = Held(row, standing, promises[row.pk])
+        held = Held(row, standing, promises[row.pk], partners.get(row.pk, ""))
         if why is None or why is Why.RESERVED:
             usable.append(held)
         elif why in (Why.CLEARED, Why.CLOSED, Why.PAUSED, Why.NOT_YET):
@@ -91,7 +94,7 @@ def is_by_itself(benefit: Benefit) -> bool:
     """Whether it is listed as working without an act of the member: draws are entered, rewards exchanged."""
     kind = KINDS.get(benefit.kind)
     is_draw = kind is not None and kind.is_draw
-    return not (is_claimed(benefit) or is_draw or benefit.kind == EXCHANGED)
+    return not (is_claimed(benefit) or is_draw or benefit.kind in (EXCHANGED, CHECKED_IN))
 
 
 def claimable(*, merchant_id: int, member: Member, benefits: Sequence[Benefit]) -> list[Benefit]:

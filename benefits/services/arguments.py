@@ -14,6 +14,7 @@ from benefits.lib.coverage import EVERYONE
 from benefits.lib.holdouts import check_percent
 from benefits.lib.kinds import Kind, Settings, kind_of
 from benefits.lib.kinds.parts.by_order import condition_of
+from benefits.lib.pools import is_pooled
 from benefits.lib.prices import PriceRow, list_facts
 from benefits.lib.scope import Scope, normalise_scope
 from benefits.models import Benefit
@@ -85,12 +86,27 @@ def check(
     if to_at is not None and from_at is not None and to_at <= from_at:
         raise _invalid("to_at", _("The benefit ends before it starts. Choose an end after its start."))
     audience = _audience(merchant_id, arguments.audience, at, stored, as_scripted)
+    if (
+        not as_scripted
+        and kind.moves_points
+        and segments_of(audience) is not None
+        and not (stored and audience == stored.audience)
+    ):
+        raise _invalid(
+            "audience", _("This kind of benefit is for all members, or for those of certain tiers.")
+        )
     settings = _settings(merchant_id, kind, arguments.settings, stored, as_scripted)
     if complete and not (stored is not None and arguments.settings is stored.settings):
         kept = stored is not None and settings.get("list") == (stored.settings or {}).get("list", UNKNOWN)
         kind.check_complete(settings, has_list=bool(prices) or kept)
         if kind.needs_end and to_at is None:
             raise _invalid("to_at", _("Say when entries close: a draw is published with its times."))
+    if (
+        is_pooled(settings)
+        and arguments.stock is not None
+        and not (stored is not None and arguments.stock == stored.stock)
+    ):
+        raise _invalid("stock", _("Its stock is the codes that you upload: leave it empty."))
     if prices is not None:
         settings["list"] = list_facts(prices)
     return Checked(

@@ -15,6 +15,7 @@ from benefits.lib.standing import Standing, standing_of
 from benefits.models import Benefit, BenefitStatus
 from benefits.services import benefits
 from benefits.services.arguments import arguments_of
+from benefits.services.point_promises import KINDS_OF_POINTS
 from members.lib.fields import ALPHABET
 from members.lib.refusals import Invalid, Refusal
 from members.services.audit import Actor
@@ -45,7 +46,7 @@ def act_on(
         raise Invalid(_("Choose what to do with the benefits."))
     if not 1 <= len(public_ids) <= MOST:
         raise Invalid(_("Tick 1 to %(most)s benefits.") % {"most": MOST})
-    benefits.gate(merchant_id=merchant_id)
+    benefits.gate(merchant_id=merchant_id, writes_rules=_move_points(merchant_id, public_ids))
     done = Done(act)
     rows = Benefit.objects.of(merchant_id).filter(public_id__in=public_ids).order_by("id")
     for row in rows:
@@ -57,6 +58,12 @@ def act_on(
         else:
             done.changed.append((changed.public_id, changed.revision))
     return done
+
+
+def _move_points(merchant_id: int, public_ids: Sequence[str]) -> bool:
+    """Whether the rules of earning keep one of them: then they are written, and locked first for that."""
+    rows = Benefit.objects.of(merchant_id).filter(public_id__in=list(public_ids), kind__in=KINDS_OF_POINTS)
+    return rows.exists()
 
 
 def _one(row: Benefit, act: str, at: dt.datetime, actor: Actor, once: str) -> Benefit:
@@ -106,8 +113,8 @@ def take_back(
     that was changed since, or cannot go back, stays as it is. Raises Invalid, ProgramNotOpen, ProgramCleared."""
     if act not in ACTS:
         raise Invalid(_("Choose what to do with the benefits."))
-    benefits.gate(merchant_id=merchant_id)
     revisions, done = dict(changed), Done(act)
+    benefits.gate(merchant_id=merchant_id, writes_rules=_move_points(merchant_id, list(revisions)))
     for row in Benefit.objects.of(merchant_id).filter(public_id__in=list(revisions)).order_by("id"):
         if row.revision != revisions[row.public_id]:
             done.left.append((str(row), str(_("It was changed since."))))

@@ -18,11 +18,22 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib import coverage as rule
 from benefits.lib.coverage import EVERYONE
+from benefits.lib.pools import is_pooled
 from benefits.lib.prices import PriceRow
 from benefits.lib.usefulness import CHANNEL, channel_marks
 from benefits.models import Benefit, BenefitStatus
-from benefits.services import coverage, draw_terms, entitlement_events, exposures, issuing, order_gifts
+from benefits.services import (
+    coverage,
+    draw_terms,
+    entitlement_events,
+    exposures,
+    issuing,
+    order_gifts,
+    point_promises,
+    pool_stock,
+)
 from benefits.services.arguments import Arguments, Checked, arguments_of, check, check_stock, facts
+from benefits.services.point_promises import KINDS_OF_POINTS, moves_points
 from benefits.services.prices import store_list
 from benefits.services.revisions import audit_row, revise, write_revision
 from benefits.services.usefulness import measure
@@ -39,12 +50,14 @@ class _Unset:
 UNSET: Final = _Unset()
 
 
-def gate(*, merchant_id: int) -> Program:
-    """Lock the program against a close and refuse unless it is a draft or open.
+def gate(*, merchant_id: int, writes_rules: bool = False) -> Program:
+    """Lock the program against a close and refuse unless it is a draft or open. `writes_rules`: for a benefit that the
+    rules of earning keep, whose edits come one after the other.
 
     Raises NotFound, ProgramNotOpen (closed by the merchant), ProgramCleared.
     """
-    program = programs.lock_for_write(merchant_id=merchant_id)
+    lock = programs.lock_for_close if writes_rules else programs.lock_for_write
+    program = lock(merchant_id=merchant_id)
     if program.status == ProgramStatus.CLOSED:
         raise ProgramNotOpen(_("The program is closed. Open it again, then change benefits."))
     if program.status != ProgramStatus.DRAFT:
@@ -82,7 +95,7 @@ def publish_benefit(
     and tiers pass that nobody knows (see `check`), and settings that give nothing: a play's words have none.
     Raises ProgramNotOpen, ProgramCleared, Invalid (with errors by field).
     """
-    gate(merchant_id=merchant_id)
+    gate(merchant_id=merchant_id, writes_rules=kind in KINDS_OF_POINTS)
     coverage.lock(merchant_id=merchant_id)
     arguments = Arguments(
         kind=kind,
@@ -107,7 +120,8 @@ def publish_many(
     *, merchant_id: int, at: dt.datetime, actor: Actor, benefits: Iterable[Arguments]
 ) -> list[Benefit]:
     """Publish several benefits of a merchant at one instant; all or none. Raises as `publish_benefit`."""
-    gate(merchant_id=merchant_id)
+    benefits = list(benefits)
+    gate(merchant_id=merchant_id, writes_rules=any(each.kind in KINDS_OF_POINTS for each in benefits))
     coverage.lock(merchant_id=merchant_id)
     published = [_publish(Benefit(merchant_id=merchant_id), at, actor, each, None, "") for each in benefits]
     if published:
@@ -145,6 +159,7 @@ def discard_draft(*, merchant_id: int, at: dt.datetime, actor: Actor, benefit_id
     if benefit.status != BenefitStatus.DRAFT:
         raise Invalid(_("A published benefit is not deleted. End it instead."))
     audit_row(benefit, at, actor, "benefit.draft_discarded", facts(benefit), None, "")
+    pool_stock.discard(benefit)
     benefit.delete()
 
 
@@ -175,7 +190,8 @@ def change_benefit(
     as in `publish_benefit`.
     Raises NotFound, Invalid (ended or a draft too), Conflict, ProgramNotOpen, ProgramCleared.
     """
-    gate(merchant_id=merchant_id)
+    writes = kind in KINDS_OF_POINTS or moves_points(merchant_id=merchant_id, benefit_id=benefit_id)
+    gate(merchant_id=merchant_id, writes_rules=writes)
     coverage.lock(merchant_id=merchant_id)
     benefit = _published(merchant_id, benefit_id)
     if expected_revision is not None and expected_revision != benefit.revision:
@@ -214,34 +230,61 @@ def change_benefit(
     order_gifts.hear(benefit)
     if not as_scripted:
         draw_terms.keep(benefit, at, actor)
+        is_said = any(before[name] != after[name] for name in ("kind", "settings", "from", "to"))
+        point_promises.keep(benefit, at, actor, was=stored.kind, is_said=is_said)
     return benefit
 
 
 @transaction.atomic
 def pause_benefit(
-    *, merchant_id: int, benefit_id: int, at: dt.datetime, actor: Actor, reason: str = ""
+    *,
+    merchant_id: int,
+    benefit_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    reason: str = "",
+    as_scripted: bool = False,
 ) -> Benefit:
-    """Stop a published benefit for a while; pausing a paused one changes nothing.
+    """Stop a published benefit for a while; pausing a paused one changes nothing. `as_scripted` is as in
+    `publish_benefit`.
 
     Raises NotFound, Invalid (ended, a draft), ProgramNotOpen, ProgramCleared.
     """
-    return _move(merchant_id, benefit_id, at, actor, rule.Action.PAUSE, BenefitStatus.PAUSED, reason)
+    return _move(
+        merchant_id, benefit_id, at, actor, rule.Action.PAUSE, BenefitStatus.PAUSED, reason, as_scripted
+    )
 
 
 @transaction.atomic
 def resume_benefit(
-    *, merchant_id: int, benefit_id: int, at: dt.datetime, actor: Actor, reason: str = ""
+    *,
+    merchant_id: int,
+    benefit_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    reason: str = "",
+    as_scripted: bool = False,
 ) -> Benefit:
     """Let a paused benefit go on; resuming one that runs changes nothing. Raises as `pause_benefit`."""
-    return _move(merchant_id, benefit_id, at, actor, rule.Action.RESUME, BenefitStatus.PUBLISHED, reason)
+    return _move(
+        merchant_id, benefit_id, at, actor, rule.Action.RESUME, BenefitStatus.PUBLISHED, reason, as_scripted
+    )
 
 
 @transaction.atomic
 def end_benefit(
-    *, merchant_id: int, benefit_id: int, at: dt.datetime, actor: Actor, reason: str = ""
+    *,
+    merchant_id: int,
+    benefit_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    reason: str = "",
+    as_scripted: bool = False,
 ) -> Benefit:
     """End a benefit for good; ending an ended one changes nothing. Raises as `pause_benefit`."""
-    return _move(merchant_id, benefit_id, at, actor, rule.Action.END, BenefitStatus.ENDED, reason)
+    return _move(
+        merchant_id, benefit_id, at, actor, rule.Action.END, BenefitStatus.ENDED, reason, as_scripted
+    )
 
 
 @transaction.atomic
@@ -256,6 +299,8 @@ def set_stock(
     gate(merchant_id=merchant_id)
     coverage.lock(merchant_id=merchant_id)
     benefit = _published(merchant_id, benefit_id)
+    if is_pooled(benefit.settings):
+        raise Invalid.on("stock", _("Its stock is the codes of its pool: upload more of them."))
     before = facts(benefit)
     benefit.stock = check_stock(stock)
     if facts(benefit) == before:
@@ -274,6 +319,7 @@ def _set(benefit: Benefit, checked: Checked) -> None:
     for name in Checked.__slots__:
         setattr(benefit, name, getattr(checked, name))
     benefit.doubts = benefit.doubts & ~CHANNEL | channel_marks(checked.scope)
+    pool_stock.settle(benefit)
 
 
 def _publish(
@@ -294,6 +340,7 @@ def _publish(
     if not as_scripted:
         measure(benefit, at, rows)
     benefit.status = BenefitStatus.PUBLISHED
+    pool_stock.settle(benefit)
     benefit.published_at = at
     benefit.revision, benefit.revision_at = 1, at
     benefit.enrolled_at = None if exposures.is_enrolled(benefit) else at
@@ -308,6 +355,7 @@ def _publish(
     order_gifts.hear(benefit)
     if not as_scripted:
         draw_terms.keep(benefit, at, actor)
+        point_promises.keep(benefit, at, actor)
     return benefit
 
 
@@ -319,9 +367,11 @@ def _move(
     action: rule.Action,
     status: BenefitStatus,
     reason: str,
+    as_scripted: bool,
 ) -> Benefit:
     """Pause, resume or end."""
-    gate(merchant_id=merchant_id)
+    writes = moves_points(merchant_id=merchant_id, benefit_id=benefit_id)
+    gate(merchant_id=merchant_id, writes_rules=writes)
     coverage.lock(merchant_id=merchant_id)
     benefit = _locked(merchant_id, benefit_id)
     if benefit.status == status:
@@ -331,7 +381,10 @@ def _move(
     before = facts(benefit)
     benefit.status = status
     names = {"pause": "benefit.paused", "resume": "benefit.resumed", "end": "benefit.ended"}
-    return revise(benefit, at, actor, action, names[action], before, facts(benefit), reason)
+    revise(benefit, at, actor, action, names[action], before, facts(benefit), reason)
+    if not as_scripted:
+        point_promises.keep(benefit, at, actor, is_said=False)
+    return benefit
 
 
 def _locked(merchant_id: int, benefit_id: int) -> Benefit:

@@ -20,8 +20,9 @@ from benefits.lib import coverage as coverage_rule
 from benefits.lib.codes import new_codes
 from benefits.lib.entitlements import Terms, terms_of
 from benefits.lib.kinds import KINDS, Kind
-from benefits.models import Benefit, BenefitBudget, BenefitStatus
-from benefits.services import coverage, entitlement_events
+from benefits.lib.pools import is_pooled
+from benefits.models import Benefit, BenefitBudget, BenefitStatus, Entitlement
+from benefits.services import coverage, entitlement_events, pool_stock
 from benefits.services.revisions import revise
 from members.lib.periods import local_instant, merchant_day
 from members.lib.refusals import Conflict, Invalid, NotFound, Refusal
@@ -166,6 +167,8 @@ def take_stock(counter: Counter, pieces: int) -> None:
     if benefit.stock is None or not pieces:
         return
     if benefit.stock < pieces:
+        if is_pooled(benefit.settings):
+            raise OutOfStock(_("All codes of this benefit have been given out."))
         raise OutOfStock(_("Nothing is left of this benefit."))
     if benefit.stock == pieces:
         _observe_stock(counter, 0)
@@ -175,7 +178,14 @@ def take_stock(counter: Counter, pieces: int) -> None:
 
 
 def give_back_stock(counter: Counter, pieces: int) -> None:
-    """Pieces that were not used after all are there again; of a benefit without any left, coverage begins again."""
+    """Pieces that were not used after all are there again; of a benefit without any left, coverage begins again. A
+    partner's code is gone with the member who saw it."""
+    if not is_pooled(counter.benefit.settings):
+        add_pieces(counter, pieces)
+
+
+def add_pieces(counter: Counter, pieces: int) -> None:
+    """More pieces in the stock of a benefit that has one; of one without any left, coverage begins again."""
     benefit = counter.benefit
     if benefit.stock is None or benefit.status == BenefitStatus.ENDED:
         return
@@ -270,7 +280,8 @@ def write(
 ) -> set[int]:
     """Insert an entitlement for each (member id, cause) that has none, set-based. The members who got one.
 
-    A member is named once. Of a code that is there already, a matter of chance, another one is made.
+    A member is named once. Of a code that is there already, a matter of chance, another one is made. From a pool each
+    gets a partner's code besides.
     """
     benefit, terms = counter.benefit, counter.terms
     waiting, ids = dict(who), dict[int, int]()
@@ -299,6 +310,8 @@ def write(
             ids |= dict(cursor.fetchall())
         waiting = {member: cause for member, cause in waiting.items() if member not in ids}
         waiting = without_known(benefit, waiting) if waiting else {}
+    if ids and is_pooled(benefit.settings):
+        pool_stock.hand_out(benefit, list(ids.values()), counter.at)
     entitlement_events.issued(program=counter.merchant.program, at=counter.at, ids=list(ids.values()))
     return set(ids)
 

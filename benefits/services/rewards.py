@@ -16,16 +16,15 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.kinds.points_exchange import PointsExchangeKind
 from benefits.models import Benefit, RewardOrder, RewardState
-from benefits.services import asking, issuing
+from benefits.services import asking, issuing, looks
 from members.lib.periods import merchant_day
-from members.lib.refusals import Conflict, Invalid, NotCancellable, NotFound, Refusal
-from members.models import AuditRow, Merchant
+from members.lib.refusals import Conflict, Invalid, NotCancellable, NotFound
+from members.models import Merchant
 from members.services import audit, benefit_uses, points, programs
 from members.services.audit import Actor
 
 PAID_FOR = "reward_order"
 LONGEST_ADDRESS, LONGEST_TRACKING, LONGEST_REASON = 300, 80, 200
-LOOKS_AN_HOUR = 200
 STATE = RewardState
 NO_REASON = _("Say why you need the address; the reason goes into the audit log.")
 CHANGED = _("The price of this reward was changed at this very moment. Look at it again.")
@@ -35,12 +34,6 @@ class NotPaid(Conflict):
     """Money is due for the order, and nobody said that it was paid."""
 
     slug = "reward-not-paid"
-
-
-class TooManyLooks(Refusal):
-    """A person looked at more addresses in an hour than sending rewards needs."""
-
-    slug = "too-many-requests"
 
 
 @transaction.atomic
@@ -208,13 +201,13 @@ def address(*, merchant_id: int, at: dt.datetime, actor: Actor, order_id: str, r
     if order is None:
         raise NotFound(_("There is no such order."))
     action = "reward_order.address_shown"
-    looks = AuditRow.objects.of(merchant_id).filter(
-        action=action, at__gt=at - dt.timedelta(hours=1), actor_kind=actor.kind, actor_id=actor.user_id
+    looks.check(
+        merchant_id=merchant_id,
+        at=at,
+        actor=actor,
+        action=action,
+        text=_("You have shown %(n)s addresses within an hour. Try again later."),
     )
-    if looks.count() >= LOOKS_AN_HOUR:
-        raise TooManyLooks(
-            _("You have shown %(n)s addresses within an hour. Try again later.") % {"n": LOOKS_AN_HOUR}
-        )
     audit.record(
         merchant_id=merchant_id,
         at=at,

@@ -15,6 +15,7 @@ from benefits.lib.coverage import EVERYONE
 from benefits.lib.holdouts import MOST_PERCENT
 from benefits.lib.kinds import KINDS, LIMITS
 from benefits.lib.kinds.parts.by_order import ON_ORDER
+from benefits.lib.pools import POOL, is_pooled
 from benefits.lib.scope import CHANNELS, PARTS
 from benefits.models import Benefit
 from benefits.services.arguments import Arguments
@@ -212,6 +213,14 @@ class LimitedForm(BenefitForm):
         help_text=_("What all codes together may save at most. Empty: no limit."),
     )
 
+    pool = forms.BooleanField(
+        label=_("Codes come from a list that I upload"),
+        required=False,
+        help_text=_(
+            "Each member gets one code of your partner's. You upload them on the benefit's page; until then nobody can "
+            "get it. Its stock is the codes that are left."
+        ),
+    )
     order_from_minor = MoneyField(
         label=_("Comes with an order from"),
         required=False,
@@ -238,6 +247,8 @@ class LimitedForm(BenefitForm):
                 self.fields.pop(name)
         if not KINDS[self.kind].may_hold_out:
             self.fields.pop("holdout_percent")
+        if not KINDS[self.kind].has_pool:
+            self.fields.pop(POOL)
 
     def arguments(self) -> Arguments:
         """With the share of members held out."""
@@ -249,12 +260,16 @@ class LimitedForm(BenefitForm):
         named = values.get("order_skus") or values.get("order_channel")
         if named and not values.get("order_from_minor") and "order_from_minor" not in self.errors:
             self.add_error("order_from_minor", _("Say from which amount an order brings it."))
+        if values.get(POOL) and values.get("stock") is not None:
+            self.add_error("stock", _("Its stock is the codes that you upload: leave it empty."))
         return values
 
     def limits(self) -> dict[str, Any]:
         """The limits that are set, and which order brings it."""
         values = self.cleaned_data
         found = {name: values[name] for name in LIMITS if values.get(name) is not None}
+        if values.get(POOL):
+            found[POOL] = True
         if values.get("order_from_minor"):
             order: dict[str, Any] = {"from_minor": values["order_from_minor"]}
             if skus := values["order_skus"].split():
@@ -268,6 +283,10 @@ class LimitedForm(BenefitForm):
         """For the page: which order brings it, where one can."""
         return [self[name] for name in ORDER if name in self.fields]
 
+    def asked_of_pool(self) -> forms.BoundField | None:
+        """For the page: whether its codes are uploaded, where they can be."""
+        return self[POOL] if POOL in self.fields else None
+
     @classmethod
     def initial_of(cls, benefit: Benefit) -> dict[str, Any]:
         order = benefit.settings.get(ON_ORDER) or {}
@@ -276,6 +295,8 @@ class LimitedForm(BenefitForm):
             "order_skus": " ".join(order.get("skus") or ()),
             "order_channel": order.get("channel") or "",
         }
+        if is_pooled(benefit.settings):  # counted, not said
+            said["stock"] = None
         held = {"holdout_percent": benefit.holdout_percent or None}
         return {**super().initial_of(benefit), **said, **held}
 

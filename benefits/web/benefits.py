@@ -19,7 +19,7 @@ from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.standing import Standing
 from benefits.models import Benefit, BenefitRevision, BenefitStatus
-from benefits.selectors import audiences, prices, scopes
+from benefits.selectors import audiences, pools, prices, scopes
 from benefits.selectors import benefits as selectors
 from benefits.services import benefits as services
 from benefits.web import campaigns, draws, words
@@ -196,6 +196,7 @@ def benefits_detail(request: StaffRequest, public_id: str) -> HttpResponse:
         "has_prices": benefit.kind == "member_price",
         "tier_names": names,
         "campaigns": campaigns.of_benefit(benefit),
+        "pool": pools.card_of(benefit),
         "can_hand_out": campaigns.can_begin(benefit, at),
         "may_write": may_write(request),
         **_moves(benefit, at),

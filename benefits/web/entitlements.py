@@ -21,6 +21,7 @@ from benefits.lib import entitlements as rule
 from benefits.lib.codes import read_code
 from benefits.lib.entitlements import OPEN, Standing, State
 from benefits.lib.kinds import KINDS
+from benefits.lib.pools import masked
 from benefits.models import (
     Benefit,
     BenefitStatus,
@@ -30,8 +31,9 @@ from benefits.models import (
     PaidWith,
 )
 from benefits.selectors import entitlements as selectors
+from benefits.selectors import pools
 from benefits.selectors.entitlements import Promise
-from benefits.services import claims
+from benefits.services import claims, pool_uploads
 from benefits.services.till_words import WORDS
 from benefits.web.benefits import writes
 from benefits.web.cashier import described
@@ -66,6 +68,13 @@ class ReasonForm(forms.Form):
         error_messages={"required": gettext_lazy("Say why; the reason goes into the audit log.")},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+
+class LookForm(ReasonForm):
+    """Why somebody looks at a partner's code."""
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, auto_id="look_%s")  # the page has another reason, for taking back
 
 
 class GiveForm(ReasonForm):
@@ -151,7 +160,14 @@ def entitlements_detail(request: StaffRequest, code: str) -> HttpResponse:
     return _page(request, _found_or_404(request, code), ReasonForm())
 
 
-def _page(request: StaffRequest, entitlement: Entitlement, form: ReasonForm) -> HttpResponse:
+def _page(
+    request: StaffRequest,
+    entitlement: Entitlement,
+    form: ReasonForm,
+    look_form: LookForm | None = None,
+    partner_code: str = "",
+) -> HttpResponse:
+    look_form = look_form or LookForm()
     (standing,) = selectors.standings([entitlement])
     promise = selectors.promises([entitlement])[entitlement.pk]
     context = {
@@ -159,9 +175,34 @@ def _page(request: StaffRequest, entitlement: Entitlement, form: ReasonForm) -> 
         "qr": qr_of(entitlement.code),
         "uses": selectors.uses(merchant_id=request.merchant.pk, entitlement_id=entitlement.pk),
         "form": form,
+        "look_form": look_form,
+        "partner_code": partner_code,
+        "masked_code": masked(pools.codes_of([entitlement]).get(entitlement.pk, "")),
         "may_write": request.staff.role in gates.WRITERS,
     }
-    return answer(request, "benefits/entitlements/detail.html", context, form)
+    return answer(request, "benefits/entitlements/detail.html", context, form, look_form)
+
+
+@writes
+@never_cache
+@require_http_methods(["POST"])
+def entitlements_show(request: StaffRequest, code: str) -> HttpResponse:
+    """Show the partner's code whole, once, with a reason that is logged."""
+    entitlement, form = _found_or_404(request, code), LookForm(request.POST)
+    if not form.is_valid():
+        return _page(request, entitlement, ReasonForm(), form)
+    try:
+        shown = pool_uploads.reveal(
+            merchant_id=request.merchant.pk,
+            at=timezone.now(),
+            actor=Actor.person(request.user),
+            entitlement_id=entitlement.pk,
+            reason=form.cleaned_data["reason"],
+        )
+    except Refusal as refusal:
+        add_refusal(form, refusal)
+        return _page(request, entitlement, ReasonForm(), form)
+    return _page(request, entitlement, ReasonForm(), None, shown or "")
 
 
 @writes

@@ -19,7 +19,8 @@ from benefits.web.words import last_day_text, moment_text
 MOST_YEARS = (2000, 2100)
 
 
-def _plain(value: Any) -> str:
+def plain_text(value: Any) -> str:
+    """What was typed, in one width and without space at its ends."""
     return unicodedata.normalize("NFKC", str(value or "")).strip()
 
 
@@ -57,7 +58,7 @@ class ShareField(forms.CharField):
         super().__init__(max_length=20, **kwargs)
 
     def clean(self, value: Any) -> int | str | None:
-        text = super().clean(_plain(value))
+        text = super().clean(plain_text(value))
         if not text:
             return None
         is_paid = text.endswith("折")
@@ -90,7 +91,7 @@ class CountField(forms.CharField):
         super().__init__(max_length=20, **kwargs)
 
     def clean(self, value: Any) -> int | None:
-        text = super().clean(_plain(value)).replace(",", "")
+        text = super().clean(plain_text(value)).replace(",", "")
         if not text:
             return None
         if not re.fullmatch(r"[0-9]{1,15}", text):
@@ -123,7 +124,7 @@ class MomentField(forms.CharField):
 
     def clean(self, value: Any) -> dt.datetime | None:
         text = (
-            re.sub(r"[/.年月]", "-", super().clean(_plain(value)))
+            re.sub(r"[/.年月]", "-", super().clean(plain_text(value)))
             .replace("日", " ")
             .replace("T", " ")
             .strip()

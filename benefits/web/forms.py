@@ -15,6 +15,7 @@ from benefits.lib.scope import PARTS
 from benefits.web.base_forms import BenefitForm, LimitedForm
 from benefits.web.fields import CountField, MoneyField, ShareField
 from benefits.web.plain_forms import PLAIN_FORMS
+from benefits.web.point_forms import CheckInForm, PointsMultiplierForm
 from benefits.web.words import DELIVERIES
 
 __all__ = ["FORMS", "BenefitForm", "PriceListForm", "uploaded"]
@@ -283,7 +284,7 @@ FORMS: dict[str, type[BenefitForm]] = {
     form.kind: form
     for form in (
         CouponForm, RepurchaseForm, MemberPriceForm, WelcomeGiftForm, BirthdayGiftForm, ExchangeForm, LuckyDrawForm,
-        DrawPurchaseForm,
+        DrawPurchaseForm, PointsMultiplierForm, CheckInForm,
     )
 } | PLAIN_FORMS  # fmt: skip
 

@@ -23,6 +23,7 @@ from benefits.web import words
 from benefits.web.entitlements import qr_of
 from members.lib.fields import opaque_id
 from members.lib.refusals import NotFound, Refusal
+from members.models import Merchant
 from members.services.member_links import HIMSELF
 from members.web.forms import OnceField, one_line
 from members.web.own_home import shown
@@ -34,7 +35,10 @@ def codes_section(visit: Visit) -> dict[str, Any] | None:
     codes = selectors.codes_of(merchant_id=visit.merchant.pk, member=visit.member, at=visit.at)
     return {
         "template": "benefits/own/_codes.html",
-        "codes": [_code(visit, held) | {"qr": qr_of(held.row.code)} for held in codes.usable],
+        "codes": [
+            _code(visit, held) | {"qr": "" if held.partner_code else qr_of(held.row.code)}
+            for held in codes.usable
+        ],
         "resting": [_code(visit, held) for held in codes.resting],
         "is_claimed": "claimed" in visit.request.GET,
     }
@@ -46,7 +50,8 @@ def _code(visit: Visit, held: Held) -> dict[str, Any]:
     return {
         "name": row.benefit.name or str(label_of(promise.code)),
         "gives": words.promised(promise, visit.merchant.currency),
-        "code": shown_code(row.code),
+        "code": held.partner_code or shown_code(row.code),
+        "is_partners": bool(held.partner_code),
         "until": words.last_day_text(row.valid_until, zone) if row.valid_until else "",
         "where": _where(visit, promise.scope),
         "uses_left": row.uses_left if row.uses_total > 1 else None,
@@ -65,18 +70,18 @@ def benefits_section(visit: Visit) -> dict[str, Any] | None:
     by_itself = [each for each in found if selectors.is_by_itself(each)]
     return {
         "template": "benefits/own/_benefits.html",
-        "offered": [_benefit(visit, each) | {"once": opaque_id(16)} for each in offered],
-        "by_itself": [_benefit(visit, each) for each in by_itself],
+        "offered": [told(each, visit.merchant) | {"once": opaque_id(16)} for each in offered],
+        "by_itself": [told(each, visit.merchant) for each in by_itself],
     }
 
 
-def _benefit(visit: Visit, benefit: Benefit) -> dict[str, Any]:
-    gives = words.gives_when(benefit.kind, benefit.settings, visit.merchant.currency)
+def told(benefit: Benefit, merchant: Merchant) -> dict[str, Any]:
+    """A benefit as its members read it."""
     return {
         "id": benefit.public_id,
         "name": benefit.name or str(label_of(benefit.kind)),
-        "gives": "" if gives == words.NOTHING else gives,
-        "until": words.last_day_text(benefit.to_at, visit.merchant.zone) if benefit.to_at else "",
+        "says": words.phone_text(benefit.kind, benefit.settings, merchant.currency),
+        "until": words.last_day_text(benefit.to_at, merchant.zone) if benefit.to_at else "",
         "left": benefit.stock,
         "where": _where(visit, benefit.scope),
     }

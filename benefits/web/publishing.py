@@ -26,6 +26,7 @@ from benefits.services.prices import keep_upload
 from benefits.web import words
 from benefits.web.benefits import found_or_404, writes
 from benefits.web.forms import FORMS, BenefitForm, uploaded
+from benefits.web.previews import phones
 from benefits.web.templates import TEMPLATES, template_of
 from members.lib.refusals import Refusal
 from members.services.audit import Actor
@@ -98,6 +99,7 @@ def benefits_publish(request: StaffRequest, kind: str) -> HttpResponse:
         "is_draw": KINDS[kind].is_draw,
         "draft": draft,
         "can_draft": kind != "member_price",
+        "phones": phones(form),
     }
     return answer(request, "benefits/benefits/publish.html", context, form)
 
@@ -149,7 +151,13 @@ def _show_list(
         return answer(
             request,
             "benefits/benefits/publish.html",
-            {"form": form, "kind": KINDS[form.kind], "is_draw": False, "can_draft": False},
+            {
+                "form": form,
+                "kind": KINDS[form.kind],
+                "is_draw": False,
+                "can_draft": False,
+                "phones": phones(form),
+            },
             form,
         )
     upload = keep_upload(
@@ -208,6 +216,7 @@ def benefits_change(request: StaffRequest, public_id: str) -> HttpResponse:
         "kind": KINDS[benefit.kind],
         "benefit": benefit,
         "is_draw": KINDS[benefit.kind].is_draw,
+        "phones": phones(form),
         "stock_seen": request.POST.get("stock_seen", "" if benefit.stock is None else str(benefit.stock)),
     }
     return answer(request, "benefits/benefits/change.html", context, form)

@@ -14,7 +14,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from benefits.lib.audience import segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
+from benefits.lib.kinds.base import Show
 from benefits.lib.kinds.parts.by_order import ON_ORDER, condition_of
+from benefits.lib.pools import POOL
 from benefits.lib.scope import channel_names, channels_of
 from benefits.lib.standing import Standing, standing_of
 from benefits.lib.usefulness import refused_part, slugs
@@ -85,7 +87,22 @@ LIMITS = {
 
 def gives(kind: str, settings: Mapping[str, Any], currency: str) -> str:
     """What settings give a member, in one phrase; "--" where they say nothing."""
-    return _gives(kind, {name: each for name, each in settings.items() if name != ON_ORDER}, currency)
+    return _gives(
+        kind, {name: each for name, each in settings.items() if name not in (ON_ORDER, POOL)}, currency
+    )
+
+
+def show_of(gives: str, currency: str) -> Show:
+    """How a benefit of a shop is told to its members."""
+    return Show(gives, lambda minor: money_text(minor, currency), points)
+
+
+def phone_text(kind: str, settings: Mapping[str, Any], currency: str) -> str:
+    """What a member reads of a benefit on a phone, under its name; "" for a kind that says nothing."""
+    found = KINDS.get(kind)
+    gives = gives_when(kind, settings, currency)
+    show = show_of("" if gives == NOTHING else gives, currency)
+    return found.phone_text(settings, show) if found else show.gives
 
 
 def gives_when(kind: str, settings: Mapping[str, Any], currency: str) -> str:
@@ -110,6 +127,8 @@ def gives_when(kind: str, settings: Mapping[str, Any], currency: str) -> str:
 def _gives(kind: str, settings: Mapping[str, Any], currency: str) -> str:
     if kind in ("coupon", "discount", "repurchase_coupon"):
         return _coupon(settings, currency)
+    if kind in KINDS and KINDS[kind].moves_points and settings:
+        return KINDS[kind].phone_text(settings, show_of("", currency))
     if kind in GIFTS:
         return _gift(kind, settings, currency)
     if kind == "member_price":

@@ -151,7 +151,13 @@ def _benefit_act(service: Callable[..., Any]) -> Verb:
         name = arguments.take("benefit")
         arguments.done()
         with tenancy.tenant(merchant_id):
-            service(merchant_id=merchant_id, at=at, actor=SCRIPT, benefit_id=handles.benefit(merchant, name))
+            service(
+                merchant_id=merchant_id,
+                at=at,
+                actor=SCRIPT,
+                benefit_id=handles.benefit(merchant, name),
+                as_scripted=True,
+            )
 
     return act
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from benefits.services import price_changes, price_uploads
+from benefits.services import pool_uploads, price_changes, price_uploads
 from compliance.services import appeal_files, appeal_threads, reviews
 from members.services import idempotency, outbox, sessions
 from members.services.exports import jobs as exports
@@ -21,6 +21,7 @@ def tidy(*, at: dt.datetime) -> dict[str, int]:
         "outbox": outbox.forget_done(at=at),
         "price_changes": price_changes.forget_drafts(at=at),
         "price_uploads": price_uploads.forget_unconfirmed(at=at),
+        "code_uploads": pool_uploads.forget_unconfirmed(at=at),
         "sessions": sessions.forget_expired(at=at),
         "previews": reviews.forget_previews(at=at),
         "appeal_drafts": appeal_threads.forget_old_drafts(at=at),

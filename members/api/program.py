@@ -68,6 +68,10 @@ class EarningRulesOut(serializers.Serializer):
         child=serializers.DictField(),
         help_text="By kind: joining, birthday, check_in, referral, review, survey.",
     )
+    check_ins = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="Rules of checking in that benefits keep: points a day, steps as days in a row and points.",
+    )
 
 
 class PointRulesOut(serializers.Serializer):
@@ -144,15 +148,17 @@ class ReadProgram(Operation):
 def _earning(version: RulesVersion, codes: dict[int, str]) -> dict[str, Any]:
     """As it is stored, with codes of tiers."""
     said: dict[str, Any] = Earning.read(version.earning).stored()
-    for campaign in said.get("campaigns", []):
-        if "tiers" in campaign.get("when", {}):
-            campaign["when"]["tiers"] = [codes[tier] for tier in campaign["when"]["tiers"] if tier in codes]
+    named = [*said.get("check_ins", []), *(each.get("when", {}) for each in said.get("campaigns", []))]
+    for each in named:
+        if "tiers" in each:
+            each["tiers"] = [codes[tier] for tier in each["tiers"] if tier in codes]
     empty: dict[str, Any] = {
         "order_most": None,
         "day_most": None,
         "categories": {},
         "campaigns": [],
         "events": {},
+        "check_ins": [],
     }
     return {"combine": "every", **empty, **said}
 

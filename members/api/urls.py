@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from members.api import activities, docs, member_links, members, orders, point_acts, points, program, tiers
+from members.api import (
+    activities,
+    check_ins,
+    docs,
+    member_links,
+    members,
+    orders,
+    point_acts,
+    points,
+    program,
+    tiers,
+)
 from members.api.operations import endpoint
 
 urlpatterns = [
@@ -15,6 +26,7 @@ urlpatterns = [
     path("members/<str:member_id>", endpoint(members.ReadMember, members.ChangeMember)),
     path("members/<str:member_id>/links", endpoint(member_links.MakeMemberLink)),
     path("members/<str:member_id>/activities", endpoint(activities.ReportActivity)),
+    path("members/<str:member_id>/check-ins", endpoint(check_ins.ReadCheckIns, check_ins.CheckInMember)),
     path("members/<str:member_id>/points", endpoint(points.ReadPoints)),
     path("members/<str:member_id>/points/entries", endpoint(points.ReadEntries)),
     path("members/<str:member_id>/points/redemptions", endpoint(point_acts.Redeem)),

@@ -16,12 +16,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo
 
+from members.lib.check_ins import CheckIn, own_rule
+from members.lib.check_ins import read as read_check_in
+from members.lib.check_ins import stored as stored_check_in
 from members.lib.earning_events import Events
 from members.lib.periods import instant_of
 from members.lib.refusals import Invalid
@@ -43,8 +46,9 @@ _NAMED = ("channels", "scenes", "categories", "skus")
 class When:
     """Which orders, and which of their lines, a campaign is for. What is empty asks for nothing.
 
-    `tiers` are ids, held before the order; `skus` and the SKUs of `categories` choose lines, `weekdays` are 1 (Monday)
-    to 7 in the merchant's zone; `[from_at, to_at)` is half-open.
+    `tiers` are ids, held before the order; `skus` and the SKUs of `categories` choose lines; `[from_at, to_at)` is
+    half-open. Days are the merchant's: a day is meant by `weekdays` (1, Monday, to 7), `month_days` (1 to 31; a shorter
+    month leaves it out) or `dates`, whichever names it; none named, every day is.
     """
 
     tiers: frozenset[int] = frozenset()
@@ -55,6 +59,8 @@ class When:
     from_at: datetime | None = None
     to_at: datetime | None = None
     weekdays: frozenset[int] = frozenset()
+    month_days: frozenset[int] = frozenset()
+    dates: frozenset[date] = frozenset()
 
     def holds(self, *, tier_id: int, channel: str, scene: str, paid: datetime, zone: ZoneInfo) -> bool:
         """Whether an order is one of those; its lines are looked at by `Campaign.covers`."""
@@ -66,15 +72,25 @@ class When:
             (not self.tiers or tier_id in self.tiers)
             and (not self.channels or channel in self.channels)
             and (not self.scenes or scene in self.scenes)
-            and (not self.weekdays or paid.astimezone(zone).isoweekday() in self.weekdays)
+            and (self.is_daily or self.has_day(paid.astimezone(zone).date()))
         )
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether it asks for no day."""
+        return not (self.weekdays or self.month_days or self.dates)
+
+    def has_day(self, day: date) -> bool:
+        """Whether it names a merchant day."""
+        return day.isoweekday() in self.weekdays or day.day in self.month_days or day in self.dates
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """More points for some orders. `multiplier` is at least 1; `extra` points are added once an order.
 
-    Limits are of what the campaign gives a member beyond the rate: in one order, on one merchant day, in all.
+    Limits are of what the campaign gives a member beyond the rate: in one order, on one merchant day, in all. `owner`
+    names what keeps it, a benefit: nobody else changes it.
     """
 
     code: str
@@ -85,6 +101,7 @@ class Campaign:
     order_most: int | None = None
     day_most: int | None = None
     member_most: int | None = None
+    owner: str = ""
 
     @property
     def is_limited(self) -> bool:
@@ -105,6 +122,7 @@ class Earning:
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     campaigns: tuple[Campaign, ...] = ()
     events: Events = field(default_factory=Events)
+    check_ins: tuple[CheckIn, ...] = ()
     prices_orders: bool = field(
         default=False, init=False
     )  # an order costs one look at this when there is nothing
@@ -127,6 +145,12 @@ class Earning:
                 if name not in self.categories:
                     raise Invalid.on("categories", _("There is no category “%(name)s”.", name=name))
 
+    def check_ins_of(self, *, tier_id: int | None, at: datetime) -> list[CheckIn]:
+        """The rules by which a member of a tier checks in now, the program's own first."""
+        own = self.events.active("check_in")
+        kept = [rule for rule in self.check_ins if rule.holds(tier_id=tier_id, at=at)]
+        return [own_rule(own), *kept] if own is not None else kept
+
     def skus_of(self, campaign: Campaign) -> tuple[str, ...]:
         """The SKUs that a campaign chooses, categories put in; empty: every line."""
         when = campaign.when
@@ -134,14 +158,7 @@ class Earning:
 
     def with_campaigns(self, campaigns: Iterable[Campaign]) -> Earning:
         """The same rules with other campaigns."""
-        return Earning(
-            self.combine,
-            self.order_most,
-            self.day_most,
-            self.categories,
-            tuple(campaigns),
-            self.events,
-        )
+        return replace(self, campaigns=tuple(campaigns))
 
     @classmethod
     def read(cls, spec: Any) -> Earning:
@@ -149,7 +166,9 @@ class Earning:
         if not spec:
             return cls()
         said = _object(
-            "earning", spec, ("combine", "order_most", "day_most", "categories", "campaigns", "events")
+            "earning",
+            spec,
+            ("combine", "order_most", "day_most", "categories", "campaigns", "events", "check_ins"),
         )
         categories = said.get("categories", {})
         if not isinstance(categories, Mapping):
@@ -167,6 +186,7 @@ class Earning:
             },
             campaigns=tuple(campaign_of(each) for each in campaigns),
             events=Events.read(said.get("events", {})),
+            check_ins=tuple(read_check_in(each) for each in said.get("check_ins", [])),
         )
 
     def stored(self) -> dict[str, Any]:
@@ -183,12 +203,14 @@ class Earning:
             found["campaigns"] = [stored_campaign(campaign) for campaign in self.campaigns]
         if events := self.events.stored():
             found["events"] = events
+        if self.check_ins:
+            found["check_ins"] = [stored_check_in(rule) for rule in self.check_ins]
         return found
 
 
 def campaign_of(spec: Any) -> Campaign:
     """A campaign from its stored form. Raises `Invalid`, naming the field."""
-    said = _object("campaigns", spec, ("code", "name", "multiplier", "extra", "when", *_LIMITS))
+    said = _object("campaigns", spec, ("code", "name", "multiplier", "extra", "when", "owner", *_LIMITS))
     code = said.get("code")
     if not isinstance(code, str) or not CODE.fullmatch(code):
         raise Invalid.on(
@@ -203,6 +225,7 @@ def campaign_of(spec: Any) -> Campaign:
         multiplier=_multiplier(said.get("multiplier", "1")),
         extra=points_of("extra", said.get("extra", 0)) or 0,
         when=_when(said.get("when", {})),
+        owner=str(said.get("owner", ""))[:LONGEST_NAME],
         **{limit: points_of(limit, said.get(limit)) for limit in _LIMITS},
     )
     if campaign.multiplier == ONE and not campaign.extra:
@@ -213,7 +236,9 @@ def campaign_of(spec: Any) -> Campaign:
 def stored_campaign(campaign: Campaign) -> dict[str, Any]:
     """A campaign's stored form: only what is said."""
     when: dict[str, Any] = {}
-    for name in ("tiers", "channels", "scenes", "weekdays"):
+    if campaign.when.dates:
+        when["dates"] = [day.isoformat() for day in sorted(campaign.when.dates)]
+    for name in ("tiers", "channels", "scenes", "weekdays", "month_days"):
         if chosen := getattr(campaign.when, name):
             when[name] = sorted(chosen)
     for name in ("categories", "skus"):
@@ -223,6 +248,8 @@ def stored_campaign(campaign: Campaign) -> dict[str, Any]:
         if (instant := getattr(campaign.when, name)) is not None:
             when[name] = instant.isoformat()
     found: dict[str, Any] = {"code": campaign.code}
+    if campaign.owner:
+        found["owner"] = campaign.owner
     if campaign.name:
         found["name"] = campaign.name
     if campaign.multiplier != ONE:
@@ -263,9 +290,13 @@ def _multiplier(value: Any) -> Decimal:
 
 
 def _when(spec: Any) -> When:
-    said = _object("when", spec, ("tiers", "weekdays", "from_at", "to_at", *_NAMED))
-    tiers, weekdays = said.get("tiers", []), said.get("weekdays", [])
-    for name, values, least, most in (("tiers", tiers, 1, 2**62), ("weekdays", weekdays, 1, 7)):
+    said = _object("when", spec, ("tiers", "weekdays", "month_days", "dates", "from_at", "to_at", *_NAMED))
+    tiers, weekdays, month_days = (said.get(name, []) for name in ("tiers", "weekdays", "month_days"))
+    for name, values, least, most in (
+        ("tiers", tiers, 1, 2**62),
+        ("weekdays", weekdays, 1, 7),
+        ("month_days", month_days, 1, 31),
+    ):
         if not isinstance(values, list) or not all(
             isinstance(each, int) and not isinstance(each, bool) and least <= each <= most for each in values
         ):
@@ -279,10 +310,19 @@ def _when(spec: Any) -> When:
         from_at=_instant("from_at", said.get("from_at")),
         to_at=_instant("to_at", said.get("to_at")),
         weekdays=frozenset(weekdays),
+        month_days=frozenset(month_days),
+        dates=frozenset(_date(day) for day in _texts("dates", said.get("dates", []))),
     )
     if when.from_at and when.to_at and when.to_at <= when.from_at:
         raise Invalid.on("to_at", _("A campaign ends after it begins."))
     return when
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Invalid.on("dates", _("“%(text)s” is no day; write it like 2026-11-11.", text=text)) from None
 
 
 def _instant(name: str, value: Any) -> datetime | None:

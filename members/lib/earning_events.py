@@ -176,12 +176,6 @@ def birthday_of(text: str) -> Birthday:
     return day.month, day.day
 
 
-def streak(last_day: date | None, last_streak: int, today: date) -> int:
-    """How many days in a row a check-in today makes."""
-    is_next = last_day is not None and (today - last_day).days == 1
-    return last_streak + 1 if is_next else 1
-
-
 @dataclass(slots=True)
 class Given:
     """What an event brought: `wanted` before its caps, `points` after; `why` names the cap that trimmed it."""

@@ -45,6 +45,8 @@ def explained(request: PointsRequest) -> list[str]:
     wanted = details.get("wanted", request.points)
     told = _("Version %(version)s of the rules gives %(points)s points for this.")
     sentences = [told % {"version": details.get("version", "--"), "points": points_text(wanted)}]
+    if details.get("by"):
+        sentences.append(_("They come by the benefit “%(name)s”.") % {"name": details["by"]})
     if details.get("streak_points"):
         row = ngettext(
             "%(points)s of them are for %(n)s day in a row.",

@@ -13,11 +13,13 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from members.lib import bulk
-from members.lib.earning_events import ACTIVITIES, CheckInRule, Given, ReviewRule, capped, streak
+from members.lib.check_ins import best
+from members.lib.earning_events import ACTIVITIES, Given, ReviewRule, capped
 from members.lib.periods import merchant_day
 from members.lib.posting import Rules
 from members.lib.refusals import Invalid, NotFound, Refusal
 from members.models import EarningUse, Member, MemberStatus, Merchant, PointsRequest, Program
+from members.selectors import check_ins
 from members.selectors import rules as rules_selector
 from members.services import audit, awards, posting, programs
 from members.services.audit import Actor
@@ -89,10 +91,15 @@ def rule_of(desk: Desk, event: str) -> Any:
     """The rule of an event. Raises ActivityNotRewarded when there is none, or it is off."""
     rule = desk.rules.points.earning.events.active(event)
     if rule is None:
-        raise ActivityNotRewarded(
-            _("This program gives no points for that now. Switch it on in the point rules first.")
-        )
+        raise not_rewarded()
     return rule
+
+
+def not_rewarded() -> ActivityNotRewarded:
+    """The refusal of what brings nothing now."""
+    return ActivityNotRewarded(
+        _("This program gives no points for that now. Switch it on in the point rules first.")
+    )
 
 
 @transaction.atomic
@@ -111,9 +118,9 @@ def earn(
     if event == "review":  # whose review it is: of two members who claim one at once, the second is told
         posting.lock_order(merchant_id=merchant_id, key=("review", reference))
     desk = open_desk(merchant_id=merchant_id, at=at, actor=actor, member_ids=[member_id])
-    rule = rule_of(desk, event)
+    rule = None if event == "check_in" else rule_of(desk, event)
     key = {
-        "check_in": f"check_in:{member_id}:{desk.today}",
+        "check_in": check_ins.key_of(member_id, desk.today),
         "review": f"review:{reference}",
         "survey": f"survey:{member_id}:{reference}",
     }[event]
@@ -122,7 +129,7 @@ def earn(
         if known.member_id != member_id:
             raise Invalid.on("reference", _("This reference is another member's."))
         return Earned(known, known.details.get("wanted", known.points), 0, "once", is_new=False)
-    given = _given(desk, rule, member_id)
+    given = _check_in(desk, member_id) if rule is None else _given(desk, rule, member_id)
     details = {**given.details, "reference": reference} if reference else given.details
     return reward(desk, Award(member_id, key, given.points, event, details=details), given)
 
@@ -165,21 +172,27 @@ def checked_reference(event: str, reference: str) -> str:
 
 
 def _given(desk: Desk, rule: Any, member_id: int) -> Given:
-    if isinstance(rule, CheckInRule):
-        return _check_in(desk, rule, member_id)
     if isinstance(rule, ReviewRule):
         return _review(desk, rule, member_id)
     return Given(rule.points, rule.points)
 
 
-def _check_in(desk: Desk, rule: CheckInRule, member_id: int) -> Given:
-    """The day's points, and what a full row of days brings beside them."""
-    yesterday = desk.today - dt.timedelta(days=1)
-    key = f"check_in:{member_id}:{yesterday}"
-    last = awards.known(merchant_id=desk.merchant.pk, keys=[key]).get(key)
-    days = streak(yesterday if last else None, last.details.get("streak", 1) if last else 0, desk.today)
+def _check_in(desk: Desk, member_id: int) -> Given:
+    """The day's points, and what a full row of days brings beside them, by the rule that gives most. Raises
+    ActivityNotRewarded."""
+    merchant_id = desk.merchant.pk
+    before, _points = check_ins.days_until(
+        merchant_id=merchant_id, member_id=member_id, day=desk.today - dt.timedelta(days=1)
+    )
+    days = before + 1
+    rules = check_ins.rules_of(merchant_id=merchant_id, member_id=member_id, rules=desk.rules, at=desk.at)
+    rule = best(rules, days)
+    if rule is None:
+        raise not_rewarded()
     points = rule.points + rule.bonus(days)
-    return Given(points, points, details={"streak": days, "streak_points": rule.bonus(days)})
+    details = {"streak": days, "streak_points": rule.bonus(days)}
+    by = {"by": rule.name or rule.owner} if rule.owner else {}
+    return Given(points, points, details=details | by)
 
 
 def _review(desk: Desk, rule: ReviewRule, member_id: int) -> Given:

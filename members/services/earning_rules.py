@@ -12,6 +12,7 @@ from dataclasses import replace
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from members.lib.check_ins import CheckIn
 from members.lib.earning import MOST_CATEGORIES, Campaign, Combine, Earning, campaign_of, stored_campaign
 from members.lib.earning_events import Events
 from members.lib.refusals import Invalid, NotFound
@@ -111,6 +112,8 @@ def put_campaign(
         raise Invalid.on("channels", _("There is no channel “%(channel)s”.") % {"channel": unknown[0]})
 
     def put(now: Earning) -> Earning:
+        if not is_new:
+            _require_own(now, campaign.code)
         found = [each.code for each in now.campaigns]
         if is_new == (campaign.code in found):
             if is_new:
@@ -133,15 +136,82 @@ def end_campaign(*, merchant_id: int, at: dt.datetime, actor: Actor, code: str) 
     def end(now: Earning) -> Earning:
         if code not in [each.code for each in now.campaigns]:
             raise NotFound(_("There is no such campaign."))
-        left = []
-        for each in now.campaigns:
-            if each.code != code or (each.when.to_at is not None and each.when.to_at <= at):
-                left.append(each)
-            elif each.when.from_at is None or each.when.from_at < at:
-                left.append(replace(each, when=replace(each.when, to_at=at)))
-        return now.with_campaigns(left)
+        _require_own(now, code)
+        return now.with_campaigns(_without(now.campaigns, code, at))
 
     return _edit(merchant_id, at, actor, end)
+
+
+def _require_own(now: Earning, code: str) -> None:
+    """Raises Invalid for a campaign that a benefit keeps."""
+    if any(each.code == code and each.owner for each in now.campaigns):
+        raise Invalid(_("This campaign follows a benefit. Change or end the benefit instead."))
+
+
+def _is_over(campaign: Campaign, at: dt.datetime) -> bool:
+    return campaign.when.to_at is not None and campaign.when.to_at <= at
+
+
+def _without(campaigns: Sequence[Campaign], code: str, at: dt.datetime) -> list[Campaign]:
+    """The campaigns with one ended now; one that has not begun is taken away."""
+    left = []
+    for each in campaigns:
+        if each.code != code or _is_over(each, at):
+            left.append(each)
+        elif each.when.from_at is None or each.when.from_at < at:
+            left.append(replace(each, when=replace(each.when, to_at=at)))
+    return left
+
+
+@transaction.atomic
+def follow(
+    *,
+    merchant_id: int,
+    at: dt.datetime,
+    actor: Actor,
+    owner: str,
+    campaign: Campaign | None = None,
+    check_in: CheckIn | None = None,
+) -> RulesVersion:
+    """Have the rules give from now on what an owner (a benefit) promises: a campaign, a rule of checking in, or none.
+
+    The owner's running campaign is changed, and keeps its beginning; one that was ended before stays for orders paid
+    then. Codes are given here. The same again writes no version. Raises Invalid.
+    """
+
+    def edit(now: Earning) -> Earning:
+        kept = [each for each in now.check_ins if each.owner != owner and not each.is_over(at)]
+        if check_in is not None:
+            kept.append(replace(check_in, owner=owner))
+        changed = replace(now, check_ins=tuple(kept))
+        return changed.with_campaigns(_followed(changed.campaigns, owner, campaign, at))
+
+    return _edit(merchant_id, at, actor, edit)
+
+
+def _followed(
+    campaigns: Sequence[Campaign], owner: str, wanted: Campaign | None, at: dt.datetime
+) -> list[Campaign]:
+    """The campaigns with what an owner wants from now on in the place of its running one. Raises Invalid."""
+    live = next((each for each in campaigns if each.owner == owner and not _is_over(each, at)), None)
+    if wanted is None:
+        return list(campaigns) if live is None else _without(campaigns, live.code, at)
+    start = wanted.when.from_at
+    begins: dt.datetime | None = at if start is None else max(start, at)
+    if live is not None and start is not None and start > at:  # it rests until then
+        campaigns, live = _without(campaigns, live.code, at), None
+    elif live is not None and (live.when.from_at is None or live.when.from_at < at):
+        begins = live.when.from_at
+    code = live.code if live else _code(owner, campaigns)
+    kept = replace(wanted, owner=owner, code=code, when=replace(wanted.when, from_at=begins))
+    kept = campaign_of(stored_campaign(kept))
+    return [kept if each == live else each for each in campaigns] if live else [*campaigns, kept]
+
+
+def _code(owner: str, campaigns: Sequence[Campaign]) -> str:
+    """A code that none of the owner's campaigns has."""
+    codes = {each.code for each in campaigns}
+    return next(code for n in range(1, len(codes) + 2) if (code := f"{owner}-{n}") not in codes)
 
 
 def _edit(

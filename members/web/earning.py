@@ -124,6 +124,7 @@ def _row(campaign: Campaign, at: dt.datetime, tiers: dict[int, str]) -> dict[str
         "level": state[0],
         "state": state[1],
         "is_over": state[0] == "neutral",
+        "is_kept": bool(campaign.owner),
     }
 
 
@@ -135,6 +136,8 @@ def _for(campaign: Campaign, tiers: dict[int, str]) -> list[str]:
         (_("Tiers"), [tiers.get(tier, "--") for tier in sorted(when.tiers)]),
         (_("Channels"), [channels.get(name, name) for name in sorted(when.channels)]),
         (_("Days of the week"), [weekdays[day] for day in sorted(when.weekdays)]),
+        (_("Days of the month"), sorted(when.month_days)),
+        (_("Dates"), sorted(when.dates)),
         (_("Scenes"), sorted(when.scenes)),
         (_("Product categories"), when.categories),
         (_("SKUs"), when.skus),
@@ -167,7 +170,7 @@ def campaign_edit(request: StaffRequest, code: str = "") -> HttpResponse:
     at, merchant = timezone.now(), request.merchant
     version, earning = _version(request, at)
     before = next((each for each in earning.campaigns if each.code == code), None)
-    if code and before is None:
+    if code and (before is None or before.owner):  # a benefit's is changed with the benefit
         raise Http404
     form = CampaignForm(
         request.POST or None,
@@ -251,5 +254,8 @@ def campaign_end(request: StaffRequest, code: str) -> HttpResponse:
         )
     except NotFound as refusal:
         raise Http404 from refusal
+    except Refusal as refusal:
+        messages.error(request, refusal.detail)
+        return redirect("members:earning_edit")
     messages.success(request, _("The campaign has ended. Orders paid before still have it."))
     return redirect("members:earning_edit")

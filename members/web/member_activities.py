@@ -68,8 +68,11 @@ def members_activity(request: StaffRequest, member_id: str) -> HttpResponse:
     """Two small forms: an activity, and the birthday."""
     at, member = timezone.now(), member_of(request, member_id)
     version = rules_of.version_at(merchant_id=request.merchant.pk, at=at)
-    events = Earning.read(version.earning if version else {}).events
+    earning_now = Earning.read(version.earning if version else {})
+    events = earning_now.events
     kinds = [kind for kind in COUNTER if events.active(kind)]
+    if "check_in" not in kinds and any(not rule.is_over(at) for rule in earning_now.check_ins):
+        kinds = ["check_in", *kinds]
     is_birthday = "set_birthday" in request.POST
     activity = ActivityForm(None if is_birthday else request.POST or None, kinds=kinds)
     birthday = BirthdayForm(

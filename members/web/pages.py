@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from members.web import audit, gates, own_home, own_sections
+from members.web import audit, gates, own_check_in, own_home, own_sections
 from members.web.menu import register as add
 
 
@@ -36,3 +36,4 @@ def register() -> None:
     )
     own_sections.register(own_home.tier_card, order=10)
     own_sections.register(own_home.points_card, order=20)
+    own_sections.register(own_check_in.check_in_card, order=25)

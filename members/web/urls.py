@@ -25,6 +25,7 @@ from members.web import (
     member_tier,
     member_timeline,
     members,
+    own_check_in,
     own_home,
     own_links,
     points,
@@ -77,6 +78,7 @@ urlpatterns = [
     path("invitations/<str:token>", staff.invitation_accept, name="invitation_accept"),
     # The page that a member sees of their own
     path("m/<str:token>/", own_home.own_home, name="own_home"),
+    path("m/<str:token>/check-in", own_check_in.own_check_in, name="own_check_in"),
     # API keys
     path("settings/api-keys", api_keys.api_keys_list, name="api_keys_list"),
     path("settings/api-keys/new", api_keys.api_keys_create, name="api_keys_create"),

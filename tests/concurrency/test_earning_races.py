@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 
+from members.lib import tenant as tenancy
 from members.lib.earning import Earning
 from members.lib.refusals import Invalid
+from members.models import RulesVersion
+from tests.benefits.counter import DAY, Counter
 from tests.concurrency.test_points_races import at_once, counted
 from tests.members.services.test_earning import earn, refer
 from tests.members.services.till import OPENED, Till
@@ -71,3 +75,20 @@ def test_orders_at_once_stay_within_a_campaigns_limit_of_a_member(till):
 
     assert till.balance() == (8 * 100 + 150, 0, 0)
     till.prove()
+
+
+def test_benefits_that_the_rules_keep_are_published_and_moved_at_once_and_none_is_lost(transactional_db):
+    shop = Counter()
+    known = [shop.publish("points_multiplier", settings={"multiplier": "2"}) for _n in range(3)]
+
+    acts = [lambda n=n: shop.publish("check_in", DAY, settings={"points": n}).public_id for n in (1, 2, 3)]
+    acts += [lambda each=each: shop.move(each, "pause").public_id for each in known[:2]]
+    acts += [lambda: shop.put(DAY, "o", 10_00) and ""]
+    owners = set(at_once(acts)[:3]) | {known[2].public_id}
+
+    with tenancy.tenant(shop.id), transaction.atomic():
+        version = RulesVersion.objects.of(shop.id).order_by("-number")[0]
+    earning = Earning.read(version.earning)
+    live = {each.owner for each in earning.campaigns if each.when.to_at is None}
+    assert {each.owner for each in earning.check_ins} | live == owners
+    shop.prove()

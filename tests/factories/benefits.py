@@ -14,8 +14,13 @@ DRAW: dict[str, Any] = {
 }
 
 
+POINTS: dict[str, dict[str, Any]] = {"points_multiplier": {"multiplier": "2"}, "check_in": {"points": 1}}
+
+
 def given(kind: str) -> dict[str, Any]:
     """The least that settings of a kind say, so that it can be published."""
     if kind in KINDS and KINDS[kind].is_draw:
         return DRAW | ({"price_minor": 49_900} if kind == "draw_purchase" else {})
+    if kind in POINTS:
+        return dict(POINTS[kind])
     return dict(OFF) if kind in KINDS and KINDS[kind].gives else {}

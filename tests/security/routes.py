@@ -77,6 +77,7 @@ ARGUMENTS = [
     Argument("segment_id", of("members.Segment")),
     Argument("request_id", of("members.PointsRequest")),
     Argument("campaign_id", of("benefits.GiftCampaign")),
+    Argument("upload_id", of("benefits.CodeUpload"), "/benefits/codes/"),
     Argument("public_id", of("benefits.PriceUpload"), "/benefits/prices/uploads/"),
     Argument("public_id", of("benefits.PriceChange"), "/benefits/prices/changes/"),
     Argument("public_id", of("benefits.Benefit"), "/benefits/"),
@@ -86,6 +87,7 @@ ARGUMENTS = [
     # A month of the books is every shop's own.
     Argument("month", word("2026-06"), "/program/books/", is_object=False),
     Argument("kind", word("coupon"), "/benefits/new/", is_object=False),
+    Argument("kind", word("coupon"), "/benefits/preview/", is_object=False),
     # A campaign is known by its code among those of one's own rules.
     Argument("code", word("theirs"), "/program/earning/", is_object=False),
     Argument("code", lambda shop: shop.codes[0], "/benefits/entitlements/"),

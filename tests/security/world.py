@@ -14,7 +14,7 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.apps import apps
 from django.db import connection, models, transaction
 
-from benefits.models import Benefit, GiftCampaign, PriceChange, PriceUpload
+from benefits.models import Benefit, CodeUpload, GiftCampaign, PriceChange, PriceUpload
 from benefits.services import benefits, claims, draws, rewards, tills
 from compliance.lib.appeal_files import Checked
 from compliance.models import Appeal, AppealMessage, AppealState, Notice, PolicyComment, PolicyDraft
@@ -151,6 +151,9 @@ def fill(merchant: Merchant, owner: User, tail: int, at: dt.datetime) -> Shop:
 
 def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datetime) -> None:
     benefit = Benefit.objects.of(merchant).order_by("id").first()
+    CodeUpload.objects.create(
+        merchant=merchant, benefit=benefit, file_name=label, codes=label, uploaded_at=at, found=number
+    )
     PriceUpload.objects.create(
         merchant=merchant,
         benefit=benefit,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.utils.functional import Promise
@@ -20,6 +21,7 @@ from benefits.lib.kinds.checks import (
 )
 from benefits.lib.kinds.parts.by_order import NAMES as ORDER_NAMES
 from benefits.lib.kinds.parts.by_order import ON_ORDER, check_on_order
+from benefits.lib.pools import POOL
 from members.lib.refusals import Invalid
 
 MOST_PLACE = 100  # characters of a name that is told back
@@ -37,6 +39,16 @@ LIMITS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Show:
+    """How a benefit's settings are told to a member: `gives`, what it gives in one phrase ("" for nothing), money in
+    minor units and points as they are written."""
+
+    gives: str
+    money: Callable[[int], str]
+    points: Callable[[int], str]
+
+
 class Kind:
     """A kind of benefit. group: where it stands on the page that offers kinds; place: its order among them.
 
@@ -45,7 +57,9 @@ class Kind:
     asked: the settings that the console asks for; usual: those that its form begins with.
     is_redeemed: members hold entitlements of it, with a code for the till, and it knows the settings of `LIMITS`;
     occasion: what brings one by itself ("join", "birthday"). needs_end: it is published with an end. is_exchanged:
-    members spend points for it.
+    members spend points for it. has_pool: it can hand out a partner's codes from an uploaded pool (setting `pool`).
+    moves_points: the program's rules of earning keep it (`benefits.services.point_promises`), which know tiers and no
+    segments.
     """
 
     code: ClassVar[str] = ""
@@ -58,6 +72,8 @@ class Kind:
     occasion: ClassVar[str] = ""
     needs_end: ClassVar[bool] = False
     is_exchanged: ClassVar[bool] = False
+    has_pool: ClassVar[bool] = False
+    moves_points: ClassVar[bool] = False
     names: ClassVar[tuple[str, ...]] = ()
     inner: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     gives: ClassVar[tuple[str, ...]] = ()
@@ -92,6 +108,8 @@ class Kind:
             self._check_limits(clean)
         if self.may_come_with_orders:
             check_on_order(clean.get(ON_ORDER))
+        if self.has_pool:
+            _check_pool(clean)
         self.check_own(clean, currency)
         return clean
 
@@ -120,6 +138,8 @@ class Kind:
         known = (*self.names, *LIMITS) if self.is_redeemed else self.names
         if self.may_come_with_orders:
             known = (*known, ON_ORDER)
+        if self.has_pool:
+            known = (*known, POOL)
         inners = self._inner
         for name, value in settings.items():
             if name not in known:
@@ -160,6 +180,10 @@ class Kind:
         """What one use saves where nobody says it, in minor units; None where only the till knows."""
         return self.worth_minor(settings)
 
+    def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
+        """What a member reads of it on a phone, under its name; in the language of the moment."""
+        return show.gives
+
     def _check_limits(self, settings: Settings) -> None:
         """Whole numbers within their bounds; a budget needs a bound of what one use saves. Raises Invalid."""
         for name, most in LIMITS.items():
@@ -177,3 +201,12 @@ class Kind:
                     "A budget needs to know the most that one use costs. Give an amount, or the most a share takes off."
                 ),
             )
+
+
+def _check_pool(settings: Settings) -> None:
+    """Raises Invalid."""
+    value = settings.get(POOL)
+    if value is not None and not isinstance(value, bool):
+        raise invalid(POOL, _("“%(name)s” is true or false.") % {"name": POOL})
+    if value and (settings.get("uses") or 1) > 1:
+        raise invalid("uses", _("A code of a pool is given once: leave its uses empty."))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.kinds.base import Kind
+from benefits.lib.kinds.base import Kind, Show
 
 
 class CommunityAccessKind(Kind):
@@ -17,3 +21,8 @@ class CommunityAccessKind(Kind):
     text = _("A group that only members get into.")
     names = ("group",)
     asked = ("group",)
+
+    def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
+        if not show.gives:
+            return gettext("A group that only members get into.")
+        return gettext("Our members meet here: %(gives)s.") % {"gives": show.gives}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from benefits.lib.kinds.base import Show
 from benefits.lib.kinds.checks import invalid
 from benefits.lib.kinds.parts.draw import DrawKind
 
@@ -24,3 +26,10 @@ class DrawPurchaseKind(DrawKind):
         super().check_complete(settings, has_list=has_list)
         if settings.get("price_minor") is None:
             raise invalid("price_minor", _("Say what winners pay."))
+
+    def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
+        price = settings.get("price_minor")
+        if price is None:
+            return gettext("Enter here for the right to buy; winners are drawn when entries close.")
+        text = gettext("Enter here for the right to buy for %(price)s; winners are drawn when entries close.")
+        return text % {"price": show.money(price)}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from benefits.lib.kinds.base import Show
 from benefits.lib.kinds.parts.goods import CappedKind
 
 
@@ -19,3 +22,8 @@ class FreeReturnsKind(CappedKind):
     text = _("You pay the freight when members send something back.")
     names = ("per_month", "cap_minor")
     usual: ClassVar = {"cap_minor": 2_500}  # domain.md 8
+
+    def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
+        if not show.gives:
+            return gettext("We pay the freight of your returns.")
+        return gettext("We pay the freight of your returns: %(gives)s.") % {"gives": show.gives}

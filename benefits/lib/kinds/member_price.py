@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.kinds.base import PRICE, Kind
+from benefits.lib.kinds.base import PRICE, Kind, Show
 from benefits.lib.kinds.checks import MOST_MINOR, Settings, invalid, is_count, is_number
 
 
@@ -50,3 +51,8 @@ class MemberPriceKind(Kind):
         if isinstance(listed, Mapping):
             return listed.get("lower") == 0
         return is_number(settings.get("percent"), 100) or settings.get("off_minor") == 0
+
+    def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
+        if not show.gives:
+            return gettext("Prices for members, on each product.")
+        return gettext("%(gives)s for members. You see them on each product.") % {"gives": show.gives}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from benefits.lib.kinds.base import Show
 from benefits.lib.kinds.checks import Settings, invalid, is_count
 from benefits.lib.kinds.parts.goods import GoodsKind
 
 MOST_POINTS = 10**12
 DELIVERIES = ("code", "order")
-NOT_SENT = ("uses", "valid_days", "budget_minor")  # what only a code has
+NOT_SENT = ("uses", "valid_days", "budget_minor", "pool")  # what only a code has
 
 
 class PointsExchangeKind(GoodsKind):
@@ -37,9 +42,14 @@ class PointsExchangeKind(GoodsKind):
         if not (is_count(points, MOST_POINTS) and points):
             raise invalid("points", _("Say how many points it costs: a whole number above zero."))
         for name in NOT_SENT:
-            if settings.get(name) is not None:
+            if settings.get(name) not in (None, False):
                 raise invalid(
                     name,
                     _("What is sent has a stock and limits for one member, and no “%(name)s”.")
                     % {"name": name},
                 )
+
+    def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
+        if not show.gives:
+            return gettext("Something for your points.")
+        return gettext("%(gives)s. Exchange your points here.") % {"gives": show.gives}

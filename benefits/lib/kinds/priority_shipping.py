@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.kinds.base import Kind
+from benefits.lib.kinds.base import Kind, Show
 
 
 class PriorityShippingKind(Kind):
@@ -17,3 +21,8 @@ class PriorityShippingKind(Kind):
     text = _("Orders of members leave the warehouse first.")
     names = ("within_hours",)
     asked = ("within_hours",)
+
+    def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
+        if not show.gives:
+            return gettext("Your orders leave first.")
+        return gettext("Your orders leave first: %(gives)s.") % {"gives": show.gives}

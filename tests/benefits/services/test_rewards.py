@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from benefits.models import Benefit, RewardOrder
-from benefits.services import rewards
+from benefits.services import looks, rewards
 from members.lib import tenant as tenancy
 from members.lib.refusals import Refusal
 from members.models import AuditRow, BenefitUse, PointsEntry, Program
@@ -198,7 +198,7 @@ def test_the_points_of_an_order_come_back_by_the_order_alone(shop):
 def test_a_look_at_an_address_is_logged_and_nobody_looks_at_them_all(shop, monkeypatch):
     order, _new = place(shop, reward(shop), send_to="Ann, Road 1")
 
-    monkeypatch.setattr(rewards, "LOOKS_AN_HOUR", 1)
+    monkeypatch.setattr(looks, "AN_HOUR", 1)
     refused(shop, "invalid", lambda: act(shop, "address", order, reason=" "))
     assert act(shop, "address", order, reason="to send it") == "Ann, Road 1"
     refused(shop, "too-many-requests", lambda: act(shop, "address", order, reason="again"))

@@ -12,6 +12,7 @@ class GoodsKind(Kind):
     """Worth `value_minor`, where that is said."""
 
     is_redeemed = True
+    has_pool = True
 
     def worth_minor(self, settings: Mapping[str, Any]) -> int | None:
         return settings.get("value_minor")
