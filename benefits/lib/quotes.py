@@ -1,56 +1,50 @@
 """What a basket costs a buyer at an instant, and why: the price stack as a pure rule (domain.md 7).
 
-List -> sale -> best of (member, fan) -> spend-and-save. Prices are per unit, in minor units; a line is unit price times
-quantity. Every candidate that was tried is on the receipt, with what it gives and why it won or lost.
+List -> sale -> best of (member, fan) -> spend-and-save -> coupon or discount -> points offset -> shipping. Prices are
+per unit, in minor units; a line is unit price times quantity. Every candidate that was tried is on the receipt, with
+what it gives and why it won or lost. What is taken off the whole basket is in `benefits.lib.baskets`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal, NamedTuple
 
-from members.lib.points import share
+from benefits.lib import baskets
+from benefits.lib.baskets import (
+    Asked,
+    FanOffer,
+    Offers,
+    Quote,
+    QuotedLine,
+    Reward,
+    Tried,
+    shared_down_to_floors,
+)
+from benefits.lib.cuts import HUNDRED, MOST_MINOR, Cut, Way
 from members.lib.refusals import Invalid
 from members.lib.words import sentence as _
 
+__all__ = [
+    "HUNDRED", "LAYERS", "MOST_LINES", "MOST_MINOR", "MOST_QUANTITY", "STACKS", "Asked", "Buyer", "Cut", "Offers",
+    "PriceRules", "Quote", "QuotedLine", "Reward", "SkuPrices", "Stack", "Tried", "UnknownSku", "Way", "quote",
+    "shared_down_to_floors",
+]  # fmt: skip
+
 Stack = Literal["on_sale_price", "best_of", "not_on_sale"]
-Way = Literal["percent", "fixed", "off"]
 STACKS: tuple[Stack, ...] = ("on_sale_price", "best_of", "not_on_sale")
+LAYERS = ("fan", "coupon", "points", "shipping")  # those in which benefits act
 MOST_LINES = 200
 MOST_QUANTITY = 100_000
-MOST_MINOR = 10**12
-HUNDRED = Decimal(100)
+NOTHING_ASKED, NO_OFFERS = Asked(), Offers()
+OWN_FAN_PRICE = "the price table has a fan price of its own"
 
 
 class UnknownSku(Invalid):
     """A basket names a SKU that had no price then."""
 
     slug = "unknown-sku"
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """How a member or fan price is said: percent of a price (90 is 9 折), a fixed price, or an amount off."""
-
-    way: Way
-    value: Decimal
-
-    def __post_init__(self) -> None:
-        if self.way == "percent" and not 0 <= self.value <= HUNDRED:
-            raise Invalid(_("A percentage lies between 0 and 100, not %(value)s.", value=self.value))
-        if self.way != "percent" and not (0 <= self.value <= MOST_MINOR and self.value == int(self.value)):
-            raise Invalid(_("An amount is a whole number of minor units, not %(value)s.", value=self.value))
-
-    def of(self, price_minor: int) -> int:
-        """The price that it makes of another, half a minor unit rounded up; never below zero."""
-        if self.way == "fixed":
-            return int(self.value)
-        if self.way == "off":
-            return max(0, price_minor - int(self.value))
-        exact = Decimal(price_minor) * self.value / HUNDRED
-        return int(exact.to_integral_value(ROUND_HALF_UP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +79,13 @@ class SkuPrices:
 
 
 @dataclass(frozen=True, slots=True)
-class Reward:
-    """Spend-and-save 满减: so much off a basket of at least so much."""
-
-    at_least_minor: int
-    off_minor: int
-
-    def __post_init__(self) -> None:
-        if self.at_least_minor < 1 or self.off_minor < 1:
-            raise Invalid(_("Spend-and-save takes something off above a threshold of at least 1 minor unit."))
-
-
-@dataclass(frozen=True, slots=True)
 class PriceRules:
-    """How prices meet, and what a basket gives. In force from an instant on."""
+    """How prices meet, and what a basket gives. In force from an instant on. layers: those in which benefits act; a
+    version of before there was one does not know it, so that what was quoted then stays what it was."""
 
     stack: Stack = "on_sale_price"
     rewards: tuple[Reward, ...] = ()
+    layers: tuple[str, ...] = LAYERS
 
     def __post_init__(self) -> None:
         if self.stack not in STACKS:
@@ -116,58 +100,13 @@ class Buyer:
     follows: bool = False
 
 
-class Tried(NamedTuple):
-    """One line of the receipt. gives_minor: what it takes off, for the whole line or basket; line: from 1, 0 basket."""
-
-    layer: str
-    candidate: str
-    gives_minor: int
-    won: bool
-    why: str
-    line: int
-
-
-@dataclass(slots=True)
-class QuotedLine:
-    """One line priced. unit_minor: per unit before the basket's discount; discount_minor: the line's share of that."""
-
-    sku: str
-    quantity: int
-    list_minor: int
-    unit_minor: int
-    floor_minor: int
-    discount_minor: int = 0
-
-    @property
-    def gross_minor(self) -> int:
-        """Unit price times quantity."""
-        return self.unit_minor * self.quantity
-
-    @property
-    def total_minor(self) -> int:
-        """What the line costs."""
-        return self.gross_minor - self.discount_minor
-
-    @property
-    def room_minor(self) -> int:
-        """How much of a basket's discount the line can bear: down to its floor, never up."""
-        return max(0, self.gross_minor - self.quantity * self.floor_minor)
-
-
-@dataclass(slots=True)
-class Quote:
-    """A basket priced, with its receipt."""
-
-    lines: list[QuotedLine]
-    receipt: list[Tried]
-
-    @property
-    def total_minor(self) -> int:
-        """What the basket costs."""
-        return sum(line.total_minor for line in self.lines)
-
-
-def quote(basket: Sequence[tuple[SkuPrices, int]], rules: PriceRules, buyer: Buyer) -> Quote:
+def quote(
+    basket: Sequence[tuple[SkuPrices, int]],
+    rules: PriceRules,
+    buyer: Buyer,
+    offers: Offers = NO_OFFERS,
+    asked: Asked = NOTHING_ASKED,
+) -> Quote:
     """Price a basket of (prices of a SKU, quantity). Same input, same quote. domain.md 7.
 
     Raises Invalid for an empty basket, over 200 lines, or a quantity that is not from 1 to 100,000.
@@ -176,108 +115,98 @@ def quote(basket: Sequence[tuple[SkuPrices, int]], rules: PriceRules, buyer: Buy
         raise Invalid(
             _("A basket has 1 to %(most)s lines, not %(count)s.", most=MOST_LINES, count=len(basket))
         )
+    fans = offers.fans if buyer.follows and "fan" in rules.layers else ()
     done = Quote([], [])
     for number, (prices, quantity) in enumerate(basket, start=1):
         if not 1 <= quantity <= MOST_QUANTITY:
-            raise Invalid(
-                _(
-                    "Line %(line)s: a quantity is from 1 to %(most)s, not %(count)s.",
-                    line=number,
-                    most=MOST_QUANTITY,
-                    count=quantity,
-                )
-            )
-        unit, tried = _unit_price(prices, quantity, rules.stack, buyer, number)
+            raise _bad_quantity(number, quantity)
+        unit = _unit_price(done.receipt, prices, quantity, rules.stack, buyer, fans, number)
         done.lines.append(QuotedLine(prices.sku, quantity, prices.list_minor, unit, prices.least_minor))
-        done.receipt += tried
-    _spend_and_save(done, rules.rewards)
+    baskets.spend_and_save(done, rules.rewards)
+    if "coupon" in rules.layers:
+        baskets.take_coupon(done, offers.offs, asked.coupon)
+    if "points" in rules.layers:
+        baskets.take_points(done, offers.offsets, offers.points, asked.points)
+    shipping = offers.shipping if "shipping" in rules.layers else ()
+    baskets.take_shipping(done, shipping, asked.shipping_minor)
     return done
 
 
+def _bad_quantity(number: int, quantity: int) -> Invalid:
+    text = _(
+        "Line %(line)s: a quantity is from 1 to %(most)s, not %(count)s.",
+        line=number,
+        most=MOST_QUANTITY,
+        count=quantity,
+    )
+    return Invalid(text)
+
+
+class _Candidate(NamedTuple):
+    """A price of a member or follower, for one unit; why_not: what keeps it from counting at all."""
+
+    layer: str
+    name: str
+    price: int
+    why_not: str = ""
+    benefit: str | None = None
+
+
 def _unit_price(
-    prices: SkuPrices, quantity: int, stack: Stack, buyer: Buyer, number: int
-) -> tuple[int, list[Tried]]:
-    """What one costs this buyer, and what was tried."""
+    receipt: list[Tried],
+    prices: SkuPrices,
+    quantity: int,
+    stack: Stack,
+    buyer: Buyer,
+    fans: Sequence[FanOffer],
+    number: int,
+) -> int:
+    """What one costs this buyer; what was tried goes on the receipt."""
     public = prices.public_minor
     on_sale = public < prices.list_minor
-    tried = []
     if prices.sale_minor is not None:
         is_lower = prices.sale_minor < prices.list_minor
         why = "the sale price" if on_sale else "the floor" if is_lower else "not below the list price"
-        tried.append(Tried("sale", prices.sku, (prices.list_minor - public) * quantity, on_sale, why, number))
-    wanted = [
-        ("member", f"{prices.sku} {buyer.tier}", prices.members.get(buyer.tier or "")),
-        ("fan", prices.sku, prices.fans if buyer.follows else None),
-    ]
+        gives = (prices.list_minor - public) * quantity
+        receipt.append(Tried("sale", prices.sku, gives, on_sale, why, number))
     base = prices.list_minor if stack == "best_of" else public
-    found = [
-        (layer, name, max(cut.of(base), prices.least_minor)) for layer, name, cut in wanted if cut is not None
-    ]
-    counting = [each for each in found if each[2] < public and not (on_sale and stack == "not_on_sale")]
-    best = min(counting, key=lambda each: each[2], default=None)
+    found = _candidates(prices, base, buyer, fans)
+    rests = on_sale and stack == "not_on_sale"
+    best: _Candidate | None = None
     for each in found:
-        layer, name, price = each
-        why = _why(each is best, price, public, best, on_sale, stack)
-        tried.append(Tried(layer, name, max(0, public - price) * quantity, each is best, why, number))
-    return (public if best is None else best[2]), tried
+        if each.price < (public if best is None else best.price) and not (rests or each.why_not):
+            best = each
+    for each in found:
+        why = each.why_not or _why(each is best, each.price, public, best, rests)
+        gives = 0 if each.why_not else max(0, public - each.price) * quantity
+        receipt.append(Tried(each.layer, each.name, gives, each is best, why, number, each.benefit))
+    return public if best is None else best.price
 
 
-def _why(
-    won: bool, price: int, public: int, best: tuple[str, str, int] | None, on_sale: bool, stack: Stack
-) -> str:
+def _candidates(prices: SkuPrices, base: int, buyer: Buyer, fans: Sequence[FanOffer]) -> list[_Candidate]:
+    """The prices that this buyer may have, as they are made of another. The price table's own fan price of a SKU wins
+    over those of benefits, which are for SKUs without one."""
+    least, found = prices.least_minor, []
+    cut = prices.members.get(buyer.tier) if buyer.tier else None
+    if cut is not None:
+        found.append(_Candidate("member", f"{prices.sku} {buyer.tier}", max(cut.of(base), least)))
+    own = prices.fans if buyer.follows else None
+    if own is not None:
+        found.append(_Candidate("fan", prices.sku, max(own.of(base), least)))
+    for fan in fans:
+        if not fan.skus or prices.sku in fan.skus:
+            why_not = fan.unfit or (OWN_FAN_PRICE if own is not None else "")
+            price = max(fan.cut.of(base), least)
+            found.append(_Candidate("fan", prices.sku, price, why_not, fan.benefit))
+    return found
+
+
+def _why(won: bool, price: int, public: int, best: _Candidate | None, rests: bool) -> str:
     if won:
         return "the lowest price"
-    if on_sale and stack == "not_on_sale":
+    if rests:
         return "member prices rest while a sale runs"
     if price >= public:
         return "not below what everybody pays"
     assert best is not None
-    return f"the {best[0]} price is not higher"
-
-
-def _spend_and_save(done: Quote, rewards: Sequence[Reward]) -> None:
-    """The largest reward whose threshold the lines reach, once, shared over them down to their floors."""
-    gross = sum(line.gross_minor for line in done.lines)
-    reached = [each for each in rewards if each.at_least_minor <= gross]
-    best = max(reached, key=lambda each: (each.off_minor, each.at_least_minor), default=None)
-    given = 0
-    if best is not None:
-        shares = shared_down_to_floors(best.off_minor, done.lines)
-        for line, part in zip(done.lines, shares, strict=True):
-            line.discount_minor = part
-        given = sum(shares)
-    for each in rewards:
-        won = each is best
-        if won:
-            why = (
-                "the largest reward reached"
-                if given == each.off_minor
-                else "the floors leave no more to give"
-            )
-        else:
-            why = (
-                "another reward gives as much or more" if each in reached else "the basket does not reach it"
-            )
-        name = f"{each.off_minor} off {each.at_least_minor}"
-        done.receipt.append(Tried("spend_and_save", name, given if won else 0, won, why, 0))
-
-
-def shared_down_to_floors(whole: int, lines: Sequence[QuotedLine]) -> list[int]:
-    """A basket's discount shared by largest remainder over what lines cost, none below its floor.
-
-    What a line cannot bear is shared again over the others; what fits nowhere is not given.
-    """
-    taken = [0] * len(lines)
-    open_lines = [i for i, line in enumerate(lines) if line.room_minor]
-    left = whole
-    while left and open_lines:
-        parts = share(left, [lines[i].gross_minor for i in open_lines])
-        for i, part in zip(open_lines, parts, strict=True):
-            fits = min(part, lines[i].room_minor - taken[i])
-            taken[i] += fits
-            left -= fits
-        still = [i for i in open_lines if taken[i] < lines[i].room_minor]
-        if len(still) == len(open_lines):
-            break  # everything fitted
-        open_lines = still
-    return taken
+    return f"the {best.layer} price is not higher"

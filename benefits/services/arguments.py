@@ -77,6 +77,11 @@ def check(
     if to_at is not None and from_at is not None and to_at <= from_at:
         raise _invalid("to_at", _("The benefit ends before it starts. Choose an end after its start."))
     audience = _audience(merchant_id, arguments.audience, at, stored, as_scripted)
+    is_kept = stored is not None and (stored.kind, stored.audience) == (kind.code, audience)
+    if kind.acts_in_quotes and segments_of(audience) and not is_kept:
+        # Who was in a segment at an instant nobody knows later, and a quote of then must stay what it was.
+        text = _("A price is for everyone or for tiers. Give members of a segment coupons instead.")
+        raise _invalid("audience", text)
     settings = _settings(merchant_id, kind, arguments.settings, stored, as_scripted)
     if complete and not (stored is not None and arguments.settings is stored.settings):
         kept = stored is not None and settings.get("list") == (stored.settings or {}).get("list", UNKNOWN)

@@ -45,7 +45,7 @@ class Kind:
     asked: the settings that the console asks for; usual: those that its form begins with.
     is_redeemed: members hold entitlements of it, with a code for the till, and it knows the settings of `LIMITS`;
     occasion: what brings one by itself ("join", "birthday"). needs_end: it is published with an end. is_exchanged:
-    members spend points for it.
+    members spend points for it. acts_in_quotes: it lowers what its audience pays by itself, without a code.
     """
 
     code: ClassVar[str] = ""
@@ -58,6 +58,7 @@ class Kind:
     occasion: ClassVar[str] = ""
     needs_end: ClassVar[bool] = False
     is_exchanged: ClassVar[bool] = False
+    acts_in_quotes: ClassVar[bool] = False
     names: ClassVar[tuple[str, ...]] = ()
     inner: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     gives: ClassVar[tuple[str, ...]] = ()
