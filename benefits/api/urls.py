@@ -42,4 +42,5 @@ urlpatterns = [
     path("reward-orders/<str:reward_order_id>/receive", endpoint(rewards.ReceiveOrder)),
     path("reward-orders/<str:reward_order_id>/cancel", endpoint(rewards.CancelOrder)),
     path("quotes", endpoint(quotes.PriceBasket)),
+    path("quotes/batch", endpoint(quotes.PriceBaskets)),
 ]

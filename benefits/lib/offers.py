@@ -35,17 +35,19 @@ NO_STOCK = "none is left"
 MEMBERS_ONLY = "it is for members"
 OTHERS = "it is for other members"
 SEGMENTS = "it is for segments, whose members of then are not known"
+REVOKED, USED, EXPIRED = "it was taken back", "it was used", "it has expired"
+RESERVED = "it is reserved for an order"
 UNUSABLE: Mapping[Why, str] = {
-    Why.REVOKED: "it was taken back",
-    Why.USED: "it was used",
-    Why.EXPIRED: "it has expired",
+    Why.REVOKED: REVOKED,
+    Why.USED: USED,
+    Why.EXPIRED: EXPIRED,
     Why.NOT_YET: NOT_BEGUN,
     Why.LEFT: MEMBERS_ONLY,
     Why.CLEARED: NOT_OPEN,
     Why.CLOSED: NOT_OPEN,
     Why.ENDED: ENDED,
     Why.PAUSED: PAUSED,
-    Why.RESERVED: "it is reserved for an order",
+    Why.RESERVED: RESERVED,
 }
 
 
@@ -106,6 +108,11 @@ def why_unfit(benefit: Published, now: Situation, *, for_members: bool = True) -
     if now.tier is None:
         return MEMBERS_ONLY
     return "" if now.tier in (tiers_of(benefit.audience) or ()) else OTHERS
+
+
+def is_over(right: Right, at: dt.datetime) -> bool:
+    """Whether a code is past and gone: used, expired, taken back."""
+    return why_not(right.standing, at) in (Why.USED, Why.EXPIRED, Why.REVOKED)
 
 
 def why_unusable(right: Right, now: Situation) -> str:

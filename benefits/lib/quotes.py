@@ -27,9 +27,30 @@ from members.lib.refusals import Invalid
 from members.lib.words import sentence as _
 
 __all__ = [
-    "HUNDRED", "LAYERS", "MOST_LINES", "MOST_MINOR", "MOST_QUANTITY", "STACKS", "Asked", "Buyer", "Cut", "Offers",
-    "PriceRules", "Quote", "QuotedLine", "Reward", "SkuPrices", "Stack", "Tried", "UnknownSku", "Way", "quote",
+    "HUNDRED",
+    "LAYERS",
+    "MOST_LINES",
+    "MOST_MINOR",
+    "MOST_QUANTITY",
+    "STACKS",
+    "Asked",
+    "Buyer",
+    "Cut",
+    "Offers",
+    "PriceRules",
+    "Quote",
+    "QuotedLine",
+    "Reward",
+    "SkuPrices",
+    "Stack",
+    "Tried",
+    "Unit",
+    "UnknownSku",
+    "Way",
+    "quote",
+    "quote_units",
     "shared_down_to_floors",
+    "unit_of",
 ]  # fmt: skip
 
 Stack = Literal["on_sale_price", "best_of", "not_on_sale"]
@@ -100,6 +121,28 @@ class Buyer:
     follows: bool = False
 
 
+class _Candidate(NamedTuple):
+    """A price for one unit, or what a sale makes of it; gives_minor: what it takes off one."""
+
+    layer: str
+    name: str
+    gives_minor: int
+    won: bool
+    why: str
+    benefit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one of a SKU costs a buyer, and what was tried."""
+
+    sku: str
+    list_minor: int
+    price_minor: int
+    least_minor: int
+    tried: tuple[_Candidate, ...]
+
+
 def quote(
     basket: Sequence[tuple[SkuPrices, int]],
     rules: PriceRules,
@@ -111,17 +154,30 @@ def quote(
 
     Raises Invalid for an empty basket, over 200 lines, or a quantity that is not from 1 to 100,000.
     """
+    units = [(unit_of(prices, rules, buyer, offers.fans), quantity) for prices, quantity in basket]
+    return quote_units(units, rules, offers, asked)
+
+
+def quote_units(
+    basket: Sequence[tuple[Unit, int]],
+    rules: PriceRules,
+    offers: Offers = NO_OFFERS,
+    asked: Asked = NOTHING_ASKED,
+) -> Quote:
+    """The same of SKUs whose price for the buyer is known already. Raises as `quote`."""
     if not 1 <= len(basket) <= MOST_LINES:
         raise Invalid(
             _("A basket has 1 to %(most)s lines, not %(count)s.", most=MOST_LINES, count=len(basket))
         )
-    fans = offers.fans if buyer.follows and "fan" in rules.layers else ()
     done = Quote([], [])
-    for number, (prices, quantity) in enumerate(basket, start=1):
+    for number, (unit, quantity) in enumerate(basket, start=1):
         if not 1 <= quantity <= MOST_QUANTITY:
             raise _bad_quantity(number, quantity)
-        unit = _unit_price(done.receipt, prices, quantity, rules.stack, buyer, fans, number)
-        done.lines.append(QuotedLine(prices.sku, quantity, prices.list_minor, unit, prices.least_minor))
+        done.lines.append(QuotedLine(unit.sku, quantity, unit.list_minor, unit.price_minor, unit.least_minor))
+        done.receipt += [
+            Tried(layer, name, gives * quantity, won, why, number, benefit)
+            for layer, name, gives, won, why, benefit in unit.tried
+        ]
     baskets.spend_and_save(done, rules.rewards)
     if "coupon" in rules.layers:
         baskets.take_coupon(done, offers.offs, asked.coupon)
@@ -142,8 +198,30 @@ def _bad_quantity(number: int, quantity: int) -> Invalid:
     return Invalid(text)
 
 
-class _Candidate(NamedTuple):
-    """A price of a member or follower, for one unit; why_not: what keeps it from counting at all."""
+def unit_of(prices: SkuPrices, rules: PriceRules, buyer: Buyer, fans: Sequence[FanOffer] = ()) -> Unit:
+    """What one of a SKU costs a buyer: the sale price, then the lowest of member and fan prices."""
+    public, tried = prices.public_minor, []
+    on_sale = public < prices.list_minor
+    if prices.sale_minor is not None:
+        is_lower = prices.sale_minor < prices.list_minor
+        why = "the sale price" if on_sale else "the floor" if is_lower else "not below the list price"
+        tried.append(_Candidate("sale", prices.sku, prices.list_minor - public, on_sale, why))
+    base = prices.list_minor if rules.stack == "best_of" else public
+    found = _candidates(prices, base, buyer, fans if "fan" in rules.layers else ())
+    rests = on_sale and rules.stack == "not_on_sale"
+    best, price = None, public
+    for each in found:
+        if each.price < price and not (rests or each.why_not):
+            best, price = each, each.price
+    for each in found:
+        why = each.why_not or _why(each is best, each.price, public, best, rests)
+        gives = 0 if each.why_not else max(0, public - each.price)
+        tried.append(_Candidate(each.layer, each.name, gives, each is best, why, each.benefit))
+    return Unit(prices.sku, prices.list_minor, price, prices.least_minor, tuple(tried))
+
+
+class _Price(NamedTuple):
+    """A price of a member or follower; why_not: what keeps it from counting at all."""
 
     layer: str
     name: str
@@ -152,56 +230,25 @@ class _Candidate(NamedTuple):
     benefit: str | None = None
 
 
-def _unit_price(
-    receipt: list[Tried],
-    prices: SkuPrices,
-    quantity: int,
-    stack: Stack,
-    buyer: Buyer,
-    fans: Sequence[FanOffer],
-    number: int,
-) -> int:
-    """What one costs this buyer; what was tried goes on the receipt."""
-    public = prices.public_minor
-    on_sale = public < prices.list_minor
-    if prices.sale_minor is not None:
-        is_lower = prices.sale_minor < prices.list_minor
-        why = "the sale price" if on_sale else "the floor" if is_lower else "not below the list price"
-        gives = (prices.list_minor - public) * quantity
-        receipt.append(Tried("sale", prices.sku, gives, on_sale, why, number))
-    base = prices.list_minor if stack == "best_of" else public
-    found = _candidates(prices, base, buyer, fans)
-    rests = on_sale and stack == "not_on_sale"
-    best: _Candidate | None = None
-    for each in found:
-        if each.price < (public if best is None else best.price) and not (rests or each.why_not):
-            best = each
-    for each in found:
-        why = each.why_not or _why(each is best, each.price, public, best, rests)
-        gives = 0 if each.why_not else max(0, public - each.price) * quantity
-        receipt.append(Tried(each.layer, each.name, gives, each is best, why, number, each.benefit))
-    return public if best is None else best.price
-
-
-def _candidates(prices: SkuPrices, base: int, buyer: Buyer, fans: Sequence[FanOffer]) -> list[_Candidate]:
+def _candidates(prices: SkuPrices, base: int, buyer: Buyer, fans: Sequence[FanOffer]) -> list[_Price]:
     """The prices that this buyer may have, as they are made of another. The price table's own fan price of a SKU wins
     over those of benefits, which are for SKUs without one."""
     least, found = prices.least_minor, []
     cut = prices.members.get(buyer.tier) if buyer.tier else None
     if cut is not None:
-        found.append(_Candidate("member", f"{prices.sku} {buyer.tier}", max(cut.of(base), least)))
-    own = prices.fans if buyer.follows else None
-    if own is not None:
-        found.append(_Candidate("fan", prices.sku, max(own.of(base), least)))
+        found.append(_Price("member", f"{prices.sku} {buyer.tier}", max(cut.of(base), least)))
+    if not buyer.follows:
+        return found
+    if prices.fans is not None:
+        found.append(_Price("fan", prices.sku, max(prices.fans.of(base), least)))
     for fan in fans:
         if not fan.skus or prices.sku in fan.skus:
-            why_not = fan.unfit or (OWN_FAN_PRICE if own is not None else "")
-            price = max(fan.cut.of(base), least)
-            found.append(_Candidate("fan", prices.sku, price, why_not, fan.benefit))
+            why_not = fan.unfit or ("" if prices.fans is None else OWN_FAN_PRICE)
+            found.append(_Price("fan", prices.sku, max(fan.cut.of(base), least), why_not, fan.benefit))
     return found
 
 
-def _why(won: bool, price: int, public: int, best: _Candidate | None, rests: bool) -> str:
+def _why(won: bool, price: int, public: int, best: _Price | None, rests: bool) -> str:
     if won:
         return "the lowest price"
     if rests:
