@@ -256,26 +256,23 @@ def basket_of(body: dict[str, Any]) -> Basket:
 def shown_price(found: Explained) -> dict[str, Any]:
     """What a basket costs, as the API shows it."""
     quote = found.quote
-    lines, goods = [], 0
-    for line in quote.lines:
-        total = line.total_minor
-        goods += total
-        lines.append(
-            {
-                "sku": line.sku,
-                "quantity": line.quantity,
-                "list_minor": line.list_minor,
-                "unit_minor": line.unit_minor,
-                "discount_minor": line.discount_minor,
-                "total_minor": total,
-            }
-        )
+    lines = [
+        {
+            "sku": line.sku,
+            "quantity": line.quantity,
+            "list_minor": line.list_minor,
+            "unit_minor": line.unit_minor,
+            "discount_minor": line.discount_minor,
+            "total_minor": cost,
+        }
+        for line, cost in zip(quote.lines, quote.costs, strict=True)
+    ]
     return {
         "tier": found.tier,
         "lines": lines,
-        "goods_minor": goods,
+        "goods_minor": quote.goods_minor,
         "shipping_minor": quote.shipping_minor,
-        "total_minor": goods + quote.shipping_minor,
+        "total_minor": quote.total_minor,
         "points": quote.points,
         "codes": quote.codes,
     }
@@ -283,7 +280,18 @@ def shown_price(found: Explained) -> dict[str, Any]:
 
 def shown_receipt(found: Explained) -> list[dict[str, Any]]:
     """Every candidate, as the API shows it."""
-    return [each._asdict() for each in found.quote.receipt]
+    return [
+        {
+            "layer": layer,
+            "candidate": candidate,
+            "gives_minor": gives,
+            "won": won,
+            "why": why,
+            "line": line,
+            "benefit": benefit,
+        }
+        for layer, candidate, gives, won, why, line, benefit in found.quote.receipt
+    ]
 
 
 FUTURE = _("Prices of the future are not known yet. Choose an instant that is past.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from benefits.lib.cuts import HUNDRED, Cut
 from members.lib.points import share
@@ -140,6 +140,33 @@ class Tried(NamedTuple):
     benefit: str | None = None
 
 
+class Candidate(NamedTuple):
+    """A price that was tried for one of a SKU; gives_minor: what it takes off one."""
+
+    layer: str
+    name: str
+    gives_minor: int
+    won: bool
+    why: str
+    benefit: str | None = None
+
+
+class Unit(Protocol):
+    """What one of a SKU costs a buyer; `benefits.lib.quotes.Unit`."""
+
+    @property
+    def sku(self) -> str: ...
+    @property
+    def list_minor(self) -> int: ...
+    @property
+    def price_minor(self) -> int: ...
+    @property
+    def least_minor(self) -> int: ...
+    def tried(self) -> list[Candidate]:
+        """What was tried for it."""
+        ...
+
+
 @dataclass(slots=True)
 class QuotedLine:
     """One line priced. unit_minor: per unit before the basket's discounts; discount_minor: its share of those."""
@@ -169,35 +196,50 @@ class QuotedLine:
 
 @dataclass(slots=True)
 class Quote:
-    """A basket priced, with its receipt. points: how many it takes; codes: those that are redeemed for it."""
+    """A basket priced. tried: the candidates of the whole basket; points: how many it takes; codes: those that are
+    redeemed for it; goods_minor: what the lines cost; costs, rooms: each line's, as the next layer finds them."""
 
     lines: list[QuotedLine]
-    receipt: list[Tried]
+    units: list[Unit]
+    tried: list[Tried] = field(default_factory=list)
     shipping_minor: int = 0
     points: int = 0
     codes: list[str] = field(default_factory=list)
+    costs: list[int] = field(init=False)
+    rooms: list[int] = field(init=False)
+    goods_minor: int = field(init=False)
 
-    @property
-    def goods_minor(self) -> int:
-        """What the lines cost."""
-        return sum(line.total_minor for line in self.lines)
-
-    @property
-    def room_minor(self) -> int:
-        """How much more the lines can bear."""
-        return sum(line.room_minor for line in self.lines)
+    def __post_init__(self) -> None:
+        self.costs = [line.total_minor for line in self.lines]
+        self.rooms = [line.room_minor for line in self.lines]
+        self.goods_minor = sum(self.costs)
 
     @property
     def total_minor(self) -> int:
         """What the basket costs, with its shipping."""
         return self.goods_minor + self.shipping_minor
 
+    @property
+    def receipt(self) -> list[Tried]:
+        """Every candidate that was tried: line by line, then those of the whole basket."""
+        found = [
+            Tried(layer, name, gives * line.quantity, won, why, number, benefit)
+            for number, (line, unit) in enumerate(zip(self.lines, self.units, strict=True), start=1)
+            for layer, name, gives, won, why, benefit in unit.tried()
+        ]
+        return found + self.tried
+
     def take_off(self, whole: int) -> int:
         """Share a discount over the lines; what of it was given."""
-        shares = shared_down_to_floors(whole, self.lines)
-        for line, part in zip(self.lines, shares, strict=True):
-            line.discount_minor += part
-        return sum(shares)
+        shares = shared(whole, self.costs, self.rooms)
+        for place, part in enumerate(shares):
+            if part:
+                self.lines[place].discount_minor += part
+                self.costs[place] -= part
+                self.rooms[place] -= part
+        given = sum(shares)
+        self.goods_minor -= given
+        return given
 
 
 def spend_and_save(done: Quote, rewards: Sequence[Reward]) -> None:
@@ -214,12 +256,12 @@ def spend_and_save(done: Quote, rewards: Sequence[Reward]) -> None:
         else:
             why = "another reward gives as much or more" if each in reached else NOT_REACHED
         name = f"{each.off_minor} off {each.at_least_minor}"
-        done.receipt.append(Tried("spend_and_save", name, given if won else 0, won, why, 0))
+        done.tried.append(Tried("spend_and_save", name, given if won else 0, won, why, 0))
 
 
 def take_coupon(done: Quote, offs: Sequence[Off], coupon: str = "") -> None:
     """The coupon or discount that takes off the most, alone; with `coupon` no other than that."""
-    goods, room = done.goods_minor, done.room_minor
+    goods, room = done.goods_minor, sum(done.rooms)
     if coupon:
         offs = [each if each.name == coupon or each.unfit else _set_aside(each, OTHER_ASKED) for each in offs]
     best = _best(done, "coupon", offs, lambda each: each.of(goods), room)
@@ -234,10 +276,10 @@ def take_points(done: Quote, offsets: Sequence[PointsOffset], held: int, asked: 
     if asked == 0:
         return
     if not offsets:
-        done.receipt.append(Tried("points", "", 0, False, NO_OFFSET, 0))
+        done.tried.append(Tried("points", "", 0, False, NO_OFFSET, 0))
         return
     held = held if asked is None else min(held, asked)
-    goods, room = done.goods_minor, done.room_minor
+    goods, room = done.goods_minor, sum(done.rooms)
     # Of those that take off the same the one with the fewest points.
     ordered = sorted(offsets, key=lambda each: each.of(held, goods, room)[0])
     least = [each if each.unfit or held >= each.step else _set_aside(each, FEW_POINTS) for each in ordered]
@@ -282,7 +324,7 @@ def _best(
     for each, whole, fits in found:
         won = best is not None and each is best[0]
         why = _why(each, won=won, goods=goods, whole=whole, fits=fits)
-        done.receipt.append(Tried(layer, each.name, fits, won, why, 0, each.benefit))
+        done.tried.append(Tried(layer, each.name, fits, won, why, 0, each.benefit))
     return best
 
 
@@ -297,22 +339,25 @@ def _why(offer: Offer, *, won: bool, goods: int, whole: int, fits: int) -> str:
 
 
 def shared_down_to_floors(whole: int, lines: Sequence[QuotedLine]) -> list[int]:
-    """A basket's discount shared by largest remainder over what lines cost, none below its floor.
+    """A basket's discount shared by largest remainder over what lines cost, none below its floor."""
+    return shared(whole, [line.total_minor for line in lines], [line.room_minor for line in lines])
+
+
+def shared(whole: int, costs: Sequence[int], rooms: Sequence[int]) -> list[int]:
+    """The same by what each line costs and the room that it has above its floor.
 
     What a line cannot bear is shared again over the others; what fits nowhere is not given.
     """
-    taken = [0] * len(lines)
-    costs = [line.total_minor for line in lines]
-    rooms = [line.room_minor for line in lines]
-    open_lines = [i for i, room in enumerate(rooms) if room]
+    taken = [0] * len(costs)
+    open_lines = [place for place, room in enumerate(rooms) if room]
     left = whole
     while left and open_lines:
-        parts = share(left, [costs[i] for i in open_lines])
-        for i, part in zip(open_lines, parts, strict=True):
-            fits = min(part, rooms[i] - taken[i])
-            taken[i] += fits
+        parts = share(left, [costs[place] for place in open_lines])
+        for place, part in zip(open_lines, parts, strict=True):
+            fits = min(part, rooms[place] - taken[place])
+            taken[place] += fits
             left -= fits
-        still = [i for i in open_lines if taken[i] < rooms[i]]
+        still = [place for place in open_lines if taken[place] < rooms[place]]
         if len(still) == len(open_lines):
             break  # everything fitted
         open_lines = still

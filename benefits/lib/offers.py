@@ -8,7 +8,7 @@ limit. Coupons, and free shipping that is limited, act through the codes that th
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from benefits.lib.audience import segments_of, tiers_of
 from benefits.lib.baskets import FanOffer, FreeShipping, Off, Offers, PointsOffset
 from benefits.lib.coverage import EVERYONE
-from benefits.lib.cuts import HUNDRED, MOST_MINOR, Cut
+from benefits.lib.cuts import HUNDRED, MOST_MINOR, Cut, cut_of
 from benefits.lib.entitlements import Standing, Why, why_not
 from benefits.lib.kinds import LIMITS
 from benefits.lib.kinds.checks import is_count
@@ -121,9 +121,8 @@ def why_unusable(right: Right, now: Situation) -> str:
     return "" if why is None else UNUSABLE[why]
 
 
-def offers_of(benefits: Iterable[Published], rights: Sequence[Right], now: Situation) -> Offers:
-    """All that they offer. Of equal ones the first counts: what acts by itself before a code, which is used up by it;
-    of codes the one that stands first."""
+def shop_offers(benefits: Iterable[Published], now: Situation) -> Offers:
+    """What benefits offer by themselves."""
     fans, offs, offsets, shipping = list[FanOffer](), list[Off](), list[PointsOffset](), list[FreeShipping]()
     for each in benefits:
         said = each.settings
@@ -140,6 +139,13 @@ def offers_of(benefits: Iterable[Published], rights: Sequence[Right], now: Situa
         elif each.kind == "free_shipping" and is_unlimited(each):
             bounds = _bounds(each.id, each.id, said, why_unfit(each, now), most="cap_minor")
             shipping.append(FreeShipping(**bounds))
+    return Offers(tuple(fans), tuple(offs), tuple(offsets), tuple(shipping))
+
+
+def with_rights(offers: Offers, rights: Iterable[Right], now: Situation) -> Offers:
+    """The same with what a member holds. Of equal offers the first counts: what acts by itself before a code, which is
+    used up by it; of codes the one that stands first."""
+    offs, shipping = list[Off](), list[FreeShipping]()
     for right in rights:
         said, unfit = right.settings, why_unusable(right, now)
         if right.kind == "free_shipping":
@@ -147,7 +153,9 @@ def offers_of(benefits: Iterable[Published], rights: Sequence[Right], now: Situa
             shipping.append(FreeShipping(**bounds))
         elif right.kind in COUPONS and (cut := _off_cut(said)) is not None:
             offs.append(Off(cut=cut, **_bounds(right.code, right.benefit, said, unfit)))
-    return Offers(tuple(fans), tuple(offs), tuple(offsets), tuple(shipping), max(now.points, 0))
+    return Offers(
+        offers.fans, (*offers.offs, *offs), offers.offsets, (*offers.shipping, *shipping), max(now.points, 0)
+    )
 
 
 def is_unlimited(benefit: Published) -> bool:
@@ -173,18 +181,18 @@ def _bounds(
 def _off_cut(settings: Mapping[str, Any]) -> Cut | None:
     """What a discount or coupon makes of the goods; None where it does not say."""
     if settings.get("off_minor") is not None:
-        return Cut("off", Decimal(min(settings["off_minor"], MOST_MINOR)))
+        return cut_of("off", str(min(settings["off_minor"], MOST_MINOR)))
     if settings.get("off_percent") not in (None, ""):
-        return Cut("percent", HUNDRED - Decimal(str(settings["off_percent"])))
+        return cut_of("percent", str(HUNDRED - Decimal(str(settings["off_percent"]))))
     if settings.get("percent") not in (None, ""):
-        return Cut("percent", Decimal(str(settings["percent"])))
+        return cut_of("percent", str(settings["percent"]))
     return None
 
 
 def _price_cut(settings: Mapping[str, Any]) -> Cut | None:
     """What a fan price makes of a price; None where it does not say."""
     if settings.get("fixed_minor") is not None:
-        return Cut("fixed", Decimal(min(settings["fixed_minor"], MOST_MINOR)))
+        return cut_of("fixed", str(min(settings["fixed_minor"], MOST_MINOR)))
     return _off_cut({name: settings.get(name) for name in ("off_minor", "percent")})
 
 

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from benefits.lib import baskets
 from benefits.lib.baskets import (
     Asked,
+    Candidate,
     FanOffer,
     Offers,
     Quote,
@@ -88,10 +89,8 @@ class SkuPrices:
 
     @property
     def public_minor(self) -> int:
-        """What anybody pays for one: the sale price where there is one below the list price, not below the floor."""
-        if self.sale_minor is None or self.sale_minor >= self.list_minor:
-            return self.list_minor
-        return max(self.sale_minor, min(self.floor_minor, self.list_minor))
+        """What anybody pays for one."""
+        return public_price(self.list_minor, self.sale_minor, self.floor_minor)
 
     @property
     def least_minor(self) -> int:
@@ -121,26 +120,57 @@ class Buyer:
     follows: bool = False
 
 
-class _Candidate(NamedTuple):
-    """A price for one unit, or what a sale makes of it; gives_minor: what it takes off one."""
+class _Price(NamedTuple):
+    """A price of a member or follower; why_not: what keeps it from counting at all."""
 
     layer: str
     name: str
-    gives_minor: int
-    won: bool
-    why: str
+    price: int
+    why_not: str = ""
     benefit: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Unit:
-    """What one of a SKU costs a buyer, and what was tried."""
+    """What one of a SKU costs a buyer: best is the price that won over what everybody pays, None when none did."""
 
     sku: str
     list_minor: int
-    price_minor: int
+    sale_minor: int | None
+    public_minor: int
     least_minor: int
-    tried: tuple[_Candidate, ...]
+    rests: bool  # member prices, while a sale runs
+    found: list[_Price]
+    best: _Price | None
+
+    @property
+    def price_minor(self) -> int:
+        """What one costs."""
+        return self.public_minor if self.best is None else self.best.price
+
+    def tried(self) -> list[Candidate]:
+        """Every price that was tried, and why it won or lost."""
+        done, public = [], self.public_minor
+        if self.sale_minor is not None:
+            on_sale, is_lower = public < self.list_minor, self.sale_minor < self.list_minor
+            why = "the sale price" if on_sale else "the floor" if is_lower else "not below the list price"
+            done.append(Candidate("sale", self.sku, self.list_minor - public, on_sale, why))
+        for each in self.found:
+            gives = 0 if each.why_not else max(0, public - each.price)
+            won = each is self.best
+            done.append(
+                Candidate(each.layer, each.name, gives, won, each.why_not or self._why(each), each.benefit)
+            )
+        return done
+
+    def _why(self, each: _Price) -> str:
+        if each is self.best:
+            return "the lowest price"
+        if self.rests:
+            return "member prices rest while a sale runs"
+        if each.price >= self.public_minor or self.best is None:
+            return "not below what everybody pays"
+        return f"the {self.best.layer} price is not higher"
 
 
 def quote(
@@ -154,7 +184,11 @@ def quote(
 
     Raises Invalid for an empty basket, over 200 lines, or a quantity that is not from 1 to 100,000.
     """
-    units = [(unit_of(prices, rules, buyer, offers.fans), quantity) for prices, quantity in basket]
+    units = []
+    for prices, quantity in basket:
+        member = prices.members.get(buyer.tier) if buyer.tier else None
+        row = (prices.sku, prices.list_minor, prices.sale_minor, prices.floor_minor, member, prices.fans)
+        units.append((unit_of(*row, rules, buyer, offers.fans), quantity))
     return quote_units(units, rules, offers, asked)
 
 
@@ -169,15 +203,12 @@ def quote_units(
         raise Invalid(
             _("A basket has 1 to %(most)s lines, not %(count)s.", most=MOST_LINES, count=len(basket))
         )
-    done = Quote([], [])
+    lines = []
     for number, (unit, quantity) in enumerate(basket, start=1):
         if not 1 <= quantity <= MOST_QUANTITY:
             raise _bad_quantity(number, quantity)
-        done.lines.append(QuotedLine(unit.sku, quantity, unit.list_minor, unit.price_minor, unit.least_minor))
-        done.receipt += [
-            Tried(layer, name, gives * quantity, won, why, number, benefit)
-            for layer, name, gives, won, why, benefit in unit.tried
-        ]
+        lines.append(QuotedLine(unit.sku, quantity, unit.list_minor, unit.price_minor, unit.least_minor))
+    done = Quote(lines, [unit for unit, _quantity in basket])
     baskets.spend_and_save(done, rules.rewards)
     if "coupon" in rules.layers:
         baskets.take_coupon(done, offers.offs, asked.coupon)
@@ -198,62 +229,55 @@ def _bad_quantity(number: int, quantity: int) -> Invalid:
     return Invalid(text)
 
 
-def unit_of(prices: SkuPrices, rules: PriceRules, buyer: Buyer, fans: Sequence[FanOffer] = ()) -> Unit:
-    """What one of a SKU costs a buyer: the sale price, then the lowest of member and fan prices."""
-    public, tried = prices.public_minor, []
-    on_sale = public < prices.list_minor
-    if prices.sale_minor is not None:
-        is_lower = prices.sale_minor < prices.list_minor
-        why = "the sale price" if on_sale else "the floor" if is_lower else "not below the list price"
-        tried.append(_Candidate("sale", prices.sku, prices.list_minor - public, on_sale, why))
-    base = prices.list_minor if rules.stack == "best_of" else public
-    found = _candidates(prices, base, buyer, fans if "fan" in rules.layers else ())
-    rests = on_sale and rules.stack == "not_on_sale"
+def unit_of(
+    sku: str,
+    list_minor: int,
+    sale_minor: int | None,
+    floor_minor: int,
+    member: Cut | None,
+    fan: Cut | None,
+    rules: PriceRules,
+    buyer: Buyer,
+    fans: Sequence[FanOffer] = (),
+) -> Unit:
+    """What one of a SKU costs a buyer: the sale price, then the lowest of the tier's member price and the fan prices of
+    the price table and of benefits."""
+    public = public_price(list_minor, sale_minor, floor_minor)
+    on_sale = public < list_minor
+    base = list_minor if rules.stack == "best_of" else public
+    least, rests = min(floor_minor, list_minor), on_sale and rules.stack == "not_on_sale"
+    found = []
+    if member is not None:
+        found.append(_Price("member", f"{sku} {buyer.tier}", max(member.of(base), least)))
+    if buyer.follows:
+        if fan is not None:
+            found.append(_Price("fan", sku, max(fan.of(base), least)))
+        if fans and "fan" in rules.layers:
+            found += _offered(sku, base, least, fan, fans)
     best, price = None, public
     for each in found:
         if each.price < price and not (rests or each.why_not):
             best, price = each, each.price
-    for each in found:
-        why = each.why_not or _why(each is best, each.price, public, best, rests)
-        gives = 0 if each.why_not else max(0, public - each.price)
-        tried.append(_Candidate(each.layer, each.name, gives, each is best, why, each.benefit))
-    return Unit(prices.sku, prices.list_minor, price, prices.least_minor, tuple(tried))
+    return Unit(sku, list_minor, sale_minor, public, least, rests, found, best)
 
 
-class _Price(NamedTuple):
-    """A price of a member or follower; why_not: what keeps it from counting at all."""
-
-    layer: str
-    name: str
-    price: int
-    why_not: str = ""
-    benefit: str | None = None
-
-
-def _candidates(prices: SkuPrices, base: int, buyer: Buyer, fans: Sequence[FanOffer]) -> list[_Price]:
-    """The prices that this buyer may have, as they are made of another. The price table's own fan price of a SKU wins
-    over those of benefits, which are for SKUs without one."""
-    least, found = prices.least_minor, []
-    cut = prices.members.get(buyer.tier) if buyer.tier else None
-    if cut is not None:
-        found.append(_Price("member", f"{prices.sku} {buyer.tier}", max(cut.of(base), least)))
-    if not buyer.follows:
-        return found
-    if prices.fans is not None:
-        found.append(_Price("fan", prices.sku, max(prices.fans.of(base), least)))
-    for fan in fans:
-        if not fan.skus or prices.sku in fan.skus:
-            why_not = fan.unfit or ("" if prices.fans is None else OWN_FAN_PRICE)
-            found.append(_Price("fan", prices.sku, max(fan.cut.of(base), least), why_not, fan.benefit))
-    return found
+def _offered(sku: str, base: int, least: int, own: Cut | None, fans: Sequence[FanOffer]) -> list[_Price]:
+    """The fan prices of benefits; the price table's own of a SKU wins over them all."""
+    return [
+        _Price(
+            "fan",
+            sku,
+            max(fan.cut.of(base), least),
+            fan.unfit or ("" if own is None else OWN_FAN_PRICE),
+            fan.benefit,
+        )
+        for fan in fans
+        if not fan.skus or sku in fan.skus
+    ]
 
 
-def _why(won: bool, price: int, public: int, best: _Price | None, rests: bool) -> str:
-    if won:
-        return "the lowest price"
-    if rests:
-        return "member prices rest while a sale runs"
-    if price >= public:
-        return "not below what everybody pays"
-    assert best is not None
-    return f"the {best.layer} price is not higher"
+def public_price(list_minor: int, sale_minor: int | None, floor_minor: int) -> int:
+    """What anybody pays for one: the sale price where there is one below the list price, not below the floor."""
+    if sale_minor is None or sale_minor >= list_minor:
+        return list_minor
+    return max(sale_minor, min(floor_minor, list_minor))

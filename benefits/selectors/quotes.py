@@ -6,14 +6,23 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, cast
 
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from benefits.lib.cuts import cut_of
 from benefits.lib.entitlements import Standing
-from benefits.lib.offers import BY_THEMSELVES, CODED, Published, Right, Situation, is_over, offers_of
+from benefits.lib.offers import (
+    BY_THEMSELVES,
+    CODED,
+    Published,
+    Right,
+    Situation,
+    is_over,
+    shop_offers,
+    with_rights,
+)
 from benefits.lib.quotes import (
     Asked,
     Buyer,
@@ -175,6 +184,7 @@ class Ground:
         self._benefits = [_published(*each) for each in benefits]
         self._people = {each[0]: _Person(each[1], each[2], each[3] or 0, each[4] or []) for each in people}
         self._offers: dict[tuple[str | None, str | None, str], Offers] = {}
+        self._shop_offers: dict[str | None, Offers] = {}
         self._names = {each.id: each.name for each in self._benefits}
 
     def price(self, basket: Basket) -> Explained:
@@ -219,11 +229,10 @@ class Ground:
         found = self._units.get(key)
         if found is None:
             _sku, list_minor, sale, floor, members, fans = self._rows[sku]
-            said = members.get(buyer.tier)
-            cuts = {} if said is None else {cast(str, buyer.tier): _cut(said)}
-            fan = None if fans is None or not buyer.follows else _cut(fans)
-            prices = SkuPrices(sku, list_minor, sale, floor, cuts, fan)
-            found = self._units[key] = unit_of(prices, self.rules, buyer, offers.fans)
+            member = None if buyer.tier is None else _cut_of(members.get(buyer.tier))
+            fan = _cut_of(fans) if buyer.follows else None
+            found = unit_of(sku, list_minor, sale, floor, member, fan, self.rules, buyer, offers.fans)
+            self._units[key] = found
         return found
 
     def _offers_of(self, basket: Basket, tier: str | None) -> Offers:
@@ -236,7 +245,9 @@ class Ground:
             rights = [each for each in rights if each.code == basket.coupon or not is_over(each, self.at)]
             self._names |= {each.benefit: each.name for each in rights}
             now = Situation(self.at, bool(self._was_open), tier, person.points if person else 0)
-            found = self._offers[key] = offers_of(self._benefits, rights, now)
+            if tier not in self._shop_offers:
+                self._shop_offers[tier] = shop_offers(self._benefits, now)
+            found = self._offers[key] = with_rights(self._shop_offers[tier], rights, now)
         return found
 
 
@@ -365,9 +376,13 @@ def _prices_from(
     fans: dict[str, Any] | None,
 ) -> SkuPrices:
     cuts = {tier: _cut(said) for tier, said in members.items()}
-    return SkuPrices(sku, list_minor, sale_minor, floor_minor, cuts, None if fans is None else _cut(fans))
+    return SkuPrices(sku, list_minor, sale_minor, floor_minor, cuts, _cut_of(fans))
 
 
 def _cut(said: dict[str, Any]) -> Cut:
     ((way, value),) = said.items()
-    return Cut(cast(Way, way), Decimal(value))
+    return cut_of(cast(Way, way), str(value))
+
+
+def _cut_of(said: dict[str, Any] | None) -> Cut | None:
+    return None if said is None else _cut(said)

@@ -18,4 +18,6 @@ def given(kind: str) -> dict[str, Any]:
     """The least that settings of a kind say, so that it can be published."""
     if kind in KINDS and KINDS[kind].is_draw:
         return DRAW | ({"price_minor": 49_900} if kind == "draw_purchase" else {})
+    if kind == "points_offset":
+        return {"points": 100, "off_minor": 100}
     return dict(OFF) if kind in KINDS and KINDS[kind].gives else {}
