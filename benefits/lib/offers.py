@@ -49,6 +49,7 @@ UNUSABLE: Mapping[Why, str] = {
     Why.PAUSED: PAUSED,
     Why.RESERVED: RESERVED,
 }
+ALL_WHYS = frozenset((*UNUSABLE.values(), PAUSED, NO_STOCK, OTHERS, SEGMENTS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
