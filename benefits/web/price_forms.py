@@ -102,7 +102,7 @@ class PointsOffsetForm(_Listed, BenefitForm):
 
     kind = "points_offset"
     points = CountField(label=_("Points"), most=MOST_POINTS, least=1)
-    off_minor = MoneyField(label=_("Take off"), help_text=_("What so many points take off the price."))
+    off_minor = MoneyField(label=_("They take off"), help_text=_("What so many points take off the price."))
     step = CountField(
         label=_("In steps of points"),
         most=MOST_POINTS,
