@@ -8,6 +8,7 @@ from django.urls import include, path
 from members.web import errors
 
 urlpatterns = [
+    path("api/v1/", include("config.api_urls")),  # first: tills wait, and addresses are tried in turn
     path("", include("members.web.urls")),
     path("benefits/", include("benefits.web.urls")),
     path("draws/", include("benefits.web.draw_urls")),
@@ -15,7 +16,6 @@ urlpatterns = [
     path("", include("compliance.web.urls")),
     path("accounts/", include("allauth.urls")),
     path("platform/", admin.site.urls),
-    path("api/v1/", include("config.api_urls")),
 ]
 
 handler400 = errors.bad_request

@@ -1,103 +1,47 @@
-"""A basket priced, with the receipt that explains it (domain.md 7)."""
+"""Baskets priced, one or many, with the receipt that explains each price (domain.md 7)."""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext_lazy as _
-from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 
-from benefits.lib.quotes import MOST_LINES, MOST_QUANTITY, STACKS
-from benefits.selectors import quotes
-from members.api.fields import Instant, Strict, Text, Whole, YesNo
-from members.api.operations import Answer, Call, Operation
-from members.lib.refusals import Invalid, NotFound
+from benefits.api.baskets import (
+    FUTURE,
+    BasketIn,
+    BasketItem,
+    BasketsDescribed,
+    BasketsIn,
+    BasketsOut,
+    QuoteOut,
+    basket_of,
+    shown_price,
+    shown_receipt,
+)
+from benefits.selectors.quotes import Basket, Ground
+from members.api.operations import Answer, Call, Operation, pass_clearance
+from members.api.problems import refused, shape_of
+from members.lib.refusals import Invalid, Refusal
 from members.lib.scopes import Scope
-from members.selectors import members as members_selector
-
-LAYERS = ("sale", "member", "fan", "spend_and_save")
-
-
-class BasketLine(Strict):
-    """A line of the basket."""
-
-    sku = Text(max_length=64)
-    quantity = Whole(default=1, min_value=1, max_value=MOST_QUANTITY)
-
-
-class BasketIn(Strict):
-    """A basket and who asks."""
-
-    member = Text(
-        required=False,
-        allow_null=True,
-        help_text="The member's id; left out or null prices it for a visitor.",
-    )
-    follows = YesNo(
-        default=False, help_text="Whether the buyer follows the shop: fan prices are for followers."
-    )
-    at = Instant(
-        required=False, help_text="A past instant, to explain what was quoted then; now unless told."
-    )
-    lines: Any = BasketLine(many=True, allow_empty=False, max_length=MOST_LINES)  # type: ignore[call-arg]
-
-
-class QuotedLineOut(serializers.Serializer):
-    """A line priced."""
-
-    sku = serializers.CharField()
-    quantity = serializers.IntegerField()
-    list_minor = serializers.IntegerField(help_text="The list price of one.")
-    unit_minor = serializers.IntegerField(help_text="What one costs before the basket's discount.")
-    discount_minor = serializers.IntegerField(help_text="The line's share of the basket's discount.")
-    total_minor = serializers.IntegerField(help_text="What the line costs.")
-
-
-class TriedOut(serializers.Serializer):
-    """One candidate that was tried: what it gives, and why it won or lost."""
-
-    layer = serializers.ChoiceField(choices=LAYERS)
-    candidate = serializers.CharField()
-    line = serializers.IntegerField(help_text="The line, from 1; 0 is the whole basket.")
-    gives_minor = serializers.IntegerField(
-        help_text="What it takes off the line or the basket; of one that lost, what it would have."
-    )
-    won = serializers.BooleanField()
-    why = serializers.CharField()
-
-
-class QuoteOut(serializers.Serializer):
-    """A basket priced, with its receipt."""
-
-    at = serializers.DateTimeField(
-        help_text="The instant; the same basket at this instant costs the same for ever."
-    )
-    member = serializers.CharField(allow_null=True)
-    tier = serializers.CharField(
-        allow_null=True,
-        help_text="The tier whose prices counted; null for a visitor, and while the program is closed.",
-    )
-    rules_version = serializers.IntegerField(
-        help_text="The version of the price rules; 0 before any were set."
-    )
-    stack = serializers.ChoiceField(choices=STACKS, help_text="How a member price meets a sale.")
-    currency = serializers.CharField()
-    lines = QuotedLineOut(many=True)
-    total_minor = serializers.IntegerField()
-    receipt = TriedOut(many=True)
+from members.models import Program
 
 
 class PriceBasket(Operation):
     """Price a basket.
 
-    Up to 200 lines, for a member or a visitor, now or at a past instant. The receipt names every candidate that was
-    tried, what it gives, and why it won or lost. Nothing is kept: asking again at the same `at` answers the same.
+    Up to 200 lines, for a member or a visitor, now or at a past instant, by sale, member and fan price, spend-and-save,
+    the best coupon or discount, points and free shipping. The receipt names every candidate that was tried, what it
+    gives, and why it won or lost. Nothing is kept, and no code or point is used: asking again at the same `at` answers
+    the same.
     """
 
     method = "POST"
     scope = Scope.BENEFITS_READ
     tag = "Prices"
     function = "benefits"
+    gates_itself = True
     body_in = BasketIn
     example: ClassVar = {"lines": [{"sku": "tea-100", "quantity": 2}]}
     out = QuoteOut
@@ -105,45 +49,89 @@ class PriceBasket(Operation):
     refusals = ("unknown-sku", "invalid")
 
     def answer(self, call: Call) -> Answer:
-        """As many queries for 200 lines as for one."""
-        at = call.body.get("at") or call.at
-        if at > call.at:
-            raise Invalid.on(
-                "at", _("Prices of the future are not known yet. Choose an instant that is past.")
-            )
-        member = call.body.get("member")
-        member_id = None
-        if member is not None:
-            member_id = members_selector.id_of(merchant_id=call.merchant.pk, public_id=member)
-            if member_id is None:
-                raise NotFound.on("member", _("There is no such member."))
-        found = quotes.explained(
-            merchant_id=call.merchant.pk,
-            member_id=member_id,
-            lines=[(line["sku"], line["quantity"]) for line in call.body["lines"]],
-            follows=call.body["follows"],
-            at=at,
-        )
-        return Answer({"at": at, "member": member, "currency": call.merchant.currency, **shown(found)})
-
-
-def shown(found: quotes.Explained) -> dict[str, Any]:
-    """A quote as the API shows it."""
-    return {
-        "tier": found.tier,
-        "rules_version": found.version,
-        "stack": found.stack,
-        "lines": [
+        """One query, the program's state included, for 200 lines as for one: a till waits."""
+        basket = basket_of(call.body)
+        ground = _ground(call, [basket])
+        found = ground.price(basket)
+        return Answer(
             {
-                "sku": line.sku,
-                "quantity": line.quantity,
-                "list_minor": line.list_minor,
-                "unit_minor": line.unit_minor,
-                "discount_minor": line.discount_minor,
-                "total_minor": line.total_minor,
+                **_rules(call, ground),
+                "member": basket.member,
+                **shown_price(found),
+                "receipt": shown_receipt(found),
             }
-            for line in found.quote.lines
-        ],
-        "total_minor": found.quote.total_minor,
-        "receipt": [each._asdict() for each in found.quote.receipt],
+        )
+
+
+class PriceBaskets(Operation):
+    """Price many baskets.
+
+    Up to 1,000, each as `POST /quotes` takes it, all at one instant. Each has its own outcome: one that cannot be
+    priced is told with its problem, and the rest goes on. Receipts come when they are asked for.
+    """
+
+    method = "POST"
+    scope = Scope.BENEFITS_READ
+    tag = "Prices"
+    function = "benefits"
+    gates_itself = True
+    body_in = BasketsIn
+    described_in = BasketsDescribed
+    example: ClassVar = {"baskets": [{"lines": [{"sku": "tea-100", "quantity": 2}]}]}
+    out = BasketsOut
+    statuses: ClassVar = {200: "What came of each"}
+
+    def answer(self, call: Call) -> Answer:
+        """One query, however many baskets."""
+        reader = BasketItem()
+        read: list[Basket | dict[str, Any]] = []
+        for raw in call.body["baskets"]:
+            try:
+                read.append(basket_of(reader.run_validation(raw)))
+            except ValidationError as error:
+                read.append(shape_of(error))
+        ground = _ground(call, [each for each in read if isinstance(each, Basket)])
+        with_receipts = call.body["receipts"]
+        items = [_item(ground, place, each, with_receipts=with_receipts) for place, each in enumerate(read)]
+        priced = sum(item["quote"] is not None for item in items)
+        counts = {"priced": priced, "refused": len(items) - priced}
+        return Answer({**_rules(call, ground), **counts, "items": items})
+
+
+def _ground(call: Call, baskets: list[Basket]) -> Ground:
+    """What the prices rest on. Raises Invalid for the future, ProgramCleared."""
+    at: dt.datetime = call.body.get("at") or call.at
+    if at > call.at:
+        raise Invalid.on("at", FUTURE)
+    ground = Ground(merchant_id=call.merchant.pk, baskets=baskets, at=at)
+    pass_clearance(Program(status=ground.program))
+    return ground
+
+
+def _rules(call: Call, ground: Ground) -> dict[str, Any]:
+    return {
+        "at": ground.at,
+        "rules_version": ground.version,
+        "stack": ground.rules.stack,
+        "currency": call.merchant.currency,
+    }
+
+
+def _item(
+    ground: Ground, place: int, basket: Basket | Mapping[str, Any], *, with_receipts: bool
+) -> dict[str, Any]:
+    """What came of one basket; what could not be read is its problem already."""
+    problem = None if isinstance(basket, Basket) else basket
+    found = None
+    if isinstance(basket, Basket):
+        try:
+            found = ground.price(basket)
+        except Refusal as refusal:
+            problem = refused(refusal)
+    return {
+        "index": place,
+        "outcome": "refused" if found is None else "priced",
+        "quote": None if found is None else shown_price(found),
+        "receipt": shown_receipt(found) if found is not None and with_receipts else None,
+        "problem": problem,
     }

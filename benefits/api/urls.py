@@ -8,6 +8,8 @@ from benefits.api import benefits, campaigns, draws, effects, entitlements, quot
 from members.api.operations import endpoint
 
 urlpatterns = [
+    path("quotes", endpoint(quotes.PriceBasket)),
+    path("quotes/batch", endpoint(quotes.PriceBaskets)),
     path("benefits", endpoint(benefits.ListBenefits, benefits.MakeBenefit)),
     path("benefits/<str:benefit_id>", endpoint(benefits.ReadBenefit)),
     path("benefits/<str:benefit_id>/publish", endpoint(benefits.PublishBenefit)),
@@ -48,5 +50,4 @@ urlpatterns = [
     path("reward-orders/<str:reward_order_id>/ship", endpoint(rewards.ShipOrder)),
     path("reward-orders/<str:reward_order_id>/receive", endpoint(rewards.ReceiveOrder)),
     path("reward-orders/<str:reward_order_id>/cancel", endpoint(rewards.CancelOrder)),
-    path("quotes", endpoint(quotes.PriceBasket)),
 ]

@@ -1,56 +1,72 @@
 """What a basket costs a buyer at an instant, and why: the price stack as a pure rule (domain.md 7).
 
-List -> sale -> best of (member, fan) -> spend-and-save. Prices are per unit, in minor units; a line is unit price times
-quantity. Every candidate that was tried is on the receipt, with what it gives and why it won or lost.
+List -> sale -> best of (member, fan) -> spend-and-save -> coupon or discount -> points offset -> shipping. Prices are
+per unit, in minor units; a line is unit price times quantity. Every candidate that was tried is on the receipt, with
+what it gives and why it won or lost. What is taken off the whole basket is in `benefits.lib.baskets`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal, NamedTuple
 
-from members.lib.points import share
+from benefits.lib import baskets
+from benefits.lib.baskets import (
+    Asked,
+    Candidate,
+    FanOffer,
+    Offers,
+    Quote,
+    QuotedLine,
+    Reward,
+    Tried,
+    shared_down_to_floors,
+)
+from benefits.lib.cuts import HUNDRED, MOST_MINOR, Cut, Way
 from members.lib.refusals import Invalid
 from members.lib.words import sentence as _
 
+__all__ = [
+    "HUNDRED",
+    "LAYERS",
+    "MOST_LINES",
+    "MOST_MINOR",
+    "MOST_QUANTITY",
+    "STACKS",
+    "Asked",
+    "Buyer",
+    "Cut",
+    "Offers",
+    "PriceRules",
+    "Quote",
+    "QuotedLine",
+    "Reward",
+    "SkuPrices",
+    "Stack",
+    "Tried",
+    "Unit",
+    "UnknownSku",
+    "Way",
+    "quote",
+    "quote_units",
+    "shared_down_to_floors",
+    "unit_of",
+]  # fmt: skip
+
 Stack = Literal["on_sale_price", "best_of", "not_on_sale"]
-Way = Literal["percent", "fixed", "off"]
 STACKS: tuple[Stack, ...] = ("on_sale_price", "best_of", "not_on_sale")
+LAYERS = ("fan", "coupon", "points", "shipping")  # those in which benefits act
 MOST_LINES = 200
 MOST_QUANTITY = 100_000
-MOST_MINOR = 10**12
-HUNDRED = Decimal(100)
+NOTHING_ASKED, NO_OFFERS = Asked(), Offers()
+OWN_FAN_PRICE = "the price table has a fan price of its own"
 
 
 class UnknownSku(Invalid):
     """A basket names a SKU that had no price then."""
 
     slug = "unknown-sku"
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """How a member or fan price is said: percent of a price (90 is 9 折), a fixed price, or an amount off."""
-
-    way: Way
-    value: Decimal
-
-    def __post_init__(self) -> None:
-        if self.way == "percent" and not 0 <= self.value <= HUNDRED:
-            raise Invalid(_("A percentage lies between 0 and 100, not %(value)s.", value=self.value))
-        if self.way != "percent" and not (0 <= self.value <= MOST_MINOR and self.value == int(self.value)):
-            raise Invalid(_("An amount is a whole number of minor units, not %(value)s.", value=self.value))
-
-    def of(self, price_minor: int) -> int:
-        """The price that it makes of another, half a minor unit rounded up; never below zero."""
-        if self.way == "fixed":
-            return int(self.value)
-        if self.way == "off":
-            return max(0, price_minor - int(self.value))
-        exact = Decimal(price_minor) * self.value / HUNDRED
-        return int(exact.to_integral_value(ROUND_HALF_UP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +89,8 @@ class SkuPrices:
 
     @property
     def public_minor(self) -> int:
-        """What anybody pays for one: the sale price where there is one below the list price, not below the floor."""
-        if self.sale_minor is None or self.sale_minor >= self.list_minor:
-            return self.list_minor
-        return max(self.sale_minor, min(self.floor_minor, self.list_minor))
+        """What anybody pays for one."""
+        return public_price(self.list_minor, self.sale_minor, self.floor_minor)
 
     @property
     def least_minor(self) -> int:
@@ -85,23 +99,13 @@ class SkuPrices:
 
 
 @dataclass(frozen=True, slots=True)
-class Reward:
-    """Spend-and-save 满减: so much off a basket of at least so much."""
-
-    at_least_minor: int
-    off_minor: int
-
-    def __post_init__(self) -> None:
-        if self.at_least_minor < 1 or self.off_minor < 1:
-            raise Invalid(_("Spend-and-save takes something off above a threshold of at least 1 minor unit."))
-
-
-@dataclass(frozen=True, slots=True)
 class PriceRules:
-    """How prices meet, and what a basket gives. In force from an instant on."""
+    """How prices meet, and what a basket gives. In force from an instant on. layers: those in which benefits act; a
+    version of before there was one does not know it, so that what was quoted then stays what it was."""
 
     stack: Stack = "on_sale_price"
     rewards: tuple[Reward, ...] = ()
+    layers: tuple[str, ...] = LAYERS
 
     def __post_init__(self) -> None:
         if self.stack not in STACKS:
@@ -116,168 +120,164 @@ class Buyer:
     follows: bool = False
 
 
-class Tried(NamedTuple):
-    """One line of the receipt. gives_minor: what it takes off, for the whole line or basket; line: from 1, 0 basket."""
+class _Price(NamedTuple):
+    """A price of a member or follower; why_not: what keeps it from counting at all."""
 
     layer: str
-    candidate: str
-    gives_minor: int
-    won: bool
-    why: str
-    line: int
+    name: str
+    price: int
+    why_not: str = ""
+    benefit: str | None = None
 
 
 @dataclass(slots=True)
-class QuotedLine:
-    """One line priced. unit_minor: per unit before the basket's discount; discount_minor: the line's share of that."""
+class Unit:
+    """What one of a SKU costs a buyer: best is the price that won over what everybody pays, None when none did."""
 
     sku: str
-    quantity: int
     list_minor: int
-    unit_minor: int
-    floor_minor: int
-    discount_minor: int = 0
+    sale_minor: int | None
+    public_minor: int
+    least_minor: int
+    rests: bool  # member prices, while a sale runs
+    found: list[_Price]
+    best: _Price | None
 
     @property
-    def gross_minor(self) -> int:
-        """Unit price times quantity."""
-        return self.unit_minor * self.quantity
+    def price_minor(self) -> int:
+        """What one costs."""
+        return self.public_minor if self.best is None else self.best.price
 
-    @property
-    def total_minor(self) -> int:
-        """What the line costs."""
-        return self.gross_minor - self.discount_minor
+    def tried(self) -> list[Candidate]:
+        """Every price that was tried, and why it won or lost."""
+        done, public = [], self.public_minor
+        if self.sale_minor is not None:
+            on_sale, is_lower = public < self.list_minor, self.sale_minor < self.list_minor
+            why = "the sale price" if on_sale else "the floor" if is_lower else "not below the list price"
+            done.append(Candidate("sale", self.sku, self.list_minor - public, on_sale, why))
+        for each in self.found:
+            gives = 0 if each.why_not else max(0, public - each.price)
+            won = each is self.best
+            done.append(
+                Candidate(each.layer, each.name, gives, won, each.why_not or self._why(each), each.benefit)
+            )
+        return done
 
-    @property
-    def room_minor(self) -> int:
-        """How much of a basket's discount the line can bear: down to its floor, never up."""
-        return max(0, self.gross_minor - self.quantity * self.floor_minor)
+    def _why(self, each: _Price) -> str:
+        if each is self.best:
+            return "the lowest price"
+        if self.rests:
+            return "member prices rest while a sale runs"
+        if each.price >= self.public_minor or self.best is None:
+            return "not below what everybody pays"
+        return f"the {self.best.layer} price is not higher"
 
 
-@dataclass(slots=True)
-class Quote:
-    """A basket priced, with its receipt."""
-
-    lines: list[QuotedLine]
-    receipt: list[Tried]
-
-    @property
-    def total_minor(self) -> int:
-        """What the basket costs."""
-        return sum(line.total_minor for line in self.lines)
-
-
-def quote(basket: Sequence[tuple[SkuPrices, int]], rules: PriceRules, buyer: Buyer) -> Quote:
+def quote(
+    basket: Sequence[tuple[SkuPrices, int]],
+    rules: PriceRules,
+    buyer: Buyer,
+    offers: Offers = NO_OFFERS,
+    asked: Asked = NOTHING_ASKED,
+) -> Quote:
     """Price a basket of (prices of a SKU, quantity). Same input, same quote. domain.md 7.
 
     Raises Invalid for an empty basket, over 200 lines, or a quantity that is not from 1 to 100,000.
     """
+    units = []
+    for prices, quantity in basket:
+        member = prices.members.get(buyer.tier) if buyer.tier else None
+        row = (prices.sku, prices.list_minor, prices.sale_minor, prices.floor_minor, member, prices.fans)
+        units.append((unit_of(*row, rules, buyer, offers.fans), quantity))
+    return quote_units(units, rules, offers, asked)
+
+
+def quote_units(
+    basket: Sequence[tuple[Unit, int]],
+    rules: PriceRules,
+    offers: Offers = NO_OFFERS,
+    asked: Asked = NOTHING_ASKED,
+) -> Quote:
+    """The same of SKUs whose price for the buyer is known already. Raises as `quote`."""
     if not 1 <= len(basket) <= MOST_LINES:
         raise Invalid(
             _("A basket has 1 to %(most)s lines, not %(count)s.", most=MOST_LINES, count=len(basket))
         )
-    done = Quote([], [])
-    for number, (prices, quantity) in enumerate(basket, start=1):
+    lines = []
+    for number, (unit, quantity) in enumerate(basket, start=1):
         if not 1 <= quantity <= MOST_QUANTITY:
-            raise Invalid(
-                _(
-                    "Line %(line)s: a quantity is from 1 to %(most)s, not %(count)s.",
-                    line=number,
-                    most=MOST_QUANTITY,
-                    count=quantity,
-                )
-            )
-        unit, tried = _unit_price(prices, quantity, rules.stack, buyer, number)
-        done.lines.append(QuotedLine(prices.sku, quantity, prices.list_minor, unit, prices.least_minor))
-        done.receipt += tried
-    _spend_and_save(done, rules.rewards)
+            raise _bad_quantity(number, quantity)
+        lines.append(QuotedLine(unit.sku, quantity, unit.list_minor, unit.price_minor, unit.least_minor))
+    done = Quote(lines, [unit for unit, _quantity in basket])
+    baskets.spend_and_save(done, rules.rewards)
+    if "coupon" in rules.layers:
+        baskets.take_coupon(done, offers.offs, asked.coupon)
+    if "points" in rules.layers:
+        baskets.take_points(done, offers.offsets, offers.points, asked.points)
+    shipping = offers.shipping if "shipping" in rules.layers else ()
+    baskets.take_shipping(done, shipping, asked.shipping_minor)
     return done
 
 
-def _unit_price(
-    prices: SkuPrices, quantity: int, stack: Stack, buyer: Buyer, number: int
-) -> tuple[int, list[Tried]]:
-    """What one costs this buyer, and what was tried."""
-    public = prices.public_minor
-    on_sale = public < prices.list_minor
-    tried = []
-    if prices.sale_minor is not None:
-        is_lower = prices.sale_minor < prices.list_minor
-        why = "the sale price" if on_sale else "the floor" if is_lower else "not below the list price"
-        tried.append(Tried("sale", prices.sku, (prices.list_minor - public) * quantity, on_sale, why, number))
-    wanted = [
-        ("member", f"{prices.sku} {buyer.tier}", prices.members.get(buyer.tier or "")),
-        ("fan", prices.sku, prices.fans if buyer.follows else None),
-    ]
-    base = prices.list_minor if stack == "best_of" else public
-    found = [
-        (layer, name, max(cut.of(base), prices.least_minor)) for layer, name, cut in wanted if cut is not None
-    ]
-    counting = [each for each in found if each[2] < public and not (on_sale and stack == "not_on_sale")]
-    best = min(counting, key=lambda each: each[2], default=None)
+def _bad_quantity(number: int, quantity: int) -> Invalid:
+    text = _(
+        "Line %(line)s: a quantity is from 1 to %(most)s, not %(count)s.",
+        line=number,
+        most=MOST_QUANTITY,
+        count=quantity,
+    )
+    return Invalid(text)
+
+
+def unit_of(
+    sku: str,
+    list_minor: int,
+    sale_minor: int | None,
+    floor_minor: int,
+    member: Cut | None,
+    fan: Cut | None,
+    rules: PriceRules,
+    buyer: Buyer,
+    fans: Sequence[FanOffer] = (),
+) -> Unit:
+    """What one of a SKU costs a buyer: the sale price, then the lowest of the tier's member price and the fan prices of
+    the price table and of benefits."""
+    public = public_price(list_minor, sale_minor, floor_minor)
+    on_sale = public < list_minor
+    base = list_minor if rules.stack == "best_of" else public
+    least, rests = min(floor_minor, list_minor), on_sale and rules.stack == "not_on_sale"
+    found = []
+    if member is not None:
+        found.append(_Price("member", f"{sku} {buyer.tier}", max(member.of(base), least)))
+    if buyer.follows:
+        if fan is not None:
+            found.append(_Price("fan", sku, max(fan.of(base), least)))
+        if fans and "fan" in rules.layers:
+            found += _offered(sku, base, least, fan, fans)
+    best, price = None, public
     for each in found:
-        layer, name, price = each
-        why = _why(each is best, price, public, best, on_sale, stack)
-        tried.append(Tried(layer, name, max(0, public - price) * quantity, each is best, why, number))
-    return (public if best is None else best[2]), tried
+        if each.price < price and not (rests or each.why_not):
+            best, price = each, each.price
+    return Unit(sku, list_minor, sale_minor, public, least, rests, found, best)
 
 
-def _why(
-    won: bool, price: int, public: int, best: tuple[str, str, int] | None, on_sale: bool, stack: Stack
-) -> str:
-    if won:
-        return "the lowest price"
-    if on_sale and stack == "not_on_sale":
-        return "member prices rest while a sale runs"
-    if price >= public:
-        return "not below what everybody pays"
-    assert best is not None
-    return f"the {best[0]} price is not higher"
+def _offered(sku: str, base: int, least: int, own: Cut | None, fans: Sequence[FanOffer]) -> list[_Price]:
+    """The fan prices of benefits; the price table's own of a SKU wins over them all."""
+    return [
+        _Price(
+            "fan",
+            sku,
+            max(fan.cut.of(base), least),
+            fan.unfit or ("" if own is None else OWN_FAN_PRICE),
+            fan.benefit,
+        )
+        for fan in fans
+        if not fan.skus or sku in fan.skus
+    ]
 
 
-def _spend_and_save(done: Quote, rewards: Sequence[Reward]) -> None:
-    """The largest reward whose threshold the lines reach, once, shared over them down to their floors."""
-    gross = sum(line.gross_minor for line in done.lines)
-    reached = [each for each in rewards if each.at_least_minor <= gross]
-    best = max(reached, key=lambda each: (each.off_minor, each.at_least_minor), default=None)
-    given = 0
-    if best is not None:
-        shares = shared_down_to_floors(best.off_minor, done.lines)
-        for line, part in zip(done.lines, shares, strict=True):
-            line.discount_minor = part
-        given = sum(shares)
-    for each in rewards:
-        won = each is best
-        if won:
-            why = (
-                "the largest reward reached"
-                if given == each.off_minor
-                else "the floors leave no more to give"
-            )
-        else:
-            why = (
-                "another reward gives as much or more" if each in reached else "the basket does not reach it"
-            )
-        name = f"{each.off_minor} off {each.at_least_minor}"
-        done.receipt.append(Tried("spend_and_save", name, given if won else 0, won, why, 0))
-
-
-def shared_down_to_floors(whole: int, lines: Sequence[QuotedLine]) -> list[int]:
-    """A basket's discount shared by largest remainder over what lines cost, none below its floor.
-
-    What a line cannot bear is shared again over the others; what fits nowhere is not given.
-    """
-    taken = [0] * len(lines)
-    open_lines = [i for i, line in enumerate(lines) if line.room_minor]
-    left = whole
-    while left and open_lines:
-        parts = share(left, [lines[i].gross_minor for i in open_lines])
-        for i, part in zip(open_lines, parts, strict=True):
-            fits = min(part, lines[i].room_minor - taken[i])
-            taken[i] += fits
-            left -= fits
-        still = [i for i in open_lines if taken[i] < lines[i].room_minor]
-        if len(still) == len(open_lines):
-            break  # everything fitted
-        open_lines = still
-    return taken
+def public_price(list_minor: int, sale_minor: int | None, floor_minor: int) -> int:
+    """What anybody pays for one: the sale price where there is one below the list price, not below the floor."""
+    if sale_minor is None or sale_minor >= list_minor:
+        return list_minor
+    return max(sale_minor, min(floor_minor, list_minor))

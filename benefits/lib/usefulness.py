@@ -28,7 +28,7 @@ ORDER_DAYS = 90
 LEAST_ORDERS = 20  # of fewer, the 95th percentile is just the largest
 MOST_ORDERS = 20_000  # as many are looked at, the latest: 1,000 lie above the percentile
 LEAST_SAVING = Decimal("0.01")
-SHARE_OF_PRICE = ("member_price", "fan_price")  # kinds whose `percent` is what is paid
+SHARE_OF_PRICE = ("member_price", "fan_price", "discount")  # kinds whose `percent` is what is paid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,8 @@ class Entitlement(TenantModel):
 
     cause: what brought it, once for each member and benefit ("birthday:2024"). revision: the benefit's, when it was
     issued. worth_minor: the most that one use saves, null without a bound. paid_amount: points, or minor units.
-    valid_until: the first instant without it. reservation: the id of the use that reserved it, until reserved_until.
+    valid_until: the first instant without it. revoked_at: since when it is taken back. reservation: the id of the use
+    that reserved it, until reserved_until.
     """
 
     member = TenantForeignKey(Member, related_name="+")
@@ -79,6 +80,7 @@ class Entitlement(TenantModel):
     at = models.DateTimeField(_("issued at"))
     valid_from = models.DateTimeField(_("valid from"))
     valid_until = models.DateTimeField(_("valid until"), null=True)
+    revoked_at = models.DateTimeField(null=True)
     reserved_until = models.DateTimeField(null=True)
     reservation = models.CharField(max_length=24, default="", blank=True)
 
@@ -111,6 +113,12 @@ class Entitlement(TenantModel):
                 condition=models.Q(state=EntitlementState.RESERVED, reserved_until__isnull=False)
                 | (~models.Q(state=EntitlementState.RESERVED) & models.Q(reserved_until__isnull=True)),
                 name="entitlement_reserved_until",
+            ),
+            # A basket of an earlier instant is priced with what the member had then.
+            models.CheckConstraint(
+                condition=models.Q(state=EntitlementState.REVOKED, revoked_at__isnull=False)
+                | (~models.Q(state=EntitlementState.REVOKED) & models.Q(revoked_at__isnull=True)),
+                name="entitlement_revoked_then",
             ),
             models.CheckConstraint(
                 condition=models.Q(paid_with=PaidWith.NOTHING, paid_amount=0)

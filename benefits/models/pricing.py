@@ -9,22 +9,30 @@ from django.db import models
 from django.db.models import F, Func, Value
 from django.utils.translation import gettext_lazy as _
 
+from benefits.lib.quotes import LAYERS
 from members.lib.fields import PublicIdField
 from members.models import TenantModel
 
 STRETCH = Func(F("from_at"), F("to_at"), Value("[)"), function="TSTZRANGE", output_field=DateTimeRangeField())
 
 
+def all_layers() -> list[str]:
+    """The layers that a new version of the price rules knows."""
+    return list(LAYERS)
+
+
 class PriceVersion(TenantModel):
     """How prices meet and what a basket gives, in force from `at` until the next version; never changed.
 
-    rewards: [[threshold, off]] in minor units, as spend-and-save gives them.
+    rewards: [[threshold, off]] in minor units, as spend-and-save gives them. layers: those in which benefits act; none
+    in versions of before there were any, so that what was quoted under them stays what it was.
     """
 
     number = models.IntegerField(_("version"))
     at = models.DateTimeField(_("in force from"))
     stack = models.CharField(_("how a member price meets a sale"), max_length=16)
     rewards = models.JSONField(default=list)
+    layers = models.JSONField(default=all_layers, db_default=[])
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
 
     class Meta:

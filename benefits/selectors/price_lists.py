@@ -13,7 +13,8 @@ from django.db import connection
 from benefits.selectors import quotes
 
 CHUNK = 5_000
-# A tier without a price of its own pays what everybody pays; `greatest` and `least` leave a null out.
+# A tier without a price of its own pays what everybody pays; `greatest` and `least` leave a null out. `offset 0` has
+# what all tiers share computed once a row; whole per cents, nearly all of them, need no decimals.
 PAID = """
 with priced as (
     select sku, list_minor, least(floor_minor, list_minor) as least_minor, members,
@@ -25,15 +26,17 @@ with priced as (
 ), based as (
     select *, case when %(stack)s = 'best_of' then list_minor else public_minor end as base_minor,
         %(stack)s = 'not_on_sale' and public_minor < list_minor as rests
-    from priced
+    from priced offset 0
 )
 select sku, list_minor, public_minor, array[{paid}]::bigint[] as paid from based
 """
 ONE = """
 case when rests then public_minor else least(public_minor, greatest(least_minor, coalesce(
-    round(base_minor * (members #>> array[{tier}, 'percent'])::numeric * 0.01)::bigint,
-    (members #>> array[{tier}, 'fixed'])::bigint,
-    base_minor - (members #>> array[{tier}, 'off'])::bigint,
+    case when position('.' in members -> {tier} ->> 'percent') = 0
+        then (2 * base_minor * (members -> {tier} ->> 'percent')::bigint + 100) / 200
+        else round(base_minor * (members -> {tier} ->> 'percent')::numeric * 0.01)::bigint end,
+    (members -> {tier} ->> 'fixed')::bigint,
+    base_minor - (members -> {tier} ->> 'off')::bigint,
     public_minor))) end
 """
 

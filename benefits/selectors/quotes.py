@@ -4,106 +4,256 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, cast
 
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from benefits.lib.cuts import cut_of
+from benefits.lib.entitlements import Standing
+from benefits.lib.offers import (
+    BY_THEMSELVES,
+    CODED,
+    Published,
+    Right,
+    Situation,
+    is_over,
+    shop_offers,
+    with_rights,
+)
 from benefits.lib.quotes import (
+    Asked,
     Buyer,
     Cut,
+    Offers,
     PriceRules,
     Quote,
     Reward,
     SkuPrices,
     Stack,
+    Unit,
     UnknownSku,
     Way,
-    quote,
+    quote_units,
+    unit_of,
 )
 from benefits.models import PriceVersion, SkuPrice
 from members.lib import prepared
-from members.lib.refusals import NotFound
-from members.models import Closure, Program, ProgramStatus, TierMove
-from members.selectors import rules as rules_selector
+from members.lib.refusals import Invalid, NotFound
+from members.models import Member, Program
 
-# What a quote rests on, in one statement that the server plans once: a till waits for it.
-GROUND = """
-select p.status <> 'draft' and p.first_opened_at <= %(at)s and not exists (
+# What quotes rest on, in one statement that the server plans once, however many baskets: a till waits for it. All of
+# it is read as it was at the instant: a benefit from its revisions, a code from its uses, points from their entries.
+# Points of a hold that had ended are there again, whenever the release was written.
+AS_IT_STOOD = """
+cross join lateral (
+    select kind, settings, audience, stock, from_at, to_at from benefits_benefitrevision
+    where merchant_id = b.merchant_id and benefit_id = b.id and at <= %(at)s order by number desc limit 1) r
+cross join lateral (
+    select case action when 'pause' then 'paused' when 'end' then 'ended' else 'published' end as status
+    from benefits_benefitrevision
+    where merchant_id = b.merchant_id and benefit_id = b.id and at <= %(at)s
+        and action in ('publish', 'pause', 'resume', 'end') order by number desc limit 1) s
+"""
+RIGHTS = f"""
+select jsonb_agg(jsonb_build_array(e.code, b.public_id, b.name, g.kind, g.settings,
+    case when e.revoked_at <= %(at)s then 'revoked' else coalesce(u.state_after, 'issued') end,
+    coalesce(u.left_after, e.uses_total), e.valid_from, e.valid_until, u.until,
+    e.paid_with <> 'nothing' or e.source = 'draw', s.status, r.to_at) order by e.valid_until nulls last, e.id)
+from benefits_entitlement e
+join benefits_benefit b on b.merchant_id = e.merchant_id and b.id = e.benefit_id
+join benefits_benefitrevision g on g.merchant_id = e.merchant_id and g.benefit_id = e.benefit_id
+    and g.number = e.revision
+{AS_IT_STOOD}
+left join lateral (
+    select state_after, left_after, until from benefits_entitlementuse
+    where merchant_id = e.merchant_id and entitlement_id = e.id and at <= %(at)s order by id desc limit 1) u on true
+where e.merchant_id = p.merchant_id and e.member_id = m.id and e.at <= %(at)s and g.kind = any(%(coded)s::text[])
+    and (e.code = any(%(codes)s::text[]) or (coalesce(u.left_after, e.uses_total) > 0
+        and (e.valid_until is null or e.valid_until > %(at)s) and (e.revoked_at is null or e.revoked_at > %(at)s)))
+"""
+GROUND = f"""
+select p.status, p.status <> 'draft' and p.first_opened_at <= %(at)s and not exists (
         select from members_closure c where c.merchant_id = p.merchant_id and c.from_at <= %(at)s
             and (c.to_at is null or c.to_at > %(at)s)) as was_open,
-    (select t.code from members_tiermove m
-        join members_tier t on t.merchant_id = m.merchant_id and t.id = m.to_tier_id
-        where m.merchant_id = p.merchant_id and m.member_id = %(member)s::bigint and m.at <= %(at)s
-        order by m.at desc, m.id desc limit 1) as moved_to,
     (select t.code from (
             select (r.ladder -> 0 ->> 'tier')::bigint as tier_id from members_rulesversion r
             where r.merchant_id = p.merchant_id and r.at <= %(at)s order by r.at desc, r.number desc limit 1) r
         join members_tier t on t.merchant_id = p.merchant_id and t.id = r.tier_id) as lowest,
-    v.number, v.stack, v.rewards,
+    v.number, v.stack, v.rewards, v.layers,
     (select jsonb_agg(jsonb_build_array(s.sku, s.list_minor, s.sale_minor, s.floor_minor, s.members, s.fans))
         from benefits_skuprice s where s.merchant_id = p.merchant_id and s.sku = any(%(skus)s::text[])
-            and s.from_at <= %(at)s and (s.to_at is null or s.to_at > %(at)s)) as prices
+            and s.from_at <= %(at)s and (s.to_at is null or s.to_at > %(at)s)) as prices,
+    (select jsonb_agg(jsonb_build_array(b.public_id, b.name, r.kind, r.settings, r.audience, s.status, r.from_at,
+            r.to_at, r.stock) order by b.id)
+        from benefits_benefit b {AS_IT_STOOD}
+        where b.merchant_id = p.merchant_id and b.status <> 'draft'
+            and (b.status <> 'ended' or b.revision_at > %(at)s) and r.kind = any(%(kinds)s::text[])) as benefits,
+    (select jsonb_agg(jsonb_build_array(m.public_id, m.status = 'active',
+            (select t.code from members_tiermove v
+                join members_tier t on t.merchant_id = v.merchant_id and t.id = v.to_tier_id
+                where v.merchant_id = p.merchant_id and v.member_id = m.id and v.at <= %(at)s
+                order by v.at desc, v.id desc limit 1),
+            case when m.public_id = any(%(spending)s::text[]) then
+                coalesce((select sum(points) from members_pointsentry
+                    where merchant_id = p.merchant_id and member_id = m.id and at <= %(at)s), 0)
+                + coalesce((select sum(points) from members_pointsrequest
+                    where merchant_id = p.merchant_id and member_id = m.id and status = 'held'
+                        and ends_at <= %(at)s), 0) end,
+            ({RIGHTS})))
+        from members_member m
+        where m.merchant_id = p.merchant_id and m.public_id = any(%(members)s::text[])) as people
 from members_program p
 left join lateral (
-    select number, stack, rewards from benefits_priceversion
+    select number, stack, rewards, layers from benefits_priceversion
     where merchant_id = p.merchant_id and at <= %(at)s order by at desc, number desc limit 1) v on true
 where p.merchant_id = %(merchant)s
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basket:
+    """What is to be priced, (SKU, quantity) lines, and for whom: a member by the id shown outside, or a visitor.
+    as_tier: for whoever held that tier then, instead of a member; points: None for all that fit."""
+
+    lines: Sequence[tuple[str, int]]
+    member: str | None = None
+    as_tier: str | None = None
+    follows: bool = False
+    coupon: str = ""
+    points: int | None = 0
+    shipping_minor: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A quote with what it rests on: the tier that counted, and the version of the rules (0 before any)."""
+    """A quote with what it rests on: the tier that counted, the version of the rules (0 before any), and the names of
+    the shop's benefits by id."""
 
     quote: Quote
     tier: str | None
     version: int
     stack: Stack
+    names: Mapping[str, str]
 
 
-def explained(
-    *,
-    merchant_id: int,
-    member_id: int | None,
-    lines: Sequence[tuple[str, int]],
-    follows: bool,
-    at: dt.datetime,
-    as_tier: str | None = None,
-) -> Explained:
-    """Price (SKU, quantity) lines for a member, or for a visitor (None), at an instant. Queries do not grow with lines.
+@dataclass(slots=True)
+class _Person:
+    """A member as they were."""
 
-    `as_tier`: for whoever held that tier then, instead of a member. While the program is not open nobody is a member to
-    a price. Raises UnknownSku, with every line that names a SKU without a price then, and what
-    `benefits.lib.quotes.quote` raises.
+    is_active: bool
+    moved_to: str | None
+    points: int
+    rights: list[Any]
+
+
+class Ground:
+    """All that the quotes of some baskets rest on, read in one query; `price` runs none.
+
+    program: the program's state now, for a door that a clearance closes. Not for longer than the request.
     """
-    skus = {sku for sku, _quantity in lines}
-    ground = prepared.fetch_one(
-        GROUND, {"merchant": merchant_id, "member": member_id, "skus": list(skus), "at": at}
-    )
-    if ground is None:
-        raise Program.DoesNotExist
-    was_open, moved_to, lowest, number, stack, rewards, rows = ground
-    prices = {row[0]: _prices_from(*row) for row in json.loads(rows or "[]")}
-    unknown = {f"lines[{i}].sku": sku for i, (sku, _quantity) in enumerate(lines) if sku not in prices}
-    if unknown:
-        errors = {
-            place: _("There is no price of the SKU “%(sku)s”.") % {"sku": sku}
-            for place, sku in unknown.items()
-        }
-        raise UnknownSku(next(iter(errors.values())), errors=errors)
-    tier = None
-    if was_open and (member_id is not None or as_tier is not None):
-        tier = as_tier or moved_to or lowest
+
+    def __init__(self, *, merchant_id: int, baskets: Sequence[Basket], at: dt.datetime) -> None:
+        members = {each.member for each in baskets if each.member is not None}
+        row = prepared.fetch_one(
+            GROUND,
+            {
+                "merchant": merchant_id,
+                "at": at,
+                "skus": list({sku for each in baskets for sku, _quantity in each.lines}),
+                "members": list(members),
+                "spending": list({each.member for each in baskets if each.member and each.points != 0}),
+                "codes": list({each.coupon for each in baskets if each.coupon}),
+                "kinds": list(BY_THEMSELVES),
+                "coded": list(CODED),
+            },
+        )
+        if row is None:
+            raise Program.DoesNotExist
+        self.at = at
+        self.program, self._was_open, self._lowest, number, stack, rewards, layers, *rest = row
+        self.version: int = number or 0
+        self.rules = (
+            PriceRules() if number is None else _rules(stack, json.loads(rewards), json.loads(layers))
+        )
+        prices, benefits, people = (json.loads(each or "[]") for each in rest)
+        self._rows: dict[str, list[Any]] = {each[0]: each for each in prices}
+        self._units: dict[tuple[str, str | None, bool], Unit] = {}
+        self._benefits = [_published(*each) for each in benefits]
+        self._people = {each[0]: _Person(each[1], each[2], each[3] or 0, each[4] or []) for each in people}
+        self._offers: dict[tuple[str | None, str | None, str], Offers] = {}
+        self._shop_offers: dict[str | None, Offers] = {}
+        self._names = {each.id: each.name for each in self._benefits}
+
+    def price(self, basket: Basket) -> Explained:
+        """Price one of the baskets. While the program is not open nobody is a member to a price.
+
+        Raises UnknownSku, with every line that names a SKU without a price then, NotFound for a member or coupon that
+        there is not, Invalid for what only a member can ask for, and what `benefits.lib.quotes.quote_units` raises.
+        """
+        tier = self._tier_of(basket)
+        offers = self._offers_of(basket, tier)
+        if basket.coupon and all(each.code != basket.coupon for each in offers.offs):
+            raise NotFound.on("coupon", _("The member has no such coupon."))
+        buyer = Buyer(tier, basket.follows)
+        unknown = [place for place, (sku, _quantity) in enumerate(basket.lines) if sku not in self._rows]
+        if unknown:
+            raise _unknown(basket.lines, unknown)
+        lines = [(self._unit_of(sku, buyer, offers), quantity) for sku, quantity in basket.lines]
+        asked = Asked(basket.coupon, basket.points, basket.shipping_minor)
+        found = quote_units(lines, self.rules, offers, asked)
+        return Explained(found, tier, self.version, self.rules.stack, self._names)
+
+    def _tier_of(self, basket: Basket) -> str | None:
+        """The tier whose prices count; None for a visitor, and while the program was not open."""
+        person = None
+        if basket.member is not None:
+            person = self._people.get(basket.member)
+            if person is None:
+                raise NotFound.on("member", _("There is no such member."))
+        elif basket.coupon or (basket.points != 0 and basket.as_tier is None):
+            place = "coupon" if basket.coupon else "points"
+            raise Invalid.on(place, _("Only a member has coupons and points. Say whose basket it is."))
+        if not self._was_open or (person is None and basket.as_tier is None):
+            return None
+        tier = basket.as_tier or (person.moved_to if person else None) or self._lowest
         if tier is None:
             raise NotFound("This program has no rules yet.")
-    buyer = Buyer(tier, follows)
-    basket = [(prices[sku], quantity) for sku, quantity in lines]
-    rules = _rules(stack, json.loads(rewards)) if number is not None else PriceRules()
-    return Explained(quote(basket, rules, buyer), buyer.tier, number or 0, rules.stack)
+        return cast(str, tier)
+
+    def _unit_of(self, sku: str, buyer: Buyer, offers: Offers) -> Unit:
+        """What one of a SKU costs; fan offers are the same for all who hold a tier."""
+        key = (sku, buyer.tier, buyer.follows)
+        found = self._units.get(key)
+        if found is None:
+            _sku, list_minor, sale, floor, members, fans = self._rows[sku]
+            member = None if buyer.tier is None else _cut_of(members.get(buyer.tier))
+            fan = _cut_of(fans) if buyer.follows else None
+            found = unit_of(sku, list_minor, sale, floor, member, fan, self.rules, buyer, offers.fans)
+            self._units[key] = found
+        return found
+
+    def _offers_of(self, basket: Basket, tier: str | None) -> Offers:
+        """What benefits may give whoever buys. Of the codes that are over only the one asked for is told of."""
+        key = (basket.member, tier, basket.coupon)
+        found = self._offers.get(key)
+        if found is None:
+            person = self._people.get(basket.member) if basket.member is not None else None
+            rights = [_right(person, self._was_open, *each) for each in person.rights] if person else []
+            rights = [each for each in rights if each.code == basket.coupon or not is_over(each, self.at)]
+            self._names |= {each.benefit: each.name for each in rights}
+            now = Situation(self.at, bool(self._was_open), tier, person.points if person else 0)
+            if tier not in self._shop_offers:
+                self._shop_offers[tier] = shop_offers(self._benefits, now)
+            found = self._offers[key] = with_rights(self._shop_offers[tier], rights, now)
+        return found
+
+
+def explained(*, merchant_id: int, basket: Basket, at: dt.datetime) -> Explained:
+    """Price one basket as it is or was at an instant. One query. Raises as `Ground.price`."""
+    return Ground(merchant_id=merchant_id, baskets=[basket], at=at).price(basket)
 
 
 def quoted(
@@ -114,9 +264,67 @@ def quoted(
     follows: bool,
     at: dt.datetime,
 ) -> Quote:
-    """The quote alone, see `explained`."""
-    found = explained(merchant_id=merchant_id, member_id=member_id, lines=lines, follows=follows, at=at)
-    return found.quote
+    """The quote alone of lines for a member by row id, or for a visitor."""
+    member = None
+    if member_id is not None:
+        member = Member.objects.of(merchant_id).values_list("public_id", flat=True).get(pk=member_id)
+    basket = Basket(lines=lines, member=member, follows=follows)
+    return explained(merchant_id=merchant_id, basket=basket, at=at).quote
+
+
+def _unknown(lines: Sequence[tuple[str, int]], places: Sequence[int]) -> UnknownSku:
+    text = _("There is no price of the SKU “%(sku)s”.")
+    errors = {f"lines[{place}].sku": text % {"sku": lines[place][0]} for place in places}
+    return UnknownSku(next(iter(errors.values())), errors=errors)
+
+
+def _published(
+    public_id: str,
+    name: str,
+    kind: str,
+    settings: dict[str, Any],
+    audience: Any,
+    status: str,
+    from_at: str | None,
+    to_at: str | None,
+    stock: int | None,
+) -> Published:
+    return Published(
+        id=public_id,
+        name=name,
+        kind=kind,
+        settings=settings,
+        audience=audience,
+        status=status,
+        from_at=_instant(from_at),
+        to_at=_instant(to_at),
+        stock=stock,
+    )
+
+
+def _right(
+    person: _Person, was_open: bool, code: str, benefit: str, name: str, kind: str, *rest: Any
+) -> Right:
+    """A code of a member, with all that decides whether it could be used."""
+    settings, state, left, valid_from, valid_until, reserved_until, is_paid, status, to_at = rest
+    standing = Standing(
+        state=state,
+        uses_left=left,
+        valid_from=cast(dt.datetime, _instant(valid_from)),
+        valid_until=_instant(valid_until),
+        reserved_until=_instant(reserved_until),
+        is_paid=is_paid,
+        benefit_status=status,
+        benefit_to=_instant(to_at),
+        program="open" if was_open else "closed",
+        closed_since=None,
+        is_member=person.is_active,
+    )
+    return Right(code=code, benefit=benefit, name=name, kind=kind, settings=settings, standing=standing)
+
+
+def _instant(said: str | None) -> dt.datetime | None:
+    return None if said is None else dt.datetime.fromisoformat(said)
 
 
 def known_skus(*, merchant_id: int, at: dt.datetime, skus: set[str]) -> set[str]:
@@ -140,11 +348,11 @@ def _version_at(merchant_id: int, at: dt.datetime) -> tuple[int, PriceRules]:
     row = PriceVersion.objects.of(merchant_id).filter(at__lte=at).order_by("-at", "-number").first()
     if row is None:
         return 0, PriceRules()
-    return row.number, _rules(row.stack, row.rewards)
+    return row.number, _rules(row.stack, row.rewards, row.layers)
 
 
-def _rules(stack: str, rewards: Sequence[Sequence[int]]) -> PriceRules:
-    return PriceRules(cast(Stack, stack), tuple(Reward(least, off) for least, off in rewards))
+def _rules(stack: str, rewards: Sequence[Sequence[int]], layers: Sequence[str]) -> PriceRules:
+    return PriceRules(cast(Stack, stack), tuple(Reward(least, off) for least, off in rewards), tuple(layers))
 
 
 def _prices(merchant_id: int, skus: set[str], at: dt.datetime) -> dict[str, SkuPrices]:
@@ -168,37 +376,13 @@ def _prices_from(
     fans: dict[str, Any] | None,
 ) -> SkuPrices:
     cuts = {tier: _cut(said) for tier, said in members.items()}
-    return SkuPrices(sku, list_minor, sale_minor, floor_minor, cuts, None if fans is None else _cut(fans))
+    return SkuPrices(sku, list_minor, sale_minor, floor_minor, cuts, _cut_of(fans))
 
 
 def _cut(said: dict[str, Any]) -> Cut:
     ((way, value),) = said.items()
-    return Cut(cast(Way, way), Decimal(value))
+    return cut_of(cast(Way, way), str(value))
 
 
-def tier_at(*, merchant_id: int, member_id: int | None, at: dt.datetime) -> str | None:
-    """The code of the tier that a member held at an instant; None for a visitor, and while the program is not open."""
-    if member_id is None or not _was_open(merchant_id, at):
-        return None
-    move = (
-        TierMove.objects.of(merchant_id)
-        .filter(member_id=member_id, at__lte=at)
-        .order_by("-at", "-id")
-        .select_related("to_tier")
-        .first()
-    )
-    if move is not None:
-        return move.to_tier.code
-    return rules_selector.rules_at(merchant_id=merchant_id, at=at).tiers.base.code
-
-
-def _was_open(merchant_id: int, at: dt.datetime) -> bool:
-    program = Program.objects.get(merchant_id=merchant_id)
-    if (
-        program.status == ProgramStatus.DRAFT
-        or program.first_opened_at is None
-        or at < program.first_opened_at
-    ):
-        return False
-    closures = Closure.objects.of(merchant_id).filter(from_at__lte=at)
-    return not closures.filter(Q(to_at=None) | Q(to_at__gt=at)).exists()
+def _cut_of(said: dict[str, Any] | None) -> Cut | None:
+    return None if said is None else _cut(said)

@@ -95,6 +95,11 @@ def check(
         raise _invalid(
             "audience", _("This kind of benefit is for all members, or for those of certain tiers.")
         )
+    is_kept = stored is not None and (stored.kind, stored.audience) == (kind.code, audience)
+    if kind.acts_in_quotes and segments_of(audience) and not is_kept:
+        # Who was in a segment at an instant nobody knows later, and a quote of then must stay what it was.
+        text = _("A price is for everyone or for tiers. Give members of a segment coupons instead.")
+        raise _invalid("audience", text)
     settings = _settings(merchant_id, kind, arguments.settings, stored, as_scripted)
     if complete and not (stored is not None and arguments.settings is stored.settings):
         kept = stored is not None and settings.get("list") == (stored.settings or {}).get("list", UNKNOWN)

@@ -167,9 +167,9 @@ def revoke(*, merchant_id: int, at: dt.datetime, actor: Actor, code: str, reason
     if entitlement.state == State.REVOKED:
         return entitlement
     _require_unused(entitlement, at)
-    entitlement.state = State.REVOKED
+    entitlement.state, entitlement.revoked_at = State.REVOKED, at
     entitlement.reserved_until, entitlement.reservation = None, ""
-    entitlement.save(update_fields=["state", "reserved_until", "reservation"])
+    entitlement.save(update_fields=["state", "revoked_at", "reserved_until", "reservation"])
     issuing.give_back_stock(counter, 1)
     issuing.give_back_budget(counter.benefit, (entitlement.worth_minor or 0) * entitlement.uses_total)
     entitlement_events.revoked(program=counter.merchant.program, at=at, ids=[entitlement.pk])

@@ -44,16 +44,19 @@ def configure(
     program = programs.lock_for_close(merchant_id=merchant_id)
     before = latest(merchant_id=merchant_id, at=at)
     changed = _store(merchant_id, wanted, at)
-    rewards = [[each.at_least_minor, each.off_minor] for each in rules.rewards]
-    if before is not None and not changed and (before.stack, before.rewards) == (rules.stack, rewards):
+    said = {
+        "stack": rules.stack,
+        "rewards": [[each.at_least_minor, each.off_minor] for each in rules.rewards],
+        "layers": list(rules.layers),
+    }
+    if before is not None and not changed and all(getattr(before, name) == said[name] for name in said):
         return before
     version = PriceVersion.objects.create(
         merchant_id=merchant_id,
         number=1 if before is None else before.number + 1,
         at=at,
-        stack=rules.stack,
-        rewards=rewards,
         by_id=actor.user_id,
+        **said,
     )
     audit.record(
         merchant_id=merchant_id,

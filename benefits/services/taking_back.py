@@ -16,7 +16,7 @@ from benefits.services import entitlement_events, issuing
 from members.services.audit import Actor
 
 TAKEN_BACK = """
-update benefits_entitlement set state = 'revoked', reserved_until = null, reservation = ''
+update benefits_entitlement set state = 'revoked', revoked_at = %(at)s, reserved_until = null, reservation = ''
 where merchant_id = %(merchant)s and benefit_id = %(benefit)s and member_id = any(%(members)s::bigint[])
     and cause = any(%(causes)s::text[]) and source = %(source)s and state in ('issued', 'reserved', 'released')
     and uses_left = uses_total and paid_with = 'nothing'

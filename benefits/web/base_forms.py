@@ -90,6 +90,9 @@ class BenefitForm(forms.Form):
                 field.zone = merchant.zone
             if isinstance(field, MoneyField):
                 field.currency = merchant.currency
+        if KINDS[self.kind].acts_in_quotes:
+            self.fields.pop("stock")  # nothing is taken from one
+            segments = segments if self.initial.get("audience") == "segments" else ()
         self._offer_audiences(tiers, segments)
         if stores:
             self.fields["stores"].choices = list(stores)  # type: ignore[attr-defined]

@@ -16,17 +16,18 @@ from benefits.web.base_forms import BenefitForm, LimitedForm
 from benefits.web.fields import CountField, MoneyField, ShareField
 from benefits.web.plain_forms import PLAIN_FORMS
 from benefits.web.point_forms import CheckInForm, PointsMultiplierForm
+from benefits.web.price_forms import SHARED, FanPriceForm, PointsOffsetForm, taken_off
 from benefits.web.words import DELIVERIES
 
 __all__ = ["FORMS", "BenefitForm", "PriceListForm", "uploaded"]
 
 PRIZE_ROWS = 5
+OFF = ("sort", "off_minor", "off_percent", "at_least_minor", "max_off_minor")
 
 
-class CouponForm(LimitedForm):
+class OffForm(BenefitForm):
     """An amount or a share off."""
 
-    kind = "coupon"
     sort = forms.ChoiceField(
         label=_("Discount"),
         widget=forms.RadioSelect,
@@ -41,17 +42,15 @@ class CouponForm(LimitedForm):
     max_off_minor = MoneyField(
         label=_("At most"), required=False, help_text=_("The most that a share takes off.")
     )
-    field_order = (
-        "name", "sort", "off_minor", "off_percent", "at_least_minor", "max_off_minor", "stock", *LIMITS, "from_at",
-        "to_at", "audience", "tiers", "segments",
-    )  # fmt: skip
+    field_order: tuple[str, ...] = ("name", *OFF, *SHARED)
+    nothing_given = _("Say how much the discount takes off.")
 
     def clean(self) -> dict[str, Any]:
         """The discount chosen is given, and is not more than the order it needs."""
         values = super().clean()
         field = "off_percent" if values.get("sort") == "share" else "off_minor"
         if field not in self.errors and values.get(field) is None:
-            self.add_error(field, _("Say how much the coupon takes off."))
+            self.add_error(field, self.nothing_given)
         off, at_least = values.get("off_minor"), values.get("at_least_minor")
         if field == "off_minor" and off and at_least and off > at_least:
             self.add_error(
@@ -66,11 +65,34 @@ class CouponForm(LimitedForm):
         values = self.cleaned_data
         names = ("off_percent", "max_off_minor") if values["sort"] == "share" else ("off_minor",)
         found = {name: values[name] for name in (*names, "at_least_minor")}
-        return {name: value for name, value in found.items() if value is not None} | self.limits()
+        return {name: value for name, value in found.items() if value is not None}
 
     @classmethod
     def initial_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
         return {**settings, "sort": "share" if settings.get("off_percent") is not None else "amount"}
+
+
+class CouponForm(OffForm, LimitedForm):
+    """A code for an amount or a share off."""
+
+    kind = "coupon"
+    field_order = ("name", *OFF, "stock", *LIMITS, *SHARED)
+    nothing_given = _("Say how much the coupon takes off.")
+
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | self.limits()
+
+
+class DiscountForm(OffForm):
+    """The same for all members, without a code."""
+
+    kind = "discount"
+
+    @classmethod
+    def initial_settings(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        if settings.get("percent") is not None:  # said by API: what is paid
+            settings = {**settings, "off_percent": taken_off(settings["percent"])}
+        return super().initial_settings(settings)
 
 
 class RepurchaseForm(CouponForm):
@@ -284,7 +306,7 @@ FORMS: dict[str, type[BenefitForm]] = {
     form.kind: form
     for form in (
         CouponForm, RepurchaseForm, MemberPriceForm, WelcomeGiftForm, BirthdayGiftForm, ExchangeForm, LuckyDrawForm,
-        DrawPurchaseForm, PointsMultiplierForm, CheckInForm,
+        DrawPurchaseForm, DiscountForm, FanPriceForm, PointsOffsetForm, PointsMultiplierForm, CheckInForm,
     )
 } | PLAIN_FORMS  # fmt: skip
 

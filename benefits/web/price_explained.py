@@ -13,14 +13,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from benefits.lib import codes
 from benefits.lib.price_guard import Basis
 from benefits.lib.quotes import MOST_QUANTITY
 from benefits.selectors import audiences, guard_words, price_guard, quotes
-from benefits.selectors.quotes import Explained
+from benefits.selectors.quotes import Basket, Explained
 from benefits.web import price_words
 from benefits.web.benefits import reads
-from benefits.web.fields import CountField, MomentField
-from members.lib.refusals import Invalid
+from benefits.web.fields import CountField, MomentField, MoneyField
+from members.lib.refusals import Invalid, NotFound
 from members.models import Member
 from members.selectors import members as members_of
 from members.selectors.members import MemberFilter
@@ -29,7 +30,7 @@ from members.web.request import StaffRequest
 
 ROWS = 10  # lines that the page takes; the API takes 200
 OFFERED = 200  # SKUs offered while typing
-LAYERS = ("sale", "member", "fan", "spend_and_save")
+LAYERS = ("sale", "member", "fan", "spend_and_save", "coupon", "points", "shipping")
 
 
 class ExplainForm(forms.Form):
@@ -45,6 +46,18 @@ class ExplainForm(forms.Form):
         ),
     )
     follows = forms.BooleanField(label=gettext_lazy("Follows the shop"), required=False)
+    coupon = forms.CharField(
+        label=gettext_lazy("A certain coupon"),
+        max_length=20,
+        required=False,
+        help_text=gettext_lazy("The code of one of the member's coupons. Empty: the best one."),
+    )
+    points = forms.BooleanField(label=gettext_lazy("Pays with points as far as they go"), required=False)
+    shipping_minor = MoneyField(
+        label=gettext_lazy("Shipping fee"),
+        required=False,
+        help_text=gettext_lazy("What you would charge for shipping."),
+    )
     at = MomentField(
         label=gettext_lazy("When"),
         required=False,
@@ -55,6 +68,7 @@ class ExplainForm(forms.Form):
         super().__init__(*args)
         self.request, self.now, self.found = request, now, None
         cast(MomentField, self.fields["at"]).zone = request.merchant.zone
+        cast(MoneyField, self.fields["shipping_minor"]).currency = request.merchant.currency
         cast(forms.ChoiceField, self.fields["buyer"]).choices = [
             ("", _("A visitor")),
             *((code, _("A member of tier %(tier)s") % {"tier": name}) for code, name in tiers.items()),
@@ -79,6 +93,15 @@ class ExplainForm(forms.Form):
         self.found = people[0]
         return text
 
+    def clean_coupon(self) -> str:
+        """A code as it is stored, however it was typed."""
+        typed: str = one_line(self.cleaned_data["coupon"])
+        if not typed:
+            return ""
+        if self.found is None:
+            raise ValidationError(_("Only a member has coupons. Say whose basket it is."))
+        return codes.read_code(typed) or typed
+
     def clean_at(self) -> dt.datetime:
         """Now, or an instant that is past."""
         at: dt.datetime = self.cleaned_data["at"] or self.now
@@ -87,6 +110,19 @@ class ExplainForm(forms.Form):
                 _("Prices of the future are not known yet. Choose an instant that is past.")
             )
         return at
+
+    def basket(self, lines: list[tuple[str, int]]) -> Basket:
+        """What was asked for."""
+        values = self.cleaned_data
+        return Basket(
+            lines=lines,
+            member=self.found.public_id if self.found else None,
+            as_tier=None if self.found else values["buyer"] or None,
+            follows=values["follows"],
+            coupon=values["coupon"],
+            points=None if values["points"] else 0,
+            shipping_minor=values["shipping_minor"] or 0,
+        )
 
 
 def _lines(request: StaffRequest, form: ExplainForm) -> tuple[list[dict[str, str]], list[tuple[str, int]]]:
@@ -126,14 +162,9 @@ def prices_explain(request: StaffRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         try:
             found = quotes.explained(
-                merchant_id=merchant.pk,
-                member_id=form.found.pk if form.found else None,
-                lines=basket,
-                follows=form.cleaned_data["follows"],
-                at=form.cleaned_data["at"],
-                as_tier=None if form.found else form.cleaned_data["buyer"] or None,
+                merchant_id=merchant.pk, basket=form.basket(basket), at=form.cleaned_data["at"]
             )
-        except Invalid as refusal:
+        except (Invalid, NotFound) as refusal:
             for detail in {str(text) for text in refusal.errors.values()} or {str(refusal.detail)}:
                 form.add_error(None, detail)
     context: dict[str, Any] = {
@@ -151,13 +182,18 @@ def prices_explain(request: StaffRequest) -> HttpResponse:
 
 def _shown(found: Explained, tiers: dict[str, str], currency: str, bases: dict[str, Basis]) -> dict[str, Any]:
     quote = found.quote
-    rows = price_words.receipt_rows(quote.receipt, tiers, currency)
+    rows = price_words.receipt_rows(quote.receipt, tiers, currency, found.names)
     whole = sum(line.list_minor * line.quantity for line in quote.lines)
+    fee = quote.shipping_minor + sum(
+        each.gives_minor for each in quote.receipt if each.won and each.layer == "shipping"
+    )
     steps: list[tuple[str, int]] = [(_("List price"), whole)]
     for layer in LAYERS:
         gives = sum(each.gives_minor for each in quote.receipt if each.won and each.layer == layer)
         if any(each.layer == layer for each in quote.receipt):
             steps.append((str(price_words.LAYERS[layer]), -gives))
+        if layer == "points" and fee:
+            steps.append((_("Shipping fee"), fee))
     return {
         "steps": steps,
         "end": (_("To pay"), quote.total_minor),
@@ -172,4 +208,5 @@ def _shown(found: Explained, tiers: dict[str, str], currency: str, bases: dict[s
             for number, line in enumerate(quote.lines, start=1)
         ],
         "basket": [row for row in rows if row["line"] == 0],
+        "codes": [codes.shown(code) for code in quote.codes],
     }

@@ -8,7 +8,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from benefits.lib.quotes import Tried
+from benefits.lib import baskets, offers
+from benefits.lib.codes import shown
+from benefits.lib.quotes import OWN_FAN_PRICE, Tried
 from members.templatetags.fmt import money_text
 
 LAYERS = {
@@ -16,6 +18,9 @@ LAYERS = {
     "member": gettext_lazy("Member price"),
     "fan": gettext_lazy("Fan price"),
     "spend_and_save": gettext_lazy("Spend and save"),
+    "coupon": gettext_lazy("Coupon or discount"),
+    "points": gettext_lazy("Points"),
+    "shipping": gettext_lazy("Free shipping"),
 }
 STACKS = {
     "on_sale_price": gettext_lazy("A member price is taken from the sale price."),
@@ -38,7 +43,29 @@ WHY = {
         "It is the largest reward; the floors leave no more to give."
     ),
     "another reward gives as much or more": gettext_lazy("Another reward gives as much or more."),
-    "the basket does not reach it": gettext_lazy("The basket does not reach it."),
+    baskets.NOT_REACHED: gettext_lazy("The basket does not reach it."),
+    baskets.MOST: gettext_lazy("It takes off the most."),
+    baskets.MOST_LEFT: gettext_lazy("It takes off the most; the floors leave no more to give."),
+    baskets.BEATEN: gettext_lazy("Another one takes off as much or more; only one counts."),
+    baskets.NO_ROOM: gettext_lazy("Nothing is left that it could take off."),
+    baskets.OTHER_ASKED: gettext_lazy("Another coupon was chosen."),
+    baskets.FEW_POINTS: gettext_lazy("There are too few points for it."),
+    baskets.NO_OFFSET: gettext_lazy("No benefit lets members pay with points."),
+    OWN_FAN_PRICE: gettext_lazy("The SKU has a fan price of its own in the price table, which counts."),
+    offers.NOT_OPEN: gettext_lazy("The program was not open."),
+    offers.NOT_BEGUN: gettext_lazy("It has not begun yet."),
+    offers.PAUSED: gettext_lazy("The benefit is paused."),
+    offers.ENDED: gettext_lazy("The benefit has ended."),
+    offers.NO_STOCK: gettext_lazy("None is left of this benefit."),
+    offers.MEMBERS_ONLY: gettext_lazy("It is for members."),
+    offers.OTHERS: gettext_lazy("It is for other members."),
+    offers.SEGMENTS: gettext_lazy(
+        "It is for segments: who was in one at an instant is not known later, so prices do not follow it."
+    ),
+    offers.REVOKED: gettext_lazy("The code was taken back."),
+    offers.USED: gettext_lazy("The code is used up."),
+    offers.EXPIRED: gettext_lazy("The code has expired."),
+    offers.RESERVED: gettext_lazy("The code is reserved for an order."),
 }
 
 
@@ -47,8 +74,9 @@ def why(tried: Tried) -> str:
     return str(WHY.get(tried.why, tried.why))
 
 
-def candidate(tried: Tried, tiers: Mapping[str, str], currency: str) -> str:
-    """What was tried, in words: a tier's price, a fan price, so much off so much."""
+def candidate(tried: Tried, tiers: Mapping[str, str], currency: str, names: Mapping[str, str]) -> str:
+    """What was tried, in words: a tier's price, a fan price, so much off so much, a benefit by its name. names: of
+    benefits by id."""
     if tried.layer == "spend_and_save":
         off, _word, least = tried.candidate.partition(" off ")
         values = {"off": money_text(int(off), currency), "least": money_text(int(least), currency)}
@@ -56,16 +84,23 @@ def candidate(tried: Tried, tiers: Mapping[str, str], currency: str) -> str:
     if tried.layer == "member":
         sku, _space, code = tried.candidate.rpartition(" ")
         return _("%(tier)s price of %(sku)s") % {"tier": tiers.get(code, code), "sku": sku}
-    return tried.candidate
+    if tried.benefit is None:
+        return tried.candidate or "--"
+    name = names.get(tried.benefit) or str(LAYERS[tried.layer])
+    if tried.layer == "fan" or tried.candidate == tried.benefit:
+        return name
+    return _("%(name)s, code %(code)s") % {"name": name, "code": shown(tried.candidate)}
 
 
-def receipt_rows(receipt: list[Tried], tiers: Mapping[str, str], currency: str) -> list[dict[str, Any]]:
+def receipt_rows(
+    receipt: list[Tried], tiers: Mapping[str, str], currency: str, names: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Each candidate as the page shows it."""
     return [
         {
             "line": tried.line,
             "layer": LAYERS.get(tried.layer, tried.layer),
-            "candidate": candidate(tried, tiers, currency),
+            "candidate": candidate(tried, tiers, currency, names),
             "gives_minor": tried.gives_minor,
             "won": tried.won,
             "why": why(tried),

@@ -25,6 +25,7 @@ from benefits.selectors import paper_rules
 from benefits.selectors.coverage import paper_reasons
 from benefits.selectors.entitlements import Promise
 from benefits.selectors.scopes import where
+from benefits.web.price_kind_words import fan_price, points_offset
 from benefits.web.setting_words import told
 from members.models import Channel
 from members.templatetags.fmt import discount, money_text, points
@@ -133,6 +134,10 @@ def _gives(kind: str, settings: Mapping[str, Any], currency: str) -> str:
         return _gift(kind, settings, currency)
     if kind == "member_price":
         return _member_price(settings, currency)
+    if kind == "fan_price":
+        return fan_price(_one_price(settings, currency), settings)
+    if kind == "points_offset" and (what := points_offset(settings, currency)):
+        return what
     if KINDS.get(kind) and KINDS[kind].is_draw:
         return _draw(settings, currency)
     return told(settings, currency) or _plain(settings)
@@ -161,6 +166,8 @@ def _coupon(settings: Mapping[str, Any], currency: str) -> str:
         what = _("%(amount)s off") % {"amount": money_text(off, currency)}
     elif share is not None:
         what = discount(100 - _decimal(share))
+    elif settings.get("percent") is not None:
+        what = discount(_decimal(settings["percent"]))
     else:
         return _plain(settings)
     if at_least:

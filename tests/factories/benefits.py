@@ -23,4 +23,6 @@ def given(kind: str) -> dict[str, Any]:
         return DRAW | ({"price_minor": 49_900} if kind == "draw_purchase" else {})
     if kind in POINTS:
         return dict(POINTS[kind])
+    if kind == "points_offset":
+        return {"points": 100, "off_minor": 100}
     return dict(OFF) if kind in KINDS and KINDS[kind].gives else {}

@@ -60,6 +60,7 @@ class Kind:
     members spend points for it. has_pool: it can hand out a partner's codes from an uploaded pool (setting `pool`).
     moves_points: the program's rules of earning keep it (`benefits.services.point_promises`), which know tiers and no
     segments.
+    acts_in_quotes: it lowers what its audience pays by itself, without a code.
     """
 
     code: ClassVar[str] = ""
@@ -74,6 +75,7 @@ class Kind:
     is_exchanged: ClassVar[bool] = False
     has_pool: ClassVar[bool] = False
     moves_points: ClassVar[bool] = False
+    acts_in_quotes: ClassVar[bool] = False
     names: ClassVar[tuple[str, ...]] = ()
     inner: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     gives: ClassVar[tuple[str, ...]] = ()

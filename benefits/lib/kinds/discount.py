@@ -1,4 +1,4 @@
-"""A share off everything."""
+"""A share or an amount off the goods of a basket, for members as long as it is in force."""
 
 from __future__ import annotations
 
@@ -9,21 +9,34 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.kinds.base import Kind, Show
-from benefits.lib.kinds.checks import is_number
+from benefits.lib.kinds.checks import Settings, invalid, is_number
 
 
 class DiscountKind(Kind):
-    """A share off everything."""
+    """`percent` is what is paid (90 is 9 折), `off_percent` the share that is taken off, `off_minor` an amount; from
+    `at_least_minor` on, at most `max_off_minor`."""
 
     code = "discount"
     label = _("Discount")
     group = "price"
     place = 30
-    text = _("A share off for members.")
-    names = gives = ("percent", "off_percent", "off_minor")
+    text = _("A share or an amount off for members, without a code.")
+    gives = ("percent", "off_percent", "off_minor")
+    names = (*gives, "at_least_minor", "max_off_minor")
+    acts_in_quotes = True
+
+    def check_own(self, settings: Settings, currency: str) -> None:
+        said = [name for name in self.gives if settings.get(name) not in (None, "")]
+        if len(said) > 1:
+            text = _("Say what the discount gives with one of these settings alone: %(names)s.")
+            raise invalid(said[-1], text % {"names": ", ".join(self.gives)})
 
     def is_worthless(self, settings: Mapping[str, Any]) -> bool:
-        return settings.get("off_minor") == 0 or is_number(settings.get("off_percent"), 0)
+        return (
+            settings.get("off_minor") == 0
+            or is_number(settings.get("off_percent"), 0)
+            or is_number(settings.get("percent"), 100)
+        )
 
     def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
         if not show.gives:

@@ -8,12 +8,16 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
 
+from benefits.api import baskets
 from benefits.lib.quotes import Cut, PriceRules, Reward, SkuPrices
-from benefits.services import pricing
+from benefits.services import benefits, pricing
+from members.api.fields import Strict
 from members.lib import tenant as tenancy
 from members.lib.scopes import Scope
-from tests.api import JOB, OPENED, System, close, join
+from tests.api import JOB, OPENED, System, close, give, join
 from tests.members.api.test_door import problem
 
 BASE = {"base": Cut("percent", Decimal(90))}
@@ -93,6 +97,97 @@ def test_200_lines_take_as_many_queries_as_one(system):
 
     queries(1)  # the key's first use of the day is noted
     assert queries(1) == queries(200)
+
+
+def publish(system, kind, at=OPENED, **settings):
+    with tenancy.tenant(system.shop.pk):
+        return benefits.publish_benefit(
+            merchant_id=system.shop.pk, at=at, actor=JOB, kind=kind, name=kind, settings=settings
+        )
+
+
+def test_benefits_act_on_a_basket_and_say_what_is_redeemed_for_it(priced):
+    member = join(priced.shop, "m")
+    give(priced, member, 5_000)
+    coupon = publish(priced, "coupon", off_minor=400)
+    publish(priced, "points_offset", points=100, off_minor=100, max_percent=10)
+    publish(priced, "free_shipping")
+    code = priced.post(
+        f"/members/{member.public_id}/entitlements", {"benefit": coupon.public_id}, key="c"
+    ).json()["code"]
+
+    asked = {"member": member.public_id, "points": "max", "shipping_minor": 800}
+    found = priced.post("/quotes", basket(("A", 2), **asked)).json()
+
+    assert (found["goods_minor"], found["shipping_minor"], found["total_minor"]) == (10_800, 0, 10_800)
+    assert (found["points"], found["codes"]) == (1_200, [code])
+    assert [(row["layer"], row["candidate"], row["gives_minor"]) for row in found["receipt"]][2:4] == [
+        ("spend_and_save", "2000 off 10000", 2_000), ("coupon", code, 400),
+    ]  # fmt: skip
+    typed = f"{code[:5]}-{code[5:]}".lower()
+    assert priced.post("/quotes", basket(("A", 2), **asked, coupon=typed)).json()["codes"] == [code]
+    problem(priced.post("/quotes", basket(("A", 2), coupon=code)), 422, "invalid")
+    problem(priced.post("/quotes", basket(("A", 2), **asked | {"coupon": "0"})), 404, "not-found")
+
+
+def test_many_baskets_each_have_their_own_outcome_and_take_as_many_queries_as_one(priced):
+    member = join(priced.shop, "m").public_id
+    many = [
+        basket(("A", 2), member=member), basket(("B", 1)), basket(("A", 1), member="nobody"), {"lines": []}, 7,
+        basket(("A", 1), points=-1), basket(("A", 1), points=2), basket(("A", 1), follows=True),
+    ]  # fmt: skip
+
+    found = priced.post("/quotes/batch", {"baskets": many}).json()
+
+    assert (found["priced"], found["refused"], found["rules_version"]) == (2, 6, 1)
+    assert [(row["index"], row["quote"] and row["quote"]["total_minor"]) for row in found["items"]] == [
+        (0, 12_400), *((place, None) for place in range(1, 7)), (7, 7_500),
+    ]  # fmt: skip
+    assert [row["problem"] and row["problem"]["type"] for row in found["items"]] == [
+        None, "unknown-sku", "not-found", "invalid", "malformed", "invalid", "invalid", None,
+    ]  # fmt: skip
+    assert all(row["receipt"] is None for row in found["items"])
+    one = priced.post("/quotes", many[0] | {"at": found["at"]}).json()
+    told = priced.post("/quotes/batch", {"baskets": many[:1], "receipts": True, "at": found["at"]}).json()[
+        "items"
+    ][0]
+    assert told["receipt"] == one["receipt"] and told["quote"].items() <= one.items()
+
+    def queries(count):
+        body = {"baskets": [basket(("A", 1), member=member)] * count}
+        with CaptureQueriesContext(connection) as seen:
+            assert priced.post("/quotes/batch", body).status_code == 200
+        return len(seen)
+
+    assert queries(1) == queries(1_000)
+    problem(priced.post("/quotes/batch", {"baskets": many[:1] * 1_001}), 422, "invalid")
+    problem(priced.post("/quotes/batch", {"baskets": []}), 422, "invalid")
+    close(priced.shop, "cleared")
+    problem(priced.post("/quotes/batch", {"baskets": many}), 403, "program-cleared")
+
+
+texts = st.sampled_from(["A", "", "a" * 65, "\x00", "\ud800", " ", "é"]) | st.integers() | st.none()
+numbers = st.sampled_from([0, 1, -1, 10**12, 10**12 + 1, 100_001, True, "1", "max", None, Decimal(1)])
+raw_lines = st.lists(
+    st.fixed_dictionaries({}, optional={"sku": texts, "quantity": numbers, "x": numbers}) | numbers,
+    max_size=2,
+)
+raw_baskets = st.fixed_dictionaries(
+    {},
+    optional={
+        "lines": st.just([{"sku": "A"}]) | raw_lines | numbers, "member": texts, "coupon": texts, "points": numbers,
+        "shipping_minor": numbers, "follows": st.booleans() | numbers, "x": numbers,
+    },
+)  # fmt: skip
+
+
+@given(raw_baskets)
+def test_what_is_plainly_right_is_read_as_its_fields_would_read_it(raw):
+    found = baskets.plain_basket(raw)
+
+    if found is not None:
+        slow = Strict.run_validation(baskets.BasketItem(), raw)
+        assert found == {**slow, "lines": [dict(line) for line in slow["lines"]]}
 
 
 def test_skus_without_a_price_are_all_told_by_their_lines(priced):

@@ -9,10 +9,24 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone, translation
 
-from benefits.lib.quotes import STACKS, Buyer, Cut, PriceRules, Reward, SkuPrices, quote
-from benefits.services import pricing
+from benefits.lib import offers
+from benefits.lib.baskets import FanOffer, FreeShipping, Off, PointsOffset
+from benefits.lib.codes import shown
+from benefits.lib.quotes import (
+    STACKS,
+    Asked,
+    Buyer,
+    Cut,
+    Offers,
+    PriceRules,
+    Reward,
+    SkuPrices,
+    quote,
+)
+from benefits.services import benefits, claims, pricing
 from benefits.web import price_words
 from members.lib import tenant as tenancy
+from members.services import points
 from tests.factories import ledger
 
 URL = "/benefits/prices/explain/"
@@ -136,7 +150,58 @@ def test_every_why_of_every_receipt_has_words_in_every_language():
                 for each in quote([(prices, 2)], PriceRules(stack, rewards), Buyer("base", True)).receipt
             }
 
+    asked = Asked("a", None, 500)
+    for unfit in ("", *offers.ALL_WHYS):
+        shared = {"benefit": "b", "unfit": unfit}
+        half = Off(name="a", cut=Cut("percent", Decimal(50)), **shared)
+        rest = {
+            "offs": (half, Off(name="z", cut=Cut("off", Decimal(1)), at_least_minor=10**9, **shared)),
+            "offsets": tuple(PointsOffset(name=n, points=1, off_minor=1, step=2, **shared) for n in "pq"),
+            "shipping": (FreeShipping(name="s", most_minor=0, **shared),),
+            "fans": (FanOffer("f", Cut("percent", Decimal(1)), unfit=unfit),),
+        }
+        for held, choice, floor in itertools.product(
+            (0, 1, 9**9), (asked, Asked("", None, 500)), (1, 10_000, 6_000)
+        ):
+            prices = SkuPrices("A", 10_000, None, floor, fans=TEN_OFF)
+            for some in (rest, {}):
+                found = quote(
+                    [(prices, 1)], PriceRules(), Buyer("base", True), Offers(**some, points=held), choice
+                )
+                told |= {each.why for each in found.receipt}
+
     assert told == set(price_words.WHY)
     for language in ("zh-hans", "zh-hant"):
         with translation.override(language):
             assert all(str(words).isascii() is False for words in price_words.WHY.values())
+
+
+def test_a_members_coupon_points_and_shipping_are_steps_of_the_waterfall(owner, shop, at):
+    member = ledger.join(shop, at, phone="13800131402")
+    about = {"merchant_id": shop.pk, "at": at, "actor": ledger.JOB}
+    with tenancy.tenant(shop.pk):
+        tea = benefits.publish_benefit(
+            kind="coupon", name="Spring coupon", settings={"off_minor": 400}, **about
+        )
+        benefits.publish_benefit(kind="discount", name="Two off", settings={"off_percent": 2}, **about)
+        benefits.publish_benefit(kind="free_shipping", name="Free", settings={"cap_minor": 500}, **about)
+        benefits.publish_benefit(
+            kind="points_offset", name="Points", settings={"points": 10, "off_minor": 100}, **about
+        )
+        mine, _is_new = claims.claim(member_id=member.pk, benefit_id=tea.pk, key="k", **about)
+        points.adjust(member_id=member.pk, points=25, key="p", reason="given", **about)
+
+    response = page_of(owner, member="13800131402", points="on", shipping_minor="8", coupon=mine.code.lower())
+
+    assert response.context["steps"][-4:] == [
+        ("Coupon or discount", -400), ("Points", -200), ("Shipping fee", 800), ("Free shipping", -500),
+    ]  # fmt: skip
+    assert response.context["end"][1] == 12_400 - 400 - 200 + 300
+    page = response.content.decode()
+    for words in (
+        "Spring coupon, code ", "Another coupon was chosen.", "It takes off the most.", "It takes 20 points.",
+        f"It uses the code {shown(mine.code)}.",
+    ):  # fmt: skip
+        assert words in page, words
+    assert page_of(owner, coupon=mine.code).status_code == 422
+    assert page_of(owner, points="on").status_code == 422
