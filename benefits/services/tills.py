@@ -22,7 +22,7 @@ from benefits.lib.entitlements import State
 from benefits.models import Entitlement, EntitlementSource, EntitlementUse, UseAction
 from benefits.selectors import entitlements as selectors
 from benefits.services import asking, entitlement_events, issuing
-from benefits.services.till_words import refusal_of
+from benefits.services.till_words import UNKNOWN_CODE, refusal_of
 from members.lib import prepared
 from members.lib.fields import opaque_id
 from members.lib.periods import merchant_day
@@ -235,7 +235,7 @@ def _open(
     program = programs.lock_for_write(merchant_id=merchant_id)
     entitlement = selectors.locked(merchant_id=merchant_id, code=meant) if meant else None
     if entitlement is None:
-        raise NotFound(_("There is no such code here. Check it sign by sign, or scan it again."))
+        raise NotFound(UNKNOWN_CODE)
     closed_since = None if program.status == "open" else programs.closed_since(merchant_id=merchant_id)
     standing = selectors.standing(entitlement, program, closed_since)
     desk = _Desk(program, entitlement, standing, at, actor, action, key, asked)

@@ -12,6 +12,7 @@ from benefits.lib.kinds import KINDS, LIMITS
 from benefits.models import BenefitStatus, FindingKind, GuardLevel, RewardState
 from benefits.selectors import audiences
 from benefits.web import entitlements, own, own_draws, own_rewards, words
+from benefits.services.till_words import QUEUED_WORDS
 from benefits.web.cashier import CASHIERS
 from benefits.web.words import DELIVERIES
 from members.web import audit_words, gates, member_sections, own_sections, tier_simulation
@@ -79,6 +80,7 @@ def register() -> None:
             "entitlement.released": _("Reservation of an entitlement let go"),
             "entitlement.redeemed": _("Entitlement redeemed"),
             "entitlement.undone": _("Redemption undone"),
+            "entitlement.queued": _("Code taken without a connection sent in"),
             "reward_order.paid": _("Order of a reward paid"),
             "reward_order.shipped": _("Reward sent"),
             "reward_order.received": _("Reward received"),
@@ -125,6 +127,8 @@ def register() -> None:
             "benefit": _("Benefit"),
             "use": _("Act"),
             "left": _("Uses left"),
+            "queued": _("What came of it"),
+            "taken_at": _("Taken at"),
             "commitment": _("Commitment"),
             "rules_hash": _("Hash of the rules"),
             "entrant": _("Entrant"),
@@ -148,5 +152,6 @@ def register() -> None:
             "delivery": dict(DELIVERIES),
             "benefit.kind": {code: kind.label for code, kind in KINDS.items()},
             "benefit.audience": {EVERYONE: _("All members")},
+            "queued": QUEUED_WORDS,
         },
     )

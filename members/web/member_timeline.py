@@ -15,7 +15,7 @@ from members.web.members import member_of
 from members.web.request import StaffRequest
 
 
-@gates.staff(read=gates.EVERYONE, function="members")
+@gates.staff(read=gates.READERS, function="members")
 @require_GET
 def members_timeline(request: StaffRequest, member_id: str) -> HttpResponse:
     """A page of the timeline; asked by htmx, its lines alone. A mark or kind that is none is left out."""
