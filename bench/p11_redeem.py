@@ -56,7 +56,9 @@ def _fill(shop: int, number: int) -> list[str]:
     """So many codes of one coupon, spread over the members."""
     about = {"merchant_id": shop, "at": ledger_world.OPENED_AT, "actor": ledger_world.BENCH}
     with tenancy.tenant(shop), transaction.atomic():
-        coupon = benefits.publish_benefit(kind="coupon", name="Ten off", settings={"off_minor": 1000}, **about)
+        coupon = benefits.publish_benefit(
+            kind="coupon", name="Ten off", settings={"off_minor": 1000}, **about
+        )
         model, _is_new = claims.claim(member_id=1, benefit_id=coupon.pk, key="model", **about)
     codes = list(dict.fromkeys(new_codes(number)))
     values = {"merchant": shop, "model": model.pk, "members": MEMBERS, "codes": codes}

@@ -51,7 +51,7 @@ const row = (item) => {
   chip.classList.add(`chip-${LEVELS[item.state]}`);
   $("[data-says]", made).textContent = item.state === "waiting" ? say(item.tried ? "asked" : "unsure") : [item.says, item.name, item.who].filter(Boolean).join(" · ");
   const acts = $("[data-acts]", made);
-  if (item.state === "waiting" && !item.tried) acts.append(button("drop", async () => { await drop(item.key); changed(); }));
+  if (item.state === "waiting" && !item.tried) acts.append(button("drop", async () => { await drop(item.key); await changed(); send(); }));
   if (item.state === "redeemed" && new Date(item.undo_until) > new Date() && (token || !isShell)) acts.append(undoForm(item));
   if (!acts.children.length) acts.remove();
   return made;
@@ -108,6 +108,7 @@ const take = async (code, key) => {
   navigator.storage?.persist?.().catch(() => {});
   await changed();
   tell(say("kept"));
+  later();
   return "";
 };
 document.addEventListener("submit", async (event) => {
@@ -176,14 +177,14 @@ const sendOne = async (key, me) => {
 };
 const sendAll = async () => {
   const waiting = (await items()).filter((item) => item.state === "waiting");
-  if (!waiting.length) return;
+  if (!waiting.length && !away) return;
   const me = await contact();
   if (!me) return;
   token = me.token;
   note("");
   $("[data-signin]", place).hidden = true;
   for (const item of waiting.filter((each) => each.till === me.till)) {
-    if (!(await sendOne(item.key, me))) { later(); return; }
+    if (!(await sendOne(item.key, me))) { setAway(true); later(); return; }
   }
   if (who && me.till !== who.till && waiting.some((item) => item.till === who.till)) note("signin", who);
   await show();
@@ -228,10 +229,9 @@ const begin = async () => {
   await fromAddress();
   setAway(away);
   await show();
-  if (isShell && navigator.onLine) contact();
   send();
 };
-addEventListener("online", () => { pause = 0; if (!isShell) setAway(false); send(); if (isShell) contact(); });
+addEventListener("online", () => { pause = 0; if (!isShell) setAway(false); send(); });
 addEventListener("offline", () => setAway(true));
 document.addEventListener("visibilitychange", () => { if (!document.hidden) send(); });
 document.addEventListener("liushui:theme", (event) => { if (who && !isShell) { who.theme = event.detail; keepWho(who).catch(() => {}); } });

@@ -16,8 +16,9 @@ class QueuedCode(TenantModel):
     """One code that was taken without a connection, as it was answered when it arrived. Append-only.
 
     key: made by the till when the code was taken; sent again, it is answered from this row. code: as it was read, which
-    may be nobody's. outcome: `benefits.lib.till_queue.OUTCOMES`. taken_at: when it was taken by the till's own clock, evidence and no rule; null where that clock
-    cannot be believed. at: when it arrived and was judged. use: the redemption, if it was one.
+    may be nobody's. outcome: `benefits.lib.till_queue.OUTCOMES`. taken_at: when it was taken by the till's own clock,
+    evidence and no rule; null where that clock cannot be believed. at: when it arrived and was judged. use: the
+    redemption, if it was one.
     """
 
     key = models.CharField(max_length=LONGEST_KEY)

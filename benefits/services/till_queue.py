@@ -16,6 +16,7 @@ from benefits.lib.till_queue import LONGEST_KEY, REDEEMED, UNKNOWN, believed
 from benefits.models import Entitlement, EntitlementUse, QueuedCode
 from benefits.selectors import entitlements as selectors
 from benefits.services import tills
+from benefits.services.till_desk import OTHER_REQUEST
 from benefits.services.till_words import NotUsable
 from members.lib.fields import ALPHABET
 from members.lib.refusals import (
@@ -41,14 +42,14 @@ def settle(
     """
     meant = read_code(code)
     if meant is None or len(key) != LONGEST_KEY or not set(key) <= set(ALPHABET) or actor.user_id is None:
-        raise Invalid(tills.OTHER_REQUEST)
+        raise Invalid(OTHER_REQUEST)
     with connection.cursor() as cursor:
-        # Two requests under one key: what was refused leaves no lock on the entitlement, so they wait for each other here.
+        # Two requests under one key wait here: what is refused leaves no lock on the entitlement.
         cursor.execute(ONE_AT_A_TIME, [f"till_queue:{key}", merchant_id])
     before = selectors.queued(merchant_id=merchant_id, key=key)
     if before is not None:
         if (before.code, before.by_id) != (meant, actor.user_id):
-            raise IdempotencyConflict(tills.OTHER_REQUEST)
+            raise IdempotencyConflict(OTHER_REQUEST)
         return before
     outcome, use = _judged(merchant_id, at, actor, meant, key)
     row = QueuedCode.objects.create(
@@ -89,7 +90,12 @@ def _judged(
 
 def _note(row: QueuedCode, actor: Actor) -> None:
     """What was given away without being redeemed is the shop's loss, so it is told with the rest of what people do."""
-    found = Entitlement.objects.of(row.merchant_id).filter(code=row.code).select_related("member", "benefit").first()
+    found = (
+        Entitlement.objects.of(row.merchant_id)
+        .filter(code=row.code)
+        .select_related("member", "benefit")
+        .first()
+    )
     taken = None if row.taken_at is None else row.taken_at.isoformat()
     audit.record(
         merchant_id=row.merchant_id,

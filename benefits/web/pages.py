@@ -11,8 +11,8 @@ from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, LIMITS
 from benefits.models import BenefitStatus, FindingKind, GuardLevel, RewardState
 from benefits.selectors import audiences
-from benefits.web import entitlements, own, own_draws, own_rewards, words
 from benefits.services.till_words import QUEUED_WORDS
+from benefits.web import entitlements, own, own_draws, own_rewards, words
 from benefits.web.cashier import CASHIERS
 from benefits.web.words import DELIVERIES
 from members.web import audit_words, gates, member_sections, own_sections, tier_simulation

@@ -2,7 +2,8 @@
 that opens without one, and the worker that keeps that page.
 
 What is kept on the device for everybody is a page about nobody: it is made without looking at who asks. Who was signed
-in and what was taken is kept by the page's script, apart, and sent under the name under which it was taken or not at all.
+in and what was taken is kept by the page's script, apart, and sent under the name under which it was taken or not at
+all.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ HIDDEN = "compliance_banner_hidden"  # session key: what a person hid, until it 
 
 
 def glance_of(request: StaffRequest) -> Glance | None:
-    """The program of the request, looked at once; None without a merchant, and for cashiers, who decide nothing of it."""
+    """The program of the request, looked at once; None without a merchant and for cashiers, who decide nothing."""
     program, staff = getattr(request, "program", None), getattr(request, "staff", None)
     if program is None or staff is None or staff.role not in gates.READERS:
         return None

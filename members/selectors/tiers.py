@@ -34,7 +34,7 @@ def _joined_on(merchant_id: int, member_id: int) -> dt.date:
 
 
 def names(*, merchant_id: int, member_ids: Iterable[int], at: dt.datetime) -> dict[int, str]:
-    """The names of the tiers that some members hold, by member; "" before there are any tiers. At most three queries."""
+    """The names of the tiers that some members hold, by member; "" before there are any. At most three queries."""
     held = TierStanding.objects.of(merchant_id).filter(member_id__in=set(member_ids)).select_related("tier")
     found = {row.member_id: str(row.tier) for row in held}
     missing = set(member_ids) - found.keys()

@@ -6,9 +6,13 @@ import datetime as dt
 
 from django.db import connection
 
+from members.lib import prepared
+
 NOTE = """
-insert into members_benefituse (merchant_id, member_id, benefit, day, uses) values (%s, %s, %s, %s, %s)
+insert into members_benefituse (merchant_id, member_id, benefit, day, uses)
+values (%(merchant)s, %(member)s, %(benefit)s, %(day)s, 1)
 on conflict (merchant_id, member_id, benefit, day) do update set uses = members_benefituse.uses + excluded.uses
+returning uses
 """
 TAKE_BACK = """
 update members_benefituse set uses = uses - 1
@@ -18,8 +22,7 @@ where merchant_id = %s and member_id = %s and benefit = %s and day = %s and uses
 
 def note(*, merchant_id: int, member_id: int, benefit: str, day: dt.date) -> None:
     """A member used a benefit (its public id) on a merchant day; in the transaction of the use."""
-    with connection.cursor() as cursor:
-        cursor.execute(NOTE, [merchant_id, member_id, benefit, day, 1])
+    prepared.fetch_one(NOTE, {"merchant": merchant_id, "member": member_id, "benefit": benefit, "day": day})
 
 
 def take_back(*, merchant_id: int, member_id: int, benefit: str, day: dt.date) -> None:

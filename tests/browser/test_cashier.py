@@ -152,7 +152,7 @@ def test_codes_taken_without_a_connection_are_sent_when_it_returns_and_none_is_u
 def test_what_one_person_took_waits_for_that_person(arrive: Arrive):
     story = a_shop("open")
     (mine,) = codes_of(story, 1)
-    till = arrive(story.cashier, width=390)
+    till = arrive(story.cashier)
     queue = till.page.locator("[data-till]")
     till.go("/benefits/cashier/")
     till.page.evaluate("navigator.serviceWorker.ready.then(() => caches.keys())")
@@ -166,8 +166,8 @@ def test_what_one_person_took_waits_for_that_person(arrive: Arrive):
     till.go("/benefits/cashier/")
     expect(queue).to_contain_text("Waiting for cashier@shop.example at Swallow Valley to sign in: 1")
     assert mine.code[:5] not in queue.inner_text() and not story.rows(EntitlementUse)
-    till.button("Olive").or_(till.page.locator("details.user summary")).first.click()
-    till.button("Sign out").click()
+    till.page.locator("details.user summary").click()
+    till.page.locator("details.user").get_by_role("button", name="Sign out").click()
     till.page.wait_for_url("**/accounts/login/**")
     assert till.page.evaluate("caches.keys()") == []
 
