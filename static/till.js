@@ -22,7 +22,7 @@ const say = (name, values = {}) => {
   return words.replace(/\{(\w+)\}/g, (_whole, key) => values[key] ?? "");
 };
 const tell = (text) => { const live = $("#live"); live.textContent = ""; requestAnimationFrame(() => { live.textContent = text; }); };
-const clock = (instant) => new Date(instant).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+const clock = (instant) => new Date(instant).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 /* ---- what is shown ---- */
 const LEVELS = { waiting: "warning", redeemed: "success", refused: "critical" };
@@ -49,7 +49,7 @@ const row = (item) => {
   const chip = $("[data-state]", made);
   chip.textContent = say(item.state);
   chip.classList.add(`chip-${LEVELS[item.state]}`);
-  $("[data-says]", made).textContent = item.state === "waiting" ? say(item.tried ? "asked" : "unsure") : [item.says, item.name, item.who].filter(Boolean).join(" · ");
+  $("[data-says]", made).textContent = item.state === "waiting" ? say(item.tried ? "asked" : "unsure") : [item.says, item.name, item.member].filter((each) => each && each !== "--").join(" · ");
   const acts = $("[data-acts]", made);
   if (item.state === "waiting" && !item.tried) acts.append(button("drop", async () => { await drop(item.key); await changed(); send(); }));
   if (item.state === "redeemed" && new Date(item.undo_until) > new Date() && (token || !isShell)) acts.append(undoForm(item));
@@ -96,12 +96,12 @@ const refuse = (form, text) => {
   field.setAttribute("aria-invalid", String(Boolean(text)));
   if (text) { field.focus(); tell(text); }
 };
-const take = async (code, key) => {
+const take = async (code, key, tried = false) => {
   if (!who) return say("nobody");
   const known = (await items()).some((item) => item.code === code && item.state === "waiting" && item.till === who.till && item.key !== key);
   if (known) return say("twice");
   try {
-    await add({ key, code, taken: new Date().toISOString(), till: who.till, who: who.who, shop: who.shop, state: "waiting", tried: false });
+    await add({ key, code, taken: new Date().toISOString(), till: who.till, who: who.who, shop: who.shop, state: "waiting", tried });
   } catch {
     return say("unkept");
   }
@@ -205,7 +205,7 @@ const fromAddress = async () => {
   const taken = new URLSearchParams(location.hash.slice("#taken:".length));
   history.replaceState(null, "", location.pathname);
   const code = readCode(taken.get("code") ?? "");
-  if (code && /^[2-9a-z]{16}$/.test(taken.get("key") ?? "")) await take(code, taken.get("key"));
+  if (code && /^[2-9a-z]{16}$/.test(taken.get("key") ?? "")) await take(code, taken.get("key"), true);
 };
 const begin = async () => {
   if (isShell) {

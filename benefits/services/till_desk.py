@@ -22,9 +22,10 @@ from benefits.selectors import entitlements as selectors
 from benefits.services.till_words import UNKNOWN_CODE
 from members.lib import prepared
 from members.lib.fields import opaque_id
+from members.lib.periods import merchant_day
 from members.lib.refusals import Conflict, IdempotencyConflict, NotFound
 from members.models import Member, Program
-from members.services import audit
+from members.services import audit, benefit_uses
 from members.services.audit import Actor
 
 OTHER_REQUEST = _("This key was used for another request. Send a new key with a new request.")
@@ -74,7 +75,7 @@ _COLUMNS = (
     "merchant_id", "public_id", "entitlement_id", "action", "key", "asked", "at", "state_after", "left_after",
     "until", "saved_minor", "undoes", "actor_kind", "actor_label", "by_id",
 )  # fmt: skip
-WRITE = f"""
+WRITTEN = f"""
 with used as (
     insert into benefits_entitlementuse ({", ".join(_COLUMNS)})
     values ({", ".join(f"%({name})s" for name in _COLUMNS)})
@@ -83,9 +84,10 @@ with used as (
     update benefits_entitlement e set state = %(state_after)s, uses_left = %(left_after)s,
         reserved_until = %(reserved_until)s, reservation = %(reservation)s
     from used where e.merchant_id = %(merchant_id)s and e.id = %(entitlement_id)s
-)
-select id from used
-"""
+)"""
+SELECTED = "\nselect id from used"
+WRITE = WRITTEN + SELECTED
+REDEEM = f"{WRITTEN}, noted as ({benefit_uses.noting(source='used')}){SELECTED}"
 _WIDTH = sum(len(names) for _model, _alias, names in _READ)
 TIMES = 5  # with both locks held after the first, nothing is stale
 
@@ -180,8 +182,16 @@ def write(
     elif entitlement.state != State.RESERVED:
         entitlement.reserved_until, entitlement.reservation = None, ""
     values = {name: getattr(use, name) for name in _COLUMNS} | {"asked": Jsonb(use.asked)}
-    kept = {"reserved_until": entitlement.reserved_until, "reservation": entitlement.reservation}
-    row = prepared.fetch_one(WRITE, values | kept)
+    values |= {"reserved_until": entitlement.reserved_until, "reservation": entitlement.reservation}
+    statement = WRITE
+    if desk.action == UseAction.REDEEM:
+        statement = REDEEM
+        values |= {
+            "member_id": entitlement.member_id,
+            "benefit": entitlement.benefit.public_id,
+            "day": merchant_day(desk.at, desk.zone),
+        }
+    row = prepared.fetch_one(statement, values)
     if row is None:
         raise IdempotencyConflict(OTHER_REQUEST)
     use.pk = int(row[0])

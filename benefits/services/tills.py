@@ -71,12 +71,6 @@ def redeem(
     entitlement.uses_left -= 1
     entitlement.state = State.ISSUED if entitlement.uses_left else State.REDEEMED
     use = write(desk, saved_minor=saved)
-    benefit_uses.note(
-        merchant_id=merchant_id,
-        member_id=entitlement.member_id,
-        benefit=entitlement.benefit.public_id,
-        day=merchant_day(at, desk.zone),
-    )
     entitlement_events.redeemed(program=desk.program, use=use)
     return Done(entitlement, use)
 

@@ -84,7 +84,7 @@ def _told(row: QueuedCode, request: StaffRequest) -> dict[str, Any]:
         "state": "redeemed",
         "says": said["gives"],
         "name": said["name"],
-        "who": said["who"],
+        "member": said["who"],
         "use": use.public_id,
         "undo_until": (use.at + rule.UNDO).isoformat(),
     }

@@ -149,6 +149,35 @@ def test_codes_taken_without_a_connection_are_sent_when_it_returns_and_none_is_u
     assert not wrong, "\n".join(wrong)
 
 
+def test_a_redemption_that_got_no_answer_is_queued_under_the_forms_own_key(arrive: Arrive):
+    story = a_shop("open")
+    (mine,) = codes_of(story, 1)
+    till = arrive(story.cashier, width=390)
+    queue = till.page.locator("[data-till]")
+    till.go("/benefits/cashier/")
+    till.page.evaluate("navigator.serviceWorker.ready.then(() => caches.keys())")
+    till.go(f"/benefits/cashier/?code={mine.code}")
+    once = till.page.locator("[data-redeem-form] [name=once]").input_value()
+
+    def lost(route) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        route.fetch()  # it arrives, and its answer is lost
+        route.abort()
+
+    till.page.context.route("**/benefits/cashier/**", lost)
+    till.button("Redeem code").click()
+    expect(queue).to_contain_text("Sent, and no answer came.")
+    expect(till.button("Do not redeem")).to_have_count(0)
+    till.page.context.unroute("**/benefits/cashier/**")
+    expect(queue).to_contain_text("Redeemed")
+
+    (use,), (row,) = story.rows(EntitlementUse), story.rows(QueuedCode)
+    assert (use.key, row.key, row.use_id) == (f"key:page-{once}", once, use.pk)
+    till.said.clear()  # the browser says that the answer was lost
+
+
 def test_what_one_person_took_waits_for_that_person(arrive: Arrive):
     story = a_shop("open")
     (mine,) = codes_of(story, 1)

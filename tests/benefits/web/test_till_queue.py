@@ -37,7 +37,7 @@ def test_a_code_is_redeemed_once_and_the_same_key_tells_the_first_answer(clerk, 
     again = send(clerk, mine.code)
 
     assert first.json() == again.json()
-    assert (first.json()["state"], first.json()["says"], first.json()["who"]) == (
+    assert (first.json()["state"], first.json()["says"], first.json()["member"]) == (
         "redeemed",
         "¥10.00 off",
         "王*",
