@@ -15,7 +15,7 @@ from django.db import connections, transaction
 
 from bench import ledger_world
 from bench.harness import Row, say, scratch
-from bench.p7_api import CLIENTS, ROUNDS, SECONDS, Ask, _rate, asked, server
+from bench.p7_api import CLIENTS, SECONDS, asked, hello, in_turns, server
 from benefits.lib.codes import new_codes
 from benefits.services import benefits, claims
 from members.lib import tenant as tenancy
@@ -77,16 +77,7 @@ def _redeemed(port: int, secret: str, codes: list[str], seconds: float) -> Row:
         path = f"/api/v1/entitlements/{codes[number]}/redeem"
         return asked(connection, "POST", path, "{}", headers | {"Idempotency-Key": f"bench-{number}"}, 200)
 
-    def hello(connection: http.client.HTTPConnection) -> int:
-        return asked(connection, "GET", "/hello", None, {}, 200)
-
-    asks: dict[str, Ask] = {"hello": hello, "redeem": redeem}
-    rates: dict[str, list[float]] = {name: [] for name in asks}
-    for ask in asks.values():
-        _rate(port, ask, seconds / 3)
-    for _round in range(ROUNDS):
-        for name, ask in asks.items():
-            rates[name].append(_rate(port, ask, seconds))
+    rates = in_turns(port, {"hello": hello, "redeem": redeem}, seconds)
     medians = {name: statistics.median(found) for name, found in rates.items()}
     say("P11: " + ", ".join(f"{name} {rate:,.0f} a second" for name, rate in medians.items()))
     pairs = zip(rates["redeem"], rates["hello"], strict=True)

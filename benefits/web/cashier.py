@@ -157,8 +157,11 @@ def _shown(
     return answer(request, "benefits/cashier/page.html", context, form)
 
 
-def _queue(request: StaffRequest) -> dict[str, str]:
-    """Whose page this is, as its script keeps it with the codes that it takes without a connection."""
+def _queue(request: StaffRequest) -> dict[str, str] | None:
+    """Whose page this is, as its script keeps it with the codes that it takes without a connection. None in a support
+    visit, which redeems nothing."""
+    if request.support is not None:
+        return None
     return {
         "till": request.staff.public_id,
         "who": str(request.user),
