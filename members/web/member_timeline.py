@@ -24,7 +24,7 @@ def members_timeline(request: StaffRequest, member_id: str) -> HttpResponse:
     kind = kind if kind in KINDS else ""
     before = Mark.parse(asked(request, "before"))
     page = timeline.page(merchant=request.merchant, member=member, kind=kind, before=before)
-    reader = timeline_words.Reader(request.merchant, member, request.staff.role in gates.READERS)
+    reader = timeline_words.Reader(request.merchant, member)
     context = {
         "member": member,
         "kind": kind,

@@ -141,7 +141,6 @@ def members_list(request: StaffRequest) -> HttpResponse:
         "query": _address(wanted.search, chosen).partition("?")[2],
         "pairs": [(name, value) for name, value in {"q": wanted.search, **chosen}.items() if value],
         "views": saved_views.of(merchant_id=request.merchant.pk, user_id=request.user.pk),
-        "may_export": request.staff.role in gates.READERS,
         "may_share": request.staff.role in gates.WRITERS,
     }
     if not wants_piece(request):
@@ -186,9 +185,7 @@ def _ledger(request: StaffRequest, member: Member, **forms: Any) -> dict[str, An
         "why": why,
         "sentences": sentences,
         "acts": entry_acts.acts(request, why, **forms),
-        "csv_url": f"{reverse('members:ledger_csv')}?{urlencode({'q': member.public_id})}"
-        if request.staff.role in gates.READERS
-        else "",
+        "csv_url": f"{reverse('members:ledger_csv')}?{urlencode({'q': member.public_id})}",
         "member": member,
     }
 
@@ -228,7 +225,7 @@ def show_member(
         "moves": member_page.moves_of(merchant=merchant, member_id=member.pk),
         "happened": timeline_words.rows(
             timeline.page(merchant=merchant, member=member, size=HAPPENED_SHOWN).lines,
-            timeline_words.Reader(merchant, member, request.staff.role in gates.READERS),
+            timeline_words.Reader(merchant, member),
         ),
         "may_reveal": request.staff.role in REVEALERS,
         "may_adjust": adjust_form is not None or entry_acts.may_move(request),
