@@ -67,7 +67,7 @@ async function script(name) {
   return withoutMaps(result.outputFiles[0].text);
 }
 
-const made = { "liushui.css": await styles(), "liushui.js": await script("liushui.js"), "charts.js": await script("charts.js"), "draws.js": await script("draws.js") };
+const made = { "liushui.css": await styles(), "liushui.js": await script("liushui.js"), "charts.js": await script("charts.js"), "draws.js": await script("draws.js"), "till.js": await script("till.js") };
 
 // Written beside and moved into place, so that a page served meanwhile never meets half a folder.
 const part = `${out}.part`;

@@ -220,7 +220,7 @@
 
   /* ---- a lost connection says so and offers to try again ---- */
   let retry = null;
-  const offline = (again) => { const bar = $("#offline"); if (bar) { bar.hidden = false; retry = again || null; } };
+  const offline = (again) => { const bar = $("#offline"); if (bar && !$("[data-away]")) { bar.hidden = false; retry = again || null; } };
   const online = () => { const bar = $("#offline"); if (bar) bar.hidden = true; };
   addEventListener("offline", () => offline());
   addEventListener("online", online);
@@ -256,6 +256,17 @@
     const scope = event.detail.elt || event.target;
     pickers(scope);
     settle(scope);
+  });
+
+  /* ---- signing out takes along what the cashier's page keeps for when there is no connection ---- */
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-signout]") || !("caches" in window)) return;
+    caches.keys().then((names) => names.filter((name) => name.startsWith("cashier-")).forEach((name) => caches.delete(name))).catch(() => {});
+    navigator.serviceWorker?.getRegistrations().then((found) => found.forEach((each) => each.unregister())).catch(() => {});
+    const kept = indexedDB.open("cashier", 1);
+    kept.onupgradeneeded = () => kept.transaction.abort(); // there is none, and none is made
+    kept.onerror = (failed) => failed.preventDefault();
+    kept.onsuccess = () => { kept.result.transaction("who", "readwrite").objectStore("who").clear(); kept.result.close(); };
   });
 
   /* ---- a code in front of the camera: where the browser reads them, else it is typed ---- */

@@ -20,6 +20,7 @@ from benefits.models.price_guard import FindingKind, GuardLevel, GuardPolicy, Pr
 from benefits.models.prices import CatalogueSku, MemberPrice, PriceUpload
 from benefits.models.pricing import PriceChange, PriceChangeKind, PriceChangeState, PriceVersion, SkuPrice
 from benefits.models.rewards import RewardOrder, RewardState
+from benefits.models.till_queue import QueuedCode
 
 __all__ = [
     "Benefit",
@@ -57,6 +58,7 @@ __all__ = [
     "PriceUpload",
     "PriceVersion",
     "Product",
+    "QueuedCode",
     "RevisionAction",
     "RewardOrder",
     "RewardState",

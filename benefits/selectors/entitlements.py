@@ -17,6 +17,7 @@ from benefits.models import (
     EntitlementSource,
     EntitlementUse,
     PaidWith,
+    QueuedCode,
     UseAction,
 )
 from benefits.selectors import draws
@@ -122,6 +123,12 @@ def uses(*, merchant_id: int, entitlement_id: int) -> list[EntitlementUse]:
 def use_by_id(*, merchant_id: int, public_id: str) -> EntitlementUse | None:
     """One act by the id shown outside. One query."""
     return EntitlementUse.objects.of(merchant_id).filter(public_id=public_id).first()
+
+
+def queued(*, merchant_id: int, key: str) -> QueuedCode | None:
+    """What came of a code that a till took without a connection, with its redemption. One query."""
+    rows = QueuedCode.objects.of(merchant_id).filter(key=key)
+    return rows.select_related("use__entitlement__benefit", "use__entitlement__member").first()
 
 
 def undoable(*, merchant_id: int, user_id: int, at: dt.datetime, most: int = 10) -> list[EntitlementUse]:

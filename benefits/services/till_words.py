@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from benefits.lib.entitlements import Why
 from benefits.lib.scope import Place, Scope, fits
 from benefits.selectors.scopes import store_names, where
+from benefits.lib.till_queue import ELSEWHERE, REDEEMED, UNKNOWN
 from members.lib.refusals import ProgramCleared, ProgramNotOpen, Refusal
 
 WORDS: dict[Why, Promise | str] = {
@@ -27,6 +29,14 @@ WORDS: dict[Why, Promise | str] = {
     Why.RESERVED: _(
         "This code is reserved for an order under way. Try again when that order is done or let go."
     ),
+}
+UNKNOWN_CODE = _("There is no such code here. Check it sign by sign, or scan it again.")
+# What came of a code that a till took without a connection.
+QUEUED_WORDS: dict[str, Promise | str] = {
+    REDEEMED: pgettext_lazy("entitlement", "Redeemed"),
+    UNKNOWN: UNKNOWN_CODE,
+    ELSEWHERE: _("This benefit is not to be had here."),
+    **{why.value: said for why, said in WORDS.items()},
 }
 
 

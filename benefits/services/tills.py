@@ -10,45 +10,24 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
-from psycopg.types.json import Jsonb
 
 from benefits.lib import entitlements as rule
-from benefits.lib.codes import read_code
 from benefits.lib.entitlements import State
 from benefits.lib.scope import NOWHERE, Place
 from benefits.models import Entitlement, EntitlementSource, EntitlementUse, UseAction
 from benefits.selectors import entitlements as selectors
 from benefits.services import asking, entitlement_events, issuing
+from benefits.services.till_desk import Desk, open_desk, write
 from benefits.services.till_words import refusal_of, require_place
-from members.lib import prepared
-from members.lib.fields import opaque_id
 from members.lib.periods import merchant_day
-from members.lib.refusals import HoldEnded, IdempotencyConflict, Invalid, NotCancellable, NotFound
-from members.models import Merchant, Program
-from members.services import audit, benefit_uses, programs
+from members.lib.refusals import HoldEnded, Invalid, NotCancellable, NotFound
+from members.services import benefit_uses, programs
 from members.services.audit import Actor
 
-OTHER_REQUEST = _("This key was used for another request. Send a new key with a new request.")
-_COLUMNS = (
-    "merchant_id", "public_id", "entitlement_id", "action", "key", "asked", "at", "state_after", "left_after",
-    "until", "saved_minor", "undoes", "actor_kind", "actor_label", "by_id",
-)  # fmt: skip
-INSERTED = (
-    f"insert into benefits_entitlementuse ({', '.join(_COLUMNS)}) "
-    f"values ({', '.join(f'%({name})s' for name in _COLUMNS)}) "
-    "on conflict (merchant_id, key) do nothing returning id"
-)
 LONGEST_ORDER = 64
-ACTED = {
-    UseAction.RESERVE: "entitlement.reserved",
-    UseAction.RELEASE: "entitlement.released",
-    UseAction.REDEEM: "entitlement.redeemed",
-    UseAction.UNDO: "entitlement.undone",
-}
 
 
 @dataclass(slots=True)
@@ -58,26 +37,6 @@ class Done:
     entitlement: Entitlement
     use: EntitlementUse
     is_new: bool = True
-
-
-@dataclass(slots=True)
-class _Desk:
-    """A locked entitlement, with all that decides what may be done with it, and the act that is asked for."""
-
-    program: Program
-    entitlement: Entitlement
-    standing: rule.Standing
-    at: dt.datetime
-    actor: Actor
-    action: UseAction
-    key: str
-    asked: dict[str, Any]
-    before: EntitlementUse | None = None  # what the key did before
-
-    @property
-    def replayed(self) -> Done | None:
-        """The first answer, when the key was used with the same body before."""
-        return None if self.before is None else Done(self.entitlement, self.before, is_new=False)
 
 
 @transaction.atomic
@@ -102,9 +61,9 @@ def redeem(
     """
     asked = {"saved_minor": saved_minor, "order": order, "reservation": reservation, **place.told}
     _check_order(order)
-    desk = _open(merchant_id, at, actor, UseAction.REDEEM, code, asking.keyed("key", key), asked)
-    if desk.replayed is not None:
-        return desk.replayed
+    desk = open_desk(merchant_id, at, actor, UseAction.REDEEM, code, asking.keyed("key", key), asked)
+    if desk.before is not None:
+        return Done(desk.entitlement, desk.before, is_new=False)
     entitlement = desk.entitlement
     holds = bool(reservation) and reservation == entitlement.reservation
     if reservation and not (holds and rule.is_reserved(desk.standing, at)):
@@ -113,14 +72,7 @@ def redeem(
     saved = _saved(entitlement, saved_minor)
     entitlement.uses_left -= 1
     entitlement.state = State.ISSUED if entitlement.uses_left else State.REDEEMED
-    use = _write(desk, saved_minor=saved)
-    merchant = Merchant.objects.get(pk=merchant_id)
-    benefit_uses.note(
-        merchant_id=merchant_id,
-        member_id=entitlement.member_id,
-        benefit=entitlement.benefit.public_id,
-        day=merchant_day(at, merchant.zone),
-    )
+    use = write(desk, saved_minor=saved)
     entitlement_events.used(program=desk.program, use=use)
     return Done(entitlement, use)
 
@@ -151,13 +103,13 @@ def reserve(
             "minutes", _("A reservation lasts 1 to %(most)s minutes.") % {"most": rule.MOST_RESERVE_MINUTES}
         )
     asked = {"minutes": minutes, "order": order, **place.told}
-    desk = _open(merchant_id, at, actor, UseAction.RESERVE, code, asking.keyed("key", key), asked)
-    if desk.replayed is not None:
-        return desk.replayed
+    desk = open_desk(merchant_id, at, actor, UseAction.RESERVE, code, asking.keyed("key", key), asked)
+    if desk.before is not None:
+        return Done(desk.entitlement, desk.before, is_new=False)
     _require_usable(desk, place)
     until = at + dt.timedelta(minutes=minutes)
     desk.entitlement.state, desk.entitlement.reserved_until = State.RESERVED, until
-    return Done(desk.entitlement, _write(desk, until=until))
+    return Done(desk.entitlement, write(desk, until=until))
 
 
 @transaction.atomic
@@ -169,15 +121,15 @@ def release(
     Raises as `redeem`; NotCancellable when nothing is reserved.
     """
     asked = {"reservation": reservation}
-    desk = _open(merchant_id, at, actor, UseAction.RELEASE, code, asking.keyed("key", key), asked)
-    if desk.replayed is not None:
-        return desk.replayed
+    desk = open_desk(merchant_id, at, actor, UseAction.RELEASE, code, asking.keyed("key", key), asked)
+    if desk.before is not None:
+        return Done(desk.entitlement, desk.before, is_new=False)
     entitlement = desk.entitlement
     is_other = bool(reservation) and reservation != entitlement.reservation
     if not rule.is_reserved(desk.standing, at) or is_other:
         raise NotCancellable(_("Nothing is reserved here: the reservation was used, let go, or has ended."))
     entitlement.state = State.RELEASED
-    return Done(entitlement, _write(desk))
+    return Done(entitlement, write(desk))
 
 
 @transaction.atomic
@@ -193,9 +145,9 @@ def undo(*, merchant_id: int, at: dt.datetime, actor: Actor, use_id: str) -> Don
     if redeemed.action != UseAction.REDEEM:
         raise NotCancellable(_("Only redemptions are taken back."))
     code = Entitlement.objects.of(merchant_id).values_list("code", flat=True).get(pk=redeemed.entitlement_id)
-    desk = _open(merchant_id, at, actor, UseAction.UNDO, code, f"undo:{redeemed.pk}", {})
-    if desk.replayed is not None:
-        return desk.replayed
+    desk = open_desk(merchant_id, at, actor, UseAction.UNDO, code, f"undo:{redeemed.pk}", {})
+    if desk.before is not None:
+        return Done(desk.entitlement, desk.before, is_new=False)
     if at > redeemed.at + rule.UNDO:
         raise NotCancellable(_("A redemption can be taken back within 10 minutes; this one is older."))
     if not desk.standing.is_paid:
@@ -209,13 +161,12 @@ def undo(*, merchant_id: int, at: dt.datetime, actor: Actor, use_id: str) -> Don
     elif not rule.is_reserved(desk.standing, at) and entitlement.state != State.REVOKED:
         entitlement.state = State.ISSUED
     saved = None if redeemed.saved_minor is None else -redeemed.saved_minor
-    use = _write(desk, saved_minor=saved, undoes=redeemed.pk)
-    zone = Merchant.objects.get(pk=merchant_id).zone
+    use = write(desk, saved_minor=saved, undoes=redeemed.pk)
     benefit_uses.take_back(
         merchant_id=merchant_id,
         member_id=entitlement.member_id,
         benefit=entitlement.benefit.public_id,
-        day=merchant_day(redeemed.at, zone),
+        day=merchant_day(redeemed.at, desk.zone),
     )
     entitlement_events.used(program=desk.program, use=use, undone=redeemed)
     return Done(entitlement, use)
@@ -224,34 +175,7 @@ def undo(*, merchant_id: int, at: dt.datetime, actor: Actor, use_id: str) -> Don
 # The parts of the acts
 
 
-def _open(
-    merchant_id: int,
-    at: dt.datetime,
-    actor: Actor,
-    action: UseAction,
-    code: str,
-    key: str,
-    asked: dict[str, Any],
-) -> _Desk:
-    """Lock the program and the entitlement, and look whether the key did this before. Raises NotFound,
-    IdempotencyConflict."""
-    meant = read_code(code)
-    program = programs.lock_for_write(merchant_id=merchant_id)
-    entitlement = selectors.locked(merchant_id=merchant_id, code=meant) if meant else None
-    if entitlement is None:
-        raise NotFound(_("There is no such code here. Check it sign by sign, or scan it again."))
-    closed_since = None if program.status == "open" else programs.closed_since(merchant_id=merchant_id)
-    standing = selectors.standing(entitlement, program, closed_since)
-    desk = _Desk(program, entitlement, standing, at, actor, action, key, asked)
-    known = EntitlementUse.objects.of(merchant_id).filter(key=key).first()
-    if known is not None:
-        if (known.entitlement_id, known.action, known.asked) != (entitlement.pk, action, asked):
-            raise IdempotencyConflict(OTHER_REQUEST)
-        desk.before = known
-    return desk
-
-
-def _require_usable(desk: _Desk, place: Place, *, has_reservation: bool = False) -> None:
+def _require_usable(desk: Desk, place: Place, *, has_reservation: bool = False) -> None:
     why = rule.why_not(desk.standing, desk.at, has_reservation=has_reservation)
     if why is not None:
         raise refusal_of(why)
@@ -281,58 +205,3 @@ def _check_order(order: str) -> None:
         raise Invalid.on(
             "order", _("An order number has at most %(most)s characters.") % {"most": LONGEST_ORDER}
         )
-
-
-def _write(
-    desk: _Desk,
-    *,
-    saved_minor: int | None = None,
-    until: dt.datetime | None = None,
-    undoes: int | None = None,
-) -> EntitlementUse:
-    """Write the use and the entitlement as it is after it; what a person does is in the audit log too."""
-    entitlement, actor = desk.entitlement, desk.actor
-    use = EntitlementUse(
-        merchant_id=entitlement.merchant_id,
-        public_id=opaque_id(),
-        entitlement=entitlement,
-        action=desk.action,
-        key=desk.key,
-        asked=desk.asked,
-        at=desk.at,
-        state_after=entitlement.state,
-        left_after=entitlement.uses_left,
-        until=until,
-        saved_minor=saved_minor,
-        undoes=undoes,
-        actor_kind=actor.kind,
-        actor_label=actor.label[:120],
-        by_id=actor.user_id,
-    )
-    _insert(use)
-    if desk.action == UseAction.RESERVE:
-        entitlement.reservation = use.public_id
-    elif entitlement.state != State.RESERVED:
-        entitlement.reserved_until, entitlement.reservation = None, ""
-    entitlement.save(update_fields=["state", "uses_left", "reserved_until", "reservation"])
-    if actor.kind == "user":
-        audit.record(
-            merchant_id=entitlement.merchant_id,
-            at=desk.at,
-            actor=actor,
-            action=ACTED[desk.action],
-            subject=("member", entitlement.member.public_id),
-            label=str(entitlement.benefit),
-            after={"benefit": entitlement.benefit.public_id, "use": use.public_id, "left": use.left_after},
-        )
-    return use
-
-
-def _insert(use: EntitlementUse) -> None:
-    """Raises IdempotencyConflict when another entitlement's act took the key at this very moment."""
-    row = prepared.fetch_one(
-        INSERTED, {name: getattr(use, name) for name in _COLUMNS} | {"asked": Jsonb(use.asked)}
-    )
-    if row is None:
-        raise IdempotencyConflict(OTHER_REQUEST)
-    use.pk = int(row[0])

@@ -9,13 +9,14 @@ import datetime as dt
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -26,19 +27,19 @@ from benefits.lib.scope import store_key
 from benefits.models import Entitlement, EntitlementUse, UseAction
 from benefits.selectors import entitlements as selectors
 from benefits.selectors.entitlements import Promise
-from benefits.services import tills
-from benefits.services.till_words import WORDS, require_place
+from benefits.services import till_queue, tills
+from benefits.services.till_words import UNKNOWN_CODE, WORDS, require_place
 from benefits.web import till_places, words
-from members.lib.masks import NOTHING, masked_name, masked_phone
+from members.lib.masks import NOTHING, masked_name
 from members.lib.refusals import NotFound, Refusal
 from members.models import Role
+from members.selectors import tiers as tier_names
 from members.services.audit import Actor
 from members.web import gates
 from members.web.forms import OnceField, add_refusal, answer, asked
 from members.web.request import StaffRequest
 
 CASHIERS = frozenset({Role.OWNER, Role.MANAGER, Role.OPERATOR, Role.CASHIER})
-UNKNOWN = gettext_lazy("There is no such code here. Check it sign by sign, or scan it again.")
 redeems = gates.staff(read=CASHIERS, write=CASHIERS)
 
 
@@ -70,12 +71,9 @@ class RedeemForm(CodeForm):
 
 
 def who(entitlement: Entitlement) -> str:
-    """A member as a cashier may see them: masked."""
+    """A member as a cashier may see them: their masked name alone."""
     member = entitlement.member
-    name = masked_name(member.name) if member.name_token is not None else NOTHING
-    if name != NOTHING:
-        return name
-    return masked_phone(member.phone) if member.phone_index is not None else member.public_id
+    return masked_name(member.name) if member.name_token is not None else NOTHING
 
 
 def described(entitlement: Entitlement, promise: Promise, request: StaffRequest) -> dict[str, Any]:
@@ -109,7 +107,7 @@ def cashier_page(request: StaffRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         found = _found(request, form.cleaned_data["code"])
         if found is None:
-            form.add_error("code", UNKNOWN)
+            form.add_error("code", UNKNOWN_CODE)
     return _shown(request, at, form, found=found)
 
 
@@ -128,7 +126,7 @@ def _redeem(request: StaffRequest, at: dt.datetime) -> HttpResponse:
             at=at,
             actor=Actor.person(request.user),
             code=form.cleaned_data["code"],
-            key=f"page-{form.cleaned_data['once']}",
+            key=till_queue.page_key(form.cleaned_data["once"]),
             place=till_places.place_of(request),
         )
     except Refusal as refusal:
@@ -143,7 +141,7 @@ def _shown(
     request: StaffRequest, at: dt.datetime, form: CodeForm, *, found: Entitlement | None = None
 ) -> HttpResponse:
     """The page, with what a code is for, or what was just redeemed."""
-    context: dict[str, Any] = {"form": form, "once": RedeemForm()["once"], "undo_minutes": 10}
+    context: dict[str, Any] = {"form": form, "once": RedeemForm()["once"], "queue": _queue(request)}
     recent = selectors.undoable(merchant_id=request.merchant.pk, user_id=request.user.pk, at=at)
     promises = selectors.promises([*([found] if found else []), *(use.entitlement for use in recent)])
     if found is not None:
@@ -151,9 +149,12 @@ def _shown(
         why = rule.why_not(standing, at)
         said = WORDS[why] if why else ""
         elsewhere = "" if why else _elsewhere(promises[found.pk], request)
+        tiers = tier_names.names(merchant_id=request.merchant.pk, member_ids=[found.member_id], at=at)
         context["found"] = described(found, promises[found.pk], request) | {
-            "why": said or elsewhere, "is_elsewhere": bool(elsewhere),
-        }  # fmt: skip
+            "why": said or elsewhere,
+            "is_elsewhere": bool(elsewhere),
+            "tier": tiers[found.member_id],
+        }
     done = next((use for use in recent if use.public_id == asked(request, "done")), None)
     told = [(use, _done(use, promises[use.entitlement_id], request)) for use in recent]
     context["done"] = next((said for use, said in told if use is done), None)
@@ -194,6 +195,19 @@ def cashier_place(request: StaffRequest) -> HttpResponse:
     response = redirect("benefits:cashier_page")
     response["Location"] += f"?code={code}" if code else ""
     return response
+
+
+def _queue(request: StaffRequest) -> dict[str, str] | None:
+    """Whose page this is, as its script keeps it with the codes that it takes without a connection. None in a support
+    visit, which redeems nothing."""
+    if request.support is not None:
+        return None
+    return {
+        "till": request.staff.public_id,
+        "who": str(request.user),
+        "shop": request.merchant.name,
+        "language": get_language() or settings.LANGUAGE_CODE,
+    }
 
 
 def _done(use: EntitlementUse, promise: Promise, request: StaffRequest) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from benefits.services import claims, pool_uploads
 from benefits.services.till_words import WORDS
 from benefits.web.benefits import writes
 from benefits.web.cashier import described
+from members.lib.masks import NOTHING, masked_name, masked_phone
 from members.lib.refusals import NotFound, Refusal
 from members.models import Member
 from members.services.audit import Actor
@@ -105,12 +106,21 @@ def row(
 ) -> dict[str, Any]:
     """An entitlement as lists and pages show it."""
     return described(entitlement, promise, request) | {
+        "who": _heading(entitlement.member),
         "chip": chip(standing, at),
         "paid": _paid(entitlement, request.merchant.currency),
         "can_revoke": rule.state_at(standing, at) in (State.ISSUED, State.RELEASED)
         and entitlement.uses_left == entitlement.uses_total
         and entitlement.source != EntitlementSource.DRAW,
     }
+
+
+def _heading(member: Member) -> str:
+    """What a member's page is called in a link to it: the masked name, else the number, else the id."""
+    name = masked_name(member.name) if member.name_token is not None else NOTHING
+    if name != NOTHING:
+        return name
+    return masked_phone(member.phone) if member.phone_index is not None else member.public_id
 
 
 def _paid(entitlement: Entitlement, currency: str) -> str:

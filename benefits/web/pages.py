@@ -11,6 +11,7 @@ from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, LIMITS
 from benefits.models import BenefitStatus, FindingKind, GuardLevel, RewardState
 from benefits.selectors import audiences
+from benefits.services.till_words import QUEUED_WORDS
 from benefits.web import entitlements, own, own_draws, own_rewards, timeline, words
 from benefits.web.cashier import CASHIERS
 from benefits.web.words import DELIVERIES
@@ -90,6 +91,7 @@ def register() -> None:
             "entitlement.released": _("Reservation of an entitlement let go"),
             "entitlement.redeemed": _("Entitlement redeemed"),
             "entitlement.undone": _("Redemption undone"),
+            "entitlement.queued": _("Code taken without a connection sent in"),
             "reward_order.paid": _("Order of a reward paid"),
             "reward_order.shipped": _("Reward sent"),
             "reward_order.received": _("Reward received"),
@@ -137,6 +139,8 @@ def register() -> None:
             "benefit": _("Benefit"),
             "use": _("Act"),
             "left": _("Uses left"),
+            "queued": _("What came of it"),
+            "taken_at": _("Taken at"),
             "commitment": _("Commitment"),
             "rules_hash": _("Hash of the rules"),
             "entrant": _("Entrant"),
@@ -163,5 +167,6 @@ def register() -> None:
             "delivery": dict(DELIVERIES),
             "benefit.kind": {code: kind.label for code, kind in KINDS.items()},
             "benefit.audience": {EVERYONE: _("All members")},
+            "queued": QUEUED_WORDS,
         },
     )

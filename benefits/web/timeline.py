@@ -18,9 +18,9 @@ def _points(count: int) -> str:
     return _("%(points)s points") % {"points": points(count)}
 
 
-def _page(entitlement: Entitlement, reader: Reader) -> str:
-    """Where its code stands, for whom it is open."""
-    return reverse("benefits:entitlements_detail", args=[entitlement.code]) if reader.may_follow else ""
+def _page(entitlement: Entitlement) -> str:
+    """Where its code stands."""
+    return reverse("benefits:entitlements_detail", args=[entitlement.code])
 
 
 def _right(line: Line, reader: Reader) -> Told:
@@ -40,7 +40,7 @@ def _right(line: Line, reader: Reader) -> Told:
     )
     gone = _("taken back later") if row.state == EntitlementState.REVOKED else ""
     why = sentences(row.get_source_display(), paid, uses if row.uses_total > 1 else "", until, gone)
-    return Told(_("Benefit “%(benefit)s” received") % {"benefit": row.benefit}, why, _page(row, reader))
+    return Told(_("Benefit “%(benefit)s” received") % {"benefit": row.benefit}, why, _page(row))
 
 
 def _used(line: Line, reader: Reader) -> Told:
@@ -56,7 +56,7 @@ def _used(line: Line, reader: Reader) -> Told:
         "what": use.get_action_display(),
     }
     why = sentences(use.actor_label, saved, left if right.uses_total > 1 else "")
-    return Told(what, why, _page(right, reader))
+    return Told(what, why, _page(right))
 
 
 def _lapsed(line: Line, reader: Reader) -> Told:
@@ -65,7 +65,7 @@ def _lapsed(line: Line, reader: Reader) -> Told:
         "benefit": right.benefit,
         "what": EntitlementState.EXPIRED.label,
     }
-    return Told(what, "", _page(right, reader))
+    return Told(what, "", _page(right))
 
 
 def _draw_entry(line: Line, reader: Reader) -> Told:
@@ -81,7 +81,7 @@ def _reward(line: Line, reader: Reader) -> Told:
     return Told(
         _("Reward “%(reward)s” ordered") % {"reward": order.item},
         sentences(_points(order.points), money, _("now: %(state)s") % {"state": order.get_state_display()}),
-        _order_page(order.public_id, reader),
+        _order_page(order.public_id),
     )
 
 
@@ -89,12 +89,12 @@ def _by_hand(line: Line, reader: Reader) -> Told:
     """What the audit log has: what was done, with which benefit or reward, who did it and why."""
     row = line.row
     what = _("%(what)s: “%(name)s”") % {"what": audit_words.label(row.action), "name": row.subject_label}
-    url = _order_page(row.subject_id, reader) if line.source == "reward_act" else ""
+    url = _order_page(row.subject_id) if line.source == "reward_act" else ""
     return Told(what, sentences(row.actor_label, row.reason), url)
 
 
-def _order_page(public_id: str, reader: Reader) -> str:
-    return reverse("benefits:rewardorders_page", args=[public_id]) if reader.may_follow else ""
+def _order_page(public_id: str) -> str:
+    return reverse("benefits:rewardorders_page", args=[public_id])
 
 
 TELLERS = {

@@ -23,6 +23,7 @@ from benefits.web import (
     prices,
     publishing,
     rewards,
+    till_queue,
 )
 
 app_name = "benefits"
@@ -65,6 +66,9 @@ urlpatterns = [
     path("cashier/", cashier.cashier_page, name="cashier_page"),
     path("cashier/place", cashier.cashier_place, name="cashier_place"),
     path("cashier/undo", cashier.cashier_undo, name="cashier_undo"),
+    path("cashier/queue", till_queue.cashier_queue, name="cashier_queue"),
+    path("cashier/shell/<slug:language>/", till_queue.cashier_shell, name="cashier_shell"),
+    path("cashier/worker/<slug:language>.js", till_queue.cashier_worker, name="cashier_worker"),
     path("rewards/", rewards.rewards_list, name="rewards_list"),
     path("rewards.csv", rewards.rewards_csv, name="rewards_csv"),
     path("rewards/orders/", rewards.rewardorders_list, name="rewardorders_list"),

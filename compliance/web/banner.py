@@ -32,9 +32,9 @@ HIDDEN = "compliance_banner_hidden"  # session key: what a person hid, until it 
 
 
 def glance_of(request: StaffRequest) -> Glance | None:
-    """The program of the request, looked at once; None without a merchant."""
-    program = getattr(request, "program", None)
-    if program is None or getattr(request, "staff", None) is None:
+    """The program of the request, looked at once; None without a merchant and for cashiers, who decide nothing."""
+    program, staff = getattr(request, "program", None), getattr(request, "staff", None)
+    if program is None or staff is None or staff.role not in gates.READERS:
         return None
     if not hasattr(request, MEMO):
         setattr(request, MEMO, glance.look(program=program, user_id=request.user.pk, at=timezone.now()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -27,7 +27,9 @@ from members.web.request import StaffRequest
 @gates.staff(read=gates.EVERYONE)
 @require_safe
 def home(request: StaffRequest) -> HttpResponse:
-    """The first page after signing in."""
+    """The first page after signing in; a cashier's is the cashier's page."""
+    if request.staff.role not in gates.READERS:
+        return redirect("benefits:cashier_page")
     found = glance_of(request)
     assert found is not None  # a staff page has a merchant with its program
     context: dict[str, Any] = {

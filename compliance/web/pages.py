@@ -13,13 +13,13 @@ from members.web.menu import register as add
 
 def register() -> None:
     """Add the pages to their groups and name what the audit log shows."""
-    add("home", label=_("Home"), route="compliance:home", order=10, roles=gates.EVERYONE)
-    add("compliance", label=_("Status"), route="compliance:status", order=10, roles=gates.EVERYONE)
+    add("home", label=_("Home"), route="compliance:home", order=10, roles=gates.READERS)
+    add("compliance", label=_("Status"), route="compliance:status", order=10, roles=gates.READERS)
     add("compliance", label=_("Evidence"), route="compliance:evidence", order=20, roles=gates.READERS)
     add("compliance", label=_("Appeals"), route="compliance:appeals", order=30, roles=gates.READERS)
     add("compliance", label=_("Notices"), route="compliance:notices", order=40, roles=gates.READERS)
     add("compliance", label=_("Grade"), route="compliance:grade", order=50, roles=gates.READERS)
-    add("compliance", label=_("Rule"), route="compliance:rules", order=60, roles=gates.EVERYONE)
+    add("compliance", label=_("Rule"), route="compliance:rules", order=60, roles=gates.READERS)
     uploads.BOUNDS["/compliance/"] = MOST_TOGETHER
     audit_words.register(
         actions={

@@ -18,7 +18,7 @@ from members.web import gates
 from members.web.forms import one_line
 from members.web.request import StaffRequest
 
-anybody_writes = gates.staff(read=gates.NOBODY, write=gates.EVERYONE)
+readers_write = gates.staff(read=gates.NOBODY, write=gates.READERS)
 
 
 def onward(request: StaffRequest, *, default: str = "/") -> HttpResponseRedirect:
@@ -52,7 +52,7 @@ def may_pop_up(request: StaffRequest) -> bool:
     return request.method == "GET" and request.support is None
 
 
-@anybody_writes
+@readers_write
 @require_POST
 def receipt(request: StaffRequest) -> HttpResponse:
     """The popup was read; then on to where its button leads."""
@@ -75,7 +75,7 @@ def receipt(request: StaffRequest) -> HttpResponse:
     return onward(request)
 
 
-@gates.staff(read=gates.EVERYONE, write=gates.EVERYONE)
+@gates.staff(read=gates.READERS, write=gates.READERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def final_notice(request: StaffRequest) -> HttpResponse:
     """The final notice as a full page, once a person and run; its acknowledgement is the proof of notice."""
@@ -112,7 +112,7 @@ def final_notice(request: StaffRequest) -> HttpResponse:
     return render(request, "compliance/final_notice/page.html", context)
 
 
-@anybody_writes
+@readers_write
 @require_POST
 def banner_hide(request: StaffRequest) -> HttpResponse:
     """Hide an informing banner for the day; warnings and worse stay."""

@@ -42,7 +42,7 @@ class CommentForm(forms.Form):
     )
 
 
-@gates.staff(read=gates.EVERYONE)
+@gates.staff(read=gates.READERS)
 @require_safe
 def rules(request: StaffRequest) -> HttpResponse:
     """The page; reachable in every state."""

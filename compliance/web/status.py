@@ -31,7 +31,7 @@ from members.web.request import StaffRequest
 OLD = 3  # benefits that were over before, shown where there is no other
 
 
-@gates.staff(read=gates.EVERYONE)
+@gates.staff(read=gates.READERS)
 @require_safe
 def status(request: StaffRequest) -> HttpResponse:
     """Reachable in every state, a cleared program's too."""

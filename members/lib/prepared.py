@@ -6,7 +6,8 @@ redemption, that costs the server as much as the work itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import psycopg
@@ -36,8 +37,20 @@ def fetch_object(model: type[_Model], tail: str, parameters: Mapping[str, Any]) 
     )
     if row is None:
         return None
-    values = [_read(field, value) for field, value in zip(fields, row, strict=True)]
-    return model.from_db(connection.alias, [field.attname for field in fields], values)
+    return object_of(model, [field.attname for field in fields], row)
+
+
+def object_of(model: type[_Model], names: Sequence[str], values: Sequence[Any]) -> _Model:
+    """An object of a model from what a statement read of it; fields that are not named are read when asked for."""
+    fields = _fields(model, tuple(names))
+    read = [_read(field, value) for field, value in zip(fields, values, strict=True)]
+    return model.from_db(connection.alias, names, read)
+
+
+@cache
+def _fields(model: type[models.Model], names: tuple[str, ...]) -> list[models.Field[Any, Any]]:
+    by_name = {field.attname: field for field in model._meta.concrete_fields}
+    return [by_name[name] for name in names]
 
 
 def _read(field: models.Field[Any, Any], value: Any) -> Any:

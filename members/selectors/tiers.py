@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Count, Q, Sum
 
 from members.lib.tiers import Metrics
-from members.models import DailyTotal, Member, TierMove, TierStanding
+from members.models import DailyTotal, Member, Tier, TierMove, TierStanding
 from members.selectors import rules as rules_selector
 
 
@@ -30,6 +31,18 @@ def metrics(*, merchant_id: int, member_id: int, rules: Any, at: dt.datetime) ->
 
 def _joined_on(merchant_id: int, member_id: int) -> dt.date:
     return Member.objects.of(merchant_id).values_list("joined_on", flat=True).get(pk=member_id)
+
+
+def names(*, merchant_id: int, member_ids: Iterable[int], at: dt.datetime) -> dict[int, str]:
+    """The names of the tiers that some members hold, by member; "" before there are any. At most three queries."""
+    held = TierStanding.objects.of(merchant_id).filter(member_id__in=set(member_ids)).select_related("tier")
+    found = {row.member_id: str(row.tier) for row in held}
+    missing = set(member_ids) - found.keys()
+    if missing:
+        version = rules_selector.version_at(merchant_id=merchant_id, at=at)
+        base = Tier.objects.of(merchant_id).filter(pk=version.ladder[0]["tier"]).first() if version else None
+        found |= dict.fromkeys(missing, "" if base is None else str(base))
+    return found
 
 
 def standing(*, merchant_id: int, member_id: int, at: dt.datetime) -> dict[str, Any]:

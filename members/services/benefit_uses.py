@@ -6,10 +6,20 @@ import datetime as dt
 
 from django.db import connection
 
-NOTE = """
-insert into members_benefituse (merchant_id, member_id, benefit, day, uses) values (%s, %s, %s, %s, %s)
-on conflict (merchant_id, member_id, benefit, day) do update set uses = members_benefituse.uses + excluded.uses
-"""
+from members.lib import prepared
+
+
+def noting(*, source: str) -> str:
+    """The statement that notes a member's use of a benefit once for each row of `source`, to be a part of the statement
+    that writes the use. Its parameters: merchant_id, member_id, benefit (its public id), day (of the merchant)."""
+    return (
+        "insert into members_benefituse as u (merchant_id, member_id, benefit, day, uses) "
+        f"select %(merchant_id)s, %(member_id)s, %(benefit)s, %(day)s::date, 1 from {source} "
+        "on conflict (merchant_id, member_id, benefit, day) do update set uses = u.uses + excluded.uses"
+    )
+
+
+NOTE = f"{noting(source='(select) one')} returning uses"
 TAKE_BACK = """
 update members_benefituse set uses = uses - 1
 where merchant_id = %s and member_id = %s and benefit = %s and day = %s and uses > 0
@@ -18,8 +28,8 @@ where merchant_id = %s and member_id = %s and benefit = %s and day = %s and uses
 
 def note(*, merchant_id: int, member_id: int, benefit: str, day: dt.date) -> None:
     """A member used a benefit (its public id) on a merchant day; in the transaction of the use."""
-    with connection.cursor() as cursor:
-        cursor.execute(NOTE, [merchant_id, member_id, benefit, day, 1])
+    values = {"merchant_id": merchant_id, "member_id": member_id, "benefit": benefit, "day": day}
+    prepared.fetch_one(NOTE, values)
 
 
 def take_back(*, merchant_id: int, member_id: int, benefit: str, day: dt.date) -> None:

@@ -51,7 +51,7 @@ def _tried(form: forms.Form, act: Callable[[], PointsRequest]) -> PointsRequest 
     return None
 
 
-@gates.staff(read=gates.EVERYONE, write=gates.WRITERS, function="members")
+@gates.staff(read=gates.READERS, write=gates.WRITERS, function="members")
 def members_adjust(request: StaffRequest, member_id: str) -> HttpResponse:
     """Add or take points; asked by htmx or its button, only what it would leave."""
     member = member_of(request, member_id)
@@ -104,7 +104,7 @@ def _tell(request: StaffRequest, done: PointsRequest) -> None:
     messages.success(request, _("%(change)s points. The entry is in the ledger with its reason.") % change)
 
 
-@gates.staff(read=gates.EVERYONE, write=gates.WRITERS, function="members")
+@gates.staff(read=gates.READERS, write=gates.WRITERS, function="members")
 def members_reverse(request: StaffRequest, member_id: str) -> HttpResponse:
     """Undo an adjustment or an award."""
     member = member_of(request, member_id)
@@ -144,7 +144,7 @@ def _request_of(request: StaffRequest, member: Member, sequence: int) -> Any:
     return entry.request
 
 
-@gates.staff(read=gates.EVERYONE, write=gates.WRITERS, function="members")
+@gates.staff(read=gates.READERS, write=gates.WRITERS, function="members")
 def members_giveback(request: StaffRequest, member_id: str) -> HttpResponse:
     """Give expired points back."""
     member = member_of(request, member_id)

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET
 from members.lib.periods import merchant_day
 from members.lib.phones import national, region_of
 from members.lib.refusals import NotFound, Refusal
-from members.models import Channel, Member, Role, Tier
+from members.models import Channel, Member, Tier
 from members.selectors import (
     entry_words,
     member_entries,
@@ -41,7 +41,7 @@ from members.web.request import StaffRequest
 
 ENTRIES_PER_PAGE = 20
 HAPPENED_SHOWN = 10  # the latest lines of the timeline
-REVEALERS = frozenset({Role.OWNER, Role.MANAGER, Role.OPERATOR, Role.CASHIER})
+REVEALERS = gates.WRITERS
 SORT_LABELS = {"newest": _("Newest first"), "oldest": _("Oldest first"), "points": _("Most points first")}
 
 SEARCHED = {
@@ -115,7 +115,7 @@ def filters_of(request: StaffRequest) -> tuple[list[Tier], Tier | None, MemberFi
     return tiers, base, filters, wanted
 
 
-@gates.staff(read=gates.EVERYONE, function="members")
+@gates.staff(read=gates.READERS, function="members")
 @require_GET
 def members_list(request: StaffRequest) -> HttpResponse:
     """Members, fifty a page. The number of queries does not depend on how many there are."""
@@ -141,7 +141,6 @@ def members_list(request: StaffRequest) -> HttpResponse:
         "query": _address(wanted.search, chosen).partition("?")[2],
         "pairs": [(name, value) for name, value in {"q": wanted.search, **chosen}.items() if value],
         "views": saved_views.of(merchant_id=request.merchant.pk, user_id=request.user.pk),
-        "may_export": request.staff.role in gates.READERS,
         "may_share": request.staff.role in gates.WRITERS,
     }
     if not wants_piece(request):
@@ -186,9 +185,7 @@ def _ledger(request: StaffRequest, member: Member, **forms: Any) -> dict[str, An
         "why": why,
         "sentences": sentences,
         "acts": entry_acts.acts(request, why, **forms),
-        "csv_url": f"{reverse('members:ledger_csv')}?{urlencode({'q': member.public_id})}"
-        if request.staff.role in gates.READERS
-        else "",
+        "csv_url": f"{reverse('members:ledger_csv')}?{urlencode({'q': member.public_id})}",
         "member": member,
     }
 
@@ -228,7 +225,7 @@ def show_member(
         "moves": member_page.moves_of(merchant=merchant, member_id=member.pk),
         "happened": timeline_words.rows(
             timeline.page(merchant=merchant, member=member, size=HAPPENED_SHOWN).lines,
-            timeline_words.Reader(merchant, member, request.staff.role in gates.READERS),
+            timeline_words.Reader(merchant, member),
         ),
         "may_reveal": request.staff.role in REVEALERS,
         "may_adjust": adjust_form is not None or entry_acts.may_move(request),
@@ -242,7 +239,7 @@ def show_member(
     return render(request, "members/members/page.html", context, status=status)
 
 
-@gates.staff(read=gates.EVERYONE, function="members")
+@gates.staff(read=gates.READERS, function="members")
 @require_GET
 def members_page(request: StaffRequest, member_id: str) -> HttpResponse:
     """One member; asked by htmx, the ledger alone."""
@@ -252,7 +249,7 @@ def members_page(request: StaffRequest, member_id: str) -> HttpResponse:
     return show_member(request, member)
 
 
-@gates.staff(read=gates.EVERYONE, write=REVEALERS, function="members")
+@gates.staff(read=gates.READERS, write=REVEALERS, function="members")
 @never_cache
 def members_phone(request: StaffRequest, member_id: str) -> HttpResponse:
     """Show a member's whole number, once, with a reason that is logged."""

@@ -70,7 +70,8 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
             shown.append(
                 {
                     "key": group.key,
-                    "label": group.label,
+                    # Who may open one page of several finds it by its own name.
+                    "label": items[0]["label"] if len(items) == 1 < len(group.entries) else group.label,
                     "url": items[0]["url"],
                     "current": any(item["current"] for item in items),
                     "locked": cleared and bool(group.function),

@@ -10,7 +10,7 @@ from members.web.menu import register as add
 
 def register() -> None:
     """Add the pages to their groups, and the parts of members' own page; `order` leaves room for upper apps."""
-    add("members", label=_("Members"), route="members:members_list", order=20, roles=gates.EVERYONE)
+    add("members", label=_("Members"), route="members:members_list", order=20, roles=gates.READERS)
     add("members", label=_("Tier flow"), route="members:tierflow_page", order=40, roles=gates.READERS)
     add("members", label=_("Segments"), route="members:segments_list", order=30, roles=gates.READERS)
     add("program", label=_("Program"), route="members:program_page", order=5, roles=gates.READERS)

@@ -47,7 +47,7 @@ def _list_url(query: str) -> str:
     return reverse("members:members_list") + (f"?{query}" if query else "")
 
 
-@gates.staff(read=gates.EVERYONE, write=gates.EVERYONE, function="members")
+@gates.staff(read=gates.READERS, write=gates.READERS, function="members")
 def views_list(request: StaffRequest) -> HttpResponse:
     """All views that one may use, and the form that keeps the filters of the address under a name."""
     query = _query(asked(request, "query", most=services.LONGEST_QUERY))
@@ -78,7 +78,7 @@ def views_list(request: StaffRequest) -> HttpResponse:
     return answer(request, "members/saved_views/list.html", context, form)
 
 
-@gates.staff(read=gates.EVERYONE, write=gates.EVERYONE, function="members")
+@gates.staff(read=gates.READERS, write=gates.READERS, function="members")
 def views_edit(request: StaffRequest, view_id: str) -> HttpResponse:
     """Rename, share or delete one view."""
     view = selectors.find(merchant_id=request.merchant.pk, user_id=request.user.pk, public_id=view_id)

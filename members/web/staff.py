@@ -31,7 +31,7 @@ ROLE_NOTES = {
     Role.OWNER: gettext_lazy("Everything, other owners included"),
     Role.MANAGER: gettext_lazy("Everything except owners and managers"),
     Role.OPERATOR: gettext_lazy("Members, benefits, tiers, points and outreach; no staff, no keys"),
-    Role.CASHIER: gettext_lazy("Looks up members and redeems coupons"),
+    Role.CASHIER: gettext_lazy("Redeems members' codes at the till, sees nothing else"),
     Role.ANALYST: gettext_lazy("Reads everything, changes nothing"),
 }
 

@@ -51,11 +51,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """For whom lines are told: of which member and shop, and whether pages behind the lines are open to them."""
+    """Of which member and shop lines are told."""
 
     merchant: Merchant
     member: Member
-    may_follow: bool
 
     @property
     def is_erased(self) -> bool:
@@ -219,7 +218,7 @@ def _bulk(line: Line, reader: Reader) -> Told:
     }[act.kind] % values
     refused = _("not done: %(why)s") % {"why": row.why} if row.outcome == "refused" else ""
     undone = _("taken back later") if row.undone == "undone" else ""
-    url = reverse("members:acts_page", args=[act.public_id]) if reader.may_follow else ""
+    url = reverse("members:acts_page", args=[act.public_id])
     return Told(what, sentences(act.by_label, act.reason, refused, undone), url)
 
 
@@ -232,7 +231,7 @@ def _import(line: Line, reader: Reader) -> Told:
         else ""
     )
     undone = _("taken back later") if row.undone == "taken" else ""
-    url = reverse("members:order_imports_page", args=[job.public_id]) if reader.may_follow else ""
+    url = reverse("members:order_imports_page", args=[job.public_id])
     return Told((made if row.made else found) % {"line": row.line}, sentences(filled, undone), url)
 
 

@@ -69,6 +69,7 @@ APPEND_ONLY = {
     "benefits_drawseed",
     "benefits_drawwin",
     "benefits_entitlementuse",
+    "benefits_queuedcode",
     "compliance_decision",
     "compliance_grade",
     "compliance_gradepolicy",

@@ -29,6 +29,10 @@ class TestEveryTemplate:
         tags = re.findall(r"<(?:script|style)\b[^>]*>", source(path))
 
         bare = [tag for tag in tags if "nonce=" not in tag and "application/json" not in tag]
+        if path.name == "shell.html":  # kept on devices, where a nonce must not be: files of our own alone
+            bare = [
+                tag for tag in bare if not re.fullmatch(r"<script src=\"{% static '\w+\.js' %}\" defer>", tag)
+            ]
         assert not bare
 
     def test_swapping_links_have_an_address(self, path):

@@ -82,16 +82,6 @@ def test_pressing_twice_publishes_once(arrive: Arrive):
     assert len(story.rows(Benefit)) == before + 1
 
 
-def test_a_cashier_is_told_and_is_offered_no_cure(arrive: Arrive):
-    story = a_shop("at_risk")
-    visitor = arrive(story.cashier)
-
-    visitor.go("/")
-
-    expect(visitor.banner()).to_contain_text("Program at risk")
-    expect(visitor.page.get_by_role("link", name="Publish now")).to_have_count(0)
-
-
 @SCRIPTS
 def test_the_final_notice_stands_before_every_page_until_it_is_read(arrive: Arrive, scripts: bool):
     story = a_shop("final_notice")

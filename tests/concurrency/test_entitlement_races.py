@@ -10,13 +10,16 @@ from collections.abc import Callable
 import pytest
 from django.db import transaction
 
-from benefits.models import Benefit, BenefitBudget, Entitlement, EntitlementUse
+from benefits.models import Benefit, BenefitBudget, Entitlement, EntitlementUse, QueuedCode
+from benefits.services import till_queue
 from members.lib import tenant as tenancy
 from members.lib.refusals import Refusal
+from members.services.audit import Actor
 from tests.benefits.counter import DAY, Counter
 from tests.concurrency.test_clearance_kills import forker, kill, lives, start, until
 from tests.concurrency.test_points_races import at_once
 from tests.environment import sized
+from tests.factories import shops
 from tests.members.services.till import at
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
@@ -91,6 +94,24 @@ def test_a_code_redeemed_at_several_tills_at_once_is_used_as_often_as_it_can_be(
 
     assert Tally(at_once(acts)) == {"done": 3, "entitlement-used": CLIENTS - 3}
     assert shop.stored(mine.code).uses_left == 0 and count(shop, EntitlementUse) == 3
+
+
+def test_queued_codes_that_arrive_at_once_are_judged_once_a_key_and_used_once(shop):
+    mine = shop.claim(shop.publish())
+    actor = Actor.person(shops.person("till@example.com"))
+
+    def settled(key: str) -> tuple[str, str]:
+        with tenancy.tenant(shop.id):
+            row = till_queue.settle(
+                merchant_id=shop.id, at=at(DAY), actor=actor, code=mine.code, key=key, taken_at=at(DAY)
+            )
+        return key, row.outcome
+
+    keys = [f"abcdefgh2345678{sign}" for sign in "ab"]
+    told = set(at_once([lambda key=key: settled(key) for key in keys for _tab in range(CLIENTS // 2)]))
+
+    assert sorted(outcome for _key, outcome in told) == ["redeemed", "used"] and len(told) == len(keys)
+    assert (count(shop, EntitlementUse), count(shop, QueuedCode)) == (1, 2)
 
 
 def test_redeeming_and_undoing_at_once_lose_no_use(shop):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
+import subprocess
 
 import pytest
 
 from benefits.lib.codes import ALPHABET, LENGTH, new_code, new_codes, read_code, shown
+from config.assets import _node
+from config.embedded import BASE_DIR
 
 
 def test_a_code_is_ten_signs_of_the_alphabet_and_reads_as_itself():
@@ -28,6 +32,26 @@ def test_o_is_read_as_0_and_i_and_l_as_1():
 
     for one in "IlLi":
         assert read_code(code.replace("0", "o").replace("1", one)) == code
+
+
+def test_the_cashiers_page_reads_codes_without_a_server_as_the_server_does():
+    typed = [*new_codes(30), "", "ABC", "l" * 65, "１２３４５６７８９０", "ßßßßßßßßßß"]
+    typed += [f" {code[:4]}-{code[4:].lower()}" for code in new_codes(30)]
+    typed += ["".join(reversed(code)) for code in new_codes(30)] + [
+        code[:-1] + sign for code in new_codes(3) for sign in "0oilU*"
+    ]
+    node = _node()
+    assert node is not None
+    script = "import { readCode } from './static/lib/codes.js';"
+    script += "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(readCode)))"
+    done = subprocess.run(
+        [node[0], "--input-type=module", "-e", script, json.dumps(typed)],
+        cwd=BASE_DIR,
+        capture_output=True,
+        check=True,
+    )
+
+    assert json.loads(done.stdout) == [read_code(each) for each in typed]
 
 
 def test_one_wrong_sign_is_noticed_wherever_it_is():

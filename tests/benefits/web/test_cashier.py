@@ -16,8 +16,10 @@ from members.lib.refusals import Invalid
 from members.lib.segments import check
 from members.models import AuditRow, Member, Program, Store
 from members.selectors import segments
-from members.services import members, programs
+from members.services import members, programs, tier_rules
 from members.services.audit import Actor
+from members.web.gates import gate_of
+from tests.security.routes import routes
 
 JOB = Actor.job("test")
 PAGE = "/benefits/cashier/"
@@ -116,6 +118,19 @@ def test_a_cashier_sees_what_a_masked_member_gets_and_redeems_it_in_one_act(cler
     assert "code" not in done.redirect_chain[0][0], "a code stands in no address that is kept"
 
 
+def test_of_the_member_a_cashier_sees_the_masked_name_and_the_tier(clerk, shop):
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        member = Member.objects.of(shop).get()
+        tier_rules.configure(
+            merchant_id=shop.pk, at=timezone.now(), actor=JOB, ladder=[{"code": "base", "name": "Bronze"}]
+        )
+    page = clerk.get(PAGE, {"code": claimed(shop).code}).content.decode()
+
+    assert "王*" in page and "Bronze" in page
+    for told in ("王小明", "u1<", member.public_id, 'id="find"', "/members/"):
+        assert told not in page
+
+
 def test_a_redemption_is_undone_from_the_page(clerk, shop):
     mine = claimed(shop)
     clerk.post(PAGE, {"code": mine.code})
@@ -195,19 +210,36 @@ def test_what_was_paid_for_is_redeemed_after_a_clearance(clerk, shop):
     assert stored(shop)[0].state == "redeemed"
 
 
-def test_a_cashier_redeems_and_looks_up_and_no_more(clerk, shop):
+def test_a_cashier_redeems_codes_and_enters_no_other_page(clerk, shop):
     mine = claimed(shop)
     member = mine.member.public_id
+    gates_of = {route.name: gate_of(route.view, route.template) for route in routes()}
+    entered = {
+        name
+        for name, gate in gates_of.items()
+        if gate and gate.kind == "staff" and "cashier" in gate.read | gate.write
+    }
 
-    assert clerk.get(PAGE).status_code == 200
+    assert entered == {
+        "benefits:cashier_page",
+        "benefits:cashier_undo",
+        "benefits:cashier_queue",
+        "compliance:home",  # which leads to the cashier's page
+        "members:profile_edit",  # the person's own name and language
+    }
+    assert clerk.get("/")["Location"] == PAGE
     for path in (
+        "/members/",
+        f"/members/{member}",
+        f"/members/{member}/timeline",
+        "/compliance/",
         f"/benefits/entitlements/{mine.code}/",
         f"/benefits/entitlements/give/{member}/",
         "/benefits/",
     ):
         assert clerk.get(path).status_code == 403
     assert clerk.post(f"/benefits/entitlements/{mine.code}/revoke", {"reason": "x"}).status_code == 403
-    assert "Give a benefit" not in clerk.get(f"/members/{member}").content.decode()
+    assert clerk.post(f"/members/{member}/phone", {"reason": "x"}).status_code == 403
     assert stored(shop)[0].state == "issued"
 
 

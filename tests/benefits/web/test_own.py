@@ -221,10 +221,10 @@ def test_a_form_of_somebody_elses_page_is_refused(shop, member):
     assert answer.status_code == 403 and stored(shop) == []
 
 
-def test_staff_show_the_page_as_a_qr_code_and_it_is_logged(shop, member, clerk):
+def test_staff_show_the_page_as_a_qr_code_and_it_is_logged(shop, member, owner):
     path = f"/members/{member.public_id}/own-page"
 
-    looked, shown = clerk.get(path), clerk.post(path)
+    looked, shown = owner.get(path), owner.post(path)
 
     assert "<svg class" not in looked.content.decode() or "Show QR code" in text(looked)
     assert shown.status_code == 200 and "Have the member scan it" in text(shown)
