@@ -21,7 +21,7 @@ from benefits.lib.codes import new_codes
 from benefits.lib.entitlements import Terms, terms_of
 from benefits.lib.kinds import KINDS, Kind
 from benefits.lib.pools import is_pooled
-from benefits.models import Benefit, BenefitBudget, BenefitStatus, Entitlement
+from benefits.models import Benefit, BenefitBudget, BenefitStatus
 from benefits.services import coverage, entitlement_events, pool_stock
 from benefits.services.revisions import revise
 from members.lib.periods import local_instant, merchant_day

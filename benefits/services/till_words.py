@@ -8,8 +8,8 @@ from django.utils.translation import pgettext_lazy
 
 from benefits.lib.entitlements import Why
 from benefits.lib.scope import Place, Scope, fits
-from benefits.selectors.scopes import store_names, where
 from benefits.lib.till_queue import ELSEWHERE, REDEEMED, UNKNOWN
+from benefits.selectors.scopes import store_names, where
 from members.lib.refusals import ProgramCleared, ProgramNotOpen, Refusal
 
 WORDS: dict[Why, Promise | str] = {

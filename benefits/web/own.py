@@ -53,7 +53,7 @@ def _code(visit: Visit, held: Held) -> dict[str, Any]:
         "code": held.partner_code or shown_code(row.code),
         "is_partners": bool(held.partner_code),
         "until": words.last_day_text(row.valid_until, zone) if row.valid_until else "",
-        "where": _where(visit, promise.scope),
+        "where": _where(visit.merchant, promise.scope),
         "uses_left": row.uses_left if row.uses_total > 1 else None,
         "is_paid": row.paid_with != PaidWith.NOTHING,
         "is_reserved": state_at(held.standing, visit.at) is State.RESERVED,
@@ -83,14 +83,14 @@ def told(benefit: Benefit, merchant: Merchant) -> dict[str, Any]:
         "says": words.phone_text(benefit.kind, benefit.settings, merchant.currency),
         "until": words.last_day_text(benefit.to_at, merchant.zone) if benefit.to_at else "",
         "left": benefit.stock,
-        "where": _where(visit, benefit.scope),
+        "where": _where(merchant, benefit.scope),
     }
 
 
-def _where(visit: Visit, scope: Scope) -> str:
+def _where(merchant: Merchant, scope: Scope) -> str:
     """Where it can be used, "" for everywhere. A query where stores are named."""
     keys = scope.get("stores", [])
-    return scopes.where(scope, scopes.store_names(merchant_id=visit.merchant.pk, keys=keys))
+    return scopes.where(scope, scopes.store_names(merchant_id=merchant.pk, keys=keys))
 
 
 @own_page("POST")

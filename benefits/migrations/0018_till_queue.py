@@ -10,7 +10,7 @@ from members.lib.schema import AppendOnly, TenantTables
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("benefits", "0012_campaigns"),
+        ("benefits", "0017_quote_layers"),
         ("members", "0046_orders_heard"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("benefits", "0012_campaigns"),
+        ("benefits", "0013_references_counted_once"),
     ]
 
     operations = [

@@ -11,7 +11,7 @@ from members.lib.schema import AppendOnly, TenantTables
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("benefits", "0012_campaigns"),
+        ("benefits", "0014_scopes"),
         ("members", "0046_orders_heard"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -10,7 +10,7 @@ TAKEN_BACK = "update benefits_entitlement set revoked_at = at where state = 'rev
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("benefits", "0012_campaigns"),
+        ("benefits", "0016_code_pools"),
     ]
 
     operations = [

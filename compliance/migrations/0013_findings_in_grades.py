@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("compliance", "0011_paper_rules"),
+        ("compliance", "0012_uncounted_channels"),
     ]
 
     operations = [
