@@ -68,6 +68,7 @@ class Migration(migrations.Migration):
                                 (
                                     "redeemed",
                                     "unknown",
+                                    "elsewhere",
                                     "revoked",
                                     "used",
                                     "expired",
