@@ -254,6 +254,9 @@ BODIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
         "member": shop.ids["members.Member"],
         "lines": [{"sku": "tea", "quantity": 1}],
     },
+    "PriceBaskets": lambda shop: {
+        "baskets": [{"member": shop.ids["members.Member"], "lines": [{"sku": "tea", "quantity": 1}]}],
+    },
     "PutSku": lambda shop: {"list_minor": 1200},
     "PutSkus": lambda shop: {"skus": [{"sku": "walked", "list_minor": 1200}]},
     "ClaimEntitlement": lambda shop: {"benefit": shop.ids["benefits.Benefit"]},

@@ -20,6 +20,14 @@ def invalid(field: str, text: Promise | str) -> Invalid:
     return Invalid(text, errors={field: text})
 
 
+def check_one_of(settings: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """At most one of these settings says what is given. Raises Invalid."""
+    said = [name for name in names if settings.get(name) not in (None, "")]
+    if len(said) > 1:
+        text = _("Say what it gives with one of these settings alone: %(names)s.")
+        raise invalid(said[-1], text % {"names": ", ".join(names)})
+
+
 def is_number(value: object, number: int) -> bool:
     try:
         return value is not None and Decimal(str(value)) == number

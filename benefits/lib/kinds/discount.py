@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.kinds.base import Kind, Show
-from benefits.lib.kinds.checks import Settings, invalid, is_number
+from benefits.lib.kinds.checks import Settings, check_one_of, is_number
 
 
 class DiscountKind(Kind):
@@ -26,10 +26,7 @@ class DiscountKind(Kind):
     acts_in_quotes = True
 
     def check_own(self, settings: Settings, currency: str) -> None:
-        said = [name for name in self.gives if settings.get(name) not in (None, "")]
-        if len(said) > 1:
-            text = _("Say what the discount gives with one of these settings alone: %(names)s.")
-            raise invalid(said[-1], text % {"names": ", ".join(self.gives)})
+        check_one_of(settings, self.gives)
 
     def is_worthless(self, settings: Mapping[str, Any]) -> bool:
         return (

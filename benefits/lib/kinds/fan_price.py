@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.kinds.base import PRICE, Kind, Show
-from benefits.lib.kinds.checks import Settings, invalid, is_number
+from benefits.lib.kinds.checks import Settings, check_one_of, invalid, is_number
 
 MOST_SKUS, LONGEST_SKU = 400, 64
 
@@ -29,10 +29,7 @@ class FanPriceKind(Kind):
     acts_in_quotes = True
 
     def check_own(self, settings: Settings, currency: str) -> None:
-        said = [name for name in self.gives if settings.get(name) not in (None, "")]
-        if len(said) > 1:
-            text = _("Say the fan price with one of these settings alone: %(names)s.")
-            raise invalid(said[-1], text % {"names": ", ".join(self.gives)})
+        check_one_of(settings, self.gives)
         skus = settings.get("skus")
         if skus is not None and not (
             isinstance(skus, list) and len(skus) <= MOST_SKUS and all(_is_sku(each) for each in skus)
