@@ -90,18 +90,18 @@ const setAway = (now) => {
 /* ---- taking a code ---- */
 const refuse = (form, text) => {
   const field = form.elements.code;
-  const place = $("[data-take-error]");
-  place.textContent = text;
-  place.hidden = !text;
+  const line = $("[data-take-error]");
+  line.textContent = text;
+  line.hidden = !text;
   field.setAttribute("aria-invalid", String(Boolean(text)));
   if (text) { field.focus(); tell(text); }
 };
-const take = async (code, key, tried = false) => {
+const take = async (code, key) => {
   if (!who) return say("nobody");
   const known = (await items()).some((item) => item.code === code && item.state === "waiting" && item.till === who.till && item.key !== key);
   if (known) return say("twice");
   try {
-    await add({ key, code, taken: new Date().toISOString(), till: who.till, who: who.who, shop: who.shop, state: "waiting", tried });
+    await add({ key, code, taken: new Date().toISOString(), till: who.till, who: who.who, shop: who.shop, state: "waiting", tried: false });
   } catch {
     return say("unkept");
   }
@@ -199,14 +199,6 @@ const send = async () => {
 };
 
 /* ---- the way in ---- */
-const fromAddress = async () => {
-  // What the worker could not send: the form's own key, so that it redeems once whether it had arrived or not.
-  if (!location.hash.startsWith("#taken:")) return;
-  const taken = new URLSearchParams(location.hash.slice("#taken:".length));
-  history.replaceState(null, "", location.pathname);
-  const code = readCode(taken.get("code") ?? "");
-  if (code && /^[2-9a-z]{16}$/.test(taken.get("key") ?? "")) await take(code, taken.get("key"), true);
-};
 const begin = async () => {
   if (isShell) {
     who = (await readWho()) ?? null;
@@ -226,7 +218,6 @@ const begin = async () => {
   const all = await items();
   const gone = (item) => item.state !== "waiting" && (item.till !== who?.till || Date.now() - new Date(item.settled) > DAY);
   await remove(all.filter(gone).map((item) => item.key));
-  await fromAddress();
   setAway(away);
   await show();
   send();

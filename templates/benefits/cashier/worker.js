@@ -14,19 +14,38 @@ self.addEventListener("activate", (event) => {
   })());
 });
 
+/* A redemption whose answer is lost waits like a code that was taken here (static/till.js), under the form's own key, so
+   that it redeems once whether it had arrived or not. */
+const queued = (code, key) => new Promise((resolve, reject) => {
+  const opened = indexedDB.open("cashier", 1);
+  opened.onupgradeneeded = () => opened.transaction.abort();
+  opened.onerror = () => reject(opened.error);
+  opened.onsuccess = () => {
+    const change = opened.result.transaction(["who", "items"], "readwrite");
+    const asked = change.objectStore("who").get("me");
+    asked.onsuccess = () => {
+      const { till, who, shop } = asked.result ?? {};
+      if (!till) { change.abort(); return; }
+      change.objectStore("items").put({ key, code, taken: new Date().toISOString(), till, who, shop, state: "waiting", tried: true });
+    };
+    change.oncomplete = resolve;
+    change.onabort = () => reject(change.error);
+  };
+});
+
 const kept = async (url) => (await (await caches.open(KNOWN.cache)).match(url)) ?? Response.error();
 const page = async (request) => {
   // A network that is there and carries nothing is none.
   const late = new Promise((_resolve, reject) => { setTimeout(reject, 10000); });
   if (request.method !== "POST") return Promise.race([fetch(request), late]).catch(() => kept(KNOWN.shell));
-  const copy = request.clone();
+  // The page's own form, not one that another site sends here.
+  if (!request.referrer.startsWith(`${location.origin}${KNOWN.page}`)) return fetch(request);
+  const form = request.clone().formData();
   try {
     return await fetch(request);
   } catch {
-    // The form may have arrived: it is sent again under its own key, so that it redeems once.
-    const form = await copy.formData();
-    const taken = new URLSearchParams({ code: form.get("code") ?? "", key: form.get("once") ?? "" });
-    return Response.redirect(`${KNOWN.page}#taken:${taken}`, 303);
+    const sent = await form;
+    return queued(sent.get("code") ?? "", sent.get("once") ?? "").then(() => Response.redirect(KNOWN.page, 303), () => Response.error());
   }
 };
 self.addEventListener("fetch", (event) => {

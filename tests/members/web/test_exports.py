@@ -114,13 +114,13 @@ def test_ones_own_view_is_not_another_persons_and_a_shared_one_is_changed_by_its
     mine, ours = rows(cast.shop, SavedView)
 
     owner.get("/members/")  # what was said of them is read
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        Staff.objects.filter(merchant=cast.shop, user=cast.clerk).update(role=Role.ANALYST)
     client.force_login(cast.clerk)
     page = client.get("/members/").content.decode()
 
     assert "Ours" in page and "Mine" not in page
     assert client.get(f"/members/views/{mine.public_id}").status_code == 404
-    with tenancy.tenant(cast.shop.pk), transaction.atomic():
-        Staff.objects.filter(merchant=cast.shop, user=cast.clerk).update(role=Role.CASHIER)
     assert client.post(f"/members/views/{ours.public_id}", {"delete": "1"}).status_code == 404
     assert client.post("/members/views", {"name": "x", "is_shared": "on"}).status_code == 422
     assert len(rows(cast.shop, SavedView)) == 2
