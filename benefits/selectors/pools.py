@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q
 
 from benefits.lib.pools import is_low, is_pooled
-from benefits.models import Benefit, CodeState, CodeUpload, Entitlement, PoolCode
+from benefits.models import Benefit, BenefitStatus, CodeState, CodeUpload, Entitlement, PoolCode
 from benefits.models import EntitlementState as State
 
 SHOWN = 20
@@ -33,6 +33,20 @@ def pool_of(benefit: Benefit) -> Pool:
     rows = PoolCode.objects.of(benefit.merchant_id).filter(benefit_id=benefit.pk)
     counts = {str(state): Count("pk", filter=Q(state=state)) for state in CodeState}
     return Pool(**rows.aggregate(**counts))
+
+
+def low_among(benefits: Iterable[Benefit]) -> set[int]:
+    """The benefits of one merchant in use whose pools should be filled, by their ids. One query, none without pools."""
+    pooled = [
+        each for each in benefits if is_pooled(each.settings) and each.status == BenefitStatus.PUBLISHED
+    ]
+    if not pooled:
+        return set()
+    rows = PoolCode.objects.of(pooled[0].merchant_id).filter(benefit_id__in=[each.pk for each in pooled])
+    given = dict(
+        rows.filter(state=CodeState.GIVEN).values_list("benefit_id").annotate(Count("pk")).order_by()
+    )
+    return {each.pk for each in pooled if is_low(each.stock or 0, (each.stock or 0) + given.get(each.pk, 0))}
 
 
 def uploads_of(benefit: Benefit) -> list[CodeUpload]:

@@ -129,12 +129,16 @@ def listed_page(
     needs_names = any(row.audience != EVERYONE for row in page.object_list)
     has_segments = any(segments_of(row.audience) for row in page.object_list)
     names = tier_names(request, at, has_segments=has_segments) if needs_names else {}
+    low = pools.low_among(page.object_list)
     counts = selectors.counts(merchant_id=merchant_id, wanted=wanted, at=at)
     is_narrow = bool(wanted.search or wanted.standing or kind)
     context = {
         "title": title,
         "page_obj": page,
-        "rows": [described(row, request=request, at=at, names=names) for row in page.object_list],
+        "rows": [
+            described(row, request=request, at=at, names=names) | {"is_low": row.pk in low}
+            for row in page.object_list
+        ],
         "tabs": _tabs(request, wanted.standing, counts),
         "kind": kind,
         "kinds": None if new_kind else [(code, each.label) for code, each in KINDS.items()],

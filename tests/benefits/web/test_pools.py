@@ -38,6 +38,7 @@ def filled(owner, shop, benefit) -> None:
 def test_a_file_is_looked_at_before_its_codes_count_and_confirmed_in_one_act(owner, shop, benefit):
     page = reverse("benefits:benefits_detail", args=[benefit.public_id])
     assert "No code is left" in owner.get(page).text
+    assert "Few codes are left" in owner.get("/benefits/").text
 
     check = upload(owner, benefit).url
     shown = owner.get(check).text
@@ -47,6 +48,7 @@ def test_a_file_is_looked_at_before_its_codes_count_and_confirmed_in_one_act(own
 
     assert "2 codes were added to the pool." in done and "MUSIC-" not in done
     assert "No code is left" not in done
+    assert "Few codes are left" not in owner.get("/benefits/").text
     owner.post(check)
     assert len(stored(shop, PoolCode)) == 2
 
