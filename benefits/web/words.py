@@ -63,7 +63,7 @@ FIELDS = {
     "to_at": gettext_lazy("Ends"),
     "settings": gettext_lazy("What it gives"),
     "audience": gettext_lazy("For whom"),
-    "scope": gettext_lazy("Where"),
+    "scope": gettext_lazy("Where it holds"),
     "stock": gettext_lazy("Stock"),
 }
 
