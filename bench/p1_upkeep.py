@@ -43,7 +43,7 @@ def run(scale: str) -> Iterator[Row]:
     with scratch(), override_settings(ALLOWED_HOSTS=["*"]):
         owner, shop = fill()
         yield publishing(shop, ROUNDS[scale])
-        yield banner(owner)
+        yield from banner(owner)
 
 
 def fill() -> tuple[User, Merchant]:
@@ -102,7 +102,7 @@ def silent() -> Iterator[None]:
         compliance_banner.glance_of = known
 
 
-def banner(owner: User) -> Row:
+def banner(owner: User) -> Iterator[Row]:
     """What the banner adds to a page, and with how many queries."""
     client = Client(headers={"host": "127.0.0.1"})
     with tenancy.platform(), transaction.atomic():
@@ -120,7 +120,6 @@ def banner(owner: User) -> Row:
     queries = asked()
     with silent():
         queries -= asked()
-    assert queries <= 1, queries
     shown, hidden = [], []
     for _round in range(PAGES):
         shown.append(seconds(lambda: client.get(url)))
@@ -128,5 +127,6 @@ def banner(owner: User) -> Row:
             hidden.append(seconds(lambda: client.get(url)))
     mine, beside = statistics.median(shown[5:]), statistics.median(hidden[5:])
     say(f"P1: a page {mine * 1000:.1f} ms, without banner {beside * 1000:.1f} ms, {queries} queries")
-    limit = f"the page without it, {beside * 1000:.1f} ms; {queries} queries more"
-    return Row("P1 banner on a page", mine / beside - 1, limit, 0.03, PAGES)
+    limit = f"the page without it, {beside * 1000:.1f} ms"
+    yield Row("P1 banner on a page", mine / beside - 1, limit, 0.03, PAGES)
+    yield Row("P1 queries of the banner", queries, "the page without it", 1.0, 1)

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
             migrations.AddField(
                 model_name=model,
                 name="scope",
-                field=models.JSONField(db_default={}, default=dict, verbose_name="where"),
+                field=models.JSONField(db_default={}, default=dict, verbose_name="where it holds"),
             )
             for model in ("benefit", "benefitrevision")
         ),

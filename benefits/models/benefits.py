@@ -70,7 +70,7 @@ class Benefit(TenantModel):
     revision_at = models.DateTimeField(null=True, blank=True)
     settings = models.JSONField(_("settings"), default=dict)
     audience = models.JSONField(_("audience"), default=everyone)
-    scope = models.JSONField(_("where"), default=dict, db_default={})
+    scope = models.JSONField(_("where it holds"), default=dict, db_default={})
 
     class Meta:
         verbose_name = _("benefit")
@@ -145,7 +145,7 @@ class BenefitRevision(TenantModel):
     name = models.CharField(_("name"), max_length=80)
     settings = models.JSONField(_("settings"), default=dict)
     audience = models.JSONField(_("audience"), default=everyone)
-    scope = models.JSONField(_("where"), default=dict, db_default={})
+    scope = models.JSONField(_("where it holds"), default=dict, db_default={})
     actor_label = models.CharField(_("who"), max_length=120, blank=True)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
 

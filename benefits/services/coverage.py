@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.db import connection
-from django.db.models import Q
 
 from benefits.lib import coverage as rule
-from benefits.models import Coverage
+from benefits.lib.multirange import to_multirange
 from benefits.selectors.coverage import revisions_by_benefit
 
 LOCK_SPACE = 0x62
+DUE = """
+insert into benefits_coveragedue as due (merchant_id, changed_at) values (%s, %s)
+on conflict (merchant_id) do update set changed_at = least(due.changed_at, excluded.changed_at)
+"""
+TOLD = "(%s::varchar, %s::integer, %s::tstzmultirange, %s::timestamptz[], %s::timestamptz[])"
+NOTHING_TOLD = (
+    "select ''::varchar, 0, '{}'::tstzmultirange, '{}'::timestamptz[], '{}'::timestamptz[] where false"
+)
+# One statement: every change of a benefit waits for it. A revision can leave nothing of a row: a benefit changed to
+# another kind in the instant of its publication.
+STORED = """
+with told (kind, doubts, in_force, configured_at, force_from) as ({told}), kept as (
+    insert into benefits_coverage (merchant_id, kind, doubts, in_force, configured_at, force_from)
+    select %s, kind, doubts, in_force, configured_at, force_from from told
+    on conflict (merchant_id, kind, doubts) do update set
+        in_force = excluded.in_force, configured_at = excluded.configured_at, force_from = excluded.force_from
+), gone as (
+    delete from benefits_coverage c where c.merchant_id = %s
+        and not exists (select from told t where t.kind = c.kind and t.doubts = c.doubts)
+)
+{due}
+"""
 
 
 def lock(*, merchant_id: int) -> None:
@@ -27,36 +49,20 @@ def refresh(*, merchant_id: int, at: dt.datetime) -> tuple[rule.Coverage, ...]:
     The caller holds `lock`. `at` is the instant of the change. Returns what was stored. domain.md 3.
     """
     rows = rule.program_coverage(revisions_by_benefit(merchant_id=merchant_id).values())
-    Coverage.objects.bulk_create(
-        [
-            Coverage(
-                merchant_id=merchant_id,
-                kind=row.kind,
-                doubts=row.doubts,
-                in_force=row.in_force,
-                configured_at=[each.at for each in row.configured],
-                force_from=[each.force_from for each in row.configured],
-            )
-            for row in rows
-        ],
-        update_conflicts=True,
-        unique_fields=["merchant", "kind", "doubts"],
-        update_fields=["in_force", "configured_at", "force_from"],
-    )
-    # A revision can leave nothing of a row: a benefit changed to another kind in the instant of its publication.
-    kept = Q(pk__in=[])
+    values: list[Any] = []
     for row in rows:
-        kept |= Q(kind=row.kind, doubts=row.doubts)
-    Coverage.objects.of(merchant_id).exclude(kept).delete()
-    leave_due(merchant_id=merchant_id, at=at)
+        configured = [each.at for each in row.configured]
+        forces = [each.force_from for each in row.configured]
+        values += [row.kind, row.doubts, to_multirange(row.in_force), configured, forces]
+    told = f"values {', '.join([TOLD] * len(rows))}" if rows else NOTHING_TOLD
+    with connection.cursor() as cursor:
+        cursor.execute(
+            STORED.format(told=told, due=DUE), [*values, merchant_id, merchant_id, merchant_id, at]
+        )
     return rows
 
 
 def leave_due(*, merchant_id: int, at: dt.datetime) -> None:
     """Tell compliance that the program's coverage changed; one row a merchant, with the earliest change."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into benefits_coveragedue as due (merchant_id, changed_at) values (%s, %s) "
-            "on conflict (merchant_id) do update set changed_at = least(due.changed_at, excluded.changed_at)",
-            [merchant_id, at],
-        )
+        cursor.execute(DUE, [merchant_id, at])

@@ -66,7 +66,7 @@ FIELDS = {
     "to_at": gettext_lazy("Ends"),
     "settings": gettext_lazy("What it gives"),
     "audience": gettext_lazy("For whom"),
-    "scope": gettext_lazy("Where"),
+    "scope": gettext_lazy("Where it holds"),
     "stock": gettext_lazy("Stock"),
     "holdout_percent": gettext_lazy("Control group (%)"),
 }

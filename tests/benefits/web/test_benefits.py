@@ -95,7 +95,7 @@ def test_a_form_says_where_a_benefit_is_to_be_had_and_a_change_keeps_it_in_the_h
     assert "Taobao, West Lake, for: hotel, takeaway" in page
     assert form.count("checked") >= 3 and "hotel\ntakeaway" in form
     assert of(cast.shop)[0].scope == {"channels": ["jd"]}
-    assert "Where: Taobao, West Lake, for: hotel, takeaway → JD" in changed
+    assert "Where it holds: Taobao, West Lake, for: hotel, takeaway → JD" in changed
 
 
 @pytest.mark.parametrize(
