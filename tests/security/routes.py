@@ -250,6 +250,7 @@ BODIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
     "ResumeBenefit": lambda shop: {},
     "PublishBenefit": lambda shop: {},
     "EndBenefit": lambda shop: {"reason": "walk"},
+    "BeginCampaign": lambda shop: {"reason": "walk"},
     "PriceBasket": lambda shop: {
         "member": shop.ids["members.Member"],
         "lines": [{"sku": "tea", "quantity": 1}],

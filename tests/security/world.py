@@ -248,7 +248,7 @@ def _rows(merchant: Merchant, owner: User, label: str, number: int, at: dt.datet
     )  # fmt: skip
     GiftCampaign.objects.create(
         merchant=merchant, benefit=Benefit.objects.of(merchant).order_by("id").first(), audience="everyone",
-        reason=label, by=owner, by_label=label, created_at=at, state="done", finished_at=at,
+        reason=label, by=owner, by_label=label, created_at=at, state="done", finished_at=at, holdout_percent=10,
     )  # fmt: skip
     TierLift.objects.create(
         merchant=merchant,
