@@ -6,6 +6,7 @@
 COUNTED = """people as (
     select m.id as member_id{joined}, coalesce(s.tier_id, %(base)s) as held, s.valid_until{target_until}
     from members_member m left join members_tierstanding s on s.merchant_id = m.merchant_id and s.member_id = m.id
+        {standings_among}
     {target_validity}
     where m.merchant_id = %(merchant)s and m.status = 'active'{among}
 ),

@@ -110,6 +110,7 @@ def statement(
         name="counted" if is_kept else "now",
         among=f" and m.id = any({tier_outlook.STALE})" if is_kept else "",
         days_among=f" and d.member_id = any({tier_outlook.STALE})" if is_kept else "",
+        standings_among=f"and s.member_id = any({tier_outlook.STALE})" if is_kept else "",
         joined=", joined_on" if "membership_year" in (old.window.kind, new.window.kind) else "",
         days=", ".join(f"{text} as {name}" for name, text in days.items()),
         day_values=", ".join(f"min(p.{name}) as {name}" for name in days),
