@@ -64,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtestloop() -> None:
     """From now on garbage is collected, though not looked for among the modules and tests that were loaded.
 
-    Looking through those again and again took a quarter of the suite's time.
+    Looking through those again and again took a quarter of Python's time in the suite.
     """
     gc.collect()
     gc.freeze()

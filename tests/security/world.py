@@ -109,6 +109,9 @@ class World:
     other: Shop
     visitors: dict[str, ScopedClient]
     markers: tuple[str, ...]
+    answers: dict[str, Any] = field(
+        default_factory=dict
+    )  # what visitors got at our addresses, where that is kept
 
 
 def public_models() -> list[type[models.Model]]:
