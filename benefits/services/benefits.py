@@ -230,7 +230,7 @@ def change_benefit(
     order_gifts.hear(benefit)
     if not as_scripted:
         draw_terms.keep(benefit, at, actor)
-        is_said = any(before[name] != after[name] for name in ("kind", "settings", "from", "to"))
+        is_said = any(before[name] != after[name] for name in ("kind", "settings", "scope", "from", "to"))
         point_promises.keep(benefit, at, actor, was=stored.kind, is_said=is_said)
     return benefit
 

@@ -63,6 +63,8 @@ def _promised(benefit: Benefit, at: dt.datetime, is_said: bool) -> dict[str, Any
     if tiers is None:
         return {}
     settings = benefit.settings
+    if is_said:
+        _require_place(benefit)
     name = str(benefit)[:60]
     if benefit.kind == "check_in" and settings.get("points") is not None:
         steps = tuple(sorted((each["days"], each["points"]) for each in settings.get("streaks") or ()))
@@ -101,10 +103,23 @@ def _when(settings: Mapping[str, Any], tiers: frozenset[int], benefit: Benefit) 
         tiers=tiers,
         from_at=benefit.from_at,
         to_at=benefit.to_at,
+        channels=frozenset(benefit.scope.get("channels", ())),
+        scenes=frozenset(benefit.scope.get("scenes", ())),
         weekdays=frozenset(settings.get("weekdays") or ()),
         month_days=frozenset(settings.get("month_days") or ()),
         dates=frozenset(dt.date.fromisoformat(day) for day in settings.get("dates") or ()),
     )
+
+
+def _require_place(benefit: Benefit) -> None:
+    """Raises Invalid for a scope that the rules of earning cannot keep: orders earn by channel and scene, a check-in
+    has no place."""
+    if benefit.kind == "check_in" and benefit.scope:
+        raise Invalid.on(
+            "scope", _("Members check in on their phone: this benefit has no channels, stores or scenes.")
+        )
+    if benefit.scope.get("stores"):
+        raise Invalid.on("scope", _("Points are multiplied on channels and in scenes, not in single stores."))
 
 
 def _require_days(when: When, at: dt.datetime, zone: Any) -> None:

@@ -94,10 +94,10 @@ class BenefitForm(forms.Form):
             self.fields.pop("stock")  # nothing is taken from one
             segments = segments if self.initial.get("audience") == "segments" else ()
         self._offer_audiences(tiers, segments)
-        if stores:
+        if stores and "stores" in self.fields:
             self.fields["stores"].choices = list(stores)  # type: ignore[attr-defined]
         else:
-            self.fields.pop("stores")
+            self.fields.pop("stores", None)
 
     def _offer_audiences(self, tiers: Sequence[tuple[str, str]], segments: Sequence[tuple[str, str]]) -> None:
         """With one tier there is nothing to choose by it: everyone is in it."""

@@ -24,9 +24,11 @@ SEPARATORS = re.compile(r"[\s,，、;；]+")
 
 
 class PointsForm(BenefitForm):
-    """For all members, or those of certain tiers: the rules of earning know no segments; and nothing is in stock."""
+    """For all members, or those of certain tiers: the rules of earning know neither segments nor stores; and nothing is
+    in stock."""
 
     stock = None  # type: ignore[assignment]
+    stores = None  # type: ignore[assignment]
 
     def __init__(self, *args: Any, segments: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -164,6 +166,7 @@ class CheckInForm(PointsForm):
     """Points a day, and what days in a row bring."""
 
     kind = "check_in"
+    channels = scenes = None  # type: ignore[assignment]
     points = CountField(label=_("Points a day"), least=1, most=MOST_CHECK_IN)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

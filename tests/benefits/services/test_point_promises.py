@@ -201,6 +201,23 @@ def test_a_plays_words_move_no_points(shop):
     assert earned(shop, "2024-01-04", "o") == 10
 
 
+def test_points_are_multiplied_on_the_channels_and_in_the_scenes_of_the_benefit(shop):
+    double(shop, scope={"channels": ["jd"]})
+    assert earned(shop, "2024-01-02", "web") == 10
+    assert earned(shop, "2024-01-02", "jd", channel="jd") == 20
+
+
+@pytest.mark.parametrize(
+    ("make", "scope"), [(double, {"stores": ["pos:001"]}), (checks, {"channels": ["jd"]})]
+)
+def test_a_scope_that_the_rules_cannot_keep_is_refused_and_nothing_is_published(shop, make, scope):
+    before = len(versions(shop))
+    with pytest.raises(Invalid) as refused:
+        make(shop, scope=scope)
+    assert list(refused.value.errors) == ["scope"]
+    assert (len(versions(shop)), Benefit.objects.count()) == (before, 0)
+
+
 # --- check-in
 
 
