@@ -82,15 +82,9 @@ def publish_benefit(
     gate(merchant_id=merchant_id)
     coverage.lock(merchant_id=merchant_id)
     arguments = Arguments(
-        kind=kind,
-        name=name,
-        from_at=from_at,
-        to_at=to_at,
-        settings=settings,
-        audience=audience,
-        stock=stock,
+        kind=kind, name=name, from_at=from_at, to_at=to_at, settings=settings, audience=audience, stock=stock,
         holdout_percent=holdout_percent,
-    )
+    )  # fmt: skip
     benefit = _find_or_new(merchant_id, public_id)
     if benefit.status == BenefitStatus.DRAFT:
         _publish(benefit, at, actor, arguments, prices, reason, as_scripted)
