@@ -98,16 +98,10 @@ def publish_benefit(
     gate(merchant_id=merchant_id, writes_rules=kind in KINDS_OF_POINTS)
     coverage.lock(merchant_id=merchant_id)
     arguments = Arguments(
-        kind=kind,
-        name=name,
-        from_at=from_at,
-        to_at=to_at,
-        settings=settings,
-        audience=audience,
-        scope=scope,
+        kind=kind, name=name, from_at=from_at, to_at=to_at, settings=settings, audience=audience, scope=scope,
         stock=stock,
         holdout_percent=holdout_percent,
-    )
+    )  # fmt: skip
     benefit = _find_or_new(merchant_id, public_id)
     if benefit.status == BenefitStatus.DRAFT:
         _publish(benefit, at, actor, arguments, prices, reason, as_scripted)

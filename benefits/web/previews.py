@@ -77,7 +77,7 @@ def _settings(form: BenefitForm, values: dict[str, Any]) -> dict[str, Any]:
     form.cleaned_data = values
     try:
         return kind.check(form.settings(), currency=form.merchant.currency)
-    except (Refusal, KeyError, TypeError, AttributeError, ValueError):
+    except (Refusal, KeyError, TypeError, AttributeError, ValueError, ArithmeticError):
         return {}
 
 

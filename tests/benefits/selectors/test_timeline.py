@@ -57,7 +57,7 @@ def told(shop: DrawShop, member: str = "m", size: int = 1000, kind: str = "benef
             if page.next is None:
                 break
             before = Mark.parse(str(page.next))
-        reader = timeline_words.Reader(merchant, who, True)
+        reader = timeline_words.Reader(merchant, who)
         return lines, [row["told"] for row in timeline_words.rows(lines, reader)]
 
 
@@ -108,6 +108,6 @@ def test_a_page_is_one_query_and_one_for_each_kind_of_row_it_shows(shop):
         with CaptureQueriesContext(connection) as captured:
             page = timeline.page(merchant=merchant, member=who, kind="benefits", size=100)
             for line in page.lines:
-                timeline_words.told(line, timeline_words.Reader(merchant, who, True))
+                timeline_words.told(line, timeline_words.Reader(merchant, who))
 
     assert len(captured) == 1 + len({line.source for line in page.lines})

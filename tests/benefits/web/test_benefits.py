@@ -330,5 +330,5 @@ def test_a_cleared_program_locks_the_pages(owner, cast, coupon, noon):
 
 
 def test_an_unknown_kind_or_benefit_is_not_found(owner):
-    for path in ("new/free_lunch/", "new/points_multiplier/", "zzzzzzzz/", "new/coupon/?copy=zzzz"):
+    for path in ("new/free_lunch/", "new/nothing/", "zzzzzzzz/", "new/coupon/?copy=zzzz"):
         assert owner.get(LIST + path).status_code == 404

@@ -222,6 +222,7 @@ def test_a_cashier_redeems_codes_and_enters_no_other_page(clerk, shop):
 
     assert entered == {
         "benefits:cashier_page",
+        "benefits:cashier_place",
         "benefits:cashier_undo",
         "benefits:cashier_queue",
         "compliance:home",  # which leads to the cashier's page
