@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.http import HttpResponse
@@ -32,15 +32,16 @@ from members.web.own_page import Visit, own_page
 def codes_section(visit: Visit) -> dict[str, Any] | None:
     """The member's codes, each with its QR code; those that rest are named without one."""
     codes = selectors.codes_of(merchant_id=visit.merchant.pk, member=visit.member, at=visit.at)
+    names = _stores_named(visit, [held.promise.scope for held in (*codes.usable, *codes.resting)])
     return {
         "template": "benefits/own/_codes.html",
-        "codes": [_code(visit, held) | {"qr": qr_of(held.row.code)} for held in codes.usable],
-        "resting": [_code(visit, held) for held in codes.resting],
+        "codes": [_code(visit, held, names) | {"qr": qr_of(held.row.code)} for held in codes.usable],
+        "resting": [_code(visit, held, names) for held in codes.resting],
         "is_claimed": "claimed" in visit.request.GET,
     }
 
 
-def _code(visit: Visit, held: Held) -> dict[str, Any]:
+def _code(visit: Visit, held: Held, names: Mapping[str, str]) -> dict[str, Any]:
     row, promise = held.row, held.promise
     zone = visit.merchant.zone
     return {
@@ -48,7 +49,7 @@ def _code(visit: Visit, held: Held) -> dict[str, Any]:
         "gives": words.promised(promise, visit.merchant.currency),
         "code": shown_code(row.code),
         "until": words.last_day_text(row.valid_until, zone) if row.valid_until else "",
-        "where": _where(visit, promise.scope),
+        "where": scopes.where(promise.scope, names),
         "uses_left": row.uses_left if row.uses_total > 1 else None,
         "is_paid": row.paid_with != PaidWith.NOTHING,
         "is_reserved": state_at(held.standing, visit.at) is State.RESERVED,
@@ -63,14 +64,15 @@ def benefits_section(visit: Visit) -> dict[str, Any] | None:
     found = selectors.in_force_for(merchant_id=merchant_id, member=visit.member, at=visit.at)
     offered = selectors.claimable(merchant_id=merchant_id, member=visit.member, benefits=found)
     by_itself = [each for each in found if selectors.is_by_itself(each)]
+    names = _stores_named(visit, [each.scope for each in found])
     return {
         "template": "benefits/own/_benefits.html",
-        "offered": [_benefit(visit, each) | {"once": opaque_id(16)} for each in offered],
-        "by_itself": [_benefit(visit, each) for each in by_itself],
+        "offered": [_benefit(visit, each, names) | {"once": opaque_id(16)} for each in offered],
+        "by_itself": [_benefit(visit, each, names) for each in by_itself],
     }
 
 
-def _benefit(visit: Visit, benefit: Benefit) -> dict[str, Any]:
+def _benefit(visit: Visit, benefit: Benefit, names: Mapping[str, str]) -> dict[str, Any]:
     gives = words.gives_when(benefit.kind, benefit.settings, visit.merchant.currency)
     return {
         "id": benefit.public_id,
@@ -78,14 +80,14 @@ def _benefit(visit: Visit, benefit: Benefit) -> dict[str, Any]:
         "gives": "" if gives == words.NOTHING else gives,
         "until": words.last_day_text(benefit.to_at, visit.merchant.zone) if benefit.to_at else "",
         "left": benefit.stock,
-        "where": _where(visit, benefit.scope),
+        "where": scopes.where(benefit.scope, names),
     }
 
 
-def _where(visit: Visit, scope: Scope) -> str:
-    """Where it can be used, "" for everywhere. A query where stores are named."""
-    keys = scope.get("stores", [])
-    return scopes.where(scope, scopes.store_names(merchant_id=visit.merchant.pk, keys=keys))
+def _stores_named(visit: Visit, found: Iterable[Scope]) -> dict[str, str]:
+    """The names of the stores of some scopes, by key. One query where any is named."""
+    keys = {key for scope in found for key in scope.get("stores", ())}
+    return scopes.store_names(merchant_id=visit.merchant.pk, keys=keys)
 
 
 @own_page("POST")
