@@ -15,6 +15,7 @@ from benefits.lib.standing import Standing, standing_of
 from benefits.models import Benefit, BenefitStatus
 from benefits.services import benefits
 from benefits.services.arguments import arguments_of
+from benefits.services.locks import gate
 from benefits.services.point_promises import KINDS_OF_POINTS
 from members.lib.fields import ALPHABET
 from members.lib.refusals import Invalid, Refusal
@@ -46,7 +47,7 @@ def act_on(
         raise Invalid(_("Choose what to do with the benefits."))
     if not 1 <= len(public_ids) <= MOST:
         raise Invalid(_("Tick 1 to %(most)s benefits.") % {"most": MOST})
-    benefits.gate(merchant_id=merchant_id, writes_rules=_move_points(merchant_id, public_ids))
+    gate(merchant_id=merchant_id, writes_rules=_move_points(merchant_id, public_ids))
     done = Done(act)
     rows = Benefit.objects.of(merchant_id).filter(public_id__in=public_ids).order_by("id")
     for row in rows:
@@ -114,7 +115,7 @@ def take_back(
     if act not in ACTS:
         raise Invalid(_("Choose what to do with the benefits."))
     revisions, done = dict(changed), Done(act)
-    benefits.gate(merchant_id=merchant_id, writes_rules=_move_points(merchant_id, list(revisions)))
+    gate(merchant_id=merchant_id, writes_rules=_move_points(merchant_id, list(revisions)))
     for row in Benefit.objects.of(merchant_id).filter(public_id__in=list(revisions)).order_by("id"):
         if row.revision != revisions[row.public_id]:
             done.left.append((str(row), str(_("It was changed since."))))

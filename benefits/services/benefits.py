@@ -33,13 +33,13 @@ from benefits.services import (
     pool_stock,
 )
 from benefits.services.arguments import Arguments, Checked, arguments_of, check, check_stock, facts
+from benefits.services.locks import find_or_new, gate, locked, published, require_live
 from benefits.services.point_promises import KINDS_OF_POINTS, moves_points
 from benefits.services.prices import store_list
 from benefits.services.revisions import audit_row, revise, write_revision
 from benefits.services.usefulness import measure
-from members.lib.refusals import Conflict, Invalid, NotFound, ProgramNotOpen
-from members.models import Program, ProgramStatus
-from members.services import programs
+from members.lib.refusals import Conflict, Invalid
+from members.models import Program
 from members.services.audit import Actor
 
 
@@ -48,21 +48,6 @@ class _Unset:
 
 
 UNSET: Final = _Unset()
-
-
-def gate(*, merchant_id: int, writes_rules: bool = False) -> Program:
-    """Lock the program against a close and refuse unless it is a draft or open. `writes_rules`: for a benefit that the
-    rules of earning keep, whose edits come one after the other.
-
-    Raises NotFound, ProgramNotOpen (closed by the merchant), ProgramCleared.
-    """
-    lock = programs.lock_for_close if writes_rules else programs.lock_for_write
-    program = lock(merchant_id=merchant_id)
-    if program.status == ProgramStatus.CLOSED:
-        raise ProgramNotOpen(_("The program is closed. Open it again, then change benefits."))
-    if program.status != ProgramStatus.DRAFT:
-        programs.require_open(program)
-    return program
 
 
 @transaction.atomic
@@ -102,7 +87,7 @@ def publish_benefit(
         stock=stock,
         holdout_percent=holdout_percent,
     )  # fmt: skip
-    benefit = _find_or_new(merchant_id, public_id)
+    benefit = find_or_new(merchant_id, public_id)
     if benefit.status == BenefitStatus.DRAFT:
         _publish(benefit, at, actor, arguments, prices, reason, as_scripted)
         coverage.refresh(merchant_id=merchant_id, at=at)
@@ -133,7 +118,7 @@ def save_draft(
     """
     gate(merchant_id=merchant_id)
     coverage.lock(merchant_id=merchant_id)
-    benefit = _find_or_new(merchant_id, public_id)
+    benefit = find_or_new(merchant_id, public_id)
     if benefit.status != BenefitStatus.DRAFT:
         raise Conflict(_("This benefit is published already."))
     before = None if benefit._state.adding else facts(benefit)
@@ -149,7 +134,7 @@ def save_draft(
 def discard_draft(*, merchant_id: int, at: dt.datetime, actor: Actor, benefit_id: int) -> None:
     """Delete a draft. Raises NotFound, Invalid when it is published, ProgramNotOpen, ProgramCleared."""
     gate(merchant_id=merchant_id)
-    benefit = _locked(merchant_id, benefit_id)
+    benefit = locked(merchant_id, benefit_id)
     if benefit.status != BenefitStatus.DRAFT:
         raise Invalid(_("A published benefit is not deleted. End it instead."))
     audit_row(benefit, at, actor, "benefit.draft_discarded", facts(benefit), None, "")
@@ -187,7 +172,7 @@ def change_benefit(
     writes = kind in KINDS_OF_POINTS or moves_points(merchant_id=merchant_id, benefit_id=benefit_id)
     gate(merchant_id=merchant_id, writes_rules=writes)
     coverage.lock(merchant_id=merchant_id)
-    benefit = _published(merchant_id, benefit_id)
+    benefit = published(merchant_id, benefit_id)
     if expected_revision is not None and expected_revision != benefit.revision:
         raise Conflict(_("Somebody else changed this benefit meanwhile. Look at it again, then change it."))
     given = {
@@ -292,7 +277,7 @@ def set_stock(
     """
     gate(merchant_id=merchant_id)
     coverage.lock(merchant_id=merchant_id)
-    benefit = _published(merchant_id, benefit_id)
+    benefit = published(merchant_id, benefit_id)
     if is_pooled(benefit.settings):
         raise Invalid.on("stock", _("Its stock is the codes of its pool: upload more of them."))
     before = facts(benefit)
@@ -367,10 +352,10 @@ def _move(
     writes = moves_points(merchant_id=merchant_id, benefit_id=benefit_id)
     gate(merchant_id=merchant_id, writes_rules=writes)
     coverage.lock(merchant_id=merchant_id)
-    benefit = _locked(merchant_id, benefit_id)
+    benefit = locked(merchant_id, benefit_id)
     if benefit.status == status:
         return benefit
-    _require_live(benefit)
+    require_live(benefit)
     draw_terms.require_movable(benefit, at, action)
     before = facts(benefit)
     benefit.status = status
@@ -379,32 +364,3 @@ def _move(
     if not as_scripted:
         point_promises.keep(benefit, at, actor, is_said=False)
     return benefit
-
-
-def _locked(merchant_id: int, benefit_id: int) -> Benefit:
-    """Raises NotFound."""
-    found = Benefit.objects.of(merchant_id).select_for_update().filter(pk=benefit_id).first()
-    if found is None:
-        raise NotFound(_("There is no such benefit."))
-    return found
-
-
-def _published(merchant_id: int, benefit_id: int) -> Benefit:
-    """Raises NotFound, Invalid when it is a draft or ended."""
-    benefit = _locked(merchant_id, benefit_id)
-    _require_live(benefit)
-    return benefit
-
-
-def _require_live(benefit: Benefit) -> None:
-    if benefit.status == BenefitStatus.DRAFT:
-        raise Invalid(_("This benefit is a draft. Publish it first."))
-    if benefit.status == BenefitStatus.ENDED:
-        raise Invalid(_("This benefit has ended. Publish it anew instead."))
-
-
-def _find_or_new(merchant_id: int, public_id: str) -> Benefit:
-    if public_id:
-        found = Benefit.objects.of(merchant_id).select_for_update().filter(public_id=public_id).first()
-        return found or Benefit(merchant_id=merchant_id, public_id=public_id)
-    return Benefit(merchant_id=merchant_id)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from benefits.lib.pools import MOST_POOL, CodeSheet, is_pooled
 from benefits.models import Benefit, BenefitStatus, CodeState, CodeUpload, PoolCode
 from benefits.services import issuing, looks
-from benefits.services.benefits import gate
+from benefits.services.locks import gate
 from members.lib import batches
 from members.lib.crypto import keyed_hash, keyring
 from members.lib.refusals import Conflict, Invalid, NotFound

@@ -28,8 +28,9 @@ from benefits.lib.price_plans import (
 )
 from benefits.models import PriceChange, PriceChangeKind, PriceChangeState, PriceVersion, SkuPrice
 from benefits.selectors import catalogue, price_table
-from benefits.services import benefits, price_guard, pricing
 from benefits.services import catalogue as catalogue_service
+from benefits.services import price_guard, pricing
+from benefits.services.locks import gate
 from benefits.services.price_guard import PriceBlocked
 from benefits.services.price_stretches import stretches_from_json, stretches_json
 from members.lib import batches
@@ -64,7 +65,7 @@ def draft(
     What the price guard finds is kept with it. Raises Invalid (a period that is over or ends before it begins, too
     many, nothing that differs), ProgramNotOpen, ProgramCleared.
     """
-    benefits.gate(merchant_id=merchant_id)
+    gate(merchant_id=merchant_id)
     start = _start(from_at, to_at, at)
     if len(edits) > MOST_LOOKED:
         raise _too_many(MOST_LOOKED)
@@ -321,7 +322,7 @@ def _turn(merchant_id: int, at: dt.datetime) -> dt.datetime:
     """One writer of prices at a time; the instant of this one. The stronger lock comes first: two who both held the
     gate's would wait for each other."""
     programs.lock_for_close(merchant_id=merchant_id)
-    benefits.gate(merchant_id=merchant_id)
+    gate(merchant_id=merchant_id)
     return pricing.in_turn(merchant_id=merchant_id, at=at)
 
 

@@ -14,8 +14,9 @@ from benefits.lib.price_edits import ITEMS, LIST, SALE, Edit, Stretch, Value
 from benefits.lib.price_plans import Item, by_sku, differing
 from benefits.models import PriceChangeKind
 from benefits.selectors import catalogue, price_table
-from benefits.services import benefits, price_changes, pricing
 from benefits.services import catalogue as catalogue_service
+from benefits.services import price_changes, pricing
+from benefits.services.locks import gate
 from members.lib.refusals import Invalid
 from members.services import programs
 from members.services.audit import Actor
@@ -53,7 +54,7 @@ def put(*, merchant_id: int, at: dt.datetime, actor: Actor, sent: Sequence[SentS
     place ("0.sale_minor"), PriceBlocked, ProgramNotOpen, ProgramCleared.
     """
     programs.lock_for_close(merchant_id=merchant_id)
-    benefits.gate(merchant_id=merchant_id)
+    gate(merchant_id=merchant_id)
     _check_once(sent)
     at = pricing.in_turn(merchant_id=merchant_id, at=at)
     skus = [each.sku for each in sent]

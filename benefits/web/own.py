@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.http import HttpResponse
@@ -33,18 +33,19 @@ from members.web.own_page import Visit, own_page
 def codes_section(visit: Visit) -> dict[str, Any] | None:
     """The member's codes, each with its QR code; those that rest are named without one."""
     codes = selectors.codes_of(merchant_id=visit.merchant.pk, member=visit.member, at=visit.at)
+    names = _stores_named(visit, [held.promise.scope for held in (*codes.usable, *codes.resting)])
     return {
         "template": "benefits/own/_codes.html",
         "codes": [
-            _code(visit, held) | {"qr": "" if held.partner_code else qr_of(held.row.code)}
+            _code(visit, held, names) | {"qr": "" if held.partner_code else qr_of(held.row.code)}
             for held in codes.usable
         ],
-        "resting": [_code(visit, held) for held in codes.resting],
+        "resting": [_code(visit, held, names) for held in codes.resting],
         "is_claimed": "claimed" in visit.request.GET,
     }
 
 
-def _code(visit: Visit, held: Held) -> dict[str, Any]:
+def _code(visit: Visit, held: Held, names: Mapping[str, str]) -> dict[str, Any]:
     row, promise = held.row, held.promise
     zone = visit.merchant.zone
     return {
@@ -53,7 +54,7 @@ def _code(visit: Visit, held: Held) -> dict[str, Any]:
         "code": held.partner_code or shown_code(row.code),
         "is_partners": bool(held.partner_code),
         "until": words.last_day_text(row.valid_until, zone) if row.valid_until else "",
-        "where": _where(visit.merchant, promise.scope),
+        "where": scopes.where(promise.scope, names),
         "uses_left": row.uses_left if row.uses_total > 1 else None,
         "is_paid": row.paid_with != PaidWith.NOTHING,
         "is_reserved": state_at(held.standing, visit.at) is State.RESERVED,
@@ -68,29 +69,30 @@ def benefits_section(visit: Visit) -> dict[str, Any] | None:
     found = selectors.in_force_for(merchant_id=merchant_id, member=visit.member, at=visit.at)
     offered = selectors.claimable(merchant_id=merchant_id, member=visit.member, benefits=found)
     by_itself = [each for each in found if selectors.is_by_itself(each)]
+    names = _stores_named(visit, [each.scope for each in found])
     return {
         "template": "benefits/own/_benefits.html",
-        "offered": [told(each, visit.merchant) | {"once": opaque_id(16)} for each in offered],
-        "by_itself": [told(each, visit.merchant) for each in by_itself],
+        "offered": [told(each, visit.merchant, names) | {"once": opaque_id(16)} for each in offered],
+        "by_itself": [told(each, visit.merchant, names) for each in by_itself],
     }
 
 
-def told(benefit: Benefit, merchant: Merchant) -> dict[str, Any]:
-    """A benefit as its members read it."""
+def told(benefit: Benefit, merchant: Merchant, names: Mapping[str, str]) -> dict[str, Any]:
+    """A benefit as its members read it; `names`: of the stores of its scope, by key."""
     return {
         "id": benefit.public_id,
         "name": benefit.name or str(label_of(benefit.kind)),
         "says": words.phone_text(benefit.kind, benefit.settings, merchant.currency),
         "until": words.last_day_text(benefit.to_at, merchant.zone) if benefit.to_at else "",
         "left": benefit.stock,
-        "where": _where(merchant, benefit.scope),
+        "where": scopes.where(benefit.scope, names),
     }
 
 
-def _where(merchant: Merchant, scope: Scope) -> str:
-    """Where it can be used, "" for everywhere. A query where stores are named."""
-    keys = scope.get("stores", [])
-    return scopes.where(scope, scopes.store_names(merchant_id=merchant.pk, keys=keys))
+def _stores_named(visit: Visit, found: Iterable[Scope]) -> dict[str, str]:
+    """The names of the stores of some scopes, by key. One query where any is named."""
+    keys = {key for scope in found for key in scope.get("stores", ())}
+    return scopes.store_names(merchant_id=visit.merchant.pk, keys=keys)
 
 
 @own_page("POST")

@@ -35,7 +35,7 @@ def phones(form: BenefitForm) -> list[dict[str, Any]]:
 
 def _in_language(benefit: Benefit, merchant: Merchant, code: str) -> dict[str, Any]:
     with translation.override(code):
-        said = told(benefit, merchant)
+        said = told(benefit, merchant, {})
         left = said["left"]
         return {
             "shop": merchant.name,

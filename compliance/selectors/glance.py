@@ -1,4 +1,4 @@
-"""What every page knows of a program's compliance: the state shown, in three queries (ux.md, The compliance banner).
+"""What every page knows of a program's compliance: the state shown, in one query (ux.md, The compliance banner).
 
 Computed live from the same facts as `standing.find` and by the same rules; only the reading is folded.
 """
@@ -6,13 +6,15 @@ Computed live from the same facts as `standing.find` and by the same rules; only
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
 
+from benefits.lib.coverage import Configured, Coverage
+from benefits.lib.multirange import to_spans
 from benefits.models import Benefit, BenefitStatus
-from benefits.selectors import coverage
 from compliance.lib.appeals import Appeal as AppealRule
 from compliance.lib.appeals import holding_appeal
 from compliance.lib.policy import Policy, PolicyHistory
@@ -20,29 +22,36 @@ from compliance.lib.runs import Run
 from compliance.lib.state import State
 from compliance.models import Appeal as AppealRow
 from compliance.models import AppealState, Decision, Notice, Protection
-from compliance.models import Policy as PolicyRow
-from compliance.models import Run as RunRow
-from compliance.selectors import standing
+from compliance.selectors import policies, standing
 from compliance.selectors.facts import Facts, Ground
 from members.models import Program, ProgramStatus
 from members.selectors import setup_guide
 
-# Protections, the exemption of the instant, appeals with their state, and notices with what this person did about each.
+# Protections, the exemption of the instant, appeals with their state, notices with what this person did about each, the
+# coverage, and the periods that have had a run with a mark of all policy versions, by which a process knows them again.
 MORE = """
-select 'protection', from_at, until_at, null::date, null::bigint, cause, null::text[]
+select 'protection', from_at, until_at, null::date, null::bigint, cause::text, null::text[], null::tstzmultirange,
+    null::timestamptz[], null::timestamptz[]
 from compliance_protection where merchant_id = %(merchant)s
 union all
-select 'exemption', from_at, until_at, null, null, reason, null
+select 'exemption', from_at, until_at, null, null, reason, null, null, null, null
 from compliance_exemption where merchant_id = %(merchant)s and from_at <= %(at)s and until_at > %(at)s
     and (ended_at is null or ended_at > %(at)s)
 union all
-select 'appeal', filed_at, case when ended_at <= %(at)s then ended_at end, due_on, id, public_id, array[state]
+select 'appeal', filed_at, case when ended_at <= %(at)s then ended_at end, due_on, id, public_id, array[state],
+    null, null, null
 from compliance_appeal where merchant_id = %(merchant)s and filed_at <= %(at)s
 union all
 select 'notice', sent_at, danger_at, for_run_on, days_before, public_id, array(
     select channel || ' ' || event from compliance_receipt r
     where r.merchant_id = n.merchant_id and r.notice_id = n.id and r.user_id = %(user)s
-) from compliance_notice n where merchant_id = %(merchant)s
+), null, null, null from compliance_notice n where merchant_id = %(merchant)s
+union all
+select 'coverage', null, null, null, doubts, kind, null, in_force, configured_at, force_from
+from benefits_coverage where merchant_id = %(merchant)s
+union all
+select 'ground', null, null, null, null, md5(string_agg(p::text, '|' order by number)),
+    array(select period::text from compliance_run), null, null, null from compliance_policy p
 order by 2, 5 desc nulls last, 6
 """
 
@@ -130,7 +139,8 @@ class Glance:
 
 
 def look(*, program: Program, user_id: int | None, at: dt.datetime) -> Glance:
-    """A program at an instant. Three queries; two for a cleared program, four for a draft's guide."""
+    """A program at an instant. One query where this process knows the policy versions already, one more where not; two
+    for a cleared program, four for a draft's guide."""
     if program.status == ProgramStatus.DRAFT:
         guide = setup_guide.tasks(program=program, at=at, has_benefit=has_benefit(merchant_id=program.pk))
         return Glance(at=at, program=program, state=State.DRAFT, steps_left=setup_guide.left(guide))
@@ -138,10 +148,14 @@ def look(*, program: Program, user_id: int | None, at: dt.datetime) -> Glance:
         appeal = pending_appeal(merchant_id=program.pk)
         state = State.CLEARED if appeal is None else State.APPEALING
         return Glance(at=at, program=program, state=state, decision=clearing(program=program), appeal=appeal)
-    known = ground()
+    with connection.cursor() as cursor:
+        cursor.execute(MORE, {"merchant": program.pk, "at": at, "user": user_id})
+        rows = cursor.fetchall()
+    known = _ground(next(row for row in rows if row[0] == "ground"))
     if known is None:
         return Glance(at=at, program=program, state=State(program.status))
-    found = _facts(program, user_id, at, known)
+    found = _facts(program, at, known, rows)
+    assert found.facts is not None
     found.state = standing.state_of(found.facts)
     return found
 
@@ -167,16 +181,25 @@ def clearing(*, program: Program) -> Decision | None:
     return rows.first()
 
 
-def ground() -> Ground | None:
-    """Every policy version and the periods that have had a run, in one query; None before the installation."""
-    periods = ArraySubquery(RunRow.objects.order_by("period").values("period"))
-    rows = list(PolicyRow.objects.annotate(done=periods).order_by("number"))
-    if not rows:
+_versions: tuple[str, PolicyHistory] | None = (
+    None  # those last read, with their mark: they are the same for all
+)
+
+
+def _ground(row: tuple[Any, ...]) -> Ground | None:
+    """Every policy version and the periods that have had a run; None before the installation. A query where the
+    versions are not those that this process read last."""
+    global _versions
+    mark, done = row[5], row[6]
+    if mark is None:
         return None
-    return Ground(history=PolicyHistory(row.version for row in rows), done=frozenset(rows[0].done))
+    known = _versions
+    if known is None or known[0] != mark:
+        known = _versions = (mark, policies.history())
+    return Ground(history=known[1], done=frozenset(done))
 
 
-def _facts(program: Program, user_id: int | None, at: dt.datetime, known: Ground) -> Glance:
+def _facts(program: Program, at: dt.datetime, known: Ground, rows: Sequence[tuple[Any, ...]]) -> Glance:
     assert program.opened_at is not None and program.first_opened_at is not None  # a constraint of the table
     facts = Facts(
         merchant_id=program.pk,
@@ -184,34 +207,41 @@ def _facts(program: Program, user_id: int | None, at: dt.datetime, known: Ground
         opened_at=program.opened_at,
         first_opened_at=program.first_opened_at,
         closed_at=program.closed_at,
-        coverages=coverage.stored(merchant_id=program.pk),
+        coverages=tuple(
+            sorted((_coverage(row) for row in rows if row[0] == "coverage"), key=lambda each: each.key)
+        ),
         ground=known,
         at=at,
     )
     found = Glance(at=at, program=program, state=State.OPEN, facts=facts)
-    with connection.cursor() as cursor:
-        cursor.execute(MORE, {"merchant": program.pk, "at": at, "user": user_id})
-        for what, first, second, day, days, word, done in cursor.fetchall():
-            if what == "protection":
-                row = Protection(merchant_id=program.pk, from_at=first, until_at=second, cause=word)
-                facts.protections.append(row)
-            elif what == "appeal":
-                upheld = second is not None and done == [AppealState.UPHELD]
-                facts.appeals.append(AppealRule(filed_at=first, ended_at=second, upheld=upheld, number=days))
-                if second is None:
-                    found.appeal = found.appeal or Appeal(reference=word, decision_by=day)
-            elif what == "exemption":
-                facts.exempt_until = max(second, facts.exempt_until or second)
-                found.exemption = word
-            else:
-                notice = Notice(
-                    merchant_id=program.pk,
-                    public_id=word,
-                    sent_at=first,
-                    danger_at=second,
-                    for_run_on=day,
-                    days_before=days,
-                )
-                facts.notices.append(notice)
-                found.told.append(Told(notice, frozenset(done)))
+    for what, first, second, day, days, word, done, *_coverage_of in rows:
+        if what == "protection":
+            row = Protection(merchant_id=program.pk, from_at=first, until_at=second, cause=word)
+            facts.protections.append(row)
+        elif what == "appeal":
+            upheld = second is not None and done == [AppealState.UPHELD]
+            facts.appeals.append(AppealRule(filed_at=first, ended_at=second, upheld=upheld, number=days))
+            if second is None:
+                found.appeal = found.appeal or Appeal(reference=word, decision_by=day)
+        elif what == "exemption":
+            facts.exempt_until = max(second, facts.exempt_until or second)
+            found.exemption = word
+        elif what == "notice":
+            notice = Notice(
+                merchant_id=program.pk,
+                public_id=word,
+                sent_at=first,
+                danger_at=second,
+                for_run_on=day,
+                days_before=days,
+            )
+            facts.notices.append(notice)
+            found.told.append(Told(notice, frozenset(done)))
     return found
+
+
+def _coverage(row: tuple[Any, ...]) -> Coverage:
+    """A row of coverage as the pure rule's value."""
+    doubts, kind, in_force, configured_at, force_from = row[4], row[5], row[7], row[8], row[9]
+    pairs = zip(configured_at, force_from, strict=True)
+    return Coverage(kind, to_spans(in_force), tuple(Configured(*pair) for pair in pairs), doubts)
