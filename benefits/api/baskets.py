@@ -8,8 +8,10 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from benefits.api.places import PlaceIn, place_of
 from benefits.lib import codes
 from benefits.lib.quotes import LAYERS, MOST_LINES, MOST_MINOR, MOST_QUANTITY, STACKS
+from benefits.lib.scope import CHANNELS, LONGEST_SCENE, LONGEST_STORE
 from benefits.selectors.quotes import Basket, Explained
 from members.api.fields import Instant, Strict, Text, Whole, YesNo
 from members.api.schema import Problem
@@ -46,8 +48,8 @@ class BasketLine(Strict):
     quantity = Whole(default=1, min_value=1, max_value=MOST_QUANTITY)
 
 
-class BasketItem(Strict):
-    """A basket and who asks."""
+class BasketItem(PlaceIn):
+    """A basket, who asks and where."""
 
     member = Text(
         required=False,
@@ -114,7 +116,9 @@ class BasketsDescribed(Strict):
     )
 
 
-NAMES = frozenset(("member", "follows", "coupon", "points", "shipping_minor", "lines"))
+NAMES = frozenset(
+    ("member", "follows", "coupon", "points", "shipping_minor", "lines", "channel", "store", "scene")
+)
 
 
 def plain_basket(data: Any) -> dict[str, Any] | None:
@@ -132,8 +136,20 @@ def plain_basket(data: Any) -> dict[str, Any] | None:
         return None
     if found.get("member") is not None and not _is_text(found["member"], LONGEST_MEMBER):
         return None
+    if not _is_plain_place(found):
+        return None
     lines = _plain_lines(found.get("lines"))
     return None if lines is None else {**found, "lines": lines}
+
+
+def _is_plain_place(found: dict[str, Any]) -> bool:
+    channel = found.get("channel", "web")
+    return (
+        _is_text(channel, LONGEST_STORE)
+        and channel in CHANNELS
+        and _is_text(found.get("store", "-"), LONGEST_STORE)
+        and _is_text(found.get("scene", "-"), LONGEST_SCENE)
+    )
 
 
 def _plain_lines(lines: Any) -> list[dict[str, Any]] | None:
@@ -250,6 +266,7 @@ def basket_of(body: dict[str, Any]) -> Basket:
         coupon=codes.read_code(coupon) or coupon,
         points=body["points"],
         shipping_minor=body["shipping_minor"],
+        place=place_of(body),
     )
 
 

@@ -27,7 +27,8 @@ CHANNELS: dict[str, Promise] = {
 }
 PARTS = ("channels", "stores", "scenes")
 MOST_NAMED = 50
-LONGEST = {"channels": 16, "stores": 81, "scenes": 32}
+LONGEST_STORE, LONGEST_SCENE = 64, 32
+LONGEST = {"channels": 16, "stores": LONGEST_STORE + 17, "scenes": LONGEST_SCENE}
 
 
 def store_key(channel: str, code: str) -> str:

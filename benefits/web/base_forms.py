@@ -119,6 +119,7 @@ class BenefitForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """The period is in order, and a named audience is named."""
         values = super().clean() or {}
+        self._keep_instants(values)
         start, end = values.get("from_at"), values.get("to_at")
         if start and end and end <= start:
             self.add_error("to_at", _("The benefit ends before it starts. Choose an end after its start."))
@@ -131,6 +132,14 @@ class BenefitForm(forms.Form):
         ):
             self.add_error("segments", _("Choose at least one segment, or all members."))
         return values
+
+    def _keep_instants(self, values: dict[str, Any]) -> None:
+        """What is shown is cut to the minute; left as it was shown it stays the instant it is, else a form that changes
+        nothing would configure the benefit anew."""
+        for name in ("from_at", "to_at"):
+            stored = self.initial.get(name)
+            if isinstance(stored, dt.datetime) and self[name].data == self.fields[name].prepare_value(stored):
+                values[name] = stored
 
     def scope_fields(self) -> list[forms.BoundField]:
         """For the page: where it is to be had."""
@@ -163,8 +172,13 @@ class BenefitForm(forms.Form):
             settings=self.settings(),
             audience=chosen,
             stock=values.get("stock"),
-            scope={part: values[part] for part in PARTS if values.get(part)},
+            scope={part: found for part in PARTS if (found := self._part(part))},
         )
+
+    def _part(self, part: str) -> list[str]:
+        """A part of the scope as it is said; as it was where the form does not ask, as for stores in a shop without."""
+        found: list[str] = (self.cleaned_data if part in self.fields else self.initial).get(part) or []
+        return found
 
     @classmethod
     def initial_of(cls, benefit: Benefit) -> dict[str, Any]:

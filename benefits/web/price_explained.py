@@ -16,7 +16,8 @@ from django.views.decorators.http import require_safe
 from benefits.lib import codes
 from benefits.lib.price_guard import Basis
 from benefits.lib.quotes import MOST_QUANTITY
-from benefits.selectors import audiences, guard_words, price_guard, quotes
+from benefits.lib.scope import CHANNELS, LONGEST_SCENE, Place, channel_of
+from benefits.selectors import audiences, guard_words, price_guard, quotes, scopes
 from benefits.selectors.quotes import Basket, Explained
 from benefits.web import price_words
 from benefits.web.benefits import reads
@@ -58,6 +59,17 @@ class ExplainForm(forms.Form):
         required=False,
         help_text=gettext_lazy("What you would charge for shipping."),
     )
+    where = forms.ChoiceField(
+        label=gettext_lazy("Where"),
+        required=False,
+        help_text=gettext_lazy("Benefits for certain channels and stores act there alone."),
+    )
+    scene = forms.CharField(
+        label=gettext_lazy("Scene"),
+        max_length=LONGEST_SCENE,
+        required=False,
+        help_text=gettext_lazy("Such as takeaway, as your benefits name it."),
+    )
     at = MomentField(
         label=gettext_lazy("When"),
         required=False,
@@ -72,6 +84,11 @@ class ExplainForm(forms.Form):
         cast(forms.ChoiceField, self.fields["buyer"]).choices = [
             ("", _("A visitor")),
             *((code, _("A member of tier %(tier)s") % {"tier": name}) for code, name in tiers.items()),
+        ]
+        cast(forms.ChoiceField, self.fields["where"]).choices = [
+            ("", _("Not said")),
+            *CHANNELS.items(),
+            *scopes.stores(merchant_id=request.merchant.pk),
         ]
 
     found: Member | None
@@ -122,7 +139,12 @@ class ExplainForm(forms.Form):
             coupon=values["coupon"],
             points=None if values["points"] else 0,
             shipping_minor=values["shipping_minor"] or 0,
+            place=self._place(),
         )
+
+    def _place(self) -> Place:
+        where, scene = self.cleaned_data["where"], one_line(self.cleaned_data["scene"])
+        return Place(channel=channel_of(where), store=where.partition(":")[2], scene=scene)
 
 
 def _lines(request: StaffRequest, form: ExplainForm) -> tuple[list[dict[str, str]], list[tuple[str, int]]]:

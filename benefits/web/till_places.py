@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.scope import NOWHERE, Place, channel_of
+from benefits.lib.scope import LONGEST_SCENE, NOWHERE, Place, channel_of
 from benefits.selectors import scopes
 from members.web.request import StaffRequest
 
@@ -21,7 +21,7 @@ class PlaceForm(forms.Form):
     scene = forms.CharField(
         label=_("Scene"),
         required=False,
-        max_length=32,
+        max_length=LONGEST_SCENE,
         help_text=_("Such as takeaway, as your benefits name it."),
     )
 

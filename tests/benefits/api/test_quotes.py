@@ -99,10 +99,16 @@ def test_200_lines_take_as_many_queries_as_one(system):
     assert queries(1) == queries(200)
 
 
-def publish(system, kind, at=OPENED, **settings):
+def publish(system, kind, at=OPENED, scope=None, **settings):
     with tenancy.tenant(system.shop.pk):
         return benefits.publish_benefit(
-            merchant_id=system.shop.pk, at=at, actor=JOB, kind=kind, name=kind, settings=settings
+            merchant_id=system.shop.pk,
+            at=at,
+            actor=JOB,
+            kind=kind,
+            name=kind,
+            settings=settings,
+            scope=scope,
         )
 
 
@@ -126,6 +132,12 @@ def test_benefits_act_on_a_basket_and_say_what_is_redeemed_for_it(priced):
     ]  # fmt: skip
     typed = f"{code[:5]}-{code[5:]}".lower()
     assert priced.post("/quotes", basket(("A", 2), **asked, coupon=typed)).json()["codes"] == [code]
+    here = publish(priced, "discount", scope={"channels": ["jd"]}, off_percent=50)
+    sold = [priced.post("/quotes", basket(("A", 1), **asked, channel=each)).json() for each in ("jd", "web")]
+    assert [here.public_id in {row["benefit"] for row in each["receipt"] if row["won"]} for each in sold] == [
+        True,
+        False,
+    ]
     problem(priced.post("/quotes", basket(("A", 2), coupon=code)), 422, "invalid")
     problem(priced.post("/quotes", basket(("A", 2), **asked | {"coupon": "0"})), 404, "not-found")
 
@@ -177,6 +189,7 @@ raw_baskets = st.fixed_dictionaries(
     optional={
         "lines": st.just([{"sku": "A"}]) | raw_lines | numbers, "member": texts, "coupon": texts, "points": numbers,
         "shipping_minor": numbers, "follows": st.booleans() | numbers, "x": numbers,
+        "channel": st.sampled_from(["jd", "nowhere", []]) | texts, "store": texts, "scene": texts,
     },
 )  # fmt: skip
 

@@ -10,12 +10,13 @@ from django.test.utils import CaptureQueriesContext
 
 from benefits.lib import offers
 from benefits.lib.quotes import PriceRules, SkuPrices, UnknownSku
+from benefits.lib.scope import Place
 from benefits.models import PriceVersion
 from benefits.selectors.quotes import Basket, Ground, explained
 from benefits.services import pricing
 from members.lib import tenant as tenancy
 from members.lib.refusals import Invalid, NotFound
-from members.models import Member, Program
+from members.models import Member, Program, Store
 from members.services import programs, segments
 from tests.benefits.counter import Counter
 from tests.members.services.till import JOB, OPENED, at
@@ -107,6 +108,28 @@ def test_a_discount_acts_while_it_is_in_force_for_its_audience_as_it_was(shop):
     assert shop.whys("2024-02-01", member=None) == {benefit.public_id: offers.MEMBERS_ONLY}
     assert shop.whys("2024-02-05") == {benefit.public_id: offers.PAUSED}
     assert shop.whys("2024-01-31") == shop.whys("2024-02-06") == {}
+
+
+def test_a_benefit_for_certain_places_acts_on_baskets_that_say_that_they_are_there(shop):
+    with tenancy.tenant(shop.id):
+        Store.objects.create(merchant_id=shop.id, channel="pos", code="001", name="West Lake")
+    member = shop.claim(shop.publish(scope={"stores": ["pos:001"]}), "2024-02-01")
+    discount = shop.publish(
+        "discount", "2024-02-01", settings={"off_percent": 20}, scope={"channels": ["jd"]}
+    )
+    shop.publish("fan_price", "2024-02-01", settings={"off_minor": 500}, scope={"scenes": ["hotel"]})
+    shop.move(discount, "change", "2024-02-03", scope={"channels": ["web"]})
+
+    def pays(day, **place):
+        return shop.pays(f"2024-02-0{day}", place=Place(**place), follows=True)
+
+    assert (pays(1), pays(1, channel="web"), pays(1, channel="pos", store="002")) == (10_000, 10_000, 10_000)
+    assert pays(1, channel="pos", store="001") == 9_000
+    assert [pays(day, channel="jd") for day in (2, 3)] == [8_000, 10_000]
+    assert [pays(day, channel="web") for day in (2, 3)] == [10_000, 8_000]
+    assert pays(1, scene="hotel") == 9_500
+    elsewhere = (member.code, discount.public_id, "A")
+    assert shop.whys("2024-02-01", follows=True) == dict.fromkeys(elsewhere, offers.ELSEWHERE)
 
 
 def test_free_shipping_acts_by_itself_only_without_limits(shop):

@@ -214,6 +214,31 @@ def test_a_change_is_shown_in_the_history(owner, cast, coupon):
     assert "¥12.00 off" in page
 
 
+def test_a_form_sent_as_it_was_shown_changes_nothing_and_configures_nothing(owner, cast, noon):
+    scope = {"stores": ["pos:001"], "scenes": ["takeaway"]}
+    with tenancy.tenant(cast.shop.pk):
+        Store.objects.create(merchant=cast.shop, channel="pos", code="001", name="West Lake")
+        made = benefits.publish_benefit(
+            merchant_id=cast.shop.pk,
+            at=noon,
+            actor=JOB,
+            kind="coupon",
+            name="Ten off",
+            from_at=noon + dt.timedelta(hours=1, seconds=7),
+            to_at=noon + dt.timedelta(days=900, seconds=9),
+            settings={"off_minor": 1000},
+            scope=scope,
+        )
+    url = reverse("benefits:benefits_change", args=[made.public_id])
+    shown = owner.get(url).context["form"]
+    entries = {bound.name: bound.value() for bound in shown if bound.value() is not None}
+
+    owner.post(url, {**entries, "revision": "1"})
+
+    (row,) = of(cast.shop)
+    assert (row.revision, row.from_at, row.to_at, row.scope) == (1, made.from_at, made.to_at, scope)
+
+
 def test_a_change_of_what_somebody_else_changed_meanwhile_is_refused(owner, cast, coupon):
     url = reverse("benefits:benefits_change", args=[coupon.public_id])
     owner.post(url, {"name": "A", "sort": "amount", "off_minor": "12", "revision": "1"})
