@@ -153,7 +153,7 @@ def test_the_program_says_what_it_gives(shop):
 
     found = shop.get("/program").json()["points"]["earning"]
 
-    assert found == {"combine": "every", "day_most": None, "categories": {}, **rules}
+    assert found == {"combine": "every", "day_most": None, "categories": {}, "check_ins": [], **rules}
 
 
 def test_a_birthday_is_told_at_joining_and_changed_later(shop):

@@ -125,6 +125,7 @@ TOLD_BY_OTHERS = {
     "DailyTotal", "EarningUse", "PointsAccount", "PointsLot", "PointsAllocation", "PendingPoints", "PointsRequest",
     "MemberFacts", "FactsDue", "TierStanding", "TierValidity", "SegmentMember", "ExpiryEmail", "ConsumerLink",
     "BenefitUse", "TierLiftMember", "TierOutlook",
+    "Exposure",  # that one could have had a benefit: nothing happened
 }  # fmt: skip
 
 
