@@ -30,9 +30,10 @@ from benefits.selectors.entitlements import Promise
 from benefits.services import till_queue, tills
 from benefits.services.till_words import UNKNOWN_CODE, WORDS, require_place
 from benefits.web import till_places, words
+from benefits.web.till_forms import WhoForm
 from members.lib.masks import NOTHING, masked_name
 from members.lib.refusals import NotFound, Refusal
-from members.models import Role
+from members.models import Member, Role
 from members.selectors import tiers as tier_names
 from members.services.audit import Actor
 from members.web import gates
@@ -70,10 +71,14 @@ class RedeemForm(CodeForm):
     once = OnceField()
 
 
-def who(entitlement: Entitlement) -> str:
+def masked(member: Member) -> str:
     """A member as a cashier may see them: their masked name alone."""
-    member = entitlement.member
     return masked_name(member.name) if member.name_token is not None else NOTHING
+
+
+def who(entitlement: Entitlement) -> str:
+    """Whose it is, as a cashier may see them."""
+    return masked(entitlement.member)
 
 
 def described(entitlement: Entitlement, promise: Promise, request: StaffRequest) -> dict[str, Any]:
@@ -142,6 +147,7 @@ def _shown(
 ) -> HttpResponse:
     """The page, with what a code is for, or what was just redeemed."""
     context: dict[str, Any] = {"form": form, "once": RedeemForm()["once"], "queue": _queue(request)}
+    context["finder"] = WhoForm()
     recent = selectors.undoable(merchant_id=request.merchant.pk, user_id=request.user.pk, at=at)
     promises = selectors.promises([*([found] if found else []), *(use.entitlement for use in recent)])
     if found is not None:

@@ -23,6 +23,7 @@ from benefits.web import (
     prices,
     publishing,
     rewards,
+    till_lookup,
     till_queue,
 )
 
@@ -64,6 +65,7 @@ urlpatterns = [
         name="prices_upload_rejects",
     ),
     path("cashier/", cashier.cashier_page, name="cashier_page"),
+    path("cashier/member", till_lookup.cashier_member, name="cashier_member"),
     path("cashier/place", cashier.cashier_place, name="cashier_place"),
     path("cashier/undo", cashier.cashier_undo, name="cashier_undo"),
     path("cashier/queue", till_queue.cashier_queue, name="cashier_queue"),

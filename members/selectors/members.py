@@ -86,25 +86,21 @@ class ByPoints:
         return page
 
 
+# The column is one of the names written below, never from outside.
+BY_COLUMN = "select id from members_member where merchant_id = %s and {} = %s"
+
+
 def _found(merchant: Merchant, text: str) -> RawSQL:
     """The ids of those whom a search means: by whole phone, last four digits, name, external id or member id.
 
     One union of index look-ups: an OR over several indexes would read every member of the shop.
     """
-    parts = [
-        "select member_id from members_identity where merchant_id = %s and external_index = any(%s::bytea[])"
-    ]
-    values: list[object] = [merchant.pk, _on_every_channel(merchant.pk, text)]
+    parts, values = _exact(merchant, text)
 
     def either(column: str, value: object) -> None:
-        # The column is one of the names written below, never from outside.
-        parts.append(f"select id from members_member where merchant_id = %s and {column} = %s")
+        parts.append(BY_COLUMN.format(column))
         values.extend([merchant.pk, value])
 
-    either("public_id", text)
-    number = e164_or_none(text, region_of(merchant.currency))
-    if number:
-        either("phone_index", crypto.blind_index(merchant.pk, number))
     if len(text) == 4 and text.isdigit():
         either("phone_tail", crypto.tail_token(merchant.pk, text))
     else:
@@ -112,6 +108,30 @@ def _found(merchant: Merchant, text: str) -> RawSQL:
         for column in ("name_token", "name_first_token", "name_rest_token"):
             either(column, wanted)
     return RawSQL(" union ".join(parts), values)
+
+
+def _exact(merchant: Merchant, text: str) -> tuple[list[str], list[object]]:
+    """The look-ups, with their values, of those who are named one by one: by whole phone, external id or member id."""
+    parts = [
+        "select member_id from members_identity where merchant_id = %s and external_index = any(%s::bytea[])",
+        BY_COLUMN.format("public_id"),
+    ]
+    values: list[object] = [merchant.pk, _on_every_channel(merchant.pk, text), merchant.pk, text]
+    number = e164_or_none(text, region_of(merchant.currency))
+    if number:
+        parts.append(BY_COLUMN.format("phone_index"))
+        values.extend([merchant.pk, crypto.blind_index(merchant.pk, number)])
+    return parts, values
+
+
+def named(*, merchant: Merchant, text: str) -> list[Member]:
+    """The active members whom a whole phone number, an external id or a member id names, two at most: more than one is
+    nobody in particular. One query."""
+    parts, values = _exact(merchant, text)
+    rows = Member.objects.of(merchant).filter(
+        pk__in=RawSQL(" union ".join(parts), values), status=MemberStatus.ACTIVE
+    )
+    return list(rows.order_by("pk")[:2])
 
 
 def searched(*, merchant: Merchant, text: str) -> list[str]:
