@@ -88,6 +88,8 @@ ARGUMENTS = [
     Argument("month", word("2026-06"), "/program/books/", is_object=False),
     Argument("kind", word("coupon"), "/benefits/new/", is_object=False),
     Argument("kind", word("coupon"), "/benefits/preview/", is_object=False),
+    # What a till keeps of the page is about nobody.
+    Argument("language", word("zh-hans"), "/benefits/cashier/", is_object=False),
     # A campaign is known by its code among those of one's own rules.
     Argument("code", word("theirs"), "/program/earning/", is_object=False),
     Argument("code", lambda shop: shop.codes[0], "/benefits/entitlements/"),
