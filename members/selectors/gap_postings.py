@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
+from django.db.models import Exists, OuterRef, QuerySet
 
 from members.lib.posting import OrderKey
 from members.models import Closure, GapPosting
@@ -72,8 +73,17 @@ class Kept:
 
 def closures(*, merchant_id: int, most: int = 12) -> list[Closure]:
     """The closures that are over and whose orders can be posted, the latest first."""
-    over = Closure.objects.of(merchant_id).exclude(to_at=None).exclude(ended_by=ANOTHER_LIFE)
-    return list(over.order_by("-from_at")[:most])
+    over = Closure.objects.of(merchant_id).exclude(to_at=None)
+    return list(over.exclude(Exists(_reopened(merchant_id, OuterRef("pk")))).order_by("-from_at")[:most])
+
+
+def is_of_a_former_life(closure: Closure) -> bool:
+    """Whether the program was opened anew after a clearance when a closure ended, or since. One query."""
+    return _reopened(closure.merchant_id, closure.pk).exists()
+
+
+def _reopened(merchant_id: int, since: Any) -> QuerySet[Closure]:
+    return Closure.objects.of(merchant_id).filter(ended_by=ANOTHER_LIFE, pk__gte=since)
 
 
 def posting_of(closure: Closure) -> GapPosting | None:

@@ -90,9 +90,9 @@ def begin(*, merchant_id: int, closure_id: int, at: dt.datetime, actor: Actor) -
     closure = Closure.objects.of(merchant_id).select_for_update().filter(pk=closure_id).first()
     if closure is None or closure.to_at is None:
         raise NotFound(_("There is no such closure, or it is not over."))
-    if closure.ended_by == selector.ANOTHER_LIFE:
+    if selector.is_of_a_former_life(closure):
         text = _(
-            "The program was opened anew after this clearance. Orders from before belong to its former life."
+            "The program was opened anew after a clearance. Orders from before belong to its former life."
         )
         raise Conflict(text)
     found = selector.posting_of(closure)

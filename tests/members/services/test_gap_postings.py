@@ -173,6 +173,26 @@ def test_a_new_life_after_a_clearance_begins_without_the_orders_before_it():
     assert begin(till).orders == 4
 
 
+def test_an_earlier_closure_of_the_former_life_is_not_posted_into_the_new_one_either():
+    till = lived(people=2)
+    earlier = closure_of(till).pk
+    till.close("2024-05-10")
+    till.open("2024-05-20")
+    with tenancy.tenant(till.id), transaction.atomic():
+        Closure.objects.of(till.id).exclude(pk=earlier).update(kind="cleared", ended_by="reopened")
+        assert selector.closures(merchant_id=till.id) == []
+    before = rows_of(till)
+
+    with tenancy.tenant(till.id), pytest.raises(Conflict, match="former life"):
+        gap_postings.begin(merchant_id=till.id, closure_id=earlier, at=ASKED, actor=JOB)
+
+    assert rows_of(till) == before
+    till.close("2024-06-01")
+    till.open("2024-06-03")
+    with tenancy.tenant(till.id), transaction.atomic():
+        assert selector.closures(merchant_id=till.id) == [closure_of(till)]
+
+
 @pytest.fixture
 def everybody_is_many(monkeypatch):
     monkeypatch.setattr(gap_postings, "SMALL", 0)
