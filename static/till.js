@@ -190,11 +190,11 @@ const sendAll = async () => {
   await show();
 };
 let sending = null;
-/* One tab at a time, once at a time. */
+/* One tab at a time, once at a time; the others look later whether it is done. */
 const send = async () => {
   clearTimeout(timer);
   if (sending || !navigator.onLine) return;
-  sending = navigator.locks ? navigator.locks.request("cashier-send", { ifAvailable: true }, (lock) => (lock ? sendAll() : undefined)) : sendAll();
+  sending = navigator.locks ? navigator.locks.request("cashier-send", { ifAvailable: true }, (lock) => (lock ? sendAll() : later())) : sendAll();
   try { await sending; } catch { later(); } finally { sending = null; }
 };
 
