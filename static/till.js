@@ -116,11 +116,13 @@ document.addEventListener("submit", async (event) => {
   if (!away || !form.matches("[data-scan-form], [data-redeem-form]")) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  const code = readCode(form.elements.code.value);
+  const field = form.elements.code, typed = field.value, code = readCode(typed), isLookedAt = form.matches("[data-redeem-form]");
+  if (code && !isLookedAt) field.value = ""; // the next one may be typed while this one is written down
   const wrong = code ? await take(code, form.elements.once?.value || newKey()) : say("unread");
-  if (form.matches("[data-redeem-form]")) { form.closest("section").hidden = !wrong; if (wrong) tell(wrong); return; }
+  if (isLookedAt) { form.closest("section").hidden = !wrong; if (wrong) tell(wrong); return; }
+  if (wrong && !field.value) field.value = typed;
   refuse(form, wrong);
-  if (!wrong) { form.reset(); form.elements.code.value = ""; form.elements.code.focus(); }
+  if (!wrong) field.focus();
 }, true);
 
 /* ---- sending ---- */

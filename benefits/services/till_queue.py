@@ -108,7 +108,9 @@ def _judged(
 def _of_the_page(merchant_id: int, actor: Actor, code: str, key: str) -> EntitlementUse | None:
     """The redemption that this person's form had made of the code under the key, where the till stood elsewhere than
     it says now."""
-    rows = EntitlementUse.objects.of(merchant_id).select_related("entitlement__member", "entitlement__benefit")
+    rows = EntitlementUse.objects.of(merchant_id).select_related(
+        "entitlement__member", "entitlement__benefit"
+    )
     return rows.filter(
         key=asking.keyed("key", page_key(key)),
         action=UseAction.REDEEM,
