@@ -266,7 +266,13 @@
     const kept = indexedDB.open("cashier", 1);
     kept.onupgradeneeded = () => kept.transaction.abort(); // there is none, and none is made
     kept.onerror = (failed) => failed.preventDefault();
-    kept.onsuccess = () => { kept.result.transaction("who", "readwrite").objectStore("who").clear(); kept.result.close(); };
+    kept.onsuccess = () => {
+      const change = kept.result.transaction(["who", "items"], "readwrite");
+      change.objectStore("who").clear();
+      const each = change.objectStore("items").openCursor(); // what came of codes names members; those that wait stay
+      each.onsuccess = () => { const at = each.result; if (!at) return; if (at.value.state !== "waiting") at.delete(); at.continue(); };
+      kept.result.close();
+    };
   });
 
   /* ---- a code in front of the camera: where the browser reads them, else it is typed ---- */

@@ -116,11 +116,13 @@ document.addEventListener("submit", async (event) => {
   if (!away || !form.matches("[data-scan-form], [data-redeem-form]")) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  const code = readCode(form.elements.code.value);
+  const field = form.elements.code, typed = field.value, code = readCode(typed), isLookedAt = form.matches("[data-redeem-form]");
+  if (code && !isLookedAt) field.value = ""; // the next one may be typed while this one is written down
   const wrong = code ? await take(code, form.elements.once?.value || newKey()) : say("unread");
-  if (form.matches("[data-redeem-form]")) { form.closest("section").hidden = !wrong; if (wrong) tell(wrong); return; }
+  if (isLookedAt) { form.closest("section").hidden = !wrong; if (wrong) tell(wrong); return; }
+  if (wrong && !field.value) field.value = typed;
   refuse(form, wrong);
-  if (!wrong) { form.reset(); form.elements.code.value = ""; form.elements.code.focus(); }
+  if (!wrong) field.focus();
 }, true);
 
 /* ---- sending ---- */
@@ -190,11 +192,11 @@ const sendAll = async () => {
   await show();
 };
 let sending = null;
-/* One tab at a time, once at a time. */
+/* One tab at a time, once at a time; the others look later whether it is done. */
 const send = async () => {
   clearTimeout(timer);
   if (sending || !navigator.onLine) return;
-  sending = navigator.locks ? navigator.locks.request("cashier-send", { ifAvailable: true }, (lock) => (lock ? sendAll() : undefined)) : sendAll();
+  sending = navigator.locks ? navigator.locks.request("cashier-send", { ifAvailable: true }, (lock) => (lock ? sendAll() : later())) : sendAll();
   try { await sending; } catch { later(); } finally { sending = null; }
 };
 

@@ -12,7 +12,7 @@ from benefits.lib.effects import Arm, Cost, Figures
 from benefits.models import Benefit, BenefitEffect, BenefitStatus, GiftCampaign
 from members.lib import set_based
 from members.lib.periods import merchant_day
-from members.models import Merchant
+from members.models import Merchant, ProgramStatus
 
 PAGE_MS = 1_500  # how long a page may count
 MOST_ONE_BY_ONE = 5_000
@@ -113,13 +113,15 @@ def counted(
 
 
 def to_enrol(*, at: dt.datetime) -> list[tuple[int, int]]:
-    """(merchant, benefit) of benefits in force whose members are not all written down yet. Works as platform."""
+    """(merchant, benefit) of benefits in force in open programs whose members are not all written down yet. Works as
+    platform."""
     rows = Benefit.objects.filter(
         Q(from_at=None) | Q(from_at__lte=at),
         Q(to_at=None) | Q(to_at__gt=at),
         holdout_percent__gt=0,
         enrolled_at=None,
         status=BenefitStatus.PUBLISHED,
+        merchant__program__status=ProgramStatus.OPEN,
     )
     return list(rows.order_by("merchant_id", "id").values_list("merchant_id", "id"))
 

@@ -14,9 +14,9 @@ from benefits.lib.codes import read_code
 from benefits.lib.entitlements import Why
 from benefits.lib.scope import NOWHERE, Place
 from benefits.lib.till_queue import ELSEWHERE, LONGEST_KEY, REDEEMED, UNKNOWN, believed
-from benefits.models import Entitlement, EntitlementUse, QueuedCode
+from benefits.models import Entitlement, EntitlementUse, QueuedCode, UseAction
 from benefits.selectors import entitlements as selectors
-from benefits.services import tills
+from benefits.services import asking, tills
 from benefits.services.till_desk import OTHER_REQUEST
 from benefits.services.till_words import NotHere, NotUsable
 from members.lib.fields import ALPHABET
@@ -97,7 +97,26 @@ def _judged(
         return UNKNOWN, None
     except NotHere:
         return ELSEWHERE, None
+    except IdempotencyConflict:
+        use = _of_the_page(merchant_id, actor, code, key)
+        if use is None:
+            raise
+        return REDEEMED, use
     return REDEEMED, done.use
+
+
+def _of_the_page(merchant_id: int, actor: Actor, code: str, key: str) -> EntitlementUse | None:
+    """The redemption that this person's form had made of the code under the key, where the till stood elsewhere than
+    it says now."""
+    rows = EntitlementUse.objects.of(merchant_id).select_related(
+        "entitlement__member", "entitlement__benefit"
+    )
+    return rows.filter(
+        key=asking.keyed("key", page_key(key)),
+        action=UseAction.REDEEM,
+        by_id=actor.user_id,
+        entitlement__code=code,
+    ).first()
 
 
 def _note(row: QueuedCode, actor: Actor) -> None:

@@ -16,6 +16,20 @@ from tests.browser.stories import Story, a_shop
 from tests.browser.test_pages import violations
 from tests.factories import shops
 
+ON_THE_DEVICE = """() => new Promise((resolve) => {
+    const opened = indexedDB.open("cashier", 1);
+    opened.onsuccess = () => {
+        const asked = opened.result.transaction("items").objectStore("items").getAll();
+        asked.onsuccess = () => { opened.result.close(); resolve(asked.result); };
+    };
+})"""
+# A code that is typed while the one before is still being written down.
+TWO_AT_ONCE = """([first, second]) => {
+    const form = document.querySelector("[data-scan-form]"), field = form.elements.code;
+    field.value = first;
+    form.requestSubmit();
+    field.value = second;
+}"""
 SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 
 
@@ -118,8 +132,9 @@ def test_codes_taken_without_a_connection_are_sent_when_it_returns_and_none_is_u
     expect(till.page.locator("[data-away]")).to_contain_text("No connection.")
     expect(queue).to_contain_text("Not confirmed yet: 1 waiting")
     wrong = violations(till)
-    take(till, used.code)
-    take(till, dropped.code)
+    till.page.evaluate(TWO_AT_ONCE, [used.code, dropped.code])
+    expect(queue).to_contain_text("Not confirmed yet: 2 waiting")
+    till.button("Take code").click()
     expect(queue).to_contain_text("Not confirmed yet: 3 waiting")
     till.button("Do not redeem").first.click()
     expect(queue).to_contain_text("Not confirmed yet: 2 waiting")
@@ -139,6 +154,13 @@ def test_codes_taken_without_a_connection_are_sent_when_it_returns_and_none_is_u
     till.button("Undo redemption").first.click()
 
     expect(till.page.locator("#messages")).to_contain_text("The redemption is taken back.")
+    assert len(till.page.evaluate(ON_THE_DEVICE)) == 2
+    till.page.set_viewport_size({"width": 1366, "height": 800})
+    till.page.locator("details.user summary").click()
+    till.page.locator("details.user").get_by_role("button", name="Sign out").click()
+    till.page.wait_for_url("**/accounts/login/**")
+    assert till.page.evaluate(ON_THE_DEVICE) == [], "what came of codes names members"
+
     assert [row.outcome for row in story.rows(QueuedCode)] == ["redeemed", "used"]
     assert [(row.action, row.entitlement_id) for row in story.rows(EntitlementUse)] == [
         ("redeem", used.pk),

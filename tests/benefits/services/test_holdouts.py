@@ -137,6 +137,9 @@ def test_publishing_sends_for_who_may_claim_at_once_and_the_minute_for_what_begi
     with tenancy.platform():
         assert exposures.requeue(at=at("2024-01-21")) == 2
     assert sent == [ids(now), ids(later)]
+    shop.close("2024-01-22")
+    with tenancy.platform():
+        assert exposures.requeue(at=at("2024-01-23")) == 0, "a program that is not open enrols nobody"
 
 
 def test_a_tier_is_written_down_from_when_it_was_reached_and_a_start_to_come_is_waited_for(shop):

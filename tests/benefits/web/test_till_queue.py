@@ -57,6 +57,19 @@ def test_a_form_that_had_arrived_and_is_queued_afterwards_redeems_once(clerk, sh
     assert told.json()["state"] == "redeemed" and len(stored(shop, EntitlementUse)) == 1
 
 
+def test_what_a_form_had_redeemed_is_told_as_redeemed_where_the_till_says_another_place_by_then(owner, shop):
+    mine = claimed(shop, coupon(shop, uses=2))
+    owner.post(f"{PAGE}place", {"store": "", "scene": "dinner"})
+    owner.post(PAGE, {"code": mine.code, "once": KEY})
+    owner.post(f"{PAGE}place", {"store": "", "scene": ""})  # as after signing in anew
+
+    told = send(owner, mine.code)
+
+    (use,) = stored(shop, EntitlementUse)
+    assert (told.json()["state"], told.json().get("use")) == ("redeemed", use.public_id)
+    assert stored(shop)[0].uses_left == 1 and stored(shop, QueuedCode)[0].use_id == use.pk
+
+
 @pytest.mark.parametrize(
     ("what", "says"),
     [
