@@ -8,8 +8,10 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from benefits.api.places import PlaceIn, placed
 from benefits.lib import codes
 from benefits.lib.quotes import LAYERS, MOST_LINES, MOST_MINOR, MOST_QUANTITY, STACKS
+from benefits.lib.scope import CHANNELS, NOWHERE
 from benefits.selectors.quotes import Basket, Explained
 from members.api.fields import Instant, Strict, Text, Whole, YesNo
 from members.api.schema import Problem
@@ -18,6 +20,7 @@ MOST_BASKETS = 1_000
 ALL_POINTS = "max"
 TRIED = ("sale", "member", *LAYERS, "spend_and_save")
 LONGEST_SKU, LONGEST_MEMBER = 64, 128
+PLACES = (("store", 64), ("scene", 32))
 
 
 @extend_schema_field(
@@ -46,7 +49,7 @@ class BasketLine(Strict):
     quantity = Whole(default=1, min_value=1, max_value=MOST_QUANTITY)
 
 
-class BasketItem(Strict):
+class BasketItem(PlaceIn):
     """A basket and who asks."""
 
     member = Text(
@@ -114,7 +117,9 @@ class BasketsDescribed(Strict):
     )
 
 
-NAMES = frozenset(("member", "follows", "coupon", "points", "shipping_minor", "lines"))
+NAMES = frozenset(
+    ("member", "follows", "coupon", "points", "shipping_minor", "lines", "channel", "store", "scene")
+)
 
 
 def plain_basket(data: Any) -> dict[str, Any] | None:
@@ -132,8 +137,16 @@ def plain_basket(data: Any) -> dict[str, Any] | None:
         return None
     if found.get("member") is not None and not _is_text(found["member"], LONGEST_MEMBER):
         return None
+    if not _is_plain_place(found):
+        return None
     lines = _plain_lines(found.get("lines"))
     return None if lines is None else {**found, "lines": lines}
+
+
+def _is_plain_place(data: dict[str, Any]) -> bool:
+    if "channel" in data and not (type(data["channel"]) is str and data["channel"] in CHANNELS):
+        return False
+    return all(name not in data or _is_text(data[name], most) for name, most in PLACES)
 
 
 def _plain_lines(lines: Any) -> list[dict[str, Any]] | None:
@@ -250,6 +263,7 @@ def basket_of(body: dict[str, Any]) -> Basket:
         coupon=codes.read_code(coupon) or coupon,
         points=body["points"],
         shipping_minor=body["shipping_minor"],
+        place=placed(body).get("place", NOWHERE),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from benefits.lib.entitlements import Standing, Why, why_not
 from benefits.lib.kinds import LIMITS
 from benefits.lib.kinds.checks import is_count
 from benefits.lib.kinds.parts.by_order import ON_ORDER
+from benefits.lib.scope import NOWHERE, Place, fits
 
 COUPONS = ("coupon", "repurchase_coupon")
 CODED = (*COUPONS, "free_shipping")  # kinds that act through codes
@@ -34,6 +35,7 @@ ENDED = "it has ended"
 NO_STOCK = "none is left"
 MEMBERS_ONLY = "it is for members"
 OTHERS = "it is for other members"
+ELSEWHERE = "it is not to be had there"
 SEGMENTS = "it is for segments, whose members of then are not known"
 REVOKED, USED, EXPIRED = "it was taken back", "it was used", "it has expired"
 RESERVED = "it is reserved for an order"
@@ -49,7 +51,7 @@ UNUSABLE: Mapping[Why, str] = {
     Why.PAUSED: PAUSED,
     Why.RESERVED: RESERVED,
 }
-ALL_WHYS = frozenset((*UNUSABLE.values(), PAUSED, NO_STOCK, OTHERS, SEGMENTS))
+ALL_WHYS = frozenset((*UNUSABLE.values(), PAUSED, NO_STOCK, OTHERS, SEGMENTS, ELSEWHERE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +67,13 @@ class Published:
     from_at: dt.datetime | None = None
     to_at: dt.datetime | None = None
     stock: int | None = None
+    scope: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """A code of a member as it stood at an instant. settings: what was promised when it was issued."""
+    """A code of a member as it stood at an instant. settings, scope: what was promised when it was
+    issued, and where."""
 
     code: str
     benefit: str
@@ -77,17 +81,19 @@ class Right:
     kind: str
     settings: Mapping[str, Any]
     standing: Standing
+    scope: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """For whom and when offers are judged: the instant, whether the program was open, the tier held (None for who is
-    no member), and the points held."""
+    no member), the points held, and where the basket is."""
 
     at: dt.datetime
     is_open: bool
     tier: str | None = None
     points: int = 0
+    place: Place = NOWHERE
 
 
 def why_unfit(benefit: Published, now: Situation, *, for_members: bool = True) -> str:
@@ -102,6 +108,8 @@ def why_unfit(benefit: Published, now: Situation, *, for_members: bool = True) -
         return NOT_BEGUN
     if benefit.stock == 0:
         return NO_STOCK
+    if _is_elsewhere(benefit.scope, now.place):
+        return ELSEWHERE
     if benefit.audience == EVERYONE:
         return MEMBERS_ONLY if for_members and now.tier is None else ""
     if segments_of(benefit.audience) is not None:
@@ -119,7 +127,13 @@ def is_over(right: Right, at: dt.datetime) -> bool:
 def why_unusable(right: Right, now: Situation) -> str:
     """Why a code cannot be used at this instant; "" when it can."""
     why = why_not(right.standing, now.at)
-    return "" if why is None else UNUSABLE[why]
+    if why is not None:
+        return UNUSABLE[why]
+    return ELSEWHERE if _is_elsewhere(right.scope, now.place) else ""
+
+
+def _is_elsewhere(scope: Mapping[str, Any], place: Place) -> bool:
+    return bool(scope) and not fits(scope, channel=place.channel, store=place.store, scene=place.scene)
 
 
 def shop_offers(benefits: Iterable[Published], now: Situation) -> Offers:

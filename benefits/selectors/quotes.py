@@ -39,6 +39,7 @@ from benefits.lib.quotes import (
     quote_units,
     unit_of,
 )
+from benefits.lib.scope import NOWHERE, Place
 from benefits.models import PriceVersion, SkuPrice
 from members.lib import prepared
 from members.lib.refusals import Invalid, NotFound
@@ -49,7 +50,7 @@ from members.models import Member, Program
 # Points of a hold that had ended are there again, whenever the release was written.
 AS_IT_STOOD = """
 cross join lateral (
-    select kind, settings, audience, stock, from_at, to_at from benefits_benefitrevision
+    select kind, settings, audience, stock, scope, from_at, to_at from benefits_benefitrevision
     where merchant_id = b.merchant_id and benefit_id = b.id and at <= %(at)s order by number desc limit 1) r
 cross join lateral (
     select case action when 'pause' then 'paused' when 'end' then 'ended' else 'published' end as status
@@ -61,7 +62,7 @@ RIGHTS = f"""
 select jsonb_agg(jsonb_build_array(e.code, b.public_id, b.name, g.kind, g.settings,
     case when e.revoked_at <= %(at)s then 'revoked' else coalesce(u.state_after, 'issued') end,
     coalesce(u.left_after, e.uses_total), e.valid_from, e.valid_until, u.until,
-    e.paid_with <> 'nothing' or e.source = 'draw', s.status, r.to_at) order by e.valid_until nulls last, e.id)
+    e.paid_with <> 'nothing' or e.source = 'draw', s.status, r.to_at, g.scope) order by e.valid_until nulls last, e.id)
 from benefits_entitlement e
 join benefits_benefit b on b.merchant_id = e.merchant_id and b.id = e.benefit_id
 join benefits_benefitrevision g on g.merchant_id = e.merchant_id and g.benefit_id = e.benefit_id
@@ -87,7 +88,7 @@ select p.status, p.status <> 'draft' and p.first_opened_at <= %(at)s and not exi
         from benefits_skuprice s where s.merchant_id = p.merchant_id and s.sku = any(%(skus)s::text[])
             and s.from_at <= %(at)s and (s.to_at is null or s.to_at > %(at)s)) as prices,
     (select jsonb_agg(jsonb_build_array(b.public_id, b.name, r.kind, r.settings, r.audience, s.status, r.from_at,
-            r.to_at, r.stock) order by b.id)
+            r.to_at, r.stock, r.scope) order by b.id)
         from benefits_benefit b {AS_IT_STOOD}
         where b.merchant_id = p.merchant_id and b.status <> 'draft'
             and (b.status <> 'ended' or b.revision_at > %(at)s) and r.kind = any(%(kinds)s::text[])) as benefits,
@@ -116,7 +117,8 @@ where p.merchant_id = %(merchant)s
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basket:
     """What is to be priced, (SKU, quantity) lines, and for whom: a member by the id shown outside, or a visitor.
-    as_tier: for whoever held that tier then, instead of a member; points: None for all that fit."""
+    as_tier: for whoever held that tier then, instead of a member; points: None for all that fit. place: where it is
+    bought; unsaid, what is to be had in some places alone does not act."""
 
     lines: Sequence[tuple[str, int]]
     member: str | None = None
@@ -125,6 +127,7 @@ class Basket:
     coupon: str = ""
     points: int | None = 0
     shipping_minor: int = 0
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +183,11 @@ class Ground:
         )
         prices, benefits, people = (json.loads(each or "[]") for each in rest)
         self._rows: dict[str, list[Any]] = {each[0]: each for each in prices}
-        self._units: dict[tuple[str, str | None, bool], Unit] = {}
+        self._units: dict[tuple[str, str | None, bool, Place], Unit] = {}
         self._benefits = [_published(*each) for each in benefits]
         self._people = {each[0]: _Person(each[1], each[2], each[3] or 0, each[4] or []) for each in people}
-        self._offers: dict[tuple[str | None, str | None, str], Offers] = {}
-        self._shop_offers: dict[str | None, Offers] = {}
+        self._offers: dict[tuple[str | None, str | None, str, Place], Offers] = {}
+        self._shop_offers: dict[tuple[str | None, Place], Offers] = {}
         self._names = {each.id: each.name for each in self._benefits}
 
     def price(self, basket: Basket) -> Explained:
@@ -201,7 +204,9 @@ class Ground:
         unknown = [place for place, (sku, _quantity) in enumerate(basket.lines) if sku not in self._rows]
         if unknown:
             raise _unknown(basket.lines, unknown)
-        lines = [(self._unit_of(sku, buyer, offers), quantity) for sku, quantity in basket.lines]
+        lines = [
+            (self._unit_of(sku, buyer, offers, basket.place), quantity) for sku, quantity in basket.lines
+        ]
         asked = Asked(basket.coupon, basket.points, basket.shipping_minor)
         found = quote_units(lines, self.rules, offers, asked)
         return Explained(found, tier, self.version, self.rules.stack, self._names)
@@ -223,9 +228,9 @@ class Ground:
             raise NotFound("This program has no rules yet.")
         return cast(str, tier)
 
-    def _unit_of(self, sku: str, buyer: Buyer, offers: Offers) -> Unit:
-        """What one of a SKU costs; fan offers are the same for all who hold a tier."""
-        key = (sku, buyer.tier, buyer.follows)
+    def _unit_of(self, sku: str, buyer: Buyer, offers: Offers, place: Place) -> Unit:
+        """What one of a SKU costs; fan offers are the same for all who hold a tier at a place."""
+        key = (sku, buyer.tier, buyer.follows, place)
         found = self._units.get(key)
         if found is None:
             _sku, list_minor, sale, floor, members, fans = self._rows[sku]
@@ -237,17 +242,20 @@ class Ground:
 
     def _offers_of(self, basket: Basket, tier: str | None) -> Offers:
         """What benefits may give whoever buys. Of the codes that are over only the one asked for is told of."""
-        key = (basket.member, tier, basket.coupon)
+        key = (basket.member, tier, basket.coupon, basket.place)
         found = self._offers.get(key)
         if found is None:
             person = self._people.get(basket.member) if basket.member is not None else None
             rights = [_right(person, self._was_open, *each) for each in person.rights] if person else []
             rights = [each for each in rights if each.code == basket.coupon or not is_over(each, self.at)]
             self._names |= {each.benefit: each.name for each in rights}
-            now = Situation(self.at, bool(self._was_open), tier, person.points if person else 0)
-            if tier not in self._shop_offers:
-                self._shop_offers[tier] = shop_offers(self._benefits, now)
-            found = self._offers[key] = with_rights(self._shop_offers[tier], rights, now)
+            points = person.points if person else 0
+            now = Situation(self.at, bool(self._was_open), tier, points, basket.place)
+            of_shop = self._shop_offers.get((tier, basket.place))
+            if of_shop is None:
+                of_shop = shop_offers(self._benefits, now)
+                self._shop_offers[tier, basket.place] = of_shop
+            found = self._offers[key] = with_rights(of_shop, rights, now)
         return found
 
 
@@ -288,6 +296,7 @@ def _published(
     from_at: str | None,
     to_at: str | None,
     stock: int | None,
+    scope: dict[str, Any],
 ) -> Published:
     return Published(
         id=public_id,
@@ -299,6 +308,7 @@ def _published(
         from_at=_instant(from_at),
         to_at=_instant(to_at),
         stock=stock,
+        scope=scope,
     )
 
 
@@ -306,7 +316,7 @@ def _right(
     person: _Person, was_open: bool, code: str, benefit: str, name: str, kind: str, *rest: Any
 ) -> Right:
     """A code of a member, with all that decides whether it could be used."""
-    settings, state, left, valid_from, valid_until, reserved_until, is_paid, status, to_at = rest
+    settings, state, left, valid_from, valid_until, reserved_until, is_paid, status, to_at, scope = rest
     standing = Standing(
         state=state,
         uses_left=left,
@@ -320,7 +330,9 @@ def _right(
         closed_since=None,
         is_member=person.is_active,
     )
-    return Right(code=code, benefit=benefit, name=name, kind=kind, settings=settings, standing=standing)
+    return Right(
+        code=code, benefit=benefit, name=name, kind=kind, settings=settings, standing=standing, scope=scope
+    )
 
 
 def _instant(said: str | None) -> dt.datetime | None:

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_safe
 from benefits.lib import codes
 from benefits.lib.price_guard import Basis
 from benefits.lib.quotes import MOST_QUANTITY
-from benefits.selectors import audiences, guard_words, price_guard, quotes
+from benefits.lib.scope import CHANNELS, place_at
+from benefits.selectors import audiences, guard_words, price_guard, quotes, scopes
 from benefits.selectors.quotes import Basket, Explained
 from benefits.web import price_words
 from benefits.web.benefits import reads
@@ -58,6 +59,12 @@ class ExplainForm(forms.Form):
         required=False,
         help_text=gettext_lazy("What you would charge for shipping."),
     )
+    place = forms.ChoiceField(
+        label=gettext_lazy("Where it is bought"),
+        required=False,
+        help_text=gettext_lazy("Some benefits are to be had on some channels or in some stores alone."),
+    )
+    scene = forms.CharField(label=gettext_lazy("Scene"), max_length=32, required=False)
     at = MomentField(
         label=gettext_lazy("When"),
         required=False,
@@ -72,6 +79,12 @@ class ExplainForm(forms.Form):
         cast(forms.ChoiceField, self.fields["buyer"]).choices = [
             ("", _("A visitor")),
             *((code, _("A member of tier %(tier)s") % {"tier": name}) for code, name in tiers.items()),
+        ]
+        stores = scopes.stores(merchant_id=request.merchant.pk)
+        cast(forms.ChoiceField, self.fields["place"]).choices = [
+            ("", _("Not said")),
+            *CHANNELS.items(),
+            *stores,
         ]
 
     found: Member | None
@@ -122,6 +135,7 @@ class ExplainForm(forms.Form):
             coupon=values["coupon"],
             points=None if values["points"] else 0,
             shipping_minor=values["shipping_minor"] or 0,
+            place=place_at(values["place"], one_line(values["scene"])),
         )
 
 

@@ -59,6 +59,7 @@ WHY = {
     offers.NO_STOCK: gettext_lazy("None is left of this benefit."),
     offers.MEMBERS_ONLY: gettext_lazy("It is for members."),
     offers.OTHERS: gettext_lazy("It is for other members."),
+    offers.ELSEWHERE: gettext_lazy("This benefit is not to be had here."),
     offers.SEGMENTS: gettext_lazy(
         "It is for segments: who was in one at an instant is not known later, so prices do not follow it."
     ),
