@@ -56,7 +56,8 @@ ALL_WHYS = frozenset((*UNUSABLE.values(), PAUSED, NO_STOCK, OTHERS, SEGMENTS, EL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A benefit as it stood at an instant. status: published, paused or ended."""
+    """A benefit as it stood at an instant. status: published, paused or ended. holds_out: whether some of the members
+    never get it."""
 
     id: str
     name: str
@@ -68,6 +69,7 @@ class Published:
     to_at: dt.datetime | None = None
     stock: int | None = None
     scope: Mapping[str, Any] = field(default_factory=dict)
+    holds_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,11 +176,12 @@ def with_rights(offers: Offers, rights: Iterable[Right], now: Situation) -> Offe
 
 
 def is_unlimited(benefit: Published) -> bool:
-    """Whether a benefit with codes acts without them: nothing is counted, and no segment is asked for."""
+    """Whether a benefit with codes acts without them: nothing is counted, no segment is asked for, and nobody is left
+    out of it."""
     is_counted = benefit.stock is not None or any(
         benefit.settings.get(name) not in (None, "") for name in LIMITING
     )
-    return not is_counted and segments_of(benefit.audience) is None
+    return not (is_counted or benefit.holds_out) and segments_of(benefit.audience) is None
 
 
 def _bounds(

@@ -88,7 +88,7 @@ select p.status, p.status <> 'draft' and p.first_opened_at <= %(at)s and not exi
         from benefits_skuprice s where s.merchant_id = p.merchant_id and s.sku = any(%(skus)s::text[])
             and s.from_at <= %(at)s and (s.to_at is null or s.to_at > %(at)s)) as prices,
     (select jsonb_agg(jsonb_build_array(b.public_id, b.name, r.kind, r.settings, r.audience, s.status, r.from_at,
-            r.to_at, r.stock, r.scope) order by b.id)
+            r.to_at, r.stock, r.scope, b.holdout_percent > 0) order by b.id)
         from benefits_benefit b {AS_IT_STOOD}
         where b.merchant_id = p.merchant_id and b.status <> 'draft'
             and (b.status <> 'ended' or b.revision_at > %(at)s) and r.kind = any(%(kinds)s::text[])) as benefits,
@@ -297,6 +297,7 @@ def _published(
     to_at: str | None,
     stock: int | None,
     scope: dict[str, Any],
+    holds_out: bool,
 ) -> Published:
     return Published(
         id=public_id,
@@ -309,6 +310,7 @@ def _published(
         to_at=_instant(to_at),
         stock=stock,
         scope=scope,
+        holds_out=holds_out,
     )
 
 

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from benefits.lib import offers
+from benefits.lib.holdouts import is_held
 from benefits.lib.quotes import PriceRules, SkuPrices, UnknownSku
 from benefits.lib.scope import NOWHERE, Place
 from benefits.models import PriceVersion
@@ -242,3 +243,13 @@ def test_a_benefit_and_a_code_act_where_they_are_to_be_had_and_nowhere_else(shop
     }  # fmt: skip
     assert set(shop.whys("2024-02-02", follows=True).values()) == {offers.ELSEWHERE}
     assert shop.whys("2024-02-02", coupon=mine.code)[mine.code] == offers.ELSEWHERE
+
+
+def test_free_shipping_that_leaves_a_control_group_out_needs_a_code(shop):
+    benefit = shop.publish("free_shipping", holdout_percent=50)
+    for name in "abcdefg":
+        shop.join(name)
+    assert {shop.pays("2024-02-02", member=name, shipping_minor=800) for name in shop.members} == {10_800}
+    got = next(name for name in shop.members if not is_held(benefit.public_id, benefit.holdout_percent, shop.members[name]))
+    shop.claim(benefit, "2024-02-03", member=got)
+    assert shop.pays("2024-02-04", member=got, shipping_minor=800) == 10_000
