@@ -91,7 +91,8 @@ select p.status, p.status <> 'draft' and p.first_opened_at <= %(at)s and not exi
             r.to_at, r.stock, r.scope, b.holdout_percent > 0) order by b.id)
         from benefits_benefit b {AS_IT_STOOD}
         where b.merchant_id = p.merchant_id and b.status <> 'draft'
-            and (b.status <> 'ended' or b.revision_at > %(at)s) and r.kind = any(%(kinds)s::text[])) as benefits,
+            and (b.status <> 'ended' or b.revision_at > %(at)s) and r.kind = any(%(kinds)s::text[])
+            and (r.to_at is null or r.to_at > %(at)s)) as benefits,
     (select jsonb_agg(jsonb_build_array(m.public_id, m.status = 'active',
             (select t.code from members_tiermove v
                 join members_tier t on t.merchant_id = v.merchant_id and t.id = v.to_tier_id
@@ -112,6 +113,9 @@ left join lateral (
     where merchant_id = p.merchant_id and at <= %(at)s order by at desc, number desc limit 1) v on true
 where p.merchant_id = %(merchant)s
 """
+OF_BENEFIT = (
+    "id", "name", "kind", "settings", "audience", "status", "from_at", "to_at", "stock", "scope", "holds_out",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +188,7 @@ class Ground:
         prices, benefits, people = (json.loads(each or "[]") for each in rest)
         self._rows: dict[str, list[Any]] = {each[0]: each for each in prices}
         self._units: dict[tuple[str, str | None, bool, Place], Unit] = {}
-        self._benefits = [_published(*each) for each in benefits]
+        self._benefits = [_published(each) for each in benefits]
         self._people = {each[0]: _Person(each[1], each[2], each[3] or 0, each[4] or []) for each in people}
         self._offers: dict[tuple[str | None, str | None, str, Place], Offers] = {}
         self._shop_offers: dict[tuple[str | None, Place], Offers] = {}
@@ -286,32 +290,10 @@ def _unknown(lines: Sequence[tuple[str, int]], places: Sequence[int]) -> Unknown
     return UnknownSku(next(iter(errors.values())), errors=errors)
 
 
-def _published(
-    public_id: str,
-    name: str,
-    kind: str,
-    settings: dict[str, Any],
-    audience: Any,
-    status: str,
-    from_at: str | None,
-    to_at: str | None,
-    stock: int | None,
-    scope: dict[str, Any],
-    holds_out: bool,
-) -> Published:
-    return Published(
-        id=public_id,
-        name=name,
-        kind=kind,
-        settings=settings,
-        audience=audience,
-        status=status,
-        from_at=_instant(from_at),
-        to_at=_instant(to_at),
-        stock=stock,
-        scope=scope,
-        holds_out=holds_out,
-    )
+def _published(row: Sequence[Any]) -> Published:
+    """A benefit from what the statement tells of it."""
+    said = dict(zip(OF_BENEFIT, row, strict=True))
+    return Published(**said | {name: _instant(said[name]) for name in ("from_at", "to_at")})
 
 
 def _right(

@@ -60,4 +60,6 @@ def row_of(*, merchant_id: int, member_id: int, rules: list[CheckIn], today: dt.
     rule = best(rules, days if is_done else days + 1)
     if brought is not None:
         return Row(is_done, days, brought, rule.next_step(days) if rule else None)
-    return rule and Row(is_done, days, rule.points + rule.bonus(days + 1), rule.next_step(days))
+    if rule is None:
+        return None
+    return Row(is_done, days, rule.points + rule.bonus(days + 1), rule.next_step(days))

@@ -250,6 +250,25 @@ def test_free_shipping_that_leaves_a_control_group_out_needs_a_code(shop):
     for name in "abcdefg":
         shop.join(name)
     assert {shop.pays("2024-02-02", member=name, shipping_minor=800) for name in shop.members} == {10_800}
-    got = next(name for name in shop.members if not is_held(benefit.public_id, benefit.holdout_percent, shop.members[name]))
+    got = next(
+        name
+        for name in shop.members
+        if not is_held(benefit.public_id, benefit.holdout_percent, shop.members[name])
+    )
     shop.claim(benefit, "2024-02-03", member=got)
     assert shop.pays("2024-02-04", member=got, shipping_minor=800) == 10_000
+
+
+def test_benefits_that_are_over_are_not_told_of_again_with_every_quote(shop):
+    for number in range(3):
+        shop.publish("discount", settings={"percent": 90}, to_at=at(f"2024-01-1{number}"))
+    ended = shop.publish("discount", settings={"percent": 80})
+    shop.move(ended, "end", "2024-01-20")
+    shop.publish("discount", settings={"percent": 95})
+
+    assert [len(shop.whys(day)) for day in ("2024-01-09", "2024-01-11", "2024-01-15", "2024-02-01")] == [
+        5,
+        3,
+        2,
+        1,
+    ]
