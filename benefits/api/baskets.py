@@ -20,6 +20,7 @@ MOST_BASKETS = 1_000
 ALL_POINTS = "max"
 TRIED = ("sale", "member", *LAYERS, "spend_and_save")
 LONGEST_SKU, LONGEST_MEMBER = 64, 128
+PLACES = (("store", LONGEST_STORE), ("scene", LONGEST_SCENE))
 
 
 @extend_schema_field(
@@ -49,7 +50,7 @@ class BasketLine(Strict):
 
 
 class BasketItem(PlaceIn):
-    """A basket, who asks and where."""
+    """A basket and who asks."""
 
     member = Text(
         required=False,
@@ -142,14 +143,10 @@ def plain_basket(data: Any) -> dict[str, Any] | None:
     return None if lines is None else {**found, "lines": lines}
 
 
-def _is_plain_place(found: dict[str, Any]) -> bool:
-    channel = found.get("channel", "web")
-    return (
-        _is_text(channel, LONGEST_STORE)
-        and channel in CHANNELS
-        and _is_text(found.get("store", "-"), LONGEST_STORE)
-        and _is_text(found.get("scene", "-"), LONGEST_SCENE)
-    )
+def _is_plain_place(data: dict[str, Any]) -> bool:
+    if "channel" in data and not (type(data["channel"]) is str and data["channel"] in CHANNELS):
+        return False
+    return all(name not in data or _is_text(data[name], most) for name, most in PLACES)
 
 
 def _plain_lines(lines: Any) -> list[dict[str, Any]] | None:

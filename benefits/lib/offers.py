@@ -35,7 +35,7 @@ ENDED = "it has ended"
 NO_STOCK = "none is left"
 MEMBERS_ONLY = "it is for members"
 OTHERS = "it is for other members"
-ELSEWHERE = "it is for other channels, stores or scenes"
+ELSEWHERE = "it is not to be had there"
 SEGMENTS = "it is for segments, whose members of then are not known"
 REVOKED, USED, EXPIRED = "it was taken back", "it was used", "it has expired"
 RESERVED = "it is reserved for an order"
@@ -51,12 +51,13 @@ UNUSABLE: Mapping[Why, str] = {
     Why.PAUSED: PAUSED,
     Why.RESERVED: RESERVED,
 }
-ALL_WHYS = frozenset((*UNUSABLE.values(), PAUSED, NO_STOCK, OTHERS, ELSEWHERE, SEGMENTS))
+ALL_WHYS = frozenset((*UNUSABLE.values(), PAUSED, NO_STOCK, OTHERS, SEGMENTS, ELSEWHERE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A benefit as it stood at an instant. status: published, paused or ended."""
+    """A benefit as it stood at an instant. status: published, paused or ended. holds_out: whether some of the members
+    never get it."""
 
     id: str
     name: str
@@ -68,11 +69,13 @@ class Published:
     to_at: dt.datetime | None = None
     stock: int | None = None
     scope: Mapping[str, Any] = field(default_factory=dict)
+    holds_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """A code of a member as it stood at an instant. settings: what was promised when it was issued."""
+    """A code of a member as it stood at an instant. settings, scope: what was promised when it was
+    issued, and where."""
 
     code: str
     benefit: str
@@ -86,7 +89,7 @@ class Right:
 @dataclass(frozen=True, slots=True)
 class Situation:
     """For whom and when offers are judged: the instant, whether the program was open, the tier held (None for who is
-    no member), the points held, and what the basket says of where it is."""
+    no member), the points held, and where the basket is."""
 
     at: dt.datetime
     is_open: bool
@@ -107,7 +110,7 @@ def why_unfit(benefit: Published, now: Situation, *, for_members: bool = True) -
         return NOT_BEGUN
     if benefit.stock == 0:
         return NO_STOCK
-    if not fits(benefit.scope, **now.place.told):
+    if _is_elsewhere(benefit.scope, now.place):
         return ELSEWHERE
     if benefit.audience == EVERYONE:
         return MEMBERS_ONLY if for_members and now.tier is None else ""
@@ -128,7 +131,11 @@ def why_unusable(right: Right, now: Situation) -> str:
     why = why_not(right.standing, now.at)
     if why is not None:
         return UNUSABLE[why]
-    return "" if fits(right.scope, **now.place.told) else ELSEWHERE
+    return ELSEWHERE if _is_elsewhere(right.scope, now.place) else ""
+
+
+def _is_elsewhere(scope: Mapping[str, Any], place: Place) -> bool:
+    return bool(scope) and not fits(scope, channel=place.channel, store=place.store, scene=place.scene)
 
 
 def shop_offers(benefits: Iterable[Published], now: Situation) -> Offers:
@@ -169,11 +176,12 @@ def with_rights(offers: Offers, rights: Iterable[Right], now: Situation) -> Offe
 
 
 def is_unlimited(benefit: Published) -> bool:
-    """Whether a benefit with codes acts without them: nothing is counted, and no segment is asked for."""
+    """Whether a benefit with codes acts without them: nothing is counted, no segment is asked for, and nobody is left
+    out of it."""
     is_counted = benefit.stock is not None or any(
         benefit.settings.get(name) not in (None, "") for name in LIMITING
     )
-    return not is_counted and segments_of(benefit.audience) is None
+    return not (is_counted or benefit.holds_out) and segments_of(benefit.audience) is None
 
 
 def _bounds(

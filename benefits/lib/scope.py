@@ -100,6 +100,12 @@ class Place:
 NOWHERE = Place()
 
 
+def place_at(key: str, scene: str = "") -> Place:
+    """The place that a key names: a channel, or a store as scopes name it; "" names none."""
+    channel, _colon, store = key.partition(":")
+    return Place(channel=channel, store=store, scene=scene)
+
+
 def fits(scope: Mapping[str, Any], *, channel: str = "", store: str = "", scene: str = "") -> bool:
     """Whether a benefit of a scope is to be had at a place: what a basket, an order or a till says of itself.
 

@@ -50,7 +50,7 @@ from members.models import Member, Program
 # Points of a hold that had ended are there again, whenever the release was written.
 AS_IT_STOOD = """
 cross join lateral (
-    select kind, settings, audience, scope, stock, from_at, to_at from benefits_benefitrevision
+    select kind, settings, audience, stock, scope, from_at, to_at from benefits_benefitrevision
     where merchant_id = b.merchant_id and benefit_id = b.id and at <= %(at)s order by number desc limit 1) r
 cross join lateral (
     select case action when 'pause' then 'paused' when 'end' then 'ended' else 'published' end as status
@@ -88,10 +88,11 @@ select p.status, p.status <> 'draft' and p.first_opened_at <= %(at)s and not exi
         from benefits_skuprice s where s.merchant_id = p.merchant_id and s.sku = any(%(skus)s::text[])
             and s.from_at <= %(at)s and (s.to_at is null or s.to_at > %(at)s)) as prices,
     (select jsonb_agg(jsonb_build_array(b.public_id, b.name, r.kind, r.settings, r.audience, s.status, r.from_at,
-            r.to_at, r.stock, r.scope) order by b.id)
+            r.to_at, r.stock, r.scope, b.holdout_percent > 0) order by b.id)
         from benefits_benefit b {AS_IT_STOOD}
         where b.merchant_id = p.merchant_id and b.status <> 'draft'
-            and (b.status <> 'ended' or b.revision_at > %(at)s) and r.kind = any(%(kinds)s::text[])) as benefits,
+            and (b.status <> 'ended' or b.revision_at > %(at)s) and r.kind = any(%(kinds)s::text[])
+            and (r.to_at is null or r.to_at > %(at)s)) as benefits,
     (select jsonb_agg(jsonb_build_array(m.public_id, m.status = 'active',
             (select t.code from members_tiermove v
                 join members_tier t on t.merchant_id = v.merchant_id and t.id = v.to_tier_id
@@ -112,12 +113,16 @@ left join lateral (
     where merchant_id = p.merchant_id and at <= %(at)s order by at desc, number desc limit 1) v on true
 where p.merchant_id = %(merchant)s
 """
+OF_BENEFIT = (
+    "id", "name", "kind", "settings", "audience", "status", "from_at", "to_at", "stock", "scope", "holds_out",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basket:
     """What is to be priced, (SKU, quantity) lines, and for whom: a member by the id shown outside, or a visitor.
-    as_tier: for whoever held that tier then, instead of a member; points: None for all that fit."""
+    as_tier: for whoever held that tier then, instead of a member; points: None for all that fit. place: where it is
+    bought; unsaid, what is to be had in some places alone does not act."""
 
     lines: Sequence[tuple[str, int]]
     member: str | None = None
@@ -183,7 +188,7 @@ class Ground:
         prices, benefits, people = (json.loads(each or "[]") for each in rest)
         self._rows: dict[str, list[Any]] = {each[0]: each for each in prices}
         self._units: dict[tuple[str, str | None, bool, Place], Unit] = {}
-        self._benefits = [_published(*each) for each in benefits]
+        self._benefits = [_published(each) for each in benefits]
         self._people = {each[0]: _Person(each[1], each[2], each[3] or 0, each[4] or []) for each in people}
         self._offers: dict[tuple[str | None, str | None, str, Place], Offers] = {}
         self._shop_offers: dict[tuple[str | None, Place], Offers] = {}
@@ -204,7 +209,7 @@ class Ground:
         if unknown:
             raise _unknown(basket.lines, unknown)
         lines = [
-            (self._unit_of(sku, buyer, basket.place, offers), quantity) for sku, quantity in basket.lines
+            (self._unit_of(sku, buyer, offers, basket.place), quantity) for sku, quantity in basket.lines
         ]
         asked = Asked(basket.coupon, basket.points, basket.shipping_minor)
         found = quote_units(lines, self.rules, offers, asked)
@@ -227,8 +232,8 @@ class Ground:
             raise NotFound("This program has no rules yet.")
         return cast(str, tier)
 
-    def _unit_of(self, sku: str, buyer: Buyer, place: Place, offers: Offers) -> Unit:
-        """What one of a SKU costs; fan offers are the same for all who hold a tier at one place."""
+    def _unit_of(self, sku: str, buyer: Buyer, offers: Offers, place: Place) -> Unit:
+        """What one of a SKU costs; fan offers are the same for all who hold a tier at a place."""
         key = (sku, buyer.tier, buyer.follows, place)
         found = self._units.get(key)
         if found is None:
@@ -250,10 +255,11 @@ class Ground:
             self._names |= {each.benefit: each.name for each in rights}
             points = person.points if person else 0
             now = Situation(self.at, bool(self._was_open), tier, points, basket.place)
-            shops = (tier, basket.place)
-            if shops not in self._shop_offers:
-                self._shop_offers[shops] = shop_offers(self._benefits, now)
-            found = self._offers[key] = with_rights(self._shop_offers[shops], rights, now)
+            of_shop = self._shop_offers.get((tier, basket.place))
+            if of_shop is None:
+                of_shop = shop_offers(self._benefits, now)
+                self._shop_offers[tier, basket.place] = of_shop
+            found = self._offers[key] = with_rights(of_shop, rights, now)
         return found
 
 
@@ -284,30 +290,10 @@ def _unknown(lines: Sequence[tuple[str, int]], places: Sequence[int]) -> Unknown
     return UnknownSku(next(iter(errors.values())), errors=errors)
 
 
-def _published(
-    public_id: str,
-    name: str,
-    kind: str,
-    settings: dict[str, Any],
-    audience: Any,
-    status: str,
-    from_at: str | None,
-    to_at: str | None,
-    stock: int | None,
-    scope: dict[str, Any],
-) -> Published:
-    return Published(
-        id=public_id,
-        name=name,
-        kind=kind,
-        settings=settings,
-        audience=audience,
-        status=status,
-        from_at=_instant(from_at),
-        to_at=_instant(to_at),
-        stock=stock,
-        scope=scope,
-    )
+def _published(row: Sequence[Any]) -> Published:
+    """A benefit from what the statement tells of it."""
+    said = dict(zip(OF_BENEFIT, row, strict=True))
+    return Published(**said | {name: _instant(said[name]) for name in ("from_at", "to_at")})
 
 
 def _right(

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from benefits.lib.pools import is_pooled
 from benefits.lib.standing import Standing, standing_of
 from benefits.models import Benefit, BenefitStatus
 from benefits.services import benefits
@@ -101,7 +102,10 @@ def _renewed(row: Benefit, standing: Standing, who: dict[str, Any], public_id: s
 
 
 def _first_stock(row: Benefit) -> int | None:
-    """The stock it was published with: what is left of it is no measure for a new one."""
+    """The stock it was published with: what is left of it is no measure for a new one. None of a pool, which is its
+    stock by itself."""
+    if is_pooled(row.settings):
+        return None
     first = row.revisions.order_by("number").first()
     return row.stock if first is None else int(first.stock) if first.stock is not None else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +14,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from benefits.lib.kinds import KINDS
+from benefits.lib.scope import PARTS
 from benefits.models import Benefit
+from benefits.selectors import scopes
 from benefits.web.base_forms import BenefitForm
 from benefits.web.benefits import writes
 from benefits.web.forms import FORMS
@@ -28,19 +31,24 @@ def phones(form: BenefitForm) -> list[dict[str, Any]]:
     merchant, benefit = form.merchant, _benefit(form)
     codes = sorted((code for code, _name in settings.LANGUAGES), key=lambda code: code != merchant.language)
     names = dict(settings.LANGUAGES)
+    stores = scopes.store_names(merchant_id=merchant.pk, keys=benefit.scope.get("stores", ()))
     return [
-        {"code": code, "language": names[code], **_in_language(benefit, merchant, code)} for code in codes
+        {"code": code, "language": names[code], **_in_language(benefit, merchant, stores, code)}
+        for code in codes
     ]
 
 
-def _in_language(benefit: Benefit, merchant: Merchant, code: str) -> dict[str, Any]:
+def _in_language(
+    benefit: Benefit, merchant: Merchant, stores: Mapping[str, str], code: str
+) -> dict[str, Any]:
     with translation.override(code):
-        said = told(benefit, merchant, {})
+        said = told(benefit, merchant, stores)
         left = said["left"]
         return {
             "shop": merchant.name,
             "name": said["name"],
             "says": said["says"],
+            "where": said["where"],
             "until": _("until %(day)s") % {"day": said["until"]} if said["until"] else "",
             "left": "" if left is None else ngettext("%(n)s left", "%(n)s left", left) % {"n": left},
             "button": str(_button(benefit)),
@@ -64,8 +72,15 @@ def _benefit(form: BenefitForm) -> Benefit:
         values = {name: form.cleaned_data.get(name) for name in form.fields}
     benefit = Benefit(merchant_id=form.merchant.pk, kind=form.kind, name=str(values.get("name") or ""))
     benefit.to_at, benefit.stock = values.get("to_at"), values.get("stock")
+    benefit.scope = _scope(values)
     benefit.settings = _settings(form, values)
     return benefit
+
+
+def _scope(values: dict[str, Any]) -> dict[str, list[str]]:
+    """Where it is to be had, as far as that is said; scenes not sent yet are one text, one a line."""
+    said = {part: values[part] for part in PARTS if values.get(part)}
+    return {part: each.splitlines() if isinstance(each, str) else each for part, each in said.items()}
 
 
 def _settings(form: BenefitForm, values: dict[str, Any]) -> dict[str, Any]:
@@ -87,5 +102,6 @@ def benefits_preview(request: StaffRequest, kind: str) -> HttpResponse:
     """The phones alone, for a form that is being written."""
     if kind not in FORMS:
         raise Http404
-    form = FORMS[kind](request.POST, merchant=request.merchant)
+    merchant = request.merchant
+    form = FORMS[kind](request.POST, merchant=merchant, stores=scopes.stores(merchant_id=merchant.pk))
     return render(request, "benefits/benefits/_phones.html", {"phones": phones(form)})

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from benefits.lib import codes
 from benefits.lib.price_guard import Basis
 from benefits.lib.quotes import MOST_QUANTITY
-from benefits.lib.scope import CHANNELS, LONGEST_SCENE, Place, channel_of
+from benefits.lib.scope import CHANNELS, LONGEST_SCENE, place_at
 from benefits.selectors import audiences, guard_words, price_guard, quotes, scopes
 from benefits.selectors.quotes import Basket, Explained
 from benefits.web import price_words
@@ -59,17 +59,12 @@ class ExplainForm(forms.Form):
         required=False,
         help_text=gettext_lazy("What you would charge for shipping."),
     )
-    where = forms.ChoiceField(
-        label=gettext_lazy("Where"),
+    place = forms.ChoiceField(
+        label=gettext_lazy("Where it is bought"),
         required=False,
-        help_text=gettext_lazy("Benefits for certain channels and stores act there alone."),
+        help_text=gettext_lazy("Some benefits are to be had on some channels or in some stores alone."),
     )
-    scene = forms.CharField(
-        label=gettext_lazy("Scene"),
-        max_length=LONGEST_SCENE,
-        required=False,
-        help_text=gettext_lazy("Such as takeaway, as your benefits name it."),
-    )
+    scene = forms.CharField(label=gettext_lazy("Scene"), max_length=LONGEST_SCENE, required=False)
     at = MomentField(
         label=gettext_lazy("When"),
         required=False,
@@ -85,10 +80,11 @@ class ExplainForm(forms.Form):
             ("", _("A visitor")),
             *((code, _("A member of tier %(tier)s") % {"tier": name}) for code, name in tiers.items()),
         ]
-        cast(forms.ChoiceField, self.fields["where"]).choices = [
+        stores = scopes.stores(merchant_id=request.merchant.pk)
+        cast(forms.ChoiceField, self.fields["place"]).choices = [
             ("", _("Not said")),
             *CHANNELS.items(),
-            *scopes.stores(merchant_id=request.merchant.pk),
+            *stores,
         ]
 
     found: Member | None
@@ -139,12 +135,8 @@ class ExplainForm(forms.Form):
             coupon=values["coupon"],
             points=None if values["points"] else 0,
             shipping_minor=values["shipping_minor"] or 0,
-            place=self._place(),
+            place=place_at(values["place"], one_line(values["scene"])),
         )
-
-    def _place(self) -> Place:
-        where, scene = self.cleaned_data["where"], one_line(self.cleaned_data["scene"])
-        return Place(channel=channel_of(where), store=where.partition(":")[2], scene=scene)
 
 
 def _lines(request: StaffRequest, form: ExplainForm) -> tuple[list[dict[str, str]], list[tuple[str, int]]]:

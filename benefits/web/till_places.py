@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.scope import LONGEST_SCENE, NOWHERE, Place, channel_of
+from benefits.lib.scope import LONGEST_SCENE, Place, place_at
 from benefits.selectors import scopes
 from members.web.request import StaffRequest
 
@@ -43,9 +43,7 @@ def place_of(request: StaffRequest) -> Place:
     """Where the till stands, as far as it was said for this shop. Runs no query."""
     kept = _kept(request)
     store, scene = str(kept.get("store", "")), str(kept.get("scene", ""))
-    if not store:
-        return Place(scene=scene) if scene else NOWHERE
-    return Place(channel=channel_of(store), store=store.partition(":")[2], scene=scene)
+    return place_at(store, scene)
 
 
 def _kept(request: StaffRequest) -> dict[str, Any]:

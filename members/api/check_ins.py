@@ -82,7 +82,7 @@ def _shown(call: Call, member: Member) -> dict[str, Any]:
     step = row.next_step if row else None
     return {
         "member": member.public_id,
-        "is_rewarded": row is not None,
+        "is_rewarded": bool(known),
         "is_done": row is not None and row.is_done,
         "days": row.days if row else 0,
         "points": row.points if row else 0,

@@ -47,7 +47,7 @@ class BonusTerms:
     @property
     def limited(self) -> list[str]:
         """The codes whose use must be known."""
-        found = [campaign.code for campaign, _skus in self.campaigns if campaign.is_limited]
+        found = [campaign.counted_as for campaign, _skus in self.campaigns if campaign.is_limited]
         return found if self.day_most is None else [*found, DAY]
 
     def stored(self) -> dict[str, Any]:
@@ -187,7 +187,7 @@ def price(lines: Lines, terms: EarningTerms, bonus: BonusTerms, uses: Uses, own:
             )
         )  # fmt: skip
         if campaign.is_limited:
-            claims[campaign.code] = ceil(wanted * keeps)
+            claims[campaign.counted_as] = ceil(wanted * keeps)
     exact = [a + b for a, b in zip(worth, extras, strict=True)]
     whole = floor(sum(exact, Fraction(0)))
     capped = min(whole, MOST_ORDER_POINTS if bonus.order_most is None else bonus.order_most)
@@ -227,14 +227,15 @@ def _keep_best(covered: list[list[int]], bonus: BonusTerms, count: int) -> None:
 
 def _room(campaign: Campaign, day: date, uses: Uses, own: Mapping[str, int]) -> tuple[int | None, str]:
     """How many points the campaign may still give this order, and which limit says so; None: no limit."""
-    mine = own.get(campaign.code, 0)
+    code = campaign.counted_as
+    mine = own.get(code, 0)
     rooms: list[tuple[int, str]] = []
     if campaign.order_most is not None:
         rooms.append((campaign.order_most, "order"))
     if campaign.day_most is not None:
-        rooms.append((campaign.day_most - uses.get((campaign.code, day), 0) + mine, "day"))
+        rooms.append((campaign.day_most - uses.get((code, day), 0) + mine, "day"))
     if campaign.member_most is not None:
-        had = sum(points for (code, _day), points in uses.items() if code == campaign.code)
+        had = sum(points for (each, _day), points in uses.items() if each == code)
         rooms.append((campaign.member_most - had + mine, "member"))
     if not rooms:
         return None, ""

@@ -108,6 +108,11 @@ class Campaign:
         """Whether it must be known what members had of it already."""
         return self.day_most is not None or self.member_most is not None
 
+    @property
+    def counted_as(self) -> str:
+        """Under which code its limits are counted: of an owner's campaigns, one after the other, together."""
+        return self.owner or self.code
+
 
 @dataclass(frozen=True)
 class Earning:

@@ -50,14 +50,16 @@ def days_until(*, merchant_id: int, member_id: int, day: dt.date) -> tuple[int, 
 
 
 def row_of(*, merchant_id: int, member_id: int, rules: list[CheckIn], today: dt.date) -> Row | None:
-    """The member's row of days today; None where no rule rewards a check-in. At most two queries."""
+    """The member's row of days today; None where no rule rewards a check-in and none was done. At most two
+    queries."""
     days, brought = days_until(merchant_id=merchant_id, member_id=member_id, day=today)
     is_done = brought is not None
     if not is_done:
         yesterday = today - dt.timedelta(days=1)
         days, _points = days_until(merchant_id=merchant_id, member_id=member_id, day=yesterday)
     rule = best(rules, days if is_done else days + 1)
+    if brought is not None:
+        return Row(is_done, days, brought, rule.next_step(days) if rule else None)
     if rule is None:
         return None
-    points = rule.points + rule.bonus(days + 1) if brought is None else brought
-    return Row(is_done, days, points, rule.next_step(days))
+    return Row(is_done, days, rule.points + rule.bonus(days + 1), rule.next_step(days))

@@ -126,7 +126,7 @@ def priced(rule: Rule, which: str, values: Mapping[str, Any]) -> Found:
         cursor.execute(ORDERS.format(span=IN_SPAN, folded=which), {**values, "most": MOST})
         found = cursor.fetchall()
         orders = [(*row[:-3], json.loads(row[-3]), json.loads(row[-2]), row[-1]) for row in found]
-        codes = [bonus.DAY, *(campaign.code for campaign in rule.earning.campaigns if campaign.is_limited)]
+        codes = [bonus.DAY, *(each.counted_as for each in rule.earning.campaigns if each.is_limited)]
         members = sorted({order[0] for order in orders})
         cursor.execute(USES, [values["merchant"], members, codes])
         uses: dict[int, dict[tuple[str, dt.date], int]] = defaultdict(dict)

@@ -213,7 +213,7 @@ class _Loader:
     def _limits(self, orders: list[OrderState]) -> list[str]:
         """The codes of limits that concern these orders or orders to come."""
         earning = self.rules.points.earning
-        found = {campaign.code for campaign in earning.campaigns if campaign.is_limited}
+        found = {campaign.counted_as for campaign in earning.campaigns if campaign.is_limited}
         if earning.day_most is not None:
             found.add(DAY)
         for order in orders:

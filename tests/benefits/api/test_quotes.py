@@ -142,6 +142,24 @@ def test_benefits_act_on_a_basket_and_say_what_is_redeemed_for_it(priced):
     problem(priced.post("/quotes", basket(("A", 2), **asked | {"coupon": "0"})), 404, "not-found")
 
 
+def test_a_basket_says_where_it_is_and_what_is_no_place_is_refused(priced):
+    with tenancy.tenant(priced.shop.pk):
+        benefits.publish_benefit(
+            merchant_id=priced.shop.pk, at=OPENED, actor=JOB, kind="discount", name="At 001",
+            settings={"percent": 50}, scope={"stores": ["pos:001"]}, as_scripted=True,
+        )  # fmt: skip
+    member = join(priced.shop, "m").public_id
+    said = [{}, {"channel": "pos", "store": "001"}, {"channel": "pos", "store": "002"}, {"channel": "moon"}]
+
+    found = priced.post(
+        "/quotes/batch", {"baskets": [basket(("A", 1), member=member, **each) for each in said]}
+    )
+
+    items = found.json()["items"]
+    assert [each["quote"] and each["quote"]["total_minor"] for each in items] == [7_200, 3_600, 7_200, None]
+    assert list(items[3]["problem"]["errors"]) == ["channel"]
+
+
 def test_many_baskets_each_have_their_own_outcome_and_take_as_many_queries_as_one(priced):
     member = join(priced.shop, "m").public_id
     many = [

@@ -9,8 +9,9 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from benefits.lib import offers
+from benefits.lib.holdouts import is_held
 from benefits.lib.quotes import PriceRules, SkuPrices, UnknownSku
-from benefits.lib.scope import Place
+from benefits.lib.scope import NOWHERE, Place
 from benefits.models import PriceVersion
 from benefits.selectors.quotes import Basket, Ground, explained
 from benefits.services import pricing
@@ -241,3 +242,55 @@ def test_a_price_is_not_for_a_segment_and_nothing_is_published(shop):
         shop.publish("discount", settings={"off_percent": 10}, audience={"segments": [made.public_id]})
     assert "audience" in refused.value.errors
     assert shop.whys("2024-02-01") == {}
+
+
+def test_a_benefit_and_a_code_act_where_they_are_to_be_had_and_nowhere_else(shop):
+    here = {"channels": ["jd"], "stores": ["pos:001"]}
+    shop.publish("discount", settings={"percent": 95}, scope=here, as_scripted=True)
+    shop.publish("fan_price", settings={"percent": 90}, scope={"scenes": ["takeaway"]})
+    mine = shop.claim(shop.publish(scope={"channels": ["web"]}), "2024-02-01", place=Place(channel="web"))
+    places = {
+        "unsaid": NOWHERE,
+        "jd": Place(channel="jd"),
+        "store": Place(channel="pos", store="001"),
+        "other store": Place(channel="pos", store="002"),
+        "takeaway": Place(scene="takeaway"),
+        "web": Place(channel="web"),
+    }
+
+    paid = {name: shop.pays("2024-02-02", place=place, follows=True) for name, place in places.items()}
+
+    assert paid == {
+        "unsaid": 10_000, "jd": 9_500, "store": 9_500, "other store": 10_000, "takeaway": 9_000, "web": 9_000,
+    }  # fmt: skip
+    assert set(shop.whys("2024-02-02", follows=True).values()) == {offers.ELSEWHERE}
+    assert shop.whys("2024-02-02", coupon=mine.code)[mine.code] == offers.ELSEWHERE
+
+
+def test_free_shipping_that_leaves_a_control_group_out_needs_a_code(shop):
+    benefit = shop.publish("free_shipping", holdout_percent=50)
+    for name in "abcdefg":
+        shop.join(name)
+    assert {shop.pays("2024-02-02", member=name, shipping_minor=800) for name in shop.members} == {10_800}
+    got = next(
+        name
+        for name in shop.members
+        if not is_held(benefit.public_id, benefit.holdout_percent, shop.members[name])
+    )
+    shop.claim(benefit, "2024-02-03", member=got)
+    assert shop.pays("2024-02-04", member=got, shipping_minor=800) == 10_000
+
+
+def test_benefits_that_are_over_are_not_told_of_again_with_every_quote(shop):
+    for number in range(3):
+        shop.publish("discount", settings={"percent": 90}, to_at=at(f"2024-01-1{number}"))
+    ended = shop.publish("discount", settings={"percent": 80})
+    shop.move(ended, "end", "2024-01-20")
+    shop.publish("discount", settings={"percent": 95})
+
+    assert [len(shop.whys(day)) for day in ("2024-01-09", "2024-01-11", "2024-01-15", "2024-02-01")] == [
+        5,
+        3,
+        2,
+        1,
+    ]

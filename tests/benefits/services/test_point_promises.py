@@ -131,6 +131,16 @@ def test_one_that_begins_later_waits_and_its_caps_hold(shop):
     assert [earned(shop, "2024-02-01", f"o{n}") for n in (2, 3, 4)] == [20, 15, 10]
 
 
+@pytest.mark.parametrize(("limit", "last"), [("day_most", 15), ("member_most", 15)])
+def test_a_pause_does_not_begin_its_caps_anew(shop, limit, last):
+    benefit = double(shop, settings={limit: 15})
+    assert earned(shop, "2024-02-01 09:00", "o1") == 20
+    shop.move(benefit, "pause", "2024-02-01 10:00")
+    shop.move(benefit, "resume", "2024-02-01 11:00")
+    assert [earned(shop, "2024-02-01 12:01", f"o{n}") for n in (2, 3)] == [last, 10]
+    shop.prove()
+
+
 def test_it_is_for_the_tiers_that_it_names(shop):
     double(shop, audience={"tiers": ["silver"]})
     shop.put("2024-01-02", "big", 1000_00)

@@ -12,7 +12,7 @@ from openpyxl import Workbook
 from benefits.lib.pools import read
 from benefits.models import Benefit, CodeUpload, Entitlement, PoolCode
 from benefits.selectors import pools as selectors
-from benefits.services import benefits, looks, pool_uploads
+from benefits.services import benefit_acts, benefits, looks, pool_uploads
 from benefits.services.arguments import Arguments
 from benefits.services.price_files import with_lines
 from members.lib import tenant as tenancy
@@ -271,3 +271,18 @@ def test_the_database_itself_refuses_a_code_given_to_nobody(shop):
     fill(shop, pooled(shop))
     with tenancy.tenant(shop.id), pytest.raises(IntegrityError), transaction.atomic():
         PoolCode.objects.of(shop.id).update(state="given")
+
+
+def test_a_benefit_with_a_pool_that_is_over_is_renewed_with_a_pool_of_its_own(shop):
+    old = pooled(shop, to_at=at("2024-02-10"))
+    fill(shop, old)
+
+    with tenancy.tenant(shop.id):
+        done = benefit_acts.act_on(
+            merchant_id=shop.id, at=at("2024-02-20"), actor=JOB, act="renew", public_ids=[old.public_id]
+        )
+    with tenancy.tenant(shop.id), transaction.atomic():
+        new = Benefit.objects.of(shop.id).exclude(pk=old.pk).first()
+
+    assert not done.left and new is not None
+    assert counts(shop, new) == (0, 0, 0) and shop.stock(new) == 0 and counts(shop, old) == (3, 0, 0)

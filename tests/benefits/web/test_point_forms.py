@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 from django.urls import reverse
 from django.utils import translation
 
@@ -12,6 +13,7 @@ from benefits.models import Benefit
 from benefits.web.forms import FORMS
 from benefits.web.words import gives, phone_text
 from members.lib import tenant as tenancy
+from members.models import Store
 from tests.factories.benefits import given
 
 ONCE = {"name": "Something", "once": "once-points-12345"}
@@ -112,6 +114,20 @@ def test_the_preview_follows_what_is_typed_right_or_not_yet(owner, cast):
     assert whole.count("Tea week") == 3 and "¥10.00" in whole
     assert half.status_code == 200 and "&lt;b&gt;Tea" in half.text
     assert of(cast.shop) == []
+
+
+def test_the_preview_says_where_it_is_to_be_had_as_the_members_page_does(owner, cast):
+    with tenancy.tenant(cast.shop.pk), transaction.atomic():
+        Store.objects.create(merchant=cast.shop, channel="pos", code="001", name="Lake Street")
+    said = {
+        "name": "Tea week",
+        "sort": "amount",
+        "off_minor": "10",
+        "channels": ["jd"],
+        "stores": ["pos:001"],
+    }
+    shown = owner.post("/benefits/preview/coupon/", said | {"scenes": "takeaway"}).text
+    assert shown.count("Lake Street") == shown.count("takeaway") == 3
 
 
 def test_every_form_has_a_preview_from_its_first_moment(owner):

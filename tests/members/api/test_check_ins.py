@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
+from benefits.models import Benefit
 from benefits.services import benefits
 from members.lib import tenant as tenancy
 from members.services.audit import Actor
@@ -42,6 +43,23 @@ def test_a_member_checks_in_once_a_day_and_sees_the_row(shop):
     told = {"is_done": True, "days": 1, "points": 5, "next_in_days": 6, "next_points": 20, "available": 5}
     for body in (first.json(), again.json(), shop.get(path).json()):
         assert told.items() <= body.items()
+
+
+def test_a_check_in_that_was_done_is_told_when_its_benefit_has_ended_since(shop):
+    path = f"/members/{join(shop.shop, 'ann').public_id}/check-ins"
+    publish(shop)
+    shop.post(path, {})
+    with tenancy.tenant(shop.shop.pk):
+        for each in Benefit.objects.of(shop.shop.pk):
+            benefits.end_benefit(
+                merchant_id=shop.shop.pk, benefit_id=each.pk, at=timezone.now(), actor=Actor.job("test")
+            )
+
+    again, told = shop.post(path, {}), {"is_rewarded": False, "is_done": True, "days": 1, "points": 5}
+
+    assert again.status_code == 200
+    for body in (again.json(), shop.get(path).json()):
+        assert told.items() <= body.items() and body["next_in_days"] is None
 
 
 def test_a_closed_program_checks_nobody_in(shop):
