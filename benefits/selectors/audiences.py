@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from benefits.lib.audience import Audience, segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
@@ -69,7 +70,7 @@ def among(*, merchant_id: int, audience: Audience, member_ids: Sequence[int], at
     """Those of some members who are in an audience now, in order of their ids. At most four queries."""
     active: QuerySet[Member] = Member.objects.of(merchant_id).filter(status=MemberStatus.ACTIVE)
     # One array: a parameter for each of thousands costs more than the query.
-    active = active.extra(where=[ANY_OF], params=[set_based.bigints(member_ids)])
+    active = active.filter(RawSQL(ANY_OF, [set_based.bigints(member_ids)], output_field=BooleanField()))
     if audience == EVERYONE:
         return list(active.order_by("pk").values_list("pk", flat=True))
     if named := segments_of(audience):
