@@ -36,6 +36,7 @@ from members.lib import queue
 from members.models import BulkAct, Export, GapPosting, Installation, JobTick, TierLift
 from members.services import (
     gap_postings,
+    job_progress,
     leases,
     ledger_nights,
     member_facts,
@@ -118,12 +119,13 @@ def _work(row: JobTick, at: dt.datetime) -> bool:
     with transaction.atomic():
         JobTick.objects.filter(pk=row.pk, started_at=None).update(started_at=at)
     try:
-        report = _job(Job(row.due_at, 0, row.job, row.scope), at)
+        with job_progress.telling(row.pk):
+            report = _job(Job(row.due_at, 0, row.job, row.scope), at)
     except Exception:
         log.exception("tick_failed", job=row.job, scope=row.scope, due_at=row.due_at.isoformat())
         return False
     with transaction.atomic():
-        JobTick.objects.filter(pk=row.pk, done_at=None).update(done_at=at, report=report)
+        JobTick.objects.filter(pk=row.pk, done_at=None).update(done_at=at, report=report, progress=None)
     log.info("tick_worked", job=row.job, scope=row.scope, due_at=row.due_at.isoformat())
     return True
 

@@ -37,6 +37,17 @@ JOBS = {
 }
 
 
+# What the daily job is at.
+STEPS = {
+    "books": _("closing the books of a month that is over"),
+    "confirm": _("confirming points"),
+    "tiers": _("recalculating tiers"),
+    "expire": _("expiring points"),
+    "occasions": _("birthdays, referrals and notices"),
+    "facts": _("facts of members and segments"),
+}
+
+
 TOPICS = {
     "email": _("E-mail"),
     "invitation": _("Invitation"),
@@ -96,7 +107,23 @@ class JobTickAdmin(FactsAdmin):
         """Done, under way or waiting."""
         if row.done_at is not None:
             return chip("success", _("Done"))
+        if row.progress is not None:
+            return chip("info", _("Under way"))
         return chip("warning", _("Tried, not done") if row.started_at else _("Waits"))
+
+    def progress_of(self, row: JobTick) -> Any:
+        """The step it is at, and how much of it is done."""
+        said = row.progress
+        if said is None:
+            return NOTHING
+        step = STEPS.get(said["step"], said["step"])
+        if not said["total"]:
+            return step
+        counts = _("%(done)s of %(total)s") % {"done": f"{said['done']:,}", "total": f"{said['total']:,}"}
+        bar = format_html(
+            '<progress max="{}" value="{}" aria-label="{}"></progress>', said["total"], said["done"], step
+        )
+        return format_html("{} {} {}", step, bar, counts)
 
     def page_of(self, request: HttpRequest, obj: Any) -> Page:
         """When it was due and worked, and what it reported."""
@@ -109,6 +136,7 @@ class JobTickAdmin(FactsAdmin):
                 (_("Time zone"), self.where(obj)),
                 (_("Due"), when(obj.due_at)),
                 (_("Started"), when(obj.started_at)),
+                (_("Progress"), self.progress_of(obj)),
                 (_("Done"), when(obj.done_at)),
                 (_("Report"), report),
             ],

@@ -10,7 +10,10 @@ from members.models.base import TenantModel
 
 
 class JobTick(models.Model):
-    """One due instant of one scheduled job in one scope; unique, so that a tick is worked once."""
+    """One due instant of one scheduled job in one scope; unique, so that a tick is worked once.
+
+    progress: how far it is while it works, {"step", "done", "total"} (`members.services.job_progress`).
+    """
 
     id = models.BigAutoField(primary_key=True)
     job = models.CharField(max_length=40)
@@ -19,6 +22,7 @@ class JobTick(models.Model):
     started_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
     report = models.JSONField(null=True)
+    progress = models.JSONField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "scope", "due_at"], name="job_tick_once")]

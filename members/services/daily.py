@@ -22,6 +22,7 @@ from members.selectors import rules as rules_selector
 from members.services import (
     earning_daily,
     expiry_notices,
+    job_progress,
     member_facts,
     points_daily,
     posting,
@@ -96,15 +97,20 @@ def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
     points confirmed and expired, birthdays with their points, referrals, the months closed, the notices given, the
     members with new facts, and the segments counted.
     """
+    job_progress.begin("books")
     closed = statements.close_due(zone=zone, at=at)
+    job_progress.begin("confirm")
     confirmed = points_daily.confirm_due(zone=zone, at=at)
     total = recalculate_due(zone=zone, at=at)
+    job_progress.begin("expire")
     expired = points_daily.expire_due(zone=zone, at=at)
     if expired.lots:
         total.add(recalculate_due(zone=zone, at=at))
+    job_progress.begin("occasions")
     birthdays = earning_daily.birthdays_due(zone=zone, at=at)
     referrals = earning_daily.referrals_due(zone=zone, at=at)
     told = expiry_notices.tell_due(zone=zone, at=at)
+    job_progress.begin("facts")
     facts = member_facts.refresh_due(zone=zone, at=at)
     segments = segment_counts.recount_due(zone=zone, at=at)
     return asdict(total) | {
@@ -126,9 +132,18 @@ def recalculate_due(*, zone: str, at: dt.datetime) -> Recalculated:
     """Recalculate the tiers of a zone's members whose validities ended before the merchant day of `at`."""
     today = merchant_day(at, ZoneInfo(zone))
     total = Recalculated()
+    job_progress.begin("tiers", _count_due(zone, today) if job_progress.is_told() else 0)
     for merchant_id, member_ids in due_members(zone=zone, today=today):
         total.add(recalculate(merchant_id=merchant_id, member_ids=member_ids, at=at))
+        job_progress.advance(len(member_ids))
     return total
+
+
+def _count_due(zone: str, today: dt.date) -> int:
+    """How many members are due. Works as platform; one query."""
+    with tenancy.platform(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"select count(*) from ({DUE}) due", [zone, today, dt.date.min, 0, 0, None])
+        return int(cursor.fetchone()[0])
 
 
 def due_members(*, zone: str, today: dt.date) -> Iterator[tuple[int, list[int]]]:

@@ -28,7 +28,8 @@ from members.selectors import rules as rules_selector
 from members.services import posting, programs, webhook_events
 from members.services.points_desk import end_hold
 
-CHUNK = 10_000  # members
+CHUNK = 10_000  # members whose points are confirmed at once
+EXPIRING = 50_000  # lots that expire at once: what a transaction costs by itself is spread over more of them
 LAST = 2**62  # above every member's id
 
 DUE_TO_CONFIRM = """
@@ -199,9 +200,9 @@ def expire_due(*, zone: str, at: dt.datetime, merchant_id: int | None = None) ->
 
 
 def _ranges(merchant_id: int, day: dt.date) -> list[tuple[int, int]]:
-    """Members with lots that end on a day, as ranges (after, until) of some `CHUNK` lots."""
+    """Members with lots that end on a day, as ranges (after, until) of some `EXPIRING` lots."""
     with tenancy.tenant(merchant_id), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(CHUNK_ENDS, {"merchant": merchant_id, "day": day, "size": CHUNK})
+        cursor.execute(CHUNK_ENDS, {"merchant": merchant_id, "day": day, "size": EXPIRING})
         ends = [row[0] for row in cursor.fetchall()]
     return list(pairwise([0, *dict.fromkeys(ends), LAST]))
 

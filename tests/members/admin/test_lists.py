@@ -7,9 +7,11 @@ import datetime as dt
 import pytest
 from django.db import transaction
 
+from compliance.services import ticks
 from members.admin import base
 from members.lib import tenant as tenancy
 from members.models import JobTick, OutboxRow
+from members.services import job_progress
 from tests.conftest import NOON
 
 
@@ -53,6 +55,22 @@ def test_open_jobs_are_found(admin_client, cast):
 
     assert "Daily job of a time zone" in page and "Daily compliance job" not in page
     assert "refreshed" in report
+
+
+def test_the_platform_sees_the_step_and_a_bar_and_a_done_job_forgets_them(admin_client, cast):
+    with tenancy.platform(), transaction.atomic():
+        tick = JobTick.objects.create(job="daily", scope="Asia/Shanghai", due_at=NOON, started_at=NOON)
+    with job_progress.telling(tick.pk):
+        job_progress.begin("tiers", 48_210)
+    page = f"/platform/members/jobtick/{tick.pk}/change/"
+
+    under_way = admin_client.get(page).content.decode()
+    with tenancy.platform():
+        ticks.tick(at=NOON + dt.timedelta(days=1))
+    after = admin_client.get(page).content.decode()
+
+    assert "recalculating tiers" in under_way and '<progress max="48210" value="0"' in under_way
+    assert "<progress" not in after
 
 
 @pytest.mark.parametrize("query", ["state=nonsense", "p=x", "nonsense=1"])

@@ -223,6 +223,7 @@ def test_lots_of_many_members_expire_together_and_each_has_its_own_entries():
 
 def test_a_days_lots_are_worked_in_parts_without_losing_one(monkeypatch):
     monkeypatch.setattr(points_daily, "CHUNK", 4)
+    monkeypatch.setattr(points_daily, "EXPIRING", 4)
     monkeypatch.setattr(
         points_daily, "work_parts", lambda work, parts: [work(part) for part in parts]
     )  # one connection in a test's transaction
