@@ -91,10 +91,7 @@ def begin(*, merchant_id: int, closure_id: int, at: dt.datetime, actor: Actor) -
     if closure is None or closure.to_at is None:
         raise NotFound(_("There is no such closure, or it is not over."))
     if selector.is_of_a_former_life(closure):
-        text = _(
-            "The program was opened anew after a clearance. Orders from before belong to its former life."
-        )
-        raise Conflict(text)
+        raise Conflict(_former_life())
     found = selector.posting_of(closure)
     if found is not None:
         return found
@@ -159,6 +156,8 @@ def go_on(*, merchant_id: int, public_id: str) -> GapPosting:
     job = leases.lock(GapPosting, merchant_id=merchant_id, public_id=public_id)
     if job.state == WorkState.DONE:
         raise Conflict(_("All orders of the closure are posted."))
+    if selector.is_of_a_former_life(job.closure):
+        raise Conflict(_former_life())
     if job.state == WorkState.FAILED:
         job.state, job.failure, job.attempts = WorkState.RUNNING, "", 0
         job.save(update_fields=["state", "failure", "attempts"])
@@ -186,6 +185,9 @@ def _chunk(job: GapPosting, merchant: Merchant, now: Clock, size: int) -> bool:
         programs.require_open(program)
     except Refusal:
         _stopped(locked, now(), _("The program was closed again. Go on when it is open; nothing is lost."))
+        return False
+    if selector.is_of_a_former_life(locked.closure):
+        _stopped(locked, now(), _former_life())
         return False
     ids = selector.next_members(locked.closure, after=locked.passed, most=size)
     if not ids:
@@ -262,6 +264,10 @@ def _end(program: Program, job: GapPosting, at: dt.datetime) -> None:
 
 
 @transaction.atomic
+def _former_life() -> str:
+    return _("The program was opened anew after a clearance. Orders from before belong to its former life.")
+
+
 def _stop(job: GapPosting, at: dt.datetime, why: str) -> None:
     locked = leases.lock(GapPosting, merchant_id=job.merchant_id, pk=job.pk)
     if locked.is_worked:

@@ -262,6 +262,26 @@ def test_a_closure_meanwhile_stops_the_work_and_it_goes_on_when_open_again():
 
 
 @pytest.mark.usefixtures("everybody_is_many")
+def test_a_posting_under_way_does_not_reach_into_a_new_life():
+    till = lived()
+    job = begin(till)
+    till.close("2024-05-03")
+    till.open("2024-05-04")
+    with tenancy.tenant(till.id), transaction.atomic():
+        Closure.objects.of(till.id).filter(from_at__gt=job.asked_at).update(
+            kind="cleared", ended_by="reopened"
+        )
+    before = till.picture()
+
+    stopped = work(till, job)
+
+    assert stopped is not None and stopped.state == WorkState.FAILED and "former life" in stopped.failure
+    with tenancy.tenant(till.id), pytest.raises(Conflict, match="former life"):
+        gap_postings.go_on(merchant_id=till.id, public_id=job.public_id)
+    assert till.picture() == before
+
+
+@pytest.mark.usefixtures("everybody_is_many")
 def test_the_sweep_sends_what_nobody_works_on(monkeypatch):
     till, sent = lived(people=2), []
     job = begin(till)
