@@ -101,7 +101,7 @@ const take = async (code, key) => {
   const known = (await items()).some((item) => item.code === code && item.state === "waiting" && item.till === who.till && item.key !== key);
   if (known) return say("twice");
   try {
-    await add({ key, code, taken: new Date().toISOString(), till: who.till, who: who.who, shop: who.shop, state: "waiting", tried: false });
+    await add({ key, code, taken: new Date().toISOString(), till: who.till, who: who.who, shop: who.shop, store: who.store ?? "", scene: who.scene ?? "", state: "waiting", tried: false });
   } catch {
     return say("unkept");
   }
@@ -162,7 +162,7 @@ const contact = async () => {
 const sendOne = async (key, me) => {
   const item = await claim(key);
   if (!item) return true;
-  const body = new URLSearchParams({ till: item.till, key: item.key, code: item.code, taken: item.taken });
+  const body = new URLSearchParams({ till: item.till, key: item.key, code: item.code, taken: item.taken, store: item.store ?? "", scene: item.scene ?? "" });
   let answer;
   try {
     answer = await ask({ method: "POST", body, headers: { "X-CSRFToken": me.token } });
@@ -212,8 +212,8 @@ const begin = async () => {
       if (who.theme !== "auto") { document.documentElement.dataset.theme = who.theme; document.documentElement.setAttribute("data-bs-theme", who.theme); }
     }
   } else {
-    const { till, who: name, shop } = place.dataset;
-    who = { till, who: name, shop, theme: document.documentElement.dataset.theme || "auto" };
+    const { till, who: name, shop, store, scene } = place.dataset;
+    who = { till, who: name, shop, store, scene, theme: document.documentElement.dataset.theme || "auto" };
     await keepWho(who);
     navigator.serviceWorker?.register(place.dataset.worker, { scope: page }).catch(() => {});
   }

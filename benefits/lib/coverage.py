@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from benefits.lib.spans import Span, Spans, first_from, normalise, utc
+from benefits.lib.spans import ALWAYS, Span, Spans, clip, first_from, normalise, utc
 from benefits.lib.usefulness import AUDIENCE
 
 EVERYONE = "everyone"
@@ -45,6 +45,7 @@ class Revision:
     stock: units left after this revision; None is unlimited.
     worthless: the kind's own verdict that these settings give a member nothing.
     doubts: what speaks against it (`benefits.lib.usefulness`), as measured then; `audience` sets its part of them.
+    acts: the only stretches in which it does anything, where its settings name certain days; None for its whole period.
     """
 
     action: Action
@@ -59,6 +60,7 @@ class Revision:
     worthless: bool = False
     doubts: int = 0
     scope: Mapping[str, Any] = field(default_factory=dict)
+    acts: Spans | None = None
 
 
 class Configured(NamedTuple):
@@ -104,6 +106,7 @@ class _Standing:
     worthless: bool = False
     doubts: int = 0
     scope: Mapping[str, Any] = field(default_factory=dict)
+    acts: Spans | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -116,12 +119,12 @@ class _Standing:
     def is_over(self, at: datetime) -> bool:
         return self.ends_at is not None and self.ends_at <= at
 
-    def force_after(self, at: datetime) -> Span:
-        """When it is in force from `at` on, if nothing else happens (may be empty)."""
+    def force_after(self, at: datetime) -> Spans:
+        """When it is in force from `at` on, if nothing else happens."""
         if not self.live or self.paused or self.is_paper:
-            return Span(at, at)
+            return ()
         start = at if self.starts_at is None else max(at, self.starts_at)
-        return Span(start, self.ends_at)
+        return clip((ALWAYS,) if self.acts is None else self.acts, Span(start, self.ends_at))
 
     def differs_from(self, other: _Standing) -> bool:
         """Whether an argument that a merchant gives is another one."""
@@ -162,6 +165,7 @@ def _with_arguments(revision: Revision, *, paused: bool) -> _Standing:
         worthless=revision.worthless,
         doubts=revision.doubts,
         scope=revision.scope,
+        acts=revision.acts,
     )
 
 
@@ -176,7 +180,7 @@ def _configures(action: Action, before: _Standing, after: _Standing, at: datetim
             return False
     elif action is not Action.PUBLISH:
         return False
-    return not after.force_after(at).is_empty
+    return bool(after.force_after(at))
 
 
 class _Step(NamedTuple):
@@ -204,17 +208,16 @@ def benefit_coverage(revisions: Sequence[Revision]) -> tuple[Coverage, ...]:
     it has had.
 
     Between two revisions the benefit is in force while it is live, not paused, not paper, and the instant lies in
-    `[from, to)` as they stood then. So a `from` in the past does not reach back before publication, and a change
-    never touches what was before it. Raises ValueError when instants go back or have no zone.
+    `[from, to)` as they stood then, and on a day on which it acts where it names its only ones. So a `from` in the past
+    does not reach back before publication, and a change never touches what was before it. Raises ValueError when
+    instants go back or have no zone.
     """
     in_force: dict[tuple[str, int], list[Span]] = {}
     configured: dict[tuple[str, int], list[datetime]] = {}
     for step in _steps(revisions):
         force = step.standing.force_after(step.at)
-        if step.until is not None and (force.end is None or force.end > step.until):
-            force = Span(force.start, step.until)
-        if not force.is_empty:
-            in_force.setdefault(step.standing.key, []).append(force)
+        if force := clip(force, Span(None, step.until)):
+            in_force.setdefault(step.standing.key, []).extend(force)
         if step.configures:
             configured.setdefault(step.standing.key, []).append(step.at)
     return tuple(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 FORMULA = "liushui-draw-1"
 SEED_BYTES = 32
 SPACE = 1 << 256  # of hashes read as numbers
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 class Win(NamedTuple):
@@ -30,7 +31,7 @@ def sha(text: str) -> str:
 
 def canonical(value: Any) -> str:
     """JSON in its one form: names sorted, no space, nothing escaped that need not be."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _CANONICAL.encode(value)
 
 
 def commitment_of(seed: str) -> str:
@@ -45,7 +46,10 @@ def entrant_of(salt: str, member: str, number: int) -> str:
 
 def root_of(entrants: Iterable[str]) -> str:
     """The hash of a closed list: of its entrants in order, each with a line feed."""
-    return sha("".join(f"{each}\n" for each in sorted(entrants)))
+    found = hashlib.sha256()
+    for each in sorted(entrants):
+        found.update(f"{each}\n".encode())
+    return found.hexdigest()
 
 
 def winners(
@@ -59,15 +63,15 @@ def winners(
     """
     head = hashlib.sha256(f"{seed}:{root}:{rules_hash}:".encode())
 
-    def hashed(text: str) -> str:
+    def hashed(text: str) -> bytes:
         each = head.copy()
         each.update(text.encode())
-        return each.hexdigest()
+        return each.digest()
 
     left, found = sorted(entrants, key=hashed), []
     for number, prize in enumerate(prizes, start=1):
         odds = prize["one_in"]
-        drawn = [e for e in left if odds is None or int(hashed(f"{e}:{number}"), 16) * odds < SPACE]
+        drawn = [e for e in left if odds is None or int.from_bytes(hashed(f"{e}:{number}")) * odds < SPACE]
         won = drawn[: prize["count"]]
         found += [Win(number, place, entrant) for place, entrant in enumerate(won, start=1)]
         gone = set(won)
@@ -96,7 +100,15 @@ def proof_of(
         "root": root,
         "winners": [[each.prize, each.place, each.entrant] for each in won],
     }
-    return proof | {"digest": sha(canonical(proof))}
+    return proof | {"digest": _digest_of(proof)}
+
+
+def _digest_of(proof: Mapping[str, Any]) -> str:
+    """The hash of a value's canonical form, which is never whole in memory: it names each entrant."""
+    found = hashlib.sha256()
+    for piece in _CANONICAL.iterencode(proof):
+        found.update(piece.encode())
+    return found.hexdigest()
 
 
 def proof_bytes(proof: Mapping[str, Any]) -> bytes:

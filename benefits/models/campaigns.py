@@ -9,10 +9,10 @@ from benefits.lib.holdouts import MOST_PERCENT
 from benefits.models.benefits import Benefit
 from benefits.models.entitlements import EntitlementSource
 from members.lib.fields import TenantForeignKey
-from members.models.worked import WORKED, WorkedModel, WorkState
+from members.models.worked import WORKED, UndoableModel, WorkState
 
 
-class GiftCampaign(WorkedModel):
+class GiftCampaign(UndoableModel):
     """One giving of a benefit to an audience of its own (as a benefit's; the benefit's own binds besides), of which
     `holdout_percent` are held out.
 
@@ -30,10 +30,7 @@ class GiftCampaign(WorkedModel):
     issued = models.BigIntegerField(_("issued"), default=0)
     refused = models.JSONField(default=dict)
     undo_passed = models.BigIntegerField(default=0)
-    undone = models.BigIntegerField(_("taken back"), default=0)
     kept = models.BigIntegerField(default=0)
-    undo_by_label = models.CharField(max_length=120, blank=True)
-    undone_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("campaign")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from benefits.lib import coverage as rule
-from benefits.lib.spans import Span, Spans, clip, normalise
+from benefits.lib.spans import Span, Spans, clip, normalise, utc
 from benefits.models import Benefit, BenefitRevision, Coverage
 
 
@@ -26,7 +27,16 @@ def as_rule(row: BenefitRevision) -> rule.Revision:
         worthless=row.worthless,
         doubts=row.doubts,
         scope=row.scope,
+        acts=acts_of(row.measured),
     )
+
+
+def acts_of(measured: Mapping[str, Any]) -> Spans | None:
+    """The stretches that a publication or change kept as those in which the benefit does anything (`usefulness`)."""
+    if "acts" not in measured:
+        return None
+    instants = [[dt.datetime.fromisoformat(instant) for instant in each] for each in measured["acts"]]
+    return normalise(Span(utc(start), utc(end)) for start, end in instants)
 
 
 def revisions_by_benefit(

@@ -23,11 +23,10 @@ from benefits.services.arguments import check_audience
 from members.lib import queue
 from members.lib.refusals import Conflict, Invalid, NotFound
 from members.models import Member, WorkState
-from members.services import audit, leases, programs
+from members.services import audit, chunked, leases, programs
 from members.services.audit import Actor
 
 TASK = "benefits.campaign"
-UNDO_FOR = dt.timedelta(hours=72)
 LONGEST_REASON = 180
 REASONS = {
     "audience": _("The benefit is for others"),
@@ -98,23 +97,19 @@ def begin(
 def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> GiftCampaign:
     """Stop after the chunk at hand; what was given stays and can be undone. Again is a no-op. Raises NotFound."""
     campaign = leases.lock(GiftCampaign, merchant_id=merchant_id, public_id=public_id)
-    if campaign.state in (WorkState.QUEUED, WorkState.RUNNING):
-        campaign.state, campaign.finished_at = WorkState.CANCELLED, at
-        campaign.save(update_fields=["state", "finished_at"])
+    if chunked.stop(campaign, at):
         record(campaign, at, actor, "campaign.cancelled")
     return campaign
 
 
 def undo_until(campaign: GiftCampaign) -> dt.datetime | None:
     """Until when it can be undone; None when there is nothing to undo."""
-    is_over = campaign.state in (WorkState.DONE, WorkState.CANCELLED, WorkState.FAILED)
-    return campaign.finished_at + UNDO_FOR if is_over and campaign.finished_at and campaign.issued else None
+    return chunked.undo_until(campaign, campaign.issued)
 
 
 def may_be_undone(campaign: GiftCampaign, at: dt.datetime) -> bool:
-    """Whether an undoing may begin; one that was begun in time and broke off may be begun again at any time."""
-    last = undo_until(campaign)
-    return last is not None and (at <= last or bool(campaign.undo_by_label))
+    """Whether an undoing may begin, or begin again."""
+    return chunked.may_be_undone(campaign, campaign.issued, at)
 
 
 @transaction.atomic
@@ -129,10 +124,7 @@ def undo(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> 
         return campaign
     if not may_be_undone(campaign, at):
         raise Conflict(_("This can no longer be undone: a campaign is undone within 72 hours of its end."))
-    if campaign.undo_by_label:
-        campaign.failure = ""  # it told of the undoing before
-    campaign.state, campaign.undo_by_label, campaign.attempts = WorkState.UNDOING, actor.label[:120], 0
-    campaign.save(update_fields=["state", "undo_by_label", "attempts", "failure"])
+    chunked.begin_undo(campaign, actor.label)
     record(campaign, at, actor, "campaign.undo_started")
     queue.enqueue(TASK, merchant_id=merchant_id, job_id=campaign.pk)
     return campaign

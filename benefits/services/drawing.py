@@ -76,13 +76,10 @@ def draw(*, merchant_id: int, draw_id: int, at: dt.datetime) -> bool:
 def _hold(draw: Draw, counter: Counter) -> None:
     """Close the list, open the seed, name the winners, hand out their rights, write it all down."""
     rows = DrawEntry.objects.of(draw.merchant_id).filter(draw_id=draw.pk)
-    entries = {
-        entrant: (entry, member)
-        for entrant, entry, member in rows.values_list("entrant", "id", "member_id").iterator()
-    }
-    seed, root = _seed_of(draw), rule.root_of(entries)
+    entrants = list(rows.values_list("entrant", flat=True).iterator())
+    seed, root = _seed_of(draw), rule.root_of(entrants)
     won = rule.winners(
-        seed=seed, root=root, rules_hash=draw.rules_hash, entrants=entries, prizes=draw.rules["prizes"]
+        seed=seed, root=root, rules_hash=draw.rules_hash, entrants=entrants, prizes=draw.rules["prizes"]
     )
     proof = rule.proof_of(
         rules=draw.rules,
@@ -90,12 +87,12 @@ def _hold(draw: Draw, counter: Counter) -> None:
         commitment=draw.commitment,
         seed=seed,
         root=root,
-        entrants=entries,
+        entrants=entrants,
         won=won,
     )
-    _hand_out(draw, counter, won, entries)
+    _hand_out(draw, counter, won, _entries_of(draw, won))
     entitlement_events.won(program=counter.merchant.program, draw=draw, at=counter.at)
-    draw.state, draw.drawn_at, draw.entrants = DrawState.DRAWN, counter.at, len(entries)
+    draw.state, draw.drawn_at, draw.entrants = DrawState.DRAWN, counter.at, len(entrants)
     draw.seed, draw.root, draw.digest = seed, root, proof["digest"]
     draw.save(update_fields=["state", "drawn_at", "entrants", "seed", "root", "digest"])
     audit.record(
@@ -105,7 +102,7 @@ def _hold(draw: Draw, counter: Counter) -> None:
         action="draw.drawn",
         subject=("benefit", counter.benefit.public_id),
         label=str(counter.benefit),
-        after={"draw": draw.public_id, "entrants": len(entries), "winners": len(won), "digest": draw.digest},
+        after={"draw": draw.public_id, "entrants": len(entrants), "winners": len(won), "digest": draw.digest},
     )
 
 
@@ -116,6 +113,17 @@ def _seed_of(draw: Draw) -> str:
     if rule.commitment_of(seed) != draw.commitment:
         raise RuntimeError(f"draw {draw.pk}: the stored seed is not the one that was committed to")
     return seed
+
+
+def _entries_of(draw: Draw, won: Sequence[Win]) -> dict[str, tuple[int, int]]:
+    """(entry id, member id) of those who won, by entrant: of a large draw they are few."""
+    found: dict[str, tuple[int, int]] = {}
+    for start in range(0, len(won), PIECE):
+        names = [each.entrant for each in won[start : start + PIECE]]
+        rows = DrawEntry.objects.of(draw.merchant_id).filter(draw_id=draw.pk, entrant__in=names)
+        for entrant, entry, member in rows.values_list("entrant", "id", "member_id"):
+            found[entrant] = (entry, member)
+    return found
 
 
 def _hand_out(draw: Draw, counter: Counter, won: Sequence[Win], entries: dict[str, tuple[int, int]]) -> None:

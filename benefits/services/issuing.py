@@ -25,7 +25,7 @@ from benefits.models import Benefit, BenefitBudget, BenefitStatus
 from benefits.services import coverage, entitlement_events, pool_stock
 from benefits.services.revisions import revise
 from members.lib.periods import local_instant, merchant_day
-from members.lib.refusals import Conflict, Invalid, NotFound, Refusal
+from members.lib.refusals import Busy, Invalid, NotFound, Refusal
 from members.lib.set_based import bigints
 from members.models import Merchant
 from members.services.audit import Actor
@@ -130,7 +130,7 @@ def open_counter(
 def reopen_counter(
     *, merchant_id: int, benefit_id: int, at: dt.datetime, actor: Actor, is_claim: bool = False
 ) -> Counter:
-    """The same for a benefit of which something is taken back, whatever became of it. Raises NotFound, Conflict."""
+    """The same for a benefit of which something is taken back, whatever became of it. Raises NotFound, Busy."""
     rows = Benefit.objects.of(merchant_id).filter(pk=benefit_id)
     is_limited = rows.exclude(stock=None).exists()
     if is_limited:
@@ -139,7 +139,7 @@ def reopen_counter(
     if benefit is None:
         raise NotFound(_("There is no such benefit."))
     if benefit.stock is not None and not is_limited:
-        raise Conflict(_("This benefit was changed at this very moment. Try again."))
+        raise Busy(_("This benefit was changed at this very moment. Try again."))
     kind = KINDS.get(benefit.kind) or Kind()
     return Counter(
         benefit=benefit,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from benefits.lib.pools import is_pooled
 from benefits.models import Benefit, BenefitStatus, CodeState, CodeUpload, PoolCode
-from members.lib.refusals import Conflict
+from members.lib.refusals import Busy
 
 HANDED = """
 with free as (
@@ -51,7 +51,7 @@ def discard(benefit: Benefit) -> None:
 
 
 def hand_out(benefit: Benefit, entitlement_ids: Sequence[int], at: dt.datetime) -> None:
-    """Give each entitlement a code of the pool, in the transaction that issues them and took the stock. Raises Conflict
+    """Give each entitlement a code of the pool, in the transaction that issues them and took the stock. Raises Busy
     where a free code is held elsewhere: nothing is issued then."""
     values: dict[str, Any] = {
         "merchant": benefit.merchant_id, "benefit": benefit.pk, "pieces": len(entitlement_ids),
@@ -60,4 +60,4 @@ def hand_out(benefit: Benefit, entitlement_ids: Sequence[int], at: dt.datetime) 
     with connection.cursor() as cursor:
         cursor.execute(HANDED, values)
         if cursor.rowcount != len(entitlement_ids):
-            raise Conflict(_("The codes of this benefit were changed at this very moment. Try again."))
+            raise Busy(_("The codes of this benefit were changed at this very moment. Try again."))

@@ -1,6 +1,7 @@
 """Uploading the codes of a partner: read, shown to a person, confirmed; and taking back what nobody was given.
 
-A confirmed code is in the pool for good: given once, to one member. Locks: program, coverage, the benefit, its codes.
+A confirmed code is in the pool for good: given once, to one member. Locks: program, coverage, the benefit, its codes
+by fingerprint, for the same code may come into the pools of two benefits at once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from benefits.lib.pools import MOST_POOL, CodeSheet, is_pooled
 from benefits.models import Benefit, BenefitStatus, CodeState, CodeUpload, PoolCode
 from benefits.services import issuing, looks
 from benefits.services.locks import gate
-from members.lib import batches
+from members.lib import batches, bulk
 from members.lib.crypto import keyed_hash, keyring
 from members.lib.refusals import Conflict, Invalid, NotFound
 from members.services import audit
@@ -27,9 +28,9 @@ SHOWN = "entitlement.code_shown"
 CHUNK = 5_000
 # A code that was taken out again, and that nobody was given, may come back.
 ADDED = """
-insert into benefits_poolcode (merchant_id, benefit_id, upload_id, code, fingerprint, state)
-select %(merchant)s, %(benefit)s, %(upload)s, x.code, x.fingerprint, 'free'
-from unnest(%(codes)s::bytea[], %(fingerprints)s::text[]) x (code, fingerprint)
+insert into benefits_poolcode (id, merchant_id, benefit_id, upload_id, code, fingerprint, state)
+select x.id, %(merchant)s, %(benefit)s, %(upload)s, x.code, x.fingerprint, 'free'
+from unnest(%(ids)s::bigint[], %(codes)s::bytea[], %(fingerprints)s::text[]) x (id, code, fingerprint)
 on conflict (merchant_id, fingerprint) do update set state = 'free', benefit_id = excluded.benefit_id,
     upload_id = excluded.upload_id, code = excluded.code
 where benefits_poolcode.state = 'withdrawn'
@@ -140,16 +141,21 @@ def confirm(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) 
 
 
 def _add(upload: CodeUpload, codes: list[str]) -> int:
+    """Put codes into the pool by fingerprint, so that two uploads of the same ones wait for each other one way. Their
+    ids are in the order of the file, in which they are given out."""
     merchant_id, added = upload.merchant_id, 0
     ring = keyring()
-    for start in range(0, len(codes), CHUNK):
-        part = codes[start : start + CHUNK]
+    ids = bulk.next_ids(PoolCode, len(codes))
+    rows = sorted((_fingerprint(merchant_id, code), pk, code) for pk, code in zip(ids, codes, strict=True))
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
         values: dict[str, Any] = {
             "merchant": merchant_id,
             "benefit": upload.benefit_id,
             "upload": upload.pk,
-            "codes": [ring.seal(merchant_id, code) for code in part],
-            "fingerprints": [_fingerprint(merchant_id, code) for code in part],
+            "ids": [pk for _print, pk, _code in part],
+            "codes": [ring.seal(merchant_id, code) for _print, _pk, code in part],
+            "fingerprints": [fingerprint for fingerprint, _pk, _code in part],
         }
         with connection.cursor() as cursor:
             cursor.execute(ADDED, values)
@@ -185,7 +191,8 @@ def undo(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor) -> 
     rows = PoolCode.objects.of(merchant_id).filter(
         benefit_id=upload.benefit_id, upload=upload, state=CodeState.FREE
     )
-    upload.withdrawn = rows.update(state=CodeState.WITHDRAWN)
+    ids = list(rows.select_for_update().order_by("fingerprint").values_list("pk", flat=True))
+    upload.withdrawn = PoolCode.objects.of(merchant_id).filter(pk__in=ids).update(state=CodeState.WITHDRAWN)
     upload.undone_at = at
     upload.save(update_fields=["withdrawn", "undone_at"])
     benefit = counter.benefit

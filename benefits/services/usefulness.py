@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from benefits.lib import usefulness as rule
 from benefits.lib.coverage import EVERYONE
+from benefits.lib.kinds import KINDS
 from benefits.lib.prices import PriceRow
 from benefits.models import Benefit
 from benefits.selectors import audiences, usefulness
+from members.lib.periods import local_instant
+from members.models import Merchant
+
+FIRST, LAST = dt.date(1970, 1, 1), dt.date(9000, 1, 1)  # days that have a next one in every zone
 
 
 def measure(benefit: Benefit, at: dt.datetime, prices: Sequence[PriceRow] | None = None) -> None:
-    """Set `doubts` and `measured` of a benefit whose other columns are what is to be saved. Saves nothing.
+    """Set `doubts` and `measured` of a benefit whose other columns are what is to be saved, with the days on which
+    alone it acts (`acts`), which are its coverage. Saves nothing. domain.md 3.
 
     `prices`: the list that comes with it; None: the one that it has. A price list is the only thing looked up anew of
     the benefit itself, orders only where an amount must be set against them.
@@ -31,6 +38,16 @@ def measure(benefit: Benefit, at: dt.datetime, prices: Sequence[PriceRow] | None
         listed=listed,
         sellable=sellable_of(benefit, at, prices),
     )
+    days = KINDS[benefit.kind].dates_of(benefit.settings) if benefit.kind in KINDS else None
+    if days is not None:
+        benefit.measured["acts"] = _acts(days, Merchant.objects.get(pk=benefit.merchant_id).zone)
+
+
+def _acts(days: Iterable[dt.date], zone: ZoneInfo) -> list[list[str]]:
+    """The merchant days on which alone it acts, as instants: what was in force when is read from the revisions,
+    whatever becomes of the zone."""
+    ends = [(day, day + dt.timedelta(days=1)) for day in days if FIRST <= day <= LAST]
+    return [[local_instant(day, dt.time.min, zone).isoformat() for day in each] for each in ends]
 
 
 def of(

@@ -204,8 +204,8 @@ def cashier_place(request: StaffRequest) -> HttpResponse:
 
 
 def _queue(request: StaffRequest) -> dict[str, str] | None:
-    """Whose page this is, as its script keeps it with the codes that it takes without a connection. None in a support
-    visit, which redeems nothing."""
+    """Whose page this is and where it stands, as its script keeps it with the codes that it takes without a connection.
+    None in a support visit, which redeems nothing."""
     if request.support is not None:
         return None
     return {
@@ -213,6 +213,7 @@ def _queue(request: StaffRequest) -> dict[str, str] | None:
         "who": str(request.user),
         "shop": request.merchant.name,
         "language": get_language() or settings.LANGUAGE_CODE,
+        **till_places.told(request),
     }
 
 

@@ -19,6 +19,7 @@ from benefits.models import CodeUpload
 from benefits.selectors import pools as selectors
 from benefits.services import pool_uploads as services
 from benefits.services.price_files import with_lines
+from benefits.web import rejects
 from benefits.web.benefits import found_or_404, writes
 from benefits.web.forms import uploaded
 from members.lib.refusals import NotFound, Refusal
@@ -26,8 +27,6 @@ from members.services.audit import Actor
 from members.templatetags.fmt import points
 from members.web.forms import add_refusal, answer
 from members.web.request import StaffRequest
-
-REJECTS_SHOWN = 50
 
 
 class CodesForm(forms.Form):
@@ -98,7 +97,7 @@ def pools_check(request: StaffRequest, upload_id: str) -> HttpResponse:
         "upload": upload,
         "new": upload.found - upload.known,
         "bad": upload.rejected - upload.repeated,
-        "rejects": upload.rejects[:REJECTS_SHOWN],
+        **rejects.table_of(upload.rejects, upload.rejected),
         "refusal": refusal,
     }
     return render(request, "benefits/pools/check.html", context, status=422 if refusal else 200)

@@ -24,6 +24,7 @@ from benefits.selectors import audiences, guard_words, price_table
 from benefits.selectors.quotes import prices_of
 from benefits.services import price_changes
 from benefits.services.price_files import with_lines
+from benefits.web import rejects
 from benefits.web.benefits import may_write, reads, writes
 from benefits.web.fields import ShareField
 from benefits.web.forms import uploaded
@@ -254,8 +255,7 @@ def _shown(request: StaffRequest, change: PriceChange) -> dict[str, Any]:
             for each in page
         ],
         "findings": _findings(request, change),
-        "rejects": change.rejects[:PAGE],
-        "rejects_count": len(change.rejects),
+        **rejects.table_of(change.rejects),
         "is_over": bool(change.to_at and change.to_at <= at),
     }
 

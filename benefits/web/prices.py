@@ -22,6 +22,7 @@ from benefits.selectors import prices
 from benefits.services import price_uploads
 from benefits.services.price_files import read_price_file
 from benefits.services.prices import keep_upload
+from benefits.web import rejects
 from benefits.web.benefits import PAGE, described, found_or_404, may_write, reads, tier_names, writes
 from benefits.web.forms import PriceListForm, uploaded
 from benefits.web.publishing import say_published, tier_words
@@ -126,8 +127,7 @@ def prices_upload(request: StaffRequest, public_id: str) -> HttpResponse:
         "counts": comparison.counts,
         "lower": list_facts(rows)["lower"],
         "page_obj": Paginator(comparison.lines, PAGE).get_page(request.GET.get("page")),
-        "rejects": upload.rejects[:PAGE],
-        "rejects_count": len(upload.rejects),
+        **rejects.table_of(upload.rejects),
         "tier_names": tier_names(request, timezone.now()),
         "refusal": refusal,
     }

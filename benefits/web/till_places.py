@@ -41,9 +41,24 @@ def form_of(request: StaffRequest, data: Any = None) -> PlaceForm:
 
 def place_of(request: StaffRequest) -> Place:
     """Where the till stands, as far as it was said for this shop. Runs no query."""
+    kept = told(request)
+    return place_at(kept["store"], kept["scene"])
+
+
+def told(request: StaffRequest) -> dict[str, str]:
+    """The same as this page's script keeps it with each code that it takes without a connection."""
     kept = _kept(request)
-    store, scene = str(kept.get("store", "")), str(kept.get("scene", ""))
-    return place_at(store, scene)
+    return {name: str(kept.get(name, "")) for name in ("store", "scene")}
+
+
+def place_sent(request: StaffRequest) -> Place:
+    """Where the till stood when its script took the code that it sends, if this shop's tills may stand there still;
+    else where it stands now. At most one query."""
+    if any(request.POST.get(name) for name in ("store", "scene")):
+        form = form_of(request, request.POST)
+        if form.is_valid():
+            return place_at(form.cleaned_data["store"], form.cleaned_data["scene"])
+    return place_of(request)
 
 
 def _kept(request: StaffRequest) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 that opens without one, and the worker that keeps that page.
 
 What is kept on the device for everybody is a page about nobody: it is made without looking at who asks. Who was signed
-in and what was taken is kept by the page's script, apart, and sent under the name under which it was taken or not at
-all.
+in, where, and what was taken is kept by the page's script, apart, and sent under the name under which it was taken or
+not at all, with the place that was chosen then.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def cashier_queue(request: StaffRequest) -> HttpResponse:
             actor=Actor.person(request.user),
             code=one_line(request.POST.get("code", ""), most=LONGEST_TYPED),
             key=one_line(request.POST.get("key", "")),
-            place=till_places.place_of(request),
+            place=till_places.place_sent(request),
             taken_at=_instant(one_line(request.POST.get("taken", ""))),
         )
     except Refusal as refusal:

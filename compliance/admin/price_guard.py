@@ -19,11 +19,9 @@ from benefits.selectors import guard_words, price_guard
 from benefits.services import guard_policies
 from benefits.services.guard_policies import RANGES, SETTINGS
 from compliance.admin.policy_forms import VersionForm
-from compliance.admin.versions import is_confirmed, phrase
+from compliance.admin.versions import VersionsAdmin, before_each, is_confirmed, phrase
 from members.admin.base import (
-    NOTHING,
     ByMerchant,
-    FactsAdmin,
     Page,
     ReadOnlyAdmin,
     Table,
@@ -31,7 +29,6 @@ from members.admin.base import (
     address,
     chip,
     object_link,
-    when,
 )
 from members.lib.refusals import Refusal
 
@@ -92,57 +89,45 @@ class GuardPolicyForm(VersionForm):
     def differences(self) -> list[tuple[Any, str, str]]:
         """(setting, before, after) against the version in force when this one begins."""
         base = price_guard.policy_at(self.cleaned_data["effective_at"])
-        return [
-            (label_of(name), text_of(name, getattr(base, name)), text_of(name, value))
-            for name, value in self.values.items()
-            if getattr(base, name) != value
-        ]
+        return differences(base, GuardRules(**self.values))
+
+
+def differences(before: GuardRules, after: GuardRules) -> list[tuple[Any, str, str]]:
+    """(setting, before, after) of what differs, in words."""
+    pairs = [(name, getattr(before, name), getattr(after, name)) for name in SETTINGS]
+    return [
+        (label_of(name), text_of(name, old), text_of(name, new)) for name, old, new in pairs if old != new
+    ]
 
 
 @admin.register(GuardPolicy)
-class GuardPolicyAdmin(FactsAdmin):
-    """The versions of the price guard's policy. Nothing is ever edited."""
+class GuardPolicyAdmin(VersionsAdmin):
+    """The versions of the price guard's policy."""
 
     heading = gettext_lazy("Policies of the price guard")
-    add_label = gettext_lazy("New version")
-    list_display = (
-        "version",
-        "effective_at",
-        "bait",
-        "conditions",
-        "comparison",
-        "floor",
-        "by_label",
-        "reason",
-    )
-    list_display_links = ("version",)
-    ordering = ("-number",)
 
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        """A new version, through the service."""
-        return self.may(request, "add")
-
-    @admin.display(description=gettext_lazy("version"))
-    def version(self, row: GuardPolicy) -> str:
-        """Its name."""
-        return str(row)
+    def complete(self, rows: list[Any]) -> None:
+        """What each version changed."""
+        earlier = before_each(list(price_guard.policies()))
+        current = price_guard.policy_at(timezone.now()).number
+        for row in rows:
+            before = earlier.get(row.number)
+            differing = [] if before is None else differences(before.rules, row.rules)
+            self.tell(row, before=before, differing=differing, current=current)
 
     def page_of(self, request: HttpRequest, obj: Any) -> Page:
-        """Every setting."""
+        """Every setting, and what changed."""
+        self.complete([obj])
         return Page(
             title=str(obj),
-            facts=[
-                (_("In force from"), when(obj.effective_at)),
-                (_("Published"), when(obj.published_at)),
-                (_("Who"), object_link(obj.by) if obj.by else obj.by_label or NOTHING),
-                (_("Reason"), obj.reason or NOTHING),
-            ],
+            facts=self.facts_of(obj),
             tables=[
+                self.table_of(obj),
                 Table(
                     _("Every setting"),
                     [_("Setting"), _("Value")],
                     [(label_of(name), text_of(name, getattr(obj, name))) for name in SETTINGS],
-                )
+                ),
             ],
         )
 

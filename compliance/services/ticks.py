@@ -34,6 +34,7 @@ from compliance.services.alone import alone
 from compliance.services.schedule import Job
 from members.lib import queue
 from members.models import BulkAct, Export, GapPosting, Installation, JobTick, TierLift
+from members.selectors import tier_lifts as lifts
 from members.services import (
     gap_postings,
     job_progress,
@@ -171,7 +172,7 @@ def sweep(*, at: dt.datetime) -> dict[str, int]:
     imports.requeue_imports(at=at)
     leases.requeue(Export, exports.TASK)
     leases.requeue(BulkAct, bulk_acts.TASK)
-    leases.requeue(TierLift, tier_lifts.TASK)
+    leases.requeue(TierLift, tier_lifts.TASK, resting=lifts.resting())
     leases.requeue(GapPosting, gap_postings.TASK)
     leases.requeue(GiftCampaign, campaigns.TASK)
     exposures.requeue(at=at)

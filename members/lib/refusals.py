@@ -49,6 +49,10 @@ class Conflict(Refusal):
     slug = "conflict"
 
 
+class Busy(Conflict):
+    """Another changed the thing at this very moment: asked again, the same may well be done."""
+
+
 class ProgramNotOpen(Refusal):
     """The program is a draft or closed by its merchant."""
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from members.lib.fields import TenantForeignKey
 from members.models.base import TenantModel
 from members.models.members import Member
-from members.models.worked import WORKED, WorkedModel, WorkState
+from members.models.worked import WORKED, UndoableModel, WorkState
 
 
 class BulkKind(models.TextChoices):
@@ -20,7 +20,7 @@ class BulkKind(models.TextChoices):
     POINTS = "points", _("Give or take points")
 
 
-class BulkAct(WorkedModel):
+class BulkAct(UndoableModel):
     """One act on a selection. `position` of `total` members had their turn; once it is being undone, `undo_position`
     of those it changed had. `arguments` are the kind's (services/bulk_acts)."""
 
@@ -29,9 +29,6 @@ class BulkAct(WorkedModel):
     changed = models.BigIntegerField(_("changed"), default=0)
     refused = models.BigIntegerField(_("refused"), default=0)
     undo_position = models.BigIntegerField(default=0)
-    undone = models.BigIntegerField(_("taken back"), default=0)
-    undo_by_label = models.CharField(max_length=120, blank=True)
-    undone_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("act on many members")

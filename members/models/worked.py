@@ -67,3 +67,14 @@ class WorkedModel(LeasedModel):
 
     class Meta:
         abstract = True
+
+
+class UndoableModel(WorkedModel):
+    """Work on members that can be taken back from them: `undone` so far, by whom, and when that ended."""
+
+    undone = models.BigIntegerField(_("taken back"), default=0)
+    undo_by_label = models.CharField(max_length=120, blank=True)
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 
 from members.lib.tiers import TierRules
 from members.models import Program, ProgramStatus, RulesVersion, TierLift, WorkState
@@ -38,6 +39,11 @@ def losing(*, merchant_id: int, rules: TierRules, member_ids: Collection[int]) -
 def still_open(*, merchant_id: int) -> list[TierLift]:
     """The lifts that some members still wait for, in the order in which they came into force."""
     return list(TierLift.objects.of(merchant_id).filter(state__in=OPEN).order_by("pk"))
+
+
+def resting() -> Q:
+    """Those that `rests` is true of, as a condition. They are sent to a worker when their program opens."""
+    return Q(is_open=True) & ~Q(merchant__program__status=ProgramStatus.OPEN)
 
 
 def rests(lift: TierLift, program: Program) -> bool:

@@ -13,13 +13,10 @@ meanwhile needs no turn before: an order that is sent again is settled by that, 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from django.db import DatabaseError, transaction
-from django.utils import translation
+from django.db import transaction
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -29,15 +26,15 @@ from members.lib.refusals import Conflict, NotFound, Refusal
 from members.models import Closure, GapPosting, Merchant, Program, WorkState
 from members.selectors import gap_postings as selector
 from members.selectors import rules as rules_of
-from members.services import audit, leases, posting, programs, tier_welcomes, webhook_events
+from members.services import audit, chunked, leases, posting, programs, tier_welcomes, webhook_events
 from members.services.audit import Actor
+from members.services.chunked import Clock
 
 TASK = "members.gap_posting"
 CHUNK = 1_000  # members; postings of the shop wait for one
 SMALL = 500  # members whose orders are posted with the request
 SAMPLE = 200  # members from whom the preview tells what would come of all
 COUNT_MS = 5_000  # how long a page may count
-Clock = Callable[[], dt.datetime]
 
 
 class Foreseen(NamedTuple):
@@ -123,30 +120,13 @@ def begin(*, merchant_id: int, closure_id: int, at: dt.datetime, actor: Actor) -
 
 def work(*, merchant_id: int, job_id: int, now: Clock, chunk: int = CHUNK) -> GapPosting | None:
     """Post what still waits; None when another worker is at it. As the merchant."""
-    with transaction.atomic():
-        merchant = Merchant.objects.get(pk=merchant_id)
-    job = leases.claim(GapPosting, merchant_id=merchant_id, pk=job_id)
-    if job is None:
-        return None
-    try:
-        with translation.override(job.language or merchant.language):
-            if leases.is_spent(job):
-                _stop(
-                    job,
-                    now(),
-                    _("Posting broke off %(times)s times at the same place. What was posted stays.")
-                    % {"times": job.attempts - 1},
-                )
-            else:
-                _count(job)
-                while _chunk(job, merchant, now, chunk):
-                    pass
-    finally:
-        with suppress(DatabaseError):  # a database that is down: the lease runs out
-            leases.release(GapPosting, job)
-    with transaction.atomic():
-        job.refresh_from_db()
-    return job
+    return chunked.work(
+        KIND,
+        merchant_id=merchant_id,
+        job_id=job_id,
+        now=now,
+        chunk=lambda job, merchant: _chunk(job, merchant, now, chunk),
+    )
 
 
 @transaction.atomic
@@ -158,22 +138,10 @@ def go_on(*, merchant_id: int, public_id: str) -> GapPosting:
         raise Conflict(_("All orders of the closure are posted."))
     if selector.is_of_a_former_life(job.closure):
         raise Conflict(_former_life())
-    if job.state == WorkState.FAILED:
-        job.state, job.failure, job.attempts = WorkState.RUNNING, "", 0
-        job.save(update_fields=["state", "failure", "attempts"])
-        queue.enqueue(TASK, merchant_id=merchant_id, job_id=job.pk)
+    chunked.take_up(KIND, job)
     return job
 
 
-@transaction.atomic
-def _count(job: GapPosting) -> None:
-    """How many members there are, once: counted by the worker, so that nobody waits for it."""
-    if not job.total:
-        job.total = selector.count(job.closure)[1]
-        GapPosting.objects.of(job.merchant_id).filter(pk=job.pk).update(total=job.total)
-
-
-@transaction.atomic
 def _chunk(job: GapPosting, merchant: Merchant, now: Clock, size: int) -> bool:
     """The next members' turn; False when it was the last, the job is no longer ours, or the program is closed."""
     posting.lock_merchant(merchant_id=merchant.pk, alone=True)
@@ -184,10 +152,12 @@ def _chunk(job: GapPosting, merchant: Merchant, now: Clock, size: int) -> bool:
     try:
         programs.require_open(program)
     except Refusal:
-        _stopped(locked, now(), _("The program was closed again. Go on when it is open; nothing is lost."))
+        chunked.fail(
+            KIND, locked, now(), _("The program was closed again. Go on when it is open; nothing is lost.")
+        )
         return False
     if selector.is_of_a_former_life(locked.closure):
-        _stopped(locked, now(), _former_life())
+        chunked.fail(KIND, locked, now(), _former_life())
         return False
     ids = selector.next_members(locked.closure, after=locked.passed, most=size)
     if not ids:
@@ -213,8 +183,8 @@ def _turn(
     job.earned += done.earned
     job.taken += done.taken
     job.moved += done.moved
-    job.state, job.passed, job.position = WorkState.RUNNING, ids[-1], job.position + len(ids)
-    job.save(update_fields=["state", "passed", "position", "orders", "refunds", "earned", "taken", "moved"])
+    job.passed = ids[-1]
+    chunked.got_on(job, len(ids), "passed", "orders", "refunds", "earned", "taken", "moved")
 
 
 def _rules(closure: Closure, at: dt.datetime) -> Rules:
@@ -250,8 +220,8 @@ def _fold(closure: Closure, rules: Rules, ids: list[int], at: dt.datetime) -> tu
 
 def _end(program: Program, job: GapPosting, at: dt.datetime) -> None:
     """Everything is posted: the report stands, and the audit log says what came of it."""
-    job.state, job.finished_at, job.total = WorkState.DONE, at, job.position
-    job.save(update_fields=["state", "finished_at", "total"])
+    job.total = job.position
+    chunked.finish(job, at, "total")
     audit.record(
         merchant_id=program.pk,
         at=at,
@@ -263,17 +233,18 @@ def _end(program: Program, job: GapPosting, at: dt.datetime) -> None:
     )
 
 
-@transaction.atomic
 def _former_life() -> str:
     return _("The program was opened anew after a clearance. Orders from before belong to its former life.")
 
 
-def _stop(job: GapPosting, at: dt.datetime, why: str) -> None:
-    locked = leases.lock(GapPosting, merchant_id=job.merchant_id, pk=job.pk)
-    if locked.is_worked:
-        _stopped(locked, at, why)
+def _broke_off(job: GapPosting) -> str:
+    return _("Posting broke off %(times)s times at the same place. What was posted stays.")
 
 
-def _stopped(job: GapPosting, at: dt.datetime, why: str) -> None:
-    job.state, job.finished_at, job.failure = WorkState.FAILED, at, why
-    job.save(update_fields=["state", "failure", "finished_at"])
+KIND = chunked.Kind(
+    model=GapPosting,
+    task=TASK,
+    broke_off=_broke_off,
+    count=lambda job: selector.count(job.closure)[1],
+    refusals=False,
+)

@@ -163,9 +163,11 @@ def untended(model: type[Job]) -> QuerySet[Job]:
 
 
 @transaction.atomic
-def requeue(model: type[Job], task: str) -> int:
-    """Send the tasks of what nobody works on; called every minute as the platform. How many were sent."""
-    waiting = list(untended(model).values_list("merchant_id", "pk"))
+def requeue(model: type[Job], task: str, *, resting: Q | None = None) -> int:
+    """Send the tasks of what nobody works on, but for what is resting; called every minute as the platform. How many
+    were sent."""
+    rows = untended(model) if resting is None else untended(model).exclude(resting)
+    waiting = list(rows.values_list("merchant_id", "pk"))
     for merchant_id, pk in waiting:
         queue.enqueue(task, merchant_id=merchant_id, job_id=pk)
     return len(waiting)

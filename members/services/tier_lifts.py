@@ -15,12 +15,10 @@ open. Only who gets an order then has the turn first, so that what the edit find
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Mapping
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import Count
-from django.utils import translation
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -39,14 +37,14 @@ from members.models import (
 )
 from members.selectors import rules as rules_of
 from members.selectors import tier_lifts as selector
-from members.services import leases, posting, programs, tier_risen, tier_welcomes, webhook_events
+from members.services import chunked, leases, posting, programs, tier_risen, tier_welcomes, webhook_events
 from members.services.audit import Actor
+from members.services.chunked import Clock
 
 TASK = "members.tier_lift"
 CHUNK = 5_000  # members; postings of the shop wait for one
 AT_ONCE = 20_000  # of a lift that nobody posts beside
 SMALL = 20_000  # members who are lifted with the edit
-Clock = Callable[[], dt.datetime]
 
 
 def begin(
@@ -98,7 +96,11 @@ def begin(
 
 
 def after_closure(*, merchant_id: int, since: dt.datetime, at: dt.datetime, actor: Actor) -> None:
-    """Rules edited while the program was closed lift members when it opens again. In the caller's transaction."""
+    """Lifts that rested go on when the program opens, and rules edited meanwhile lift members then. In the caller's
+    transaction."""
+    for lift in selector.still_open(merchant_id=merchant_id)[:1]:  # the others follow it
+        if lift.is_worked:
+            chunked.send(KIND, lift)
     if not RulesVersion.objects.of(merchant_id).filter(at__gte=since, at__lte=at).exists():
         return
     version = rules_of.version_at(merchant_id=merchant_id, at=at)
@@ -126,28 +128,23 @@ def work(*, merchant_id: int, job_id: int, now: Clock, chunk: int = CHUNK) -> Ti
     merchant."""
     with transaction.atomic():
         first = next(iter(selector.still_open(merchant_id=merchant_id)), None)
-        program = Program.objects.select_related("merchant").get(pk=merchant_id)
+        program = Program.objects.get(pk=merchant_id)
     is_next = first is not None and first.pk == job_id and not selector.rests(first, program)
-    lift = leases.claim(TierLift, merchant_id=merchant_id, pk=job_id) if is_next else None
+    if not is_next:
+        return None
+    lift = chunked.work(
+        KIND,
+        merchant_id=merchant_id,
+        job_id=job_id,
+        now=now,
+        chunk=lambda lift, merchant: _chunk(lift, merchant, now, chunk),
+    )
     if lift is None:
         return None
-    merchant = program.merchant
-    try:
-        with translation.override(lift.language or merchant.language):
-            if leases.is_spent(lift):
-                _give_up(lift, now)
-            else:
-                _count(lift)
-                while _chunk(lift, merchant, now, chunk):
-                    pass
-    finally:
-        with suppress(DatabaseError):  # a database that is down: the lease runs out
-            leases.release(TierLift, lift)
     with transaction.atomic():
-        lift.refresh_from_db()
         following = next(iter(selector.still_open(merchant_id=merchant_id)), None)
         if lift.state == WorkState.DONE and following is not None and following.is_worked:
-            queue.enqueue(TASK, merchant_id=merchant_id, job_id=following.pk)
+            chunked.send(KIND, following)
     return lift
 
 
@@ -157,10 +154,7 @@ def go_on(*, merchant_id: int, public_id: str) -> TierLift:
     lift = leases.lock(TierLift, merchant_id=merchant_id, public_id=public_id)
     if lift.state == WorkState.DONE:
         raise Conflict(_("All members have been looked at."))
-    if lift.state == WorkState.FAILED:
-        lift.state, lift.failure, lift.attempts = WorkState.RUNNING, "", 0
-        lift.save(update_fields=["state", "failure", "attempts"])
-        queue.enqueue(TASK, merchant_id=merchant_id, job_id=lift.pk)
+    chunked.take_up(KIND, lift)
     return lift
 
 
@@ -211,15 +205,6 @@ def _turn(merchant: Merchant, program: Program, lift: TierLift, member_ids: list
     )
 
 
-@transaction.atomic
-def _count(lift: TierLift) -> None:
-    """How many there are, once: counted by the worker, so that nobody waits for it."""
-    if not lift.total:
-        lift.total = Member.objects.of(lift.merchant_id).filter(pk__lte=lift.through).count()
-        TierLift.objects.of(lift.merchant_id).filter(pk=lift.pk).update(total=lift.total)
-
-
-@transaction.atomic
 def _chunk(lift: TierLift, merchant: Merchant, now: Clock, size: int) -> bool:
     """The next members' turn; False when it was the last, the lift is no longer ours, or the program was closed."""
     posting.lock_merchant(merchant_id=merchant.pk, alone=True)
@@ -232,8 +217,8 @@ def _chunk(lift: TierLift, merchant: Merchant, now: Clock, size: int) -> bool:
         _end(locked, now())
         return False
     _turn(merchant, program, locked, _waiting(locked, ids))
-    locked.state, locked.passed, locked.position = WorkState.RUNNING, ids[-1], locked.position + len(ids)
-    locked.save(update_fields=["state", "passed", "position"])
+    locked.passed = ids[-1]
+    chunked.got_on(locked, len(ids), "passed")
     return True
 
 
@@ -245,19 +230,20 @@ def _end(lift: TierLift, at: dt.datetime) -> None:
     counted = moves.order_by().values_list("from_tier_id", "to_tier_id").annotate(n=Count("pk"))
     lift.flows = [list(flow) for flow in counted]
     lift.moved = sum(flow[2] for flow in lift.flows)
-    lift.state, lift.finished_at = WorkState.DONE, at
-    lift.save(update_fields=["state", "finished_at", "flows", "moved", "total", "position", "passed"])
+    chunked.finish(lift, at, "flows", "moved", "total", "position", "passed")
     TierLiftMember.objects.of(lift.merchant_id).filter(lift_id=lift.pk).delete()
     others = [each for each in selector.still_open(merchant_id=lift.merchant_id) if each.pk != lift.pk]
     Program.objects.filter(pk=lift.merchant_id, is_lifting=True).update(is_lifting=bool(others))
 
 
-@transaction.atomic
-def _give_up(lift: TierLift, now: Clock) -> None:
-    locked = leases.lock(TierLift, merchant_id=lift.merchant_id, pk=lift.pk)
-    if locked.is_worked:
-        locked.state, locked.finished_at = WorkState.FAILED, now()
-        locked.failure = _(
-            "Lifting broke off %(times)s times at the same place. Who was lifted keeps the tier; the others wait."
-        ) % {"times": locked.attempts - 1}
-        locked.save(update_fields=["state", "failure", "finished_at"])
+def _members(lift: TierLift) -> int:
+    return Member.objects.of(lift.merchant_id).filter(pk__lte=lift.through).count()
+
+
+def _broke_off(lift: TierLift) -> str:
+    return _(
+        "Lifting broke off %(times)s times at the same place. Who was lifted keeps the tier; the others wait."
+    )
+
+
+KIND = chunked.Kind(model=TierLift, task=TASK, broke_off=_broke_off, count=_members, refusals=False)

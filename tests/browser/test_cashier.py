@@ -93,14 +93,18 @@ def test_the_cashiers_page_fits_and_is_open_to_everybody(
     assert not found, "\n".join(found)
 
 
-def codes_of(story: Story, number: int) -> list[Entitlement]:
+def codes_of(story: Story, number: int, scope: dict[str, list[str]] | None = None) -> list[Entitlement]:
     """So many codes of a coupon of a member."""
     about = {"merchant_id": story.merchant.pk, "at": shops.now(), "actor": Actor.job("test")}
     with tenancy.tenant(story.merchant.pk), transaction.atomic():
         member = Member.objects.of(story.merchant).order_by("pk").first()
         assert member is not None
         benefit = benefits.publish_benefit(
-            kind="coupon", name="Ten off", settings={"off_minor": 1000, "per_member_life": 9}, **about
+            kind="coupon",
+            name="Ten off",
+            settings={"off_minor": 1000, "per_member_life": 9},
+            scope=scope,
+            **about,
         )
         made = [
             claims.claim(member_id=member.pk, benefit_id=benefit.pk, key=f"k{n}", **about)
@@ -224,6 +228,28 @@ def test_what_one_person_took_waits_for_that_person(arrive: Arrive):
 
     sign_in(till.page.context, till.site, story.cashier, as_admin=False)
     till.go("/benefits/cashier/")
+    expect(queue).to_contain_text("Redeemed")
+    (use,) = story.rows(EntitlementUse)
+    assert use.by_id == story.cashier.pk
+
+
+def test_a_code_is_sent_with_the_place_at_which_it_was_taken_after_a_new_sign_in(arrive: Arrive):
+    story = a_shop("open")
+    (mine,) = codes_of(story, 1, {"scenes": ["dinner"]})
+    till = arrive(story.cashier)
+    queue = till.page.locator("[data-till]")
+    till.go(f"/benefits/cashier/?code={mine.code}")
+    till.page.get_by_role("textbox", name="Scene").fill("dinner")
+    till.button("Keep").click()
+    till.go("/benefits/cashier/")
+    till.page.evaluate("navigator.serviceWorker.ready.then(() => caches.keys())")
+    till.page.context.set_offline(True)
+    take(till, mine.code)
+    expect(queue).to_contain_text("1 waiting")
+
+    sign_in(till.page.context, till.site, story.cashier, as_admin=False)  # a session that knows no place
+    till.page.context.set_offline(False)
+
     expect(queue).to_contain_text("Redeemed")
     (use,) = story.rows(EntitlementUse)
     assert use.by_id == story.cashier.pk

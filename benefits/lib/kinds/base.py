@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -181,6 +182,11 @@ class Kind:
     def saved_minor(self, settings: Mapping[str, Any]) -> int | None:
         """What one use saves where nobody says it, in minor units; None where only the till knows."""
         return self.worth_minor(settings)
+
+    def dates_of(self, settings: Settings) -> tuple[dt.date, ...] | None:
+        """The only days on which it does anything, ascending; None for all days of its period, and for days that come
+        again and again."""
+        return None
 
     def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
         """What a member reads of it on a phone, under its name; in the language of the moment."""

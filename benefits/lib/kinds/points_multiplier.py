@@ -69,6 +69,11 @@ class PointsMultiplierKind(Kind):
     def is_worthless(self, settings: Mapping[str, Any]) -> bool:
         return is_number(settings.get("multiplier"), 1)
 
+    def dates_of(self, settings: Settings) -> tuple[dt.date, ...] | None:
+        if not settings.get("dates") or any(settings.get(name) for name in DAYS):
+            return None
+        return tuple(sorted(dt.date.fromisoformat(day) for day in settings["dates"]))
+
     def phone_text(self, settings: Mapping[str, Any], show: Show) -> str:
         times, days = settings.get("multiplier"), _days(settings)
         if times is None:

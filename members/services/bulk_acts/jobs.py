@@ -18,11 +18,11 @@ from members.lib.tiers import MOST_VALIDITY_MONTHS
 from members.models import BulkAct, BulkKind, Member, MemberStatus, Merchant, Role, WorkState
 from members.models.worked import WORKED
 from members.selectors import rules as rules_selector
-from members.services import audit, leases, posting, programs, tags
+from members.services import audit, chunked, leases, posting, programs, tags
 from members.services.audit import Actor
+from members.services.chunked import UNDO_FOR as UNDO_FOR
 
 TASK = "members.bulk_act"
-UNDO_FOR = dt.timedelta(hours=72)
 MOST, LONGEST_REASON, MOST_POINTS = 200_000, 180, 1_000_000_000
 CHANGED = _("What is done or to whom has changed since it was shown. Look at the result again, then confirm.")
 ROLES = {
@@ -155,9 +155,7 @@ def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor, r
     """
     act = leases.lock(BulkAct, merchant_id=merchant_id, public_id=public_id)
     _check_role(act, role)
-    if act.state in (WorkState.QUEUED, WorkState.RUNNING):
-        act.state, act.finished_at = WorkState.CANCELLED, at
-        act.save(update_fields=["state", "finished_at"])
+    if chunked.stop(act, at):
         record(act, at, actor, "bulk.cancelled")
     return act
 
@@ -169,14 +167,12 @@ def _check_role(act: BulkAct, role: str) -> None:
 
 def undo_until(act: BulkAct) -> dt.datetime | None:
     """Until when it can be undone; None when there is nothing to undo."""
-    is_over = act.state in (WorkState.DONE, WorkState.CANCELLED, WorkState.FAILED)
-    return act.finished_at + UNDO_FOR if is_over and act.finished_at and act.changed else None
+    return chunked.undo_until(act, act.changed)
 
 
 def may_be_undone(act: BulkAct, at: dt.datetime) -> bool:
-    """Whether an undoing may begin; one that was begun in time and broke off may be begun again at any time."""
-    last = undo_until(act)
-    return last is not None and (at <= last or bool(act.undo_by_label))
+    """Whether an undoing may begin, or begin again."""
+    return chunked.may_be_undone(act, act.changed, at)
 
 
 @transaction.atomic
@@ -190,10 +186,7 @@ def undo(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor, rol
         return act
     if not may_be_undone(act, at):
         raise Conflict(_("This can no longer be undone: an act is undone within 72 hours of its end."))
-    if act.undo_by_label:
-        act.failure = ""  # it told of the undoing before
-    act.state, act.undo_by_label, act.attempts = WorkState.UNDOING, actor.label[:120], 0
-    act.save(update_fields=["state", "undo_by_label", "attempts", "failure"])
+    chunked.begin_undo(act, actor.label)
     record(act, at, actor, "bulk.undo_started")
     queue.enqueue(TASK, merchant_id=merchant_id, job_id=act.pk)
     return act

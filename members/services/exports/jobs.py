@@ -19,7 +19,7 @@ from members.lib import queue
 from members.lib.refusals import Conflict, Invalid, NotFound
 from members.models import Export, ExportFormat, ExportKind, Merchant, Role, WorkState
 from members.models.worked import WORKED
-from members.services import audit, leases
+from members.services import audit, chunked, leases
 from members.services.audit import Actor
 from members.services.exports import kinds, storage
 
@@ -96,16 +96,16 @@ def cancel(*, merchant_id: int, public_id: str, at: dt.datetime, actor: Actor, r
     job = leases.lock(Export, merchant_id=merchant_id, public_id=public_id)
     if not may_fetch(job, role):
         raise Invalid(_("Whole phone numbers are exported by owners and managers."))
-    if job.is_worked:
-        end(job, WorkState.CANCELLED, at)
+    if chunked.stop(job, at):
+        let_go(job)
         record(job, at, actor, "export.cancelled")
     return job
 
 
-def end(job: Export, state: WorkState, at: dt.datetime, failure: str = "") -> None:
-    """The last word of a locked export that gave no file. In the caller's transaction."""
-    job.state, job.finished_at, job.failure, job.filters = state, at, failure, {}
-    job.save(update_fields=["state", "finished_at", "failure", "filters"])
+def let_go(job: Export) -> None:
+    """Forget what a locked export that gave no file searched for, and wrote. In the caller's transaction."""
+    job.filters = {}
+    job.save(update_fields=["filters"])
     transaction.on_commit(lambda: storage.forget(job))
 
 

@@ -19,20 +19,19 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
-from django.utils import timezone, translation
+from django.db import transaction
 from django.utils.translation import gettext as _
 from openpyxl import Workbook
 
-from members.lib.refusals import Conflict, Invalid, Refusal
+from members.lib.refusals import Invalid
 from members.lib.sheets import is_whole, plain
 from members.models import Export, ExportFormat, Merchant, WorkState
-from members.services import leases
+from members.services import chunked, leases
 from members.services.audit import Actor
+from members.services.chunked import Clock
 from members.services.exports import jobs, kinds, storage
 
 CHUNK = 2_000
-Clock = Callable[[], dt.datetime]
 MOST_SHEET_ROWS = 1_000_000  # a sheet has 1,048,576
 WIDTH = 8
 LISTED_AT_ONCE = 10_000
@@ -44,46 +43,42 @@ def work(*, merchant_id: int, job_id: int, now: Clock, chunk: int = CHUNK) -> Ex
 
     `now` is asked when the list of members is made, and at the end, from which the file is kept.
     """
-    job = leases.claim(Export, merchant_id=merchant_id, pk=job_id)
-    if job is None:
-        return None
-    with transaction.atomic():
-        merchant = Merchant.objects.get(pk=merchant_id)
-    try:
-        with translation.override(job.language or merchant.language), timezone.override(merchant.zone):
-            if leases.is_spent(job):
-                raise Conflict(
-                    _("The export broke off %(times)s times at the same place.") % {"times": job.attempts - 1}
-                )
-            if job.state == WorkState.QUEUED:
-                _begin(job, merchant, now())
-            while _write_chunk(job, merchant, chunk):
-                pass
-            _finish(job, now)
-    except Refusal as refusal:
-        with transaction.atomic():
-            if (locked := leases.held(Export, job)) is not None:
-                jobs.end(locked, WorkState.FAILED, now(), refusal.detail)
-    except FileNotFoundError:  # a cancelling removes files at any moment
-        if leases.renew(Export, job) is not None:
-            raise
-    finally:
-        with suppress(DatabaseError):  # a database that is down: the lease runs out
-            leases.release(Export, job)
-    with transaction.atomic():
-        job.refresh_from_db()
-    if job.state == WorkState.CANCELLED:  # what the cancelling removed may be there again
+    job = chunked.work(
+        KIND,
+        merchant_id=merchant_id,
+        job_id=job_id,
+        now=now,
+        first=_unless_cancelled(lambda job, merchant: _begin(job, merchant, now)),
+        chunk=_unless_cancelled(lambda job, merchant: _write_chunk(job, merchant, chunk)),
+        last=_unless_cancelled(lambda job, _merchant: _finish(job, now)),
+    )
+    if job is not None and job.state == WorkState.CANCELLED:  # what the cancelling removed may be there again
         storage.forget(job)
     return job
 
 
-def _begin(job: Export, merchant: Merchant, at: dt.datetime) -> None:
-    """Write down who is in it, and the head."""
+def _unless_cancelled(step: Callable[[Export, Merchant], bool]) -> Callable[[Export, Merchant], bool]:
+    """A step whose files may be gone: a cancelling removes them at any moment."""
+
+    def guarded(job: Export, merchant: Merchant) -> bool:
+        try:
+            return step(job, merchant)
+        except FileNotFoundError:
+            if leases.renew(Export, job) is not None:
+                raise
+            return False
+
+    return guarded
+
+
+def _begin(job: Export, merchant: Merchant, now: Clock) -> bool:
+    """Write down who is in it, and the head, unless that was done; whether it is."""
+    if job.state != WorkState.QUEUED:
+        return True
     beside = storage.part(storage.ids(job), job)
     try:
-        total = _list_ids(job, merchant, at, beside)
-        if total is not None:
-            _put_down(job, beside, total)
+        total = _list_ids(job, merchant, now(), beside)
+        return total is not None and _put_down(job, beside, total)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -109,12 +104,12 @@ def _list_ids(job: Export, merchant: Merchant, at: dt.datetime, beside: Path) ->
     return total
 
 
-def _put_down(job: Export, beside: Path, total: int) -> None:
-    """The list is whole: what was searched for need not be known any more."""
+def _put_down(job: Export, beside: Path, total: int) -> bool:
+    """The list is whole: what was searched for need not be known any more. False when the export is no longer ours."""
     with transaction.atomic():
         locked = leases.held(Export, job)
         if locked is None:
-            return
+            return False
         beside.replace(storage.ids(job))
         with _private(storage.growing(job)) as out:
             out.write("\ufeff".encode() + _csv([kinds.of(job.kind).head()]))
@@ -123,58 +118,58 @@ def _put_down(job: Export, beside: Path, total: int) -> None:
         locked.size_so_far = storage.growing(job).stat().st_size
         locked.filters = kinds.without_people(locked.filters)
         locked.save(update_fields=["state", "total", "size_so_far", "filters"])
+    return True
 
 
 def _write_chunk(job: Export, merchant: Merchant, chunk: int) -> bool:
     """Add the next lines; False when there are none, or the export is no longer ours to write."""
-    with transaction.atomic():
-        locked = leases.held(Export, job)
-        if locked is None or locked.position >= locked.total:
-            return False
-        with storage.ids(job).open("rb") as source:
-            source.seek(locked.position * WIDTH)
-            ids = array("q", source.read(chunk * WIDTH))
-        lines = list(kinds.of(job.kind).lines(merchant, ids, locked))
-        with storage.growing(job).open("r+b") as out:
-            out.truncate(locked.size_so_far)
-            out.seek(0, os.SEEK_END)
-            out.write(_csv(lines))
-            _flush(out)
-            locked.size_so_far = out.tell()
-        locked.position += len(ids)
-        locked.rows += len(lines)
-        locked.save(update_fields=["position", "rows", "size_so_far"])
+    locked = leases.held(Export, job)
+    if locked is None or locked.position >= locked.total:
+        return False
+    with storage.ids(job).open("rb") as source:
+        source.seek(locked.position * WIDTH)
+        ids = array("q", source.read(chunk * WIDTH))
+    lines = list(kinds.of(job.kind).lines(merchant, ids, locked))
+    with storage.growing(job).open("r+b") as out:
+        out.truncate(locked.size_so_far)
+        out.seek(0, os.SEEK_END)
+        out.write(_csv(lines))
+        _flush(out)
+        locked.size_so_far = out.tell()
+    locked.rows += len(lines)
+    chunked.got_on(locked, len(ids), "rows", "size_so_far")
     return True
 
 
-def _finish(job: Export, now: Clock) -> None:
-    """Put the finished file in its place. A sheet is made before, in no transaction: it takes minutes."""
+def _finish(job: Export, now: Clock) -> bool:
+    """Put the finished file in its place; whether it is there. A sheet is made before, in no transaction: it takes
+    minutes."""
     mine = leases.renew(Export, job)
     if mine is None or mine.position < mine.total:
-        return
+        return False
     path, beside = storage.growing(job), None
     os.truncate(path, mine.size_so_far)
     if mine.format == ExportFormat.XLSX:
         path, beside = storage.sheet(job), storage.part(storage.sheet(job), job)
     try:
         if beside is not None and not _as_sheet(job, beside):
-            return
+            return False
         with transaction.atomic():
             locked = leases.held(Export, job)
             if locked is None:
-                return
+                return False
             at = now()
             if beside is not None:
                 beside.replace(path)
-            locked.state, locked.finished_at, locked.expires_at = WorkState.DONE, at, at + jobs.KEPT
-            locked.size = path.stat().st_size
+            locked.expires_at, locked.size = at + jobs.KEPT, path.stat().st_size
             locked.stored_as = str(path.relative_to(settings.UPLOADS_DIR))
-            locked.save(update_fields=["state", "finished_at", "expires_at", "size", "stored_as"])
+            chunked.finish(locked, at, "expires_at", "size", "stored_as")
             jobs.record(locked, at, Actor(kind="job", label="export"), "export.finished", rows=locked.rows)
     finally:
         if beside is not None:
             beside.unlink(missing_ok=True)
     storage.tidy(locked)
+    return True
 
 
 def _as_sheet(job: Export, target: Path) -> bool:
@@ -236,3 +231,14 @@ def _private(path: Path) -> io.BufferedWriter:
 def _flush(out: io.BufferedWriter | io.BufferedRandom) -> None:
     out.flush()
     os.fsync(out.fileno())
+
+
+def _broke_off(job: Export) -> str:
+    return _("The export broke off %(times)s times at the same place.")
+
+
+def _failed(job: Export, _at: dt.datetime) -> None:
+    jobs.let_go(job)
+
+
+KIND = chunked.Kind(model=Export, task=jobs.TASK, broke_off=_broke_off, failed=_failed)

@@ -24,9 +24,9 @@ const queued = (code, key) => new Promise((resolve, reject) => {
     const change = opened.result.transaction(["who", "items"], "readwrite");
     const asked = change.objectStore("who").get("me");
     asked.onsuccess = () => {
-      const { till, who, shop } = asked.result ?? {};
+      const { till, who, shop, store = "", scene = "" } = asked.result ?? {};
       if (!till) { change.abort(); return; }
-      change.objectStore("items").put({ key, code, taken: new Date().toISOString(), till, who, shop, state: "waiting", tried: true });
+      change.objectStore("items").put({ key, code, taken: new Date().toISOString(), till, who, shop, store, scene, state: "waiting", tried: true });
     };
     change.oncomplete = resolve;
     change.onabort = () => reject(change.error);

@@ -14,8 +14,8 @@ from benefits.lib.codes import new_code
 from benefits.models import EntitlementUse, QueuedCode
 from benefits.services import benefits
 from members.lib import tenant as tenancy
-from members.models import AuditRow, Staff
-from tests.benefits.web.test_cashier import JOB, PAGE, claimed, coupon, shop, spoil, stored
+from members.models import AuditRow, Staff, Store
+from tests.benefits.web.test_cashier import JOB, PAGE, claimed, coupon, scoped, shop, spoil, stored
 
 __all__ = ["shop"]  # the fixture
 QUEUE = f"{PAGE}queue"
@@ -68,6 +68,29 @@ def test_what_a_form_had_redeemed_is_told_as_redeemed_where_the_till_says_anothe
     (use,) = stored(shop, EntitlementUse)
     assert (told.json()["state"], told.json().get("use")) == ("redeemed", use.public_id)
     assert stored(shop)[0].uses_left == 1 and stored(shop, QueuedCode)[0].use_id == use.pk
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["there", "gone meanwhile"])
+def test_a_code_is_judged_where_it_was_taken_after_a_new_sign_in_if_a_till_may_stand_there_still(
+    owner, shop, gone
+):
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        store = Store.objects.create(merchant=shop, channel="pos", code="009", name="West Lake")
+    mine = claimed(shop, scoped(shop, {"stores": ["pos:009"], "scenes": ["dinner"]}))
+    owner.post(f"{PAGE}place", {"store": "pos:009", "scene": "dinner"})
+    page = owner.get(PAGE).content.decode()
+    assert 'data-store="pos:009" data-scene="dinner"' in page, (
+        "what the page's script keeps with what it takes"
+    )
+
+    owner.post(f"{PAGE}place", {"store": "", "scene": ""})  # as after signing in anew
+    if gone:
+        with tenancy.tenant(shop.pk), transaction.atomic():
+            store.delete()
+    told = send(owner, mine.code, store="pos:009", scene="dinner")
+
+    assert told.json()["state"] == ("refused" if gone else "redeemed")
+    assert [row.uses_left for row in stored(shop)] == [int(gone)]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.db import transaction
 from django.utils import timezone
@@ -9,6 +11,7 @@ from django.utils import timezone
 from benefits.lib.price_guard import GuardRules
 from benefits.models import GuardPolicy, PriceFinding
 from benefits.services.guard_policies import SETTINGS
+from compliance.lib.calendar import PLATFORM_ZONE
 from members.lib import tenant as tenancy
 from members.models import PlatformAuditRow
 
@@ -45,6 +48,20 @@ def test_a_version_is_published_on_the_typed_word(admin_client, platform, cast):
     assert (audited.after["comparison"], audited.reason) == ("block", "tested")
     assert "Block" in admin_client.get(response.url).content.decode()
     assert "tested" in admin_client.get("/platform/benefits/guardpolicy/").content.decode()
+
+
+def test_the_list_of_versions_says_which_is_in_force_and_what_each_changed(admin_client, platform):
+    admin_client.post(URL, filled(publish="1", confirm="publish"))
+    later = timezone.now().astimezone(PLATFORM_ZONE) + dt.timedelta(days=3)
+    starts = {"effective_at": f"{later:%Y-%m-%d} 00:00"}
+    response = admin_client.post(URL, filled(comparison="block", publish="1", confirm="publish") | starts)
+
+    page = admin_client.get("/platform/benefits/guardpolicy/").content.decode()
+
+    assert "The first version" in page and "Dishonest comparison: Warn → Block" in page
+    assert page.index("To come") < page.index("In force</")
+    own = admin_client.get(response.url).content.decode()
+    assert "What changed" in own and "Every setting" in own
 
 
 @pytest.mark.parametrize(
