@@ -30,12 +30,12 @@ def _own_and_referring(state: ProjectState, app_label: str, model_name: str, del
 @contextmanager
 def building_few_models() -> Iterator[None]:
     """Within the block a change of a project's state builds `_own_and_referring` anew instead of all that relate."""
-    before = ProjectState._find_reload_model
-    ProjectState._find_reload_model = _own_and_referring  # type: ignore[method-assign, assignment]
+    before = ProjectState._find_reload_model  # type: ignore[attr-defined]
+    ProjectState._find_reload_model = _own_and_referring  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        ProjectState._find_reload_model = before  # type: ignore[method-assign]
+        ProjectState._find_reload_model = before  # type: ignore[attr-defined]
 
 
 class Command(DjangoMigrate):
