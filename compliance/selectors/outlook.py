@@ -126,9 +126,9 @@ def compare(
     if not without and not with_it:
         return []
     groups, named = outlines.compare(without, with_it, at=at, warned_from=warned_from(at))
-    if len(named) > FEW * Standing.objects.count():
-        groups, named = [], None
-    if named is None or named:
+    if named and len(named) > FEW * Standing.objects.count():
+        groups = one_by_one(without, with_it, at=at)
+    elif named:
         groups += one_by_one(without, with_it, at=at, among=named)
     days = sorted({run.on for run in (*without, *with_it)})[:runs]
     return [_change(day, groups) for day in days]
