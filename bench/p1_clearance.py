@@ -61,7 +61,8 @@ select m, 'coupon', tstzmultirange(tstzrange(at, case when {covered} then null e
 from generate_series(1, {n}) m,
     lateral (select '2023-09-01+08'::timestamptz + (m % 50) * interval '1 day' as at) x;
 insert into compliance_standing (merchant_id, opened_at, episode_began_at, danger_at, uncovered_since, refreshed_at,
-    first_opened_on, run_on, policy_number, in_force, cover_shape, cover_from, cover_to, configured_at, configured_force)
+    first_opened_on, run_on, policy_number, in_force, cover_shape, cover_from, cover_to, configured_at,
+    configured_force)
 select m, '2023-02-01+08', '2023-02-01+08', case when {covered} then null else at + interval '120 days' end,
     case when {covered} then null else at + interval '30 days' end, '2024-02-20 04:00+08', '2023-02-01',
     case when {covered} then null else '2024-06-27'::date end, 1, {covered},

@@ -60,7 +60,9 @@ class Shape(NamedTuple):
 
 def shape_of(counted: Iterable[Key], others: Iterable[Key], *, is_steady: bool) -> str:
     """What many programs have in common: "=coupon:0 member_price:0|lucky_draw:0"."""
-    told = "|".join(" ".join(f"{kind}:{doubts}" for kind, doubts in sorted(keys)) for keys in (counted, others))
+    told = "|".join(
+        " ".join(f"{kind}:{doubts}" for kind, doubts in sorted(keys)) for keys in (counted, others)
+    )
     return (STEADY if is_steady else ENDING) + told
 
 

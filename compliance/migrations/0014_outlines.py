@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField("standing", "cover_shape", models.TextField(null=True)),
+        migrations.AddField("standing", "cover_shape", models.TextField(default="", db_default="")),
         migrations.AddField("standing", "cover_from", models.DateTimeField(null=True)),
         migrations.AddField("standing", "cover_to", models.DateTimeField(null=True)),
         migrations.AddField("standing", "configured_at", models.DateTimeField(null=True)),

@@ -43,7 +43,7 @@ class Standing(models.Model):
     run_on = models.DateField(_("run that threatens"), null=True)
     policy_number = models.PositiveIntegerField(default=0)
     in_force = models.BooleanField(default=False)
-    cover_shape = models.TextField(null=True)
+    cover_shape = models.TextField(default="", db_default="")
     cover_from = models.DateTimeField(null=True)
     cover_to = models.DateTimeField(null=True)
     configured_at = models.DateTimeField(null=True)

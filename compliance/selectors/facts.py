@@ -112,7 +112,7 @@ class Facts:
     @cached_property
     def assessment(self) -> danger.Assessment:
         """Danger date, and since when nothing qualified."""
-        return danger.assess(self.coverages, self.ground.history, self.opened_at, self.at)
+        return danger.assess(self.coverages, self.ground.history, self.opened_at, self.at, self.ahead)
 
     @property
     def outline(self) -> Outline | None:

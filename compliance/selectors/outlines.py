@@ -23,7 +23,7 @@ from compliance.selectors import policies
 # Each shape once, by as many probes of its index.
 SHAPES = """
 with recursive told as (
-    (select cover_shape from compliance_standing order by cover_shape limit 1)
+    (select cover_shape from compliance_standing where cover_shape > '' order by cover_shape limit 1)
     union all
     select (select s.cover_shape from compliance_standing s where s.cover_shape > t.cover_shape
         order by s.cover_shape limit 1)
@@ -36,7 +36,7 @@ LATE = """
 select merchant_id from compliance_standing where due_at <= %(at)s
 union select merchant_id from compliance_standing where refreshed_at > %(at)s
 union select d.merchant_id from benefits_coveragedue d join compliance_standing using (merchant_id)
-union select merchant_id from compliance_standing where cover_shape is null
+union select merchant_id from compliance_standing where cover_shape = ''
 union select merchant_id from compliance_standing where cover_shape = any(%(unread)s::text[])
 """
 # was, now: which of the runs closes the program, 0 where its line does not tell. A program that its life does not let
@@ -132,7 +132,9 @@ def compare(
         was_on, is_on = (None if code is None else days[code - 1] for code in (was, now))
         members, curable, ready = more
         groups.append(
-            Group(was_on=was_on, is_on=is_on, programs=programs, members=members, curable=curable, ready=ready)
+            Group(
+                was_on=was_on, is_on=is_on, programs=programs, members=members, curable=curable, ready=ready
+            )
         )
     return groups, sorted(named)
 
@@ -174,8 +176,10 @@ def _first(
         free = f"free_from <= %(run_{i})s and first_opened_on <= %(old_{i})s"
         if warned_from > warned_by:
             free += f" and warned_at <= %(warned_{i})s"
-        over, covers = _CONFIGURED if policy.counting_basis is CountingBasis.CONFIGURED else (
-            _OVER[policy.counting_basis], _COVERS
+        over, covers = (
+            _CONFIGURED
+            if policy.counting_basis is CountingBasis.CONFIGURED
+            else (_OVER[policy.counting_basis], _COVERS)
         )
         place = days.index(run.on) + 1
         parts.append(f"when {free} and {over.format(i=i)} then {place}")

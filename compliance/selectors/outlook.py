@@ -2,10 +2,10 @@
 
 Both policies are read from the coverage of benefits, which no policy has judged: for most programs from the line that
 is stored of it (`compliance.selectors.outlines`), for those of which the line does not tell stretch by stretch. A
-version under which other kinds count, for instance, has every program looked at that has such a kind. A program is closed at the first of
-the runs at which rules 1 and 2 hold, no protection or exemption stands, and a warning was delivered in time or still
-can be: from the next daily job on everybody who is threatened is taken to be warned. Appeals are taken to be decided by
-then.
+version under which other kinds count, for instance, has every program looked at that has such a kind. A program is
+closed at the first of the runs at which rules 1 and 2 hold, no protection or exemption stands, and a warning was
+delivered in time or still can be: from the next daily job on everybody who is threatened is taken to be warned. Appeals
+are taken to be decided by then.
 """
 
 from __future__ import annotations
@@ -138,9 +138,7 @@ def _change(day: dt.date, groups: Sequence[Group]) -> Change:
     """What groups of programs amount to for the run of a day."""
     closed = [each for each in groups if each.is_on == day]
     sooner = [each for each in closed if each.was_on is None or day < each.was_on]
-    saved = [
-        each for each in groups if each.was_on == day and (each.is_on is None or day < each.is_on)
-    ]
+    saved = [each for each in groups if each.was_on == day and (each.is_on is None or day < each.is_on)]
     return Change(
         on=day.isoformat(),
         without=sum(each.programs for each in groups if each.was_on == day),

@@ -149,7 +149,7 @@ def _values(each: Facts) -> dict[str, Any]:
         "run_on": None if run is None else run.on,
         "policy_number": each.ground.newest,
         "in_force": found.in_force,
-        "cover_shape": None if line is None else line.shape,
+        "cover_shape": "" if line is None else line.shape,
         "cover_from": None if line is None else line.cover_from,
         "cover_to": None if line is None else line.cover_to,
         "configured_at": None if line is None else line.configured_at,

@@ -11,7 +11,9 @@ from compliance.lib.policy import Policy
 
 AT = datetime(2024, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-COUPON = Coverage("coupon", (Span(AT - 90 * DAY, AT - 60 * DAY),), (Configured(AT - 90 * DAY, AT - 90 * DAY),))
+COUPON = Coverage(
+    "coupon", (Span(AT - 90 * DAY, AT - 60 * DAY),), (Configured(AT - 90 * DAY, AT - 90 * DAY),)
+)
 DRAW = Coverage("lucky_draw", (Span(AT - 9 * DAY, None),), (Configured(AT - 9 * DAY, AT - 9 * DAY),))
 
 
