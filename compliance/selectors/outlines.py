@@ -144,7 +144,8 @@ def _shapes(runs: Sequence[Run]) -> tuple[list[str], list[str]]:
     by one; the others are covered whatever happens."""
     tried = list({run.version.number: run.version.policy for run in runs}.values())
     force_counts = all(each.counting_basis is not CountingBasis.CONFIGURED for each in tried)
-    read, unread = [], []
+    read: list[str] = []
+    unread: list[str] = []
     with connection.cursor() as cursor:
         cursor.execute(SHAPES)
         shapes = [row[0] for row in cursor.fetchall()]
