@@ -25,6 +25,7 @@ from benefits.lib.coverage import Configured, Coverage
 from benefits.lib.spans import Span
 from compliance.lib.calendar import run_instant
 from compliance.lib.danger import assess
+from compliance.lib.outline import outline
 from compliance.lib.policy import Policy, PolicyHistory, PolicyVersion
 from compliance.lib.runs import Run
 from compliance.models import Decision, Standing
@@ -60,10 +61,13 @@ select m, 'coupon', tstzmultirange(tstzrange(at, case when {covered} then null e
 from generate_series(1, {n}) m,
     lateral (select '2023-09-01+08'::timestamptz + (m % 50) * interval '1 day' as at) x;
 insert into compliance_standing (merchant_id, opened_at, episode_began_at, danger_at, uncovered_since, refreshed_at,
-    first_opened_on, run_on, policy_number, in_force)
+    first_opened_on, run_on, policy_number, in_force, cover_shape, cover_from, cover_to, configured_at,
+    configured_force)
 select m, '2023-02-01+08', '2023-02-01+08', case when {covered} then null else at + interval '120 days' end,
     case when {covered} then null else at + interval '30 days' end, '2024-02-20 04:00+08', '2023-02-01',
-    case when {covered} then null else '2024-06-27'::date end, 1, {covered}
+    case when {covered} then null else '2024-06-27'::date end, 1, {covered},
+    case when {covered} then '=coupon:0|' else '-coupon:0|' end, at,
+    case when {covered} then null else at + interval '30 days' end, at, at
 from generate_series(1, {n}) m,
     lateral (select '2023-09-01+08'::timestamptz + (m % 50) * interval '1 day' as at) x;
 """
@@ -204,6 +208,9 @@ def check_standings(programs: int) -> None:
             cover = Coverage("coupon", (Span(at, end),), (Configured(at, at),))
             found = assess([cover], history, row.opened_at, row.refreshed_at)
             assert (found.danger_at, found.uncovered_since) == (row.danger_at, row.uncovered_since)
+            line = outline([cover], history.at(row.refreshed_at).policy, row.refreshed_at)
+            assert line is not None and (line.shape, line.cover_to) == (row.cover_shape, row.cover_to)
+            assert (line.cover_from, line.configured_at) == (row.cover_from, row.configured_at)
 
 
 def count_benefits() -> None:

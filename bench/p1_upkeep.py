@@ -20,6 +20,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from bench.harness import Row, say, scratch, seconds
+from benefits.models import Benefit
 from benefits.services import benefits, coverage
 from compliance.services import assessment, installation
 from compliance.templatetags import compliance_banner
@@ -62,13 +63,12 @@ def fill() -> tuple[User, Merchant]:
     return owner, shop
 
 
-def publish(shop: Merchant, at: dt.datetime, *, days: int = 30) -> int:
+def publish(shop: Merchant, at: dt.datetime, *, days: int = 30) -> Benefit:
     """A coupon."""
-    made = benefits.publish_benefit(
+    return benefits.publish_benefit(
         merchant_id=shop.pk, at=at, actor=BENCH, kind="coupon", name="Coupon", settings=SETTINGS,
         to_at=at + dt.timedelta(days=days),
     )  # fmt: skip
-    return made.pk
 
 
 def publishing(shop: Merchant, rounds: int) -> Row:
@@ -78,9 +78,9 @@ def publishing(shop: Merchant, rounds: int) -> Row:
         at = NOW + number * dt.timedelta(seconds=1)
         with tenancy.tenant(shop.pk), transaction.atomic():
             began = time.perf_counter()
-            publish(shop, at)
+            made = publish(shop, at)
             published = time.perf_counter()
-            coverage.refresh(merchant_id=shop.pk, at=at)
+            coverage.add(merchant_id=shop.pk, at=at, published=[made])
             done = time.perf_counter()
             transaction.set_rollback(True)
         with_it.append(published - began)

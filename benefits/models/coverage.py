@@ -23,8 +23,8 @@ from members.models import TenantModel, TenantQuerySet
 class Coverage(TenantModel):
     """When some benefit of a kind was, is and will be in force, and when one was configured.
 
-    Written by `benefits.services.coverage.refresh` in the transaction of every change of a benefit; a function of
-    the revisions alone.
+    Written by `benefits.services.coverage` in the transaction of every change of a benefit; a function of the
+    revisions alone.
     """
 
     kind = models.CharField(max_length=24)

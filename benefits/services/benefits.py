@@ -90,7 +90,7 @@ def publish_benefit(
     benefit = find_or_new(merchant_id, public_id)
     if benefit.status == BenefitStatus.DRAFT:
         _publish(benefit, at, actor, arguments, prices, reason, as_scripted)
-        coverage.refresh(merchant_id=merchant_id, at=at)
+        coverage.add(merchant_id=merchant_id, at=at, published=[benefit])
     return benefit
 
 
@@ -104,7 +104,7 @@ def publish_many(
     coverage.lock(merchant_id=merchant_id)
     published = [_publish(Benefit(merchant_id=merchant_id), at, actor, each, None, "") for each in benefits]
     if published:
-        coverage.refresh(merchant_id=merchant_id, at=at)
+        coverage.add(merchant_id=merchant_id, at=at, published=published)
     return published
 
 
@@ -310,7 +310,7 @@ def _publish(
     reason: str,
     as_scripted: bool = False,
 ) -> Benefit:
-    """Write the publication of a draft or new benefit; the caller refreshes coverage."""
+    """Write the publication of a draft or new benefit; the caller adds its coverage."""
     rows = None if prices is None else list(prices)
     begins = at if arguments.from_at is None else arguments.from_at
     wanted = replace(arguments, from_at=begins)

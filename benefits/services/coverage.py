@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection
 
 from benefits.lib import coverage as rule
 from benefits.lib.multirange import to_multirange
+from benefits.models import Benefit
 from benefits.selectors.coverage import revisions_by_benefit
 
 LOCK_SPACE = 0x62
@@ -34,6 +36,25 @@ with told (kind, doubts, in_force, configured_at, force_from) as ({told}), kept 
 )
 {due}
 """
+# What is published for the first time only adds to what is stored: stretches unite, each instant of configuration keeps
+# its earliest force, as `benefits.lib.coverage.unite` has it.
+ADDED = """
+with told (kind, doubts, in_force, configured_at, force_from) as ({told}), kept as (
+    insert into benefits_coverage as c (merchant_id, kind, doubts, in_force, configured_at, force_from)
+    select %s, kind, doubts, in_force, configured_at, force_from from told
+    on conflict (merchant_id, kind, doubts) do update set
+        in_force = c.in_force + excluded.in_force,
+        (configured_at, force_from) = (
+            select coalesce(array_agg(at order by at), '{{}}'), coalesce(array_agg(force order by at), '{{}}')
+            from (
+                select at, min(force) as force from unnest(
+                    c.configured_at || excluded.configured_at, c.force_from || excluded.force_from
+                ) each(at, force) group by at
+            ) united
+        )
+)
+{due}
+"""
 
 
 def lock(*, merchant_id: int) -> None:
@@ -49,17 +70,48 @@ def refresh(*, merchant_id: int, at: dt.datetime) -> tuple[rule.Coverage, ...]:
     The caller holds `lock`. `at` is the instant of the change. Returns what was stored. domain.md 3.
     """
     rows = rule.program_coverage(revisions_by_benefit(merchant_id=merchant_id).values())
-    values: list[Any] = []
-    for row in rows:
-        configured = [each.at for each in row.configured]
-        forces = [each.force_from for each in row.configured]
-        values += [row.kind, row.doubts, to_multirange(row.in_force), configured, forces]
-    told = f"values {', '.join([TOLD] * len(rows))}" if rows else NOTHING_TOLD
+    told, values = _told(rows)
     with connection.cursor() as cursor:
         cursor.execute(
             STORED.format(told=told, due=DUE), [*values, merchant_id, merchant_id, merchant_id, at]
         )
     return rows
+
+
+def add(*, merchant_id: int, at: dt.datetime, published: Iterable[Benefit]) -> None:
+    """Store what benefits add that were just published for the first time, as `refresh` would, without reading what
+    the others are. The caller holds `lock`; `at` is the instant of publication. One statement."""
+    told, values = _told(rule.program_coverage([_publication(benefit, at)] for benefit in published))
+    with connection.cursor() as cursor:
+        cursor.execute(ADDED.format(told=told, due=DUE), [*values, merchant_id, merchant_id, at])
+
+
+def _publication(benefit: Benefit, at: dt.datetime) -> rule.Revision:
+    """The only revision of a benefit."""
+    return rule.Revision(
+        action=rule.Action.PUBLISH,
+        at=at,
+        kind=benefit.kind,
+        starts_at=benefit.from_at,
+        ends_at=benefit.to_at,
+        settings=benefit.settings,
+        audience=benefit.audience,
+        audience_empty=benefit.audience_empty,
+        stock=benefit.stock,
+        worthless=benefit.worthless,
+        doubts=benefit.doubts,
+        scope=benefit.scope,
+    )
+
+
+def _told(rows: Sequence[rule.Coverage]) -> tuple[str, list[Any]]:
+    """Coverage as rows of a statement, with its parameters."""
+    values: list[Any] = []
+    for row in rows:
+        configured = [each.at for each in row.configured]
+        forces = [each.force_from for each in row.configured]
+        values += [row.kind, row.doubts, to_multirange(row.in_force), configured, forces]
+    return (f"values {', '.join([TOLD] * len(rows))}" if rows else NOTHING_TOLD), values
 
 
 def leave_due(*, merchant_id: int, at: dt.datetime) -> None:

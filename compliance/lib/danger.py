@@ -48,13 +48,16 @@ def is_long_enough(stretch: Span, policy: Policy) -> bool:
 def configuration_counts(configured: Configured, stretches: Spans, policy: Policy) -> bool:
     """Whether a publication or change counts where configuring does: force begins (and so is foreseen to) within the
     longest lead, and the unbroken force it belongs to is long enough. stretches: `stretches_in_force`."""
+    lasting = tuple(stretch for stretch in stretches if is_long_enough(stretch, policy))
+    return _counts(configured, policy.max_lead, lasting if policy.min_cover_days else None)
+
+
+def _counts(configured: Configured, lead: timedelta | None, lasting: Spans | None) -> bool:
+    """The same with the longest lead and the stretches that are long enough (None: every one, also none, is)."""
     force_from = configured.force_from
-    if policy.max_lead is not None and (force_from is None or force_from - configured.at > policy.max_lead):
+    if lead is not None and (force_from is None or force_from - configured.at > lead):
         return False
-    if not policy.min_cover_days:
-        return True
-    stretch = None if force_from is None else span_at(stretches, force_from)
-    return stretch is not None and is_long_enough(stretch, policy)
+    return lasting is None or (force_from is not None and span_at(lasting, force_from) is not None)
 
 
 def covered(coverages: Collection[Coverage], policy: Policy, seen_from: datetime | None = None) -> Spans:
@@ -74,10 +77,14 @@ def covered(coverages: Collection[Coverage], policy: Policy, seen_from: datetime
 
 
 def _configured(coverages: Iterable[Coverage], stretches: Spans, policy: Policy) -> Iterator[datetime]:
-    """The instants of configuration that count."""
+    """The instants of configuration that count: those of which `configuration_counts`."""
+    lead = policy.max_lead
+    lasting = None
+    if policy.min_cover_days:
+        lasting = tuple(stretch for stretch in stretches if is_long_enough(stretch, policy))
     for row in coverages:
         if policy.counts(row.kind, row.doubts):
-            yield from (each.at for each in row.configured if configuration_counts(each, stretches, policy))
+            yield from (each.at for each in row.configured if _counts(each, lead, lasting))
 
 
 def uncovered(coverages: Collection[Coverage], policy: Policy, seen_from: datetime | None = None) -> Spans:
@@ -235,13 +242,17 @@ class Assessment:
 
 
 def assess(
-    coverages: Collection[Coverage], history: PolicyHistory, opened_at: datetime, at: datetime
+    coverages: Collection[Coverage],
+    history: PolicyHistory,
+    opened_at: datetime,
+    at: datetime,
+    ahead: Spans | None = None,
 ) -> Assessment:
-    """What to store for a program at `at`."""
+    """What to store for a program at `at`. ahead: `uncovered_ahead(coverages, history, at)`, when it is known."""
     at = utc(at)
     policy = history.at(at).policy
     stretches = stretches_in_force(coverages, policy)
-    gap = danger_gap(coverages, history, opened_at, at)
+    gap = gap_from(uncovered_ahead(coverages, history, at) if ahead is None else ahead, opened_at, at)
     changes = [bound for stretch in stretches for bound in stretch]
     changes += [reign.span.end for reign in history.ahead(at)]
     if gap is not None:

@@ -19,6 +19,8 @@ class Standing(models.Model):
     warned_at, last_warned_at: the first and the latest warning of the present at-risk episode.
     restored_until: end of the protection that a restoration after a clearance gave. exempt_until: of an exemption.
     appeal_filed_at: when the appeal was filed that holds the program out of runs.
+    cover_shape, cover_from, cover_to, configured_at, configured_force: its coverage in one line
+        (`compliance.lib.outline`); no shape where one line does not tell it.
     """
 
     merchant = models.OneToOneField(
@@ -41,6 +43,11 @@ class Standing(models.Model):
     run_on = models.DateField(_("run that threatens"), null=True)
     policy_number = models.PositiveIntegerField(default=0)
     in_force = models.BooleanField(default=False)
+    cover_shape = models.TextField(default="", db_default="")
+    cover_from = models.DateTimeField(null=True)
+    cover_to = models.DateTimeField(null=True)
+    configured_at = models.DateTimeField(null=True)
+    configured_force = models.DateTimeField(null=True)
 
     objects = TenantQuerySet.as_manager()
 
@@ -52,6 +59,7 @@ class Standing(models.Model):
             models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="standing_due"),
             models.Index(fields=["policy_number"], name="standing_by_policy"),
             models.Index(fields=["refreshed_at"], name="standing_by_refresh"),
+            models.Index(fields=["cover_shape"], name="standing_by_shape"),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ from benefits.selectors.coverage import as_coverage, as_rule
 from compliance.lib import danger, warnings
 from compliance.lib.appeals import Appeal, holding_appeal
 from compliance.lib.calendar import platform_date
+from compliance.lib.outline import Outline, outline
 from compliance.lib.policy import Policy, PolicyHistory
 from compliance.lib.runs import Run
 from compliance.models import Appeal as AppealRow
@@ -111,7 +112,12 @@ class Facts:
     @cached_property
     def assessment(self) -> danger.Assessment:
         """Danger date, and since when nothing qualified."""
-        return danger.assess(self.coverages, self.ground.history, self.opened_at, self.at)
+        return danger.assess(self.coverages, self.ground.history, self.opened_at, self.at, self.ahead)
+
+    @property
+    def outline(self) -> Outline | None:
+        """The coverage in one line; None also where something stored of the program is not to be known yet."""
+        return None if self.unseen_at is not None else outline(self.coverages, self.policy, self.at)
 
     @cached_property
     def threat(self) -> Run | None:

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection
-
 from benefits.lib.coverage import Configured, Coverage
 from benefits.lib.multirange import to_spans
 from benefits.models import Benefit, BenefitStatus
@@ -24,6 +22,7 @@ from compliance.models import Appeal as AppealRow
 from compliance.models import AppealState, Decision, Notice, Protection
 from compliance.selectors import policies, standing
 from compliance.selectors.facts import Facts, Ground
+from members.lib import prepared
 from members.models import Program, ProgramStatus
 from members.selectors import setup_guide
 
@@ -148,9 +147,7 @@ def look(*, program: Program, user_id: int | None, at: dt.datetime) -> Glance:
         appeal = pending_appeal(merchant_id=program.pk)
         state = State.CLEARED if appeal is None else State.APPEALING
         return Glance(at=at, program=program, state=state, decision=clearing(program=program), appeal=appeal)
-    with connection.cursor() as cursor:
-        cursor.execute(MORE, {"merchant": program.pk, "at": at, "user": user_id})
-        rows = cursor.fetchall()
+    rows = prepared.fetch_all(MORE, {"merchant": program.pk, "at": at, "user": user_id})
     known = _ground(next(row for row in rows if row[0] == "ground"))
     if known is None:
         return Glance(at=at, program=program, state=State(program.status))

@@ -1,9 +1,11 @@
-"""What a policy would change at the coming runs, over all programs in one statement and without a trace (domain.md 3).
+"""What a policy would change at the coming runs, over all programs and without a trace (domain.md 3).
 
-Both policies are read from the coverage of benefits, which no policy has judged. A program is closed at the first of
-the runs at which rules 1 and 2 hold, no protection or exemption stands, and a warning was delivered in time or still
-can be: from the next daily job on everybody who is threatened is taken to be warned. Appeals are taken to be decided by
-then.
+Both policies are read from the coverage of benefits, which no policy has judged: for most programs from the line that
+is stored of it (`compliance.selectors.outlines`), for those of which the line does not tell stretch by stretch. A
+version under which other kinds count, for instance, has every program looked at that has such a kind. A program is
+closed at the first of the runs at which rules 1 and 2 hold, no protection or exemption stands, and a warning was
+delivered in time or still can be: from the next daily job on everybody who is threatened is taken to be warned. Appeals
+are taken to be decided by then.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ from compliance.lib.danger import latest_opening
 from compliance.lib.policy import CountingBasis, Policy, PolicyHistory
 from compliance.lib.runs import Run
 from compliance.models import Run as RunRow
-from compliance.selectors import policies
+from compliance.models import Standing
+from compliance.selectors import outlines, policies
+from compliance.selectors.outlines import Group
 
 RUNS = 3  # how many runs are looked ahead
 
@@ -30,7 +34,7 @@ RUNS = 3  # how many runs are looked ahead
 _FORCE = f"""
 force_{{i}} as materialized (
     select merchant_id, range_agg(in_force) as stretches from benefits_coverage
-    where {policies.counts(suffix="_{i}")} group by merchant_id
+    where {policies.counts(suffix="_{i}")} {{among}} group by merchant_id
 )
 """
 _LONG = "(lower_inf(x) or upper_inf(x) or upper(x) - lower(x) >= %(cover_{i})s)"
@@ -69,6 +73,7 @@ where p.status in ('open', 'closed') and p.opened_at <= r.at and s.first_opened_
     and (s.exempt_until is null or s.exempt_until <= r.at)
     and (r.can_warn or s.warned_at <= r.warned_by)
 """
+_AMONG = "and {table}merchant_id = any(%(among)s)"  # when only these merchants are looked at
 _FIRST = (
     "select distinct on (merchant_id) merchant_id, day, is_open from ({parts}) each order by merchant_id, day"
 )
@@ -77,23 +82,19 @@ both_ways as (
     select merchant_id, o.day as was_on, w.day as is_on, w.is_open
     from without o full join with_it w using (merchant_id)
 ), changed as (
-    select b.*, is_on is not null and (was_on is null or is_on < was_on) as is_more,
-        was_on is not null and (is_on is null or was_on < is_on) as is_fewer
-    from both_ways b
+    select b.*, is_on is not null and (was_on is null or is_on < was_on) as is_more from both_ways b
 )
-select d.day,
-    count(*) filter (where was_on = d.day), count(*) filter (where is_on = d.day),
-    count(*) filter (where is_on = d.day and is_more), count(*) filter (where was_on = d.day and is_fewer),
+select was_on, is_on, count(*),
     coalesce(sum((select count(*) from members_member m where m.merchant_id = c.merchant_id))
-        filter (where is_on = d.day and is_more), 0)::bigint,
-    count(*) filter (where is_on = d.day and is_more and is_open),
-    count(*) filter (where is_on = d.day and is_more and is_open and exists (
+        filter (where is_more), 0)::bigint,
+    count(*) filter (where is_more and is_open),
+    count(*) filter (where is_more and is_open and exists (
         select from benefits_benefit b where b.merchant_id = c.merchant_id and b.status in ('draft', 'paused')
             and {policies.counts("b.")}
     ))
-from unnest(%(days)s::date[]) d(day) left join changed c on c.was_on = d.day or c.is_on = d.day
-group by d.day order by d.day
+from changed c group by was_on, is_on
 """
+FEW = 0.3  # of all programs: where more are looked at one by one, all are, in one statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,15 +119,45 @@ class Change:
 def compare(
     history: PolicyHistory, tried: PolicyHistory, *, at: dt.datetime, runs: int = RUNS
 ) -> list[Change]:
-    """The coming runs under a history of versions and under another, by day. Works as platform; two queries."""
+    """The coming runs under a history of versions and under another, by day. Works as platform; six queries at most."""
     done = frozenset(RunRow.objects.values_list("period", flat=True))
     without = list(islice(rule.coming_runs(history, at, done), runs))
     with_it = list(islice(rule.coming_runs(tried, at, done), runs))
-    days = sorted({run.on for run in (*without, *with_it)})[:runs]
-    if not days:
+    if not without and not with_it:
         return []
+    groups, named = outlines.compare(without, with_it, at=at, warned_from=warned_from(at))
+    if named and len(named) > FEW * Standing.objects.count():
+        groups = one_by_one(without, with_it, at=at)
+    elif named:
+        groups += one_by_one(without, with_it, at=at, among=named)
+    days = sorted({run.on for run in (*without, *with_it)})[:runs]
+    return [_change(day, groups) for day in days]
+
+
+def _change(day: dt.date, groups: Sequence[Group]) -> Change:
+    """What groups of programs amount to for the run of a day."""
+    closed = [each for each in groups if each.is_on == day]
+    sooner = [each for each in closed if each.was_on is None or day < each.was_on]
+    saved = [each for each in groups if each.was_on == day and (each.is_on is None or day < each.is_on)]
+    return Change(
+        on=day.isoformat(),
+        without=sum(each.programs for each in groups if each.was_on == day),
+        with_it=sum(each.programs for each in closed),
+        more=sum(each.programs for each in sooner),
+        fewer=sum(each.programs for each in saved),
+        members=sum(each.members for each in sooner),
+        curable=sum(each.curable for each in sooner),
+        ready=sum(each.ready for each in sooner),
+    )
+
+
+def one_by_one(
+    without: Sequence[Run], with_it: Sequence[Run], *, at: dt.datetime, among: list[int] | None = None
+) -> list[Group]:
+    """Who is closed when by either runs, in groups, from each stretch and configuration; of some merchants or of all.
+    One query."""
     values: dict[str, Any] = {
-        "days": days,
+        "among": among,
         **policies.counting((with_it or without)[0].version.policy),
     }
     tables: list[str] = []
@@ -137,9 +168,8 @@ def compare(
     ctes = [*tables, *(f"{name} as ({statement})" for name, statement in first.items())]
     with connection.cursor() as cursor:
         cursor.execute(f"with {', '.join(ctes)}, {_COMPARED}", values)
-        rows = cursor.fetchall()
-    names = ("without", "with_it", "more", "fewer", "members", "curable", "ready")
-    return [Change(on=day.isoformat(), **dict(zip(names, counts, strict=True))) for day, *counts in rows]
+        names = ("was_on", "is_on", "programs", "members", "curable", "ready")
+        return [Group(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
 def as_json(found: Sequence[Change]) -> list[dict[str, Any]]:
@@ -167,9 +197,11 @@ def _closing(runs: Sequence[Run], at: dt.datetime, tables: list[str], values: di
     for _number, group in groupby(runs, key=lambda run: run.version.number):
         same, i = list(group), len(tables)
         policy = same[0].version.policy
-        tables.append(_FORCE.format(i=i))
+        among = values.get("among") is not None
+        tables.append(_FORCE.format(i=i, among=_AMONG.format(table="") if among else ""))
         values |= {f"{name}_{i}": value for name, value in _values(same, policy, at).items()}
-        parts.append((_CLOSED_AT + _covered(policy)).format(i=i))
+        closed = _CLOSED_AT + (_AMONG.format(table="s.") if among else "") + _covered(policy)
+        parts.append(closed.format(i=i))
     if not parts:
         return "select null::bigint as merchant_id, null::date as day, null::boolean as is_open where false"
     return _FIRST.format(parts=" union all ".join(parts))
@@ -183,8 +215,7 @@ def _covered(policy: Policy) -> str:
 
 
 def _values(runs: Sequence[Run], policy: Policy, at: dt.datetime) -> dict[str, Any]:
-    today = assessment_instant(platform_date(at))
-    warned_from = today if today >= at else assessment_instant(platform_date(at) + dt.timedelta(days=1))
+    warned = warned_from(at)
     return {
         **policies.counting(policy),
         "window": policy.window,
@@ -194,5 +225,11 @@ def _values(runs: Sequence[Run], policy: Policy, at: dt.datetime) -> dict[str, A
         "day": [run.on for run in runs],
         "old": [latest_opening(run.on, policy) for run in runs],
         "warned": [run.at - policy.min_notice for run in runs],
-        "warns": [warned_from <= run.at - policy.min_notice for run in runs],
+        "warns": [warned <= run.at - policy.min_notice for run in runs],
     }
+
+
+def warned_from(at: dt.datetime) -> dt.datetime:
+    """The instant of the next daily job: from then on everybody who is threatened is taken to be warned."""
+    today = assessment_instant(platform_date(at))
+    return today if today >= at else assessment_instant(platform_date(at) + dt.timedelta(days=1))

@@ -38,6 +38,11 @@ COLUMNS: dict[str, str] = {
     "run_on": "date",
     "policy_number": "integer",
     "in_force": "boolean",
+    "cover_shape": "text",
+    "cover_from": "timestamptz",
+    "cover_to": "timestamptz",
+    "configured_at": "timestamptz",
+    "configured_force": "timestamptz",
 }
 UPSERT = (
     f"insert into compliance_standing ({', '.join(COLUMNS)}) "
@@ -124,7 +129,7 @@ def store(found: Collection[Facts]) -> None:
 
 
 def _values(each: Facts) -> dict[str, Any]:
-    found, run, warned = each.assessment, each.threat, each.episode
+    found, run, warned, line = each.assessment, each.threat, each.episode, each.outline
     return {
         "merchant_id": each.merchant_id,
         "opened_at": each.opened_at,
@@ -144,6 +149,11 @@ def _values(each: Facts) -> dict[str, Any]:
         "run_on": None if run is None else run.on,
         "policy_number": each.ground.newest,
         "in_force": found.in_force,
+        "cover_shape": "" if line is None else line.shape,
+        "cover_from": None if line is None else line.cover_from,
+        "cover_to": None if line is None else line.cover_to,
+        "configured_at": None if line is None else line.configured_at,
+        "configured_force": None if line is None else line.configured_force,
     }
 
 

@@ -1,4 +1,4 @@
-"""Statements that a till waits for: sent with their parameters apart, so that the server parses and plans them once.
+"""Statements that a till or every page waits for: sent with their parameters apart, so that the server plans them once.
 
 Django binds parameters on the client, which makes every statement a new one. Where the same statement is sent for each
 redemption, that costs the server as much as the work itself.
@@ -6,7 +6,9 @@ redemption, that costs the server as much as the work itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
@@ -21,11 +23,27 @@ _PLAIN = Expression()  # a column as it stands, to converters that ask what it i
 
 def fetch_one(statement: str, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """Run a statement in the transaction under way; its first row, or None. Whole numbers are sent as bigint."""
+    with _run(statement, parameters) as cursor:
+        return cursor.fetchone()
+
+
+def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """The same for every row; it is counted among a page's queries, as Django counts its own."""
+    began = time.monotonic()
+    with _run(statement, parameters) as cursor:
+        rows = cursor.fetchall()
+    if connection.queries_logged:
+        connection.queries_log.append({"sql": statement, "time": f"{time.monotonic() - began:.3f}"})
+    return rows
+
+
+@contextmanager
+def _run(statement: str, parameters: Mapping[str, Any]) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     connection.ensure_connection()
     raw = connection.connection
     with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
         cursor.execute(statement, {name: _typed(value) for name, value in parameters.items()})
-        return cursor.fetchone()
+        yield cursor
 
 
 def fetch_object(model: type[_Model], tail: str, parameters: Mapping[str, Any]) -> _Model | None:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
+from importlib import import_module
 from itertools import islice
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from benefits.lib.usefulness import THRESHOLD
 from benefits.models import Coverage
 from benefits.selectors import coverage
+from benefits.services.coverage import leave_due
 from compliance.lib import danger
 from compliance.lib.policy import Policy, PolicyHistory, PolicyVersion
 from compliance.lib.runs import coming_runs
 from compliance.models import Standing
-from compliance.selectors import outlook, policies
+from compliance.selectors import outlines, outlook, policies
 from compliance.services import standing
 from members.lib import tenant as tenancy
 from members.models import Program
 from tests.compliance.services.conftest import at, platform  # noqa: F401 - the fixture
 from tests.compliance.services.world import DAY, START, World
+from tests.compliance.services.world import policy as random_policy
 from tests.environment import sized
 
 SEEDS = range(sized(30, least=4))
@@ -67,6 +70,69 @@ def first_closing(row: Standing, known: PolicyHistory, now: dt.datetime) -> dt.d
         ):
             return run.on
     return None
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("day", [100, 170])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_lines_tell_is_what_every_stretch_tells(db, seed, day):
+    now = START + day * DAY
+    with tenancy.platform():
+        world = World(seed, size=80).store()
+        standing.refresh_due(at=now, today=now.date())
+        with transaction.atomic():
+            assert_lines_tell_the_truth(world, now)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_lines_told_by_the_migration_are_true_whatever_counted_then(db, seed):
+    now = START + 170 * DAY
+    told = import_module("compliance.migrations.0014_outlines").TOLD
+    with tenancy.platform():
+        world = World(seed, size=80).store()
+        standing.refresh_due(at=now, today=now.date())
+        with transaction.atomic():
+            Standing.objects.update(
+                cover_shape="", cover_from=None, cover_to=None, configured_at=None, configured_force=None
+            )
+            connection.cursor().execute(told)
+            assert_lines_tell_the_truth(world, now)
+
+
+def assert_lines_tell_the_truth(world: World, now: dt.datetime) -> None:
+    """Six versions are tried; lines and stretches close the same programs, and lines tell of some."""
+    history, unknown = world.history.known_before(now), world.size
+    for number in range(90, 96):
+        tried = PolicyVersion(
+            number=number, effective_from=now, recorded_at=now, policy=random_policy(world.dice)
+        )
+        both = PolicyHistory([*history.versions, tried])
+        runs = [list(islice(coming_runs(each, now), outlook.RUNS)) for each in (history, both)]
+        groups, named = outlines.compare(*runs, at=now, warned_from=outlook.warned_from(now))
+        groups += outlook.one_by_one(*runs, at=now, among=named)
+
+        assert united(groups) == united(outlook.one_by_one(*runs, at=now))
+        unknown = min(unknown, len(named))
+    assert unknown < world.size
+
+
+def united(groups: list[outlines.Group]) -> dict:
+    """Programs and those of them that are curable, by the runs that close them."""
+    found: dict = {}
+    for each in groups:
+        key = each.was_on, each.is_on
+        programs, curable = found.get(key, (0, 0))
+        found[key] = programs + each.programs, curable + each.curable
+    return found
+
+
+def test_a_program_that_a_benefit_without_end_covers_is_not_looked_at(shops):
+    now = at("2024-05-26 12:00")
+    with tenancy.platform(), transaction.atomic():
+        runs = list(islice(coming_runs(policies.history(), now), outlook.RUNS))
+        groups, named = outlines.compare(runs, runs, at=now, warned_from=outlook.warned_from(now))
+
+    assert (sum(each.programs for each in groups), named) == (2, [])
 
 
 @pytest.fixture
@@ -116,6 +182,7 @@ def test_comparing_leaves_no_trace(shops):
 def test_a_rule_of_paper_closes_whom_a_refused_benefit_alone_covers(shops):
     with tenancy.platform(), transaction.atomic():
         Coverage.objects.of(shops[2].pk).update(doubts=THRESHOLD)
+        leave_due(merchant_id=shops[2].pk, at=at("2024-05-26 11:00"))
 
     kept, closed = compared(reopen_wait_days=10), compared(paper_rules=["threshold"])
     assert [each.more for each in kept] == [0, 0, 0]
