@@ -13,10 +13,10 @@ from django.db import connection
 from benefits.selectors import quotes
 
 CHUNK = 5_000
-# What everybody pays is between the floor and the list price, so a tier's price needs no other bounds than the floor and
-# that; without a price of its own a tier pays that. Nothing keeps the server from sharing the rows among processes, as a
-# fence (`offset 0`) would: what is computed twice for it costs less than that. Whole per cents of one or two digits,
-# nearly all of them, need no decimals; `case x when` reads a price from its row once less than `case when` would.
+# What everybody pays is between the floor and the list price, so a tier's price needs no other bounds than the floor
+# and that; without a price of its own a tier pays that. Nothing keeps the server from sharing the rows among processes,
+# as a fence (`offset 0`) would: what is computed twice for it costs less. Whole per cents of one or two digits, nearly
+# all of them, need no decimals; `case x when` reads a price once less than `case when` would.
 PAID = """
 with priced as (
     select sku, list_minor, floor_minor, members,

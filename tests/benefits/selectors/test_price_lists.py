@@ -46,7 +46,9 @@ def test_every_tier_pays_what_a_quote_of_one_says(cast, stack):
 
 def assert_paid_is_quoted(shop: int, catalogue: list[SkuPrices], rules: PriceRules) -> None:
     with tenancy.tenant(shop):
-        pricing.configure(merchant_id=shop, at=NOON, actor=Actor.job("test"), rules=rules, catalogue=catalogue)
+        pricing.configure(
+            merchant_id=shop, at=NOON, actor=Actor.job("test"), rules=rules, catalogue=catalogue
+        )
         found = list(price_lists.paid(merchant_id=shop, at=NOON, tiers=TIERS))
 
     def pays(prices: SkuPrices, tier: str | None) -> int:

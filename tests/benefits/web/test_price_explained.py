@@ -184,7 +184,11 @@ def test_layers_of_benefits_can_be_left_out_to_see_what_they_do(owner, shop, at)
         ):  # fmt: skip
             benefits.publish_benefit(kind=kind, name=kind, settings=settings, **about)
         pricing.configure(
-            merchant_id=shop.pk, at=at, actor=ledger.JOB, rules=PriceRules(), catalogue=[SkuPrices("A", 10_000)]
+            merchant_id=shop.pk,
+            at=at,
+            actor=ledger.JOB,
+            rules=PriceRules(),
+            catalogue=[SkuPrices("A", 10_000)],
         )
     asked = {"quantity": "1", "buyer": "base", "follows": "on", "shipping_minor": "8"}
 
