@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
 
 from django.db import connections, transaction
@@ -17,10 +18,15 @@ OPENED_AT = dt.datetime(2024, 1, 1, 2, tzinfo=dt.UTC)
 ZONE = "Asia/Shanghai"
 
 # Copies of one real member, so that a new column of members needs no word here.
+COLUMNS = """
+select attname from pg_attribute
+where attrelid = 'members_member'::regclass and attnum > 0 and not attisdropped and attgenerated = ''
+order by attnum
+"""
 MEMBERS = """
-insert into members_member
-select (jsonb_populate_record(m, jsonb_build_object('id', i, 'public_id', 'm' || i))).*
-from members_member m, generate_series(1, {members}) i where m.merchant_id = {merchant} and m.id = {model}
+insert into members_member ({columns})
+select {values} from members_member m, generate_series(1, {members}) i
+where m.merchant_id = {merchant} and m.id = {model}
 """
 ACCOUNTS = """
 insert into members_pointsaccount (merchant_id, member_id, available, pending, deficit, earned, redeemed, expired,
@@ -54,8 +60,18 @@ def shop(name: str) -> int:
     return int(made.pk)
 
 
-def fill(merchant_id: int, *, members: int, lots: int, expires_on: str) -> None:
-    """`members` members (ids from 1) with `lots` lots of 100,000 points each. `expires_on` is SQL over i and n."""
+def fill(
+    merchant_id: int,
+    *,
+    members: int,
+    lots: int,
+    expires_on: str,
+    more: Mapping[str, str] | None = None,
+    has_accounts: bool = True,
+) -> None:
+    """`members` members (ids from 1) with `lots` lots of 100,000 points each. `expires_on` is SQL over i and n; `more`:
+    further columns of members as SQL over i. `has_accounts`: whether they have accounts of points; without, there are
+    no lots either."""
     with connections["owner"].cursor() as cursor:
         cursor.execute("select setval(pg_get_serial_sequence('members_member', 'id'), %s)", [2 * members])
     with tenancy.tenant(merchant_id):
@@ -68,10 +84,17 @@ def fill(merchant_id: int, *, members: int, lots: int, expires_on: str) -> None:
             source="page",
         )
     with connections["owner"].cursor() as cursor:
-        cursor.execute(MEMBERS.format(merchant=merchant_id, members=members, model=model.pk))
-        cursor.execute(
-            ACCOUNTS.format(merchant=merchant_id, members=members, lots=lots, expires_on=expires_on)
-        )
+        told = {"id": "i", "public_id": "'m' || i", **(more or {})}
+        cursor.execute(COLUMNS)
+        columns = [name for (name,) in cursor.fetchall()]
+        copied = {
+            "columns": ", ".join(columns),
+            "values": ", ".join(told.get(name, f"m.{name}") for name in columns),
+        }
+        cursor.execute(MEMBERS.format(merchant=merchant_id, members=members, model=model.pk, **copied))
+        if has_accounts:
+            accounts = {"merchant": merchant_id, "members": members, "lots": lots, "expires_on": expires_on}
+            cursor.execute(ACCOUNTS.format(**accounts))
         # As autovacuum would: only what holds something. To analyze an empty table tells plans that it stays empty.
         cursor.execute(
             "vacuum analyze members_member, members_pointsaccount, members_pointsentry, members_pointslot"

@@ -1,6 +1,7 @@
 """P12: a birthday's gifts for many of a shop's members, beside COPY of the very rows into a table like theirs.
 
-On each of three days other members have their birthday, a tenth of a million (of 32 million a million at full scale).
+On each of three days other members have their birthday, a tenth of a million (of 32 million a million at full scale;
+`P12_MEMBERS` and `P12_GIFTS` for something between: 32 million members take about 20 GB and their time to be filled).
 The daily job finds them, looks whether the benefit is for them, and writes an entitlement with a code of its own each.
 Then the owner of the tables copies those rows from a file into an empty table with the same columns, checks and
 indexes, committed: that is the limit. The two alternate.
@@ -9,6 +10,7 @@ indexes, committed: that is the limit. The two alternate.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import statistics
 import tempfile
 from collections.abc import Iterator
@@ -24,22 +26,23 @@ from members.lib import tenant as tenancy
 
 SIZES = {"small": (1_000_000, 100_000), "full": (32_000_000, 1_000_000)}  # members, gifts a day
 DAYS = [dt.date(2024, 6, day) for day in (11, 12, 13)]
-BORN = """
-update members_member set birth_month = 6, birth_day = 11 + (id / %(gifts)s)::int
-where merchant_id = %(shop)s and id <= %(gifts)s * 3 - 1
-"""
+BORN = {
+    "birth_month": "case when i <= {gifts} * 3 - 1 then 6 end",
+    "birth_day": "case when i <= {gifts} * 3 - 1 then 11 + i / {gifts} end",
+}
 ISSUED = "select * from benefits_entitlement where merchant_id = {shop} and cause = 'birthday:2024' and at = '{at}'"
 
 
 def run(scale: str) -> Iterator[Row]:
     """One row."""
-    members, gifts = SIZES[scale]
+    members, gifts = _sizes(scale)
     with scratch():
         shop = ledger_world.shop("P12")
         say(f"P12: filling {members:,} members")
-        ledger_world.fill(shop, members=members, lots=0, expires_on="null::date")
-        _owner(BORN, {"shop": shop, "gifts": gifts})
-        _owner("vacuum analyze members_member")
+        born = {name: value.format(gifts=gifts) for name, value in BORN.items()}
+        ledger_world.fill(
+            shop, members=members, lots=0, expires_on="null::date", more=born, has_accounts=False
+        )
         with tenancy.tenant(shop):
             benefits.publish_benefit(
                 merchant_id=shop, at=ledger_world.OPENED_AT, actor=ledger_world.BENCH, kind="birthday_gift",
@@ -60,6 +63,11 @@ def run(scale: str) -> Iterator[Row]:
             3.0,
             gifts,
         )
+
+
+def _sizes(scale: str) -> tuple[int, int]:
+    members, gifts = SIZES[scale]
+    return int(os.environ.get("P12_MEMBERS") or members), int(os.environ.get("P12_GIFTS") or gifts)
 
 
 def _issue(at: dt.datetime, wanted: int) -> None:

@@ -23,6 +23,7 @@ from benefits.api.baskets import (
 from benefits.selectors.quotes import Basket, Ground
 from members.api.operations import Answer, Call, Operation, pass_clearance
 from members.api.problems import refused, shape_of
+from members.lib.collection import no_collection
 from members.lib.refusals import Invalid, Refusal
 from members.lib.scopes import Scope
 from members.models import Program
@@ -83,6 +84,10 @@ class PriceBaskets(Operation):
 
     def answer(self, call: Call) -> Answer:
         """One query, however many baskets."""
+        with no_collection():
+            return self._priced(call)
+
+    def _priced(self, call: Call) -> Answer:
         reader = BasketItem()
         read: list[Basket | dict[str, Any]] = []
         for raw in call.body["baskets"]:

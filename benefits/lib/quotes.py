@@ -7,8 +7,8 @@ what it gives and why it won or lost. What is taken off the whole basket is in `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from benefits.lib import baskets
@@ -110,6 +110,10 @@ class PriceRules:
     def __post_init__(self) -> None:
         if self.stack not in STACKS:
             raise Invalid(_("%(stack)s is not a way in which prices meet.", stack=self.stack))
+
+    def leaving_out(self, layers: Collection[str]) -> PriceRules:
+        """The same where benefits do not act in some layers."""
+        return replace(self, layers=tuple(each for each in self.layers if each not in layers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ from members.lib import prepared
 from members.lib.refusals import Invalid, NotFound
 from members.models import Member, Program
 
-# What quotes rest on, in one statement that the server plans once, however many baskets: a till waits for it. All of
+# What quotes rest on, in one statement that the server plans once, however many baskets: a till waits for it. Its parts
+# are json, not jsonb: they are read once, so nothing is to be sorted and packed for them. All of
 # it is read as it was at the instant: a benefit from its revisions, a code from its uses, points from their entries.
 # Points of a hold that had ended are there again, whenever the release was written.
 AS_IT_STOOD = """
@@ -59,7 +60,7 @@ cross join lateral (
         and action in ('publish', 'pause', 'resume', 'end') order by number desc limit 1) s
 """
 RIGHTS = f"""
-select jsonb_agg(jsonb_build_array(e.code, b.public_id, b.name, g.kind, g.settings,
+select json_agg(json_build_array(e.code, b.public_id, b.name, g.kind, g.settings,
     case when e.revoked_at <= %(at)s then 'revoked' else coalesce(u.state_after, 'issued') end,
     coalesce(u.left_after, e.uses_total), e.valid_from, e.valid_until, u.until,
     e.paid_with <> 'nothing' or e.source = 'draw', s.status, r.to_at, g.scope) order by e.valid_until nulls last, e.id)
@@ -84,16 +85,16 @@ select p.status, p.status <> 'draft' and p.first_opened_at <= %(at)s and not exi
             where r.merchant_id = p.merchant_id and r.at <= %(at)s order by r.at desc, r.number desc limit 1) r
         join members_tier t on t.merchant_id = p.merchant_id and t.id = r.tier_id) as lowest,
     v.number, v.stack, v.rewards, v.layers,
-    (select jsonb_agg(jsonb_build_array(s.sku, s.list_minor, s.sale_minor, s.floor_minor, s.members, s.fans))
+    (select json_agg(json_build_array(s.sku, s.list_minor, s.sale_minor, s.floor_minor, s.members, s.fans))
         from benefits_skuprice s where s.merchant_id = p.merchant_id and s.sku = any(%(skus)s::text[])
             and s.from_at <= %(at)s and (s.to_at is null or s.to_at > %(at)s)) as prices,
-    (select jsonb_agg(jsonb_build_array(b.public_id, b.name, r.kind, r.settings, r.audience, s.status, r.from_at,
+    (select json_agg(json_build_array(b.public_id, b.name, r.kind, r.settings, r.audience, s.status, r.from_at,
             r.to_at, r.stock, r.scope, b.holdout_percent > 0) order by b.id)
         from benefits_benefit b {AS_IT_STOOD}
         where b.merchant_id = p.merchant_id and b.status <> 'draft'
             and (b.status <> 'ended' or b.revision_at > %(at)s) and r.kind = any(%(kinds)s::text[])
             and (r.to_at is null or r.to_at > %(at)s)) as benefits,
-    (select jsonb_agg(jsonb_build_array(m.public_id, m.status = 'active',
+    (select json_agg(json_build_array(m.public_id, m.status = 'active',
             (select t.code from members_tiermove v
                 join members_tier t on t.merchant_id = v.merchant_id and t.id = v.to_tier_id
                 where v.merchant_id = p.merchant_id and v.member_id = m.id and v.at <= %(at)s
@@ -122,7 +123,8 @@ OF_BENEFIT = (
 class Basket:
     """What is to be priced, (SKU, quantity) lines, and for whom: a member by the id shown outside, or a visitor.
     as_tier: for whoever held that tier then, instead of a member; points: None for all that fit. place: where it is
-    bought; unsaid, what is to be had in some places alone does not act."""
+    bought; unsaid, what is to be had in some places alone does not act. without: layers of benefits to leave out, which
+    shows what they do; no till asks so."""
 
     lines: Sequence[tuple[str, int]]
     member: str | None = None
@@ -132,6 +134,7 @@ class Basket:
     points: int | None = 0
     shipping_minor: int = 0
     place: Place = NOWHERE
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ class Ground:
                 "kinds": list(BY_THEMSELVES),
                 "coded": list(CODED),
             },
+            is_planned_once=True,
         )
         if row is None:
             raise Program.DoesNotExist
@@ -185,9 +189,9 @@ class Ground:
         self.rules = (
             PriceRules() if number is None else _rules(stack, json.loads(rewards), json.loads(layers))
         )
-        prices, benefits, people = (json.loads(each or "[]") for each in rest)
+        prices, benefits, people = (each or [] for each in rest)
         self._rows: dict[str, list[Any]] = {each[0]: each for each in prices}
-        self._units: dict[tuple[str, str | None, bool, Place], Unit] = {}
+        self._units: dict[tuple[str, str | None, bool, Place, frozenset[str]], Unit] = {}
         self._benefits = [_published(each) for each in benefits]
         self._people = {each[0]: _Person(each[1], each[2], each[3] or 0, each[4] or []) for each in people}
         self._offers: dict[tuple[str | None, str | None, str, Place], Offers] = {}
@@ -208,11 +212,12 @@ class Ground:
         unknown = [place for place, (sku, _quantity) in enumerate(basket.lines) if sku not in self._rows]
         if unknown:
             raise _unknown(basket.lines, unknown)
+        rules = self.rules.leaving_out(basket.without) if basket.without else self.rules
         lines = [
-            (self._unit_of(sku, buyer, offers, basket.place), quantity) for sku, quantity in basket.lines
+            (self._unit_of(sku, buyer, offers, rules, basket), quantity) for sku, quantity in basket.lines
         ]
         asked = Asked(basket.coupon, basket.points, basket.shipping_minor)
-        found = quote_units(lines, self.rules, offers, asked)
+        found = quote_units(lines, rules, offers, asked)
         return Explained(found, tier, self.version, self.rules.stack, self._names)
 
     def _tier_of(self, basket: Basket) -> str | None:
@@ -232,15 +237,15 @@ class Ground:
             raise NotFound("This program has no rules yet.")
         return cast(str, tier)
 
-    def _unit_of(self, sku: str, buyer: Buyer, offers: Offers, place: Place) -> Unit:
+    def _unit_of(self, sku: str, buyer: Buyer, offers: Offers, rules: PriceRules, basket: Basket) -> Unit:
         """What one of a SKU costs; fan offers are the same for all who hold a tier at a place."""
-        key = (sku, buyer.tier, buyer.follows, place)
+        key = (sku, buyer.tier, buyer.follows, basket.place, basket.without)
         found = self._units.get(key)
         if found is None:
             _sku, list_minor, sale, floor, members, fans = self._rows[sku]
             member = None if buyer.tier is None else _cut_of(members.get(buyer.tier))
             fan = _cut_of(fans) if buyer.follows else None
-            found = unit_of(sku, list_minor, sale, floor, member, fan, self.rules, buyer, offers.fans)
+            found = unit_of(sku, list_minor, sale, floor, member, fan, rules, buyer, offers.fans)
             self._units[key] = found
         return found
 

@@ -34,6 +34,14 @@ OFFERED = 200  # SKUs offered while typing
 LAYERS = ("sale", "member", "fan", "spend_and_save", "coupon", "points", "shipping")
 
 
+ACTING = {
+    "fan": gettext_lazy("Fan prices of benefits"),
+    "coupon": gettext_lazy("Coupons and discounts"),
+    "points": gettext_lazy("Points"),
+    "shipping": gettext_lazy("Free shipping"),
+}
+
+
 class ExplainForm(forms.Form):
     """Who buys, and when. The basket's lines stand beside it in the address."""
 
@@ -65,6 +73,13 @@ class ExplainForm(forms.Form):
         help_text=gettext_lazy("Some benefits are to be had on some channels or in some stores alone."),
     )
     scene = forms.CharField(label=gettext_lazy("Scene"), max_length=LONGEST_SCENE, required=False)
+    without = forms.MultipleChoiceField(
+        label=gettext_lazy("Leave out"),
+        choices=list(ACTING.items()),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("To see what benefits do to a price. A till leaves none of them out."),
+    )
     at = MomentField(
         label=gettext_lazy("When"),
         required=False,
@@ -136,6 +151,7 @@ class ExplainForm(forms.Form):
             points=None if values["points"] else 0,
             shipping_minor=values["shipping_minor"] or 0,
             place=place_at(values["place"], one_line(values["scene"])),
+            without=frozenset(values["without"]),
         )
 
 
@@ -190,7 +206,8 @@ def prices_explain(request: StaffRequest) -> HttpResponse:
     if found is not None:
         at = form.cleaned_data["at"]
         bases = price_guard.bases(merchant_id=merchant.pk, skus={sku for sku, _n in basket}, at=at)
-        context |= _shown(found, tiers, merchant.currency, bases) | {"at": at}
+        left_out = ", ".join(str(ACTING[each]) for each in form.cleaned_data["without"])
+        context |= _shown(found, tiers, merchant.currency, bases) | {"at": at, "left_out": left_out}
     return answer(request, "benefits/prices/explain.html", context, form)
 
 

@@ -21,9 +21,16 @@ _Model = TypeVar("_Model", bound=models.Model)
 _PLAIN = Expression()  # a column as it stands, to converters that ask what it is
 
 
-def fetch_one(statement: str, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Run a statement in the transaction under way; its first row, or None. Whole numbers are sent as bigint."""
-    with _run(statement, parameters) as cursor:
+def fetch_one(
+    statement: str, parameters: Mapping[str, Any], *, is_planned_once: bool = False
+) -> tuple[Any, ...] | None:
+    """Run a statement in the transaction under way; its first row, or None. Whole numbers are sent as bigint.
+
+    `is_planned_once`: of a long statement that finds its rows by keys alone. The server would plan it anew each time,
+    since lists of one make it look cheaper than lists of unknown length, and planning takes it longer than the work.
+    Until the transaction ends plans are general ones.
+    """
+    with _run(statement, parameters, is_planned_once) as cursor:
         return cursor.fetchone()
 
 
@@ -38,10 +45,14 @@ def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, 
 
 
 @contextmanager
-def _run(statement: str, parameters: Mapping[str, Any]) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
+def _run(
+    statement: str, parameters: Mapping[str, Any], is_planned_once: bool = False
+) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     connection.ensure_connection()
     raw = connection.connection
     with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
+        if is_planned_once:
+            cursor.execute("set local plan_cache_mode = force_generic_plan")
         cursor.execute(statement, {name: _typed(value) for name, value in parameters.items()})
         yield cursor
 

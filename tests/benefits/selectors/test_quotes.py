@@ -232,6 +232,36 @@ def test_many_baskets_cost_what_each_costs_alone_in_one_query(shop):
         ground.price(baskets[-1])
 
 
+PLANS = "select sum(generic_plans), sum(custom_plans) from pg_prepared_statements where statement like '%%was_open%%'"
+
+
+def test_a_quote_is_one_statement_planned_once_whatever_its_lines_and_benefits(shop):
+    """Each time planned anew it would cost the server more than the prices."""
+    with tenancy.tenant(shop.id):
+        catalogue = [SkuPrices(f"S{number}", 1_000) for number in range(200)]
+        pricing.configure(
+            merchant_id=shop.id, at=at("2024-02-01"), actor=JOB, rules=PriceRules(), catalogue=catalogue
+        )
+    for place in range(5):
+        shop.publish("discount", "2024-02-01", settings={"off_percent": place + 1})
+    member = shop.public_id("m")
+
+    def plans(lines):
+        """(general, special) plans that a quote of so many lines was worked by."""
+        basket = Basket(lines=[(f"S{number}", 1) for number in range(lines)], member=member)
+        with tenancy.tenant(shop.id), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(PLANS)
+            before = cursor.fetchone()
+            explained(merchant_id=shop.id, basket=basket, at=at("2024-02-03"))
+            cursor.execute(PLANS)
+            return tuple(now - then for now, then in zip(cursor.fetchone(), before, strict=True))
+
+    with tenancy.tenant(shop.id), transaction.atomic():
+        for _time in range(6):  # before that the driver does not prepare it
+            explained(merchant_id=shop.id, basket=Basket(lines=[("S1", 1)]), at=at("2024-02-03"))
+    assert plans(1) == plans(200) == (1, 0)
+
+
 def test_a_price_is_not_for_a_segment_and_nothing_is_published(shop):
     with tenancy.tenant(shop.id), transaction.atomic():
         made = segments.create(

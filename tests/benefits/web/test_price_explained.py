@@ -176,6 +176,38 @@ def test_every_why_of_every_receipt_has_words_in_every_language():
             assert all(str(words).isascii() is False for words in price_words.WHY.values())
 
 
+def test_layers_of_benefits_can_be_left_out_to_see_what_they_do(owner, shop, at):
+    about = {"merchant_id": shop.pk, "at": at, "actor": ledger.JOB}
+    with tenancy.tenant(shop.pk):
+        for kind, settings in (
+            ("discount", {"off_percent": 10}), ("fan_price", {"percent": 50}), ("free_shipping", {"cap_minor": 500}),
+        ):  # fmt: skip
+            benefits.publish_benefit(kind=kind, name=kind, settings=settings, **about)
+        pricing.configure(
+            merchant_id=shop.pk,
+            at=at,
+            actor=ledger.JOB,
+            rules=PriceRules(),
+            catalogue=[SkuPrices("A", 10_000)],
+        )
+    asked = {"quantity": "1", "buyer": "base", "follows": "on", "shipping_minor": "8"}
+
+    def pays(*without):
+        response = page_of(owner, **asked, without=list(without))
+        return response.context["end"][1], response.content.decode()
+
+    everything, page = pays()
+    assert everything == 4_500 + 300
+    assert "Left out:" not in page
+    assert pays("coupon")[0] == 5_000 + 300
+    assert pays("fan")[0] == 9_000 + 300
+    assert pays("shipping")[0] == 4_500 + 800
+    none_acts, page = pays("fan", "coupon", "points", "shipping")
+    assert none_acts == 10_000 + 800
+    assert "Left out: Fan prices of benefits, Coupons and discounts, Points, Free shipping." in page
+    assert page_of(owner, without="sale").status_code == 422
+
+
 def test_a_members_coupon_points_and_shipping_are_steps_of_the_waterfall(owner, shop, at):
     member = ledger.join(shop, at, phone="13800131402")
     about = {"merchant_id": shop.pk, "at": at, "actor": ledger.JOB}
