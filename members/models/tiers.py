@@ -158,8 +158,8 @@ class TierLift(WorkedModel):
 
 
 class TierLiftMember(TenantModel):
-    """A member to whom something happened before its chunk came: one who had the turn then, or, with sums, one whose days
-    changed while the program was closed, and who waits. The sums are what the edit finds. Gone with the lift's end.
+    """A member to whom something happened before its chunk came. Without sums it had the turn then; with them its days
+    changed while the program was closed, and the sums are what the edit finds. Gone with the lift's end.
     """
 
     lift = TenantForeignKey(TierLift, related_name="+")
