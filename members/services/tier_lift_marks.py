@@ -8,6 +8,7 @@ open, comes to what it would have come to before.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from django.db import connection
 
@@ -55,7 +56,7 @@ def keep(merchant: Merchant, lift: TierLift, rules: Rules, member_ids: Collectio
         sums=tier_sql.sums(""),
         start=tier_sql.start_of(window, "%(today)s::date", "m.joined_on"),
     )
-    known = {
+    known: dict[str, Any] = {
         "merchant": merchant.pk,
         "lift": lift.pk,
         "members": sorted(member_ids),
