@@ -25,7 +25,8 @@ def main() -> int:
     from django.conf import settings
 
     files = sorted(Path(__file__).parent.glob("p[0-9]*_*.py"))
-    wanted = [file for file in files if not given.only or file.stem.split("_")[0] == given.only.lower()]
+    only = given.only.lower()
+    wanted = [file for file in files if only in ("", file.stem, file.stem.split("_")[0])]
     if not wanted:
         print(f"no bench {given.only}", file=sys.stderr)
         return 1

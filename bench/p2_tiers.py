@@ -1,10 +1,10 @@
 """P2: tiers and segments of a large shop, each job beside a sequential scan measured in the same run.
 
-One day's recalculation, the memory of the process that does it, the simulator (of other thresholds, and for a tenth of
-the members of another window), and (`bench.member_questions`) what a console asks of all members; how a day's cost
-grows with the members; what a first ladder costs that lifts a fifth of the members; and what an order costs that lifts
-its member, with the mark for the member's facts, beside one that moves nobody and leaves no mark. P2_MEMBERS says how
-many members there are where a million is too long a wait.
+One day's recalculation, the memory of the process that does it, the simulator (of other thresholds, of another window
+and of another grace), and (`bench.member_questions`) what a console asks of all members; what a first ladder costs that
+lifts a fifth of the members, and the simulator of another window before anything is stored; and what an order costs
+that lifts its member, with the mark for the member's facts, beside one that moves nobody and leaves no mark. P2_MEMBERS
+says how many members there are where a million is too long a wait. How a day's cost grows: `bench.p2_growth`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,6 @@ from members.services.orders import LineIn, OrderIn
 
 MEMBERS = int(os.environ.get("P2_MEMBERS", "1000000"))
 SIZES = {"small": MEMBERS, "full": 32_000_000}
-# How many members one day's cost is compared between: five times as many.
-GROWTH = {"small": (MEMBERS // 5, MEMBERS), "full": (1_000_000, 5_000_000)}
 DAYS = [TODAY + dt.timedelta(days=n) for n in range(1, 5)]
 MEMORY_DAY = TODAY + dt.timedelta(days=5)
 MEMORY_MB = 300
@@ -44,6 +42,11 @@ PROPOSED = [
     {"code": "silver", "name": "Silver", "all": {"spend_minor": 120_000, "orders": 3}},
     {"code": "gold", "name": "Gold", "all": {"spend_minor": 600_000}},
 ]
+SIMULATED: dict[str, dict[str, Any]] = {
+    "": {},
+    ", another window": {"window": {"kind": "rolling", "days": 180}},
+    ", another grace": {"grace_days": 30},
+}
 FIRST_LADDER = [  # which a fifth of the members reach
     LADDER[0],
     {"code": "silver", "name": "Silver", "all": {"spend_minor": 608_000}},
@@ -55,51 +58,37 @@ ORDERS, ROUNDS = 60, 8
 def run(scale: str) -> Iterator[Row]:
     """A row a goal."""
     members = SIZES[scale]
-    few, many = GROWTH[scale]
-    costs: dict[int, float] = {}
     with scratch() as database:
-        yield from _large(database, members, costs)
-    for size in (few, many):
-        if size not in costs:
-            with scratch():
-                _with_tiers(size)
-                costs[size] = _days(size)
-    yield Row(
-        "P2 a day of tiers, five times the members",
-        costs[many] / costs[few],
-        f"a day of tiers of {few:,} members: {costs[few]:.2f} s",
-        5.5,
-        many,
-    )
+        yield from _large(database, members)
     with scratch():
         yield from _first_ladder(members // 10)
     with scratch():
         yield _order_that_lifts()
 
 
-def _large(database: str, members: int, costs: dict[int, float]) -> Iterator[Row]:
+def _large(database: str, members: int) -> Iterator[Row]:
     shop = _with_tiers(members)
     yield from member_questions.rows(shop, members)
     limit = median(_scan)
     beside = f"scan of the {DAYS_EACH * members:,} daily rows: {limit:.2f} s"
-    costs[members] = _days(members)
-    yield Row("P2 a day of tiers", costs[members] / limit, beside, 3.5, members)
+    yield Row("P2 a day of tiers", _days(members) / limit, beside, 3.5, members)
     yield _memory(database)
     member_facts.refresh(merchant_id=shop, at=SIMULATED_AT)  # which the night's job does after the tiers
-    yield _simulator(shop, members, limit)
+    for what, more in SIMULATED.items():
+        yield _simulator(shop, members, limit, what, more)
 
 
-def _simulator(shop: int, members: int, daily: float) -> Row:
-    """Other thresholds, in turns with the scan."""
+def _simulator(shop: int, members: int, daily: float, what: str, more: dict[str, Any]) -> Row:
+    """Other thresholds (and more), in turns with the scan."""
     scans, ours = [], []
     for _turn in range(member_questions.TIMES):
         scans.append(seconds(member_questions.scan_members))
-        ours.append(seconds(lambda: _simulated(shop, ladder=PROPOSED)))
+        ours.append(seconds(lambda: _simulated(shop, ladder=PROPOSED, **more)))
     scan, simulated = statistics.median(scans), statistics.median(ours)
     note = f"{simulated / daily:.2f} x the scan of the daily rows"
-    say(f"P2: simulator {simulated:.2f} s, scan {scan:.3f} s, {note}")
+    say(f"P2: simulator{what} {simulated:.2f} s, scan {scan:.3f} s, {note}")
     beside = f"sequential scan of {members:,} members: {scan:.3f} s"
-    return Row("P2 simulator of tiers", simulated / scan, beside, 6, members, note=note)
+    return Row(f"P2 simulator of tiers{what}", simulated / scan, beside, 6, members, note=note)
 
 
 def _with_tiers(members: int) -> int:
@@ -114,12 +103,13 @@ def _days(members: int) -> float:
     ours = []
     for day in DAYS:
         done: list[daily.Recalculated] = []
-        ours.append(seconds(lambda day=day, done=done: done.append(_recalculated(day))))
+        ours.append(seconds(lambda day=day, done=done: done.append(recalculated(day))))
         say(f"P2, {members:,} members: {day} {done[0].examined:,} members due, {ours[-1]:.2f} s")
     return statistics.median(ours)
 
 
-def _recalculated(day: dt.date) -> daily.Recalculated:
+def recalculated(day: dt.date) -> daily.Recalculated:
+    """A day's recalculation of the shops of the bench's zone."""
     at = dt.datetime.combine(day, dt.time(3), ZoneInfo(ledger_world.ZONE))
     return daily.recalculate_due(zone=ledger_world.ZONE, at=at)
 
@@ -158,7 +148,7 @@ def _first_ladder(members: int) -> Iterator[Row]:
     window = {"kind": "rolling", "days": 180}
     simulated = median(lambda: _simulated(shop, ladder=FIRST_LADDER, window=window))
     yield Row(
-        "P2 simulator of tiers, another window",
+        "P2 simulator of tiers, another window, nothing stored",
         simulated / WINDOW_SECONDS,
         f"{WINDOW_SECONDS} s, took {simulated:.2f}",
         members / 100_000,

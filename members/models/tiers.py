@@ -158,12 +158,28 @@ class TierLift(WorkedModel):
 
 
 class TierLiftMember(TenantModel):
-    """A member who had the turn before its chunk, since something happened meanwhile. Gone with the lift's end."""
+    """A member to whom something happened before its chunk came. Without sums it had the turn then; with them its days
+    changed while the program was closed, and the sums are what the edit finds. Gone with the lift's end.
+    """
 
     lift = TenantForeignKey(TierLift, related_name="+")
     member = TenantForeignKey(Member, related_name="+")
+    spend_minor = models.BigIntegerField(null=True)
+    orders = models.BigIntegerField(null=True)
+    active_days = models.BigIntegerField(null=True)
+    points_earned = models.BigIntegerField(null=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["merchant", "lift", "member"], name="tier_lift_member_once")
+            models.UniqueConstraint(fields=["merchant", "lift", "member"], name="tier_lift_member_once"),
+            models.CheckConstraint(
+                condition=models.Q(spend_minor=None, orders=None, active_days=None, points_earned=None)
+                | models.Q(
+                    spend_minor__isnull=False,
+                    orders__isnull=False,
+                    active_days__isnull=False,
+                    points_earned__isnull=False,
+                ),
+                name="tier_lift_member_sums_whole",
+            ),
         ]

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Q
 
 from members.lib.tiers import TierRules
-from members.models import Program, ProgramStatus, RulesVersion, TierLift, WorkState
+from members.models import Member, MemberStatus, Program, ProgramStatus, RulesVersion, TierLift, WorkState
 from members.models.worked import WORKED
 
 OPEN = (*WORKED, WorkState.FAILED)  # of one that broke off, too, members still wait
@@ -34,6 +34,14 @@ def losing(*, merchant_id: int, rules: TierRules, member_ids: Collection[int]) -
     with connection.cursor() as cursor:
         cursor.execute(LOSING, asked)
         return [row[0] for row in cursor.fetchall()]
+
+
+def active(*, merchant_id: int, member_ids: Collection[int]) -> list[int]:
+    """Those of some members who are members still. One query."""
+    if not member_ids:
+        return []
+    here = Member.objects.of(merchant_id).filter(pk__in=member_ids, status=MemberStatus.ACTIVE)
+    return list(here.values_list("pk", flat=True))
 
 
 def still_open(*, merchant_id: int) -> list[TierLift]:

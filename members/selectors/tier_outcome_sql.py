@@ -21,11 +21,18 @@ placed as (
 )"""
 # Of the members whose rows hold, the rows; the few others are counted.
 LATE = """,
-late as (select c.*, {still_held} as still_held from counted c)"""
+late as (select c.*, {still_held} as still_held{was_still_held} from counted c)"""
 KEPT = """,
 kept as (
     select o.member_id, coalesce(o.tier_held, %(base)s) as held, {kept_days}, {kept}o.year_points, o.still_held
     from members_tieroutlook o where {holds}
+)"""
+# By another window or grace: those of tiers that are held below end as they did, whatever the grace.
+MOVED = """,
+kept as (
+    select o.member_id, coalesce(o.tier_held, %(base)s) as held, {kept_days}, {kept}o.year_points, o.still_held,
+        o.still_held as was_still_held
+    from members_tieroutlook o {read} where {holds}
 )"""
 # What follows is worked out for each member,
 OF_EACH = """,
@@ -39,11 +46,11 @@ alike as (select *, 1 as n, {still} as still, {old_still} as old_still from told
 # grouping, which several processes could not share.
 OF_ALIKE = """,
 alike as (
-    select null::bigint as member_id, n, year_points, held, fall_on, {unpacked}, {old_place} as old_place,
+    select null::bigint as member_id, n, year_points, held, fall_on{was}, {unpacked}, {old_place} as old_place,
         {place} as place
     from (
-        select sum(n)::bigint as n, sum(year_points) as year_points, held, fall_on, places
-        from ({parts}) p group by held, fall_on, places having sum(n) <> 0
+        select sum(n)::bigint as n, sum(year_points) as year_points, held, fall_on{was}, places
+        from ({parts}) p group by held, fall_on{was}, places having sum(n) <> 0
     ) t offset 0
 )"""
 # All outlooks are counted as they stand, and those that do not hold are taken off again: so nothing is asked of each.
@@ -54,9 +61,9 @@ from (
     select o.tier_held, o.valid_until, o.year_points, o.still_held, coalesce(o.tier_held, %(base)s) as held{kept}
     from members_tieroutlook o where {which}
 ) t group by t.tier_held, t.valid_until, 5"""
-ALIKE_LATE = """
-select count(*) as n, sum(t.year_points) as year_points, t.held, t.fall_on, {places} as places
-from late t group by t.held, t.fall_on, 5"""
+ALIKE_OF = """
+select count(*) as n, sum(t.year_points) as year_points, t.held, t.fall_on{was}, {places} as places
+from {source} t group by t.held, t.fall_on{was}, {place}"""
 OUTCOMES = """
 with {counted},
 judged as (

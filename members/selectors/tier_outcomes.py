@@ -23,7 +23,7 @@ from django.db import connection
 from members.lib import tier_sql
 from members.lib.tiers import TierRules, Window
 from members.selectors import tier_outcome_sql as sql
-from members.selectors import tier_outlook
+from members.selectors import tier_outlook, tier_window_sql
 
 REACHED = ("qualified", "check_place", "fall_place", "old_check_place", "old_fall_place")
 YEAR = dt.timedelta(days=364)
@@ -80,7 +80,7 @@ def rows(
     Row security hides from the planner how many rows there are: left alone it looks up each member's days by itself, or
     sorts them on disk, or compiles for longer than it computes.
     """
-    is_kept = counted_by is not None and proposal.keeps_days
+    is_kept = counted_by is not None and not proposal.targets
     text, known = statement(proposal, today, is_kept=is_kept, is_alike=is_alike, only=only)
     known |= {"merchant": merchant_id, "first": first, "counted_by": counted_by}
     with connection.cursor() as cursor:
@@ -96,8 +96,9 @@ def statement(
 ) -> tuple[str, dict[str, Any]]:
     """The common table expressions that end in `outcomes`, and their parameters but merchant, first and counted_by.
 
-    `is_kept`: of members whose outlook holds the row is asked, which is only right where the days stay as they are; who
-    has none and no tier either is in no outcome then: such a member stays where it is.
+    `is_kept`: of members whose outlook holds the row is asked, and where the days do not stay as they are the daily
+    rows between too (`tier_window_sql`). That is only right where no tier is taken out. Who has none and no tier either
+    is in no outcome then: such a member stays where it is.
     """
     old, new = proposal.present, proposal.proposed
     is_same = proposal.keeps_days
@@ -118,8 +119,8 @@ def statement(
         **_standing(proposal),
     )
     if is_kept:
-        counted += sql.LATE.format(still_held=tier_outlook.still_held(proposal.proposed.grace_days, "c"))
-        counted += "" if is_alike else _kept(proposal, only)
+        counted += _late(proposal)
+        counted += "" if is_alike and is_same else _kept(proposal, only)
     text = sql.OUTCOMES.format(
         counted=counted + (_alike(proposal) if is_alike else _each(proposal, is_kept=is_kept)),
         materialized="" if is_kept else "materialized",
@@ -142,11 +143,39 @@ def statement(
     }
 
 
+def _late(proposal: Proposal) -> str:
+    """Those who are counted, with the tiers below that they still hold at a fall."""
+    old, new = proposal.present.grace_days, proposal.proposed.grace_days
+    was = "" if proposal.keeps_days else tier_outlook.still_held(old, "c", "was_fall_on")
+    return sql.LATE.format(
+        still_held=tier_outlook.still_held(new, "c"),
+        was_still_held=f", {was} as was_still_held" if was else "",
+    )
+
+
 def _kept(proposal: Proposal, only: str) -> str:
     """The outlooks that hold, in the columns of what is counted."""
+    if not proposal.keeps_days:
+        return _moved(proposal, only)
     days, figures = _kept_columns(proposal)
     return sql.KEPT.format(
         kept_days=days, kept=f"{figures}, " if figures else "", holds=f"{tier_outlook.HOLDS} {only}"
+    )
+
+
+def _moved(proposal: Proposal, only: str) -> str:
+    """The same by another window or grace, with the daily rows between."""
+    read = tier_window_sql.reading(proposal.present, proposal.proposed, of_all=not only)
+    days = [
+        f"o.valid_until + {int(later) + 1} as {was}{name}_on"
+        for was, grace in (("", proposal.proposed.grace_days), ("was_", proposal.present.grace_days))
+        for name, later in (("fall", grace), *([("check", 0)] if grace else []))
+    ]
+    return sql.MOVED.format(
+        kept_days=", ".join(days),
+        kept="".join(f"{figure}, " for figure in read.figures),
+        read=read.joined,
+        holds=f"{tier_outlook.HOLDS} {only}",
     )
 
 
@@ -167,8 +196,10 @@ def _kept_columns(proposal: Proposal) -> tuple[str, str]:
 
 
 def rising(proposal: Proposal) -> str:
-    """Whether an outlook `o` is of a member who rises."""
+    """Whether an outlook `o` is of a member who rises, or may rise: by a shorter window nobody reaches more."""
     new = proposal.proposed
+    if not tier_window_sql.is_within(proposal.present.window, new.window):
+        return "true"
     places = {tier: proposal.place_after(tier) for tier in {*proposal.present.rank, *new.rank}}
     held = _case(places, "coalesce(o.tier_held, %(base)s)")
     return f"{tier_sql.place_of(new, 'o.now_')} > {held}"
@@ -186,31 +217,44 @@ def _each(proposal: Proposal, *, is_kept: bool) -> str:
 
 def _alike(proposal: Proposal) -> str:
     """Members who hold the same until the same day and reach the same places, as one."""
-    places = _places(proposal)
-    has_grace = bool(proposal.proposed.grace_days)
-    told = {name: places[name] for name in REACHED if has_grace or "check" not in name}
+    places, is_same = _places(proposal), proposal.keeps_days
+    same = {
+        name: name.replace("check", "fall")
+        for name, rules in (("check_place", proposal.proposed), ("old_check_place", proposal.present))
+        if not rules.grace_days
+    }
+    told = {name: places[name] for name in REACHED if name not in same}
     told |= _still(proposal, places, is_kept=True)
     most = max(len(rules.ladder) for rules in (proposal.present, proposal.proposed))
     packed, unpacked = _packed(told, most)
-    if not has_grace:
-        unpacked |= {name: unpacked[name.replace("check", "fall")] for name in REACHED if "check" in name}
+    unpacked |= {name: unpacked[other] for name, other in same.items()}
+    return sql.OF_ALIKE.format(
+        parts=" union all ".join(_alike_parts(proposal, packed)),
+        was="" if is_same else ", was_fall_on",
+        unpacked=", ".join(f"{text} as {name}" for name, text in unpacked.items()),
+        old_place=places["old_place"],
+        place=places["place"],
+    )
+
+
+def _alike_parts(proposal: Proposal, packed: str) -> list[str]:
+    """The members of each way to count, grouped."""
+    if not proposal.keeps_days:
+        return [
+            sql.ALIKE_OF.format(source=source, was=", t.was_fall_on", places=packed, place=6)
+            for source in ("kept", "late")
+        ]
     _days_that_decide, figures = _kept_columns(proposal)
     kept = {
         "kept": f", {figures}" if figures else "",
         "after": int(proposal.proposed.grace_days) + 1,
         "places": packed,
     }
-    parts = [
+    return [
         sql.ALIKE_KEPT.format(sign="", which=tier_outlook.ALL, **kept),
         sql.ALIKE_KEPT.format(sign="-", which=tier_outlook.HOLDS_NOT, **kept),
-        sql.ALIKE_LATE.format(places=packed),
+        sql.ALIKE_OF.format(source="late", was="", places=packed, place=5),
     ]
-    return sql.OF_ALIKE.format(
-        parts=" union all ".join(parts),
-        unpacked=", ".join(f"{text} as {name}" for name, text in unpacked.items()),
-        old_place=places["old_place"],
-        place=places["place"],
-    )
 
 
 def _packed(places: Mapping[str, str], most: int) -> tuple[str, dict[str, str]]:
@@ -284,12 +328,13 @@ def _still_held(rules: TierRules, of: tuple[str, str], falls: str, day: str, *, 
     place, fall_place = of
     places = {int(tier_id): int(at) for tier_id, at in rules.rank.items()}
     if is_kept:
+        still_held = f"{'was_' if day.startswith('was_') else ''}still_held"
         ways = " ".join(
-            f"when {tier_id} = any(t.still_held) and {at} < {place} then {at}"
+            f"when {tier_id} = any(t.{still_held}) and {at} < {place} then {at}"
             for tier_id, at in sorted(places.items(), key=lambda each: -each[1])
         )
         return (
-            f"case when t.still_held is not null and {fall_place} < {place} - 1 and {falls} "
+            f"case when t.{still_held} is not null and {fall_place} < {place} - 1 and {falls} "
             f"then case {ways} else 0 end else 0 end"
         )
     of_tier = f"case v.tier_id {' '.join(f'when {tier_id} then {at}' for tier_id, at in places.items())} end"

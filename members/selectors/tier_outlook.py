@@ -120,12 +120,12 @@ def make(rules: TierRules, today: dt.date) -> tuple[str, dict[str, dt.date]]:
     return statement, {"year": year, "earliest": min(year, tier_sql.earliest_start(rules.window, today))}
 
 
-def still_held(grace_days: int, of: str) -> str:
-    """The tiers whose own validity still runs on the day of a fall, of a row with `member_id` and `fall_on`; null for
+def still_held(grace_days: int, of: str, day: str = "fall_on") -> str:
+    """The tiers whose own validity still runs on the day of a fall, of a row with `member_id` and that day; null for
     none."""
     return (
         "(select array_agg(v.tier_id) from members_tiervalidity v where v.merchant_id = %(merchant)s "
-        f"and v.member_id = {of}.member_id and v.valid_until + {int(grace_days)} >= {of}.fall_on)"
+        f"and v.member_id = {of}.member_id and v.valid_until + {int(grace_days)} >= {of}.{day})"
     )
 
 

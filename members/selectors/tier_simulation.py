@@ -175,7 +175,7 @@ class _Asked:
         is_after_job = daily_job_instant(self.today, merchant.zone) <= at
         self.first = tier_sql.first_job_day(self.today, is_after_job=is_after_job)
         self.counted_by: int | None = None
-        if proposal.keeps_days:
+        if not proposal.targets:
             self.counted_by = tier_outlook.counted_by(merchant_id=merchant.pk, at=at)
 
     def rows(self, select: str, **more: Any) -> list[tuple[Any, ...]]:

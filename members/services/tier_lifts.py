@@ -9,7 +9,7 @@ down that this member had the turn. A chunk works alone in its merchant and leav
 turn, before anything later. Several edits are worked off in their order.
 
 While the program is closed or cleared nobody is lifted by an edit from before: the worker rests, and goes on once it is
-open. Only who gets an order then has the turn first, so that what the edit finds is what was there.
+open. Who gets an order then waits too; only what the edit is to find of them is kept (`tier_lift_marks`).
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from django.db.models import Count
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from members.lib import bulk, queue
-from members.lib.posting import Changes, RulesEdit, fold
+from members.lib import queue
+from members.lib.posting import Changes, Rules, RulesEdit, fold
 from members.lib.refusals import Conflict
 from members.models import (
     Member,
     Merchant,
     Program,
+    ProgramStatus,
     RulesVersion,
     TierLift,
     TierLiftMember,
@@ -37,7 +38,16 @@ from members.models import (
 )
 from members.selectors import rules as rules_of
 from members.selectors import tier_lifts as selector
-from members.services import chunked, leases, posting, programs, tier_risen, tier_welcomes, webhook_events
+from members.services import (
+    chunked,
+    leases,
+    posting,
+    programs,
+    tier_lift_marks,
+    tier_risen,
+    tier_welcomes,
+    webhook_events,
+)
 from members.services.audit import Actor
 from members.services.chunked import Clock
 
@@ -111,16 +121,24 @@ def after_closure(*, merchant_id: int, since: dt.datetime, at: dt.datetime, acto
 def catch_up(*, merchant: Merchant, member_ids: Collection[int]) -> None:
     """Bring members who still wait for edits of the rules up to them, before anything else happens to them.
 
+    While the program is not open they stay where they are (domain.md 2): what an edit from before would have moved, it
+    moves once the program is open, by what it finds now.
+
     In the caller's transaction, which holds the merchant (`posting.lock_merchant`), the program and the members.
     """
     program: Program | None = None
     for lift in selector.still_open(merchant_id=merchant.pk):
-        waiting = _waiting(lift, [each for each in member_ids if lift.passed < each <= lift.through])
-        if waiting:
-            program = program or Program.objects.get(pk=merchant.pk)
-            marks = [(lift.pk, each) for each in waiting]
-            bulk.insert(TierLiftMember, merchant.pk, ("lift_id", "member_id"), marks)
+        waiting = tier_lift_marks.waiting(
+            lift, [each for each in member_ids if lift.passed < each <= lift.through]
+        )
+        if not waiting:
+            continue
+        program = program or Program.objects.get(pk=merchant.pk)
+        if program.status == ProgramStatus.OPEN:
             _turn(merchant, program, lift, waiting)
+            tier_lift_marks.had_turn(lift, waiting)
+        elif lift.is_open:
+            tier_lift_marks.keep(merchant, lift, _rules(merchant, lift), waiting)
 
 
 def work(*, merchant_id: int, job_id: int, now: Clock, chunk: int = CHUNK) -> TierLift | None:
@@ -163,31 +181,33 @@ def _next_ids(lift: TierLift, size: int) -> list[int]:
     return list(rest.order_by("pk").values_list("pk", flat=True)[:size])
 
 
-def _waiting(lift: TierLift, member_ids: list[int]) -> list[int]:
-    """Those of some members who had no turn before their chunk."""
-    if not member_ids:
-        return []
-    marks = TierLiftMember.objects.of(lift.merchant_id).filter(lift_id=lift.pk, member_id__in=member_ids)
-    early = set(marks.values_list("member_id", flat=True))
-    return sorted(each for each in set(member_ids) if each not in early)
+def _rules(merchant: Merchant, lift: TierLift) -> Rules:
+    """The rules that the edit put into force."""
+    version = RulesVersion.objects.of(merchant.pk).get(number=lift.version)
+    codes = rules_of.tier_codes(merchant_id=merchant.pk)
+    return rules_of.rules_of(version, merchant=merchant, is_open=lift.is_open, codes=codes)
 
 
 def _turn(merchant: Merchant, program: Program, lift: TierLift, member_ids: list[int]) -> None:
     """What the edit does to some members, as of its instant."""
-    version = RulesVersion.objects.of(merchant.pk).get(number=lift.version)
-    codes = rules_of.tier_codes(merchant_id=merchant.pk)
-    rules = rules_of.rules_of(version, merchant=merchant, is_open=lift.is_open, codes=codes)
+    rules = _rules(merchant, lift)
     targets = {int(gone): target for gone, target in lift.targets.items()}
     changes, at = Changes(), lift.at
     posting.check_references_at_once()
+    kept = tier_lift_marks.kept(lift, rules, member_ids)
     early = tier_risen.rise(
-        merchant=merchant, rules=rules, at=at, shifted=lift.shifted_days, member_ids=member_ids
+        merchant=merchant,
+        rules=rules,
+        at=at,
+        shifted=lift.shifted_days,
+        member_ids=[each for each in member_ids if each not in kept],
     )
-    moved = selector.losing(merchant_id=merchant.pk, rules=rules.tiers, member_ids=member_ids)
-    if moved:
+    losing = selector.losing(merchant_id=merchant.pk, rules=rules.tiers, member_ids=member_ids)
+    if moved := sorted({*losing, *selector.active(merchant_id=merchant.pk, member_ids=kept)}):
         event = RulesEdit(at=at, rules=rules, targets=targets, shifted=lift.shifted_days)
         states = posting.load(merchant=merchant, rules=rules, member_ids=moved, at=at, spending=())
         for member_id in moved:
+            states[member_id].window = kept.get(member_id)
             fold(states[member_id], [event], rules, changes=changes)
         posting.write(merchant_id=merchant.pk, changes=changes)
     changes.moves = sorted([*early, *changes.moves], key=lambda move: move.member_id)
@@ -216,7 +236,7 @@ def _chunk(lift: TierLift, merchant: Merchant, now: Clock, size: int) -> bool:
     if not ids:
         _end(locked, now())
         return False
-    _turn(merchant, program, locked, _waiting(locked, ids))
+    _turn(merchant, program, locked, tier_lift_marks.waiting(locked, ids))
     locked.passed = ids[-1]
     chunked.got_on(locked, len(ids), "passed")
     return True
