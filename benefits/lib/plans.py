@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -108,8 +107,3 @@ def refund_minor(*, paid_minor: int, days: int, left: int) -> int:
 def owed_minor(term: Term, at: dt.datetime, zone: ZoneInfo) -> int:
     """What would be paid back if the term were refunded at an instant."""
     return refund_minor(paid_minor=term.paid_minor, days=term.days, left=days_left(term, at, zone))
-
-
-def sum_owed(terms: Iterable[Term], at: dt.datetime, zone: ZoneInfo) -> int:
-    """The same of many."""
-    return sum(owed_minor(term, at, zone) for term in terms)

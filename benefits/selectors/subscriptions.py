@@ -21,6 +21,14 @@ PAID_MEMBERS = (
     "where s.merchant_id = any(%s::bigint[]) and s.refunded_at is null and s.to_at > least(%s, c.from_at)"
 )
 
+# Terms that run or are to come, those of one price and as many days left together; days as `rule.days_left` counts.
+ALIKE = """
+select paid_minor, days, case when from_at > %(now)s then days else least(days,
+    (to_at at time zone %(zone)s)::date - (%(now)s::timestamptz at time zone %(zone)s)::date) end as days_left, count(*)
+from benefits_subscription where merchant_id = %(merchant)s and refunded_at is null and to_at > %(now)s
+group by 1, 2, 3
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class TermFilter:
@@ -153,9 +161,17 @@ def paid_members(*, merchant_ids: Collection[int], at: dt.datetime) -> int:
 
 
 def owed(*, merchant_id: int, at: dt.datetime) -> tuple[int, int]:
-    """(members, minor units) to be refunded if the program ended now, or of one that did. Three queries."""
+    """(members, minor units) to be refunded if the program ended now, or of one that did. Four queries, however many
+    terms: those alike are counted together."""
     closed = closed_since(merchant_id=merchant_id)
-    zone = Merchant.objects.get(pk=merchant_id).zone
-    rows = list(refundable(merchant_id=merchant_id, at=at, closed_since=closed))
-    owed_minor = rule.sum_owed((row.term(closed) for row in rows), at, zone)
-    return len({row.member_id for row in rows}), owed_minor
+    merchant = Merchant.objects.get(pk=merchant_id)
+    rows = refundable(merchant_id=merchant_id, at=at, closed_since=closed)
+    people = rows.order_by().values("member_id").distinct().count()
+    now = rule.frozen(at, closed)
+    with connection.cursor() as cursor:
+        cursor.execute(ALIKE, {"merchant": merchant_id, "now": now, "zone": merchant.timezone})
+        alike = cursor.fetchall()
+    owed_minor = sum(
+        count * rule.refund_minor(paid_minor=paid, days=days, left=left) for paid, days, left, count in alike
+    )
+    return people, owed_minor

@@ -1,5 +1,5 @@
 """Members' terms in plans: bought, one after the other, and not renewed (domain.md 9). Money is taken outside: the shop
-system or the merchant says that a fee was paid. Locks in the order posting, program, member, term."""
+system or the merchant says that a fee was paid. Locks in the order posting, reference, program, member, term."""
 
 from __future__ import annotations
 
@@ -47,37 +47,21 @@ def sell(
     """
     reference = _reference(reference)
     posting.lock_merchant(merchant_id=merchant_id, alone=False)
+    posting.lock_order(merchant_id=merchant_id, key=("membership", reference))
     programs.lock_open(merchant_id=merchant_id)
-    plan = Plan.objects.of(merchant_id).select_related("tier").filter(public_id=plan_id).first()
-    member = Member.objects.of(merchant_id).filter(pk=member_id, status=MemberStatus.ACTIVE).first()
-    if plan is None or member is None:
-        raise NotFound(_("There is no such plan.") if plan is None else _("There is no such member."))
+    plan, member = _found(merchant_id, plan_id, member_id)
     posting.lock_members(merchant_id=merchant_id, member_ids=[member_id])
-    paid = plan.fee_minor if paid_minor is None else paid_minor
     if known := _known(merchant_id, reference):
         _same(known, plan, member_id, paid_minor)
         return known, False
     if plan.withdrawn_at is not None:
         raise PlanWithdrawn(_("This plan is not sold any more."))
+    paid = plan.fee_minor if paid_minor is None else paid_minor
     if not 0 <= paid <= MOST_FEE_MINOR:
         raise Invalid.on("paid_minor", _("What was paid is 0 or more, and no more than a price may be."))
     zone = Merchant.objects.get(pk=merchant_id).zone
     when = rule.period(at=at, after=_runs_until(plan, member_id, at), months=plan.months, zone=zone)
-    term = Subscription(
-        merchant_id=merchant_id,
-        plan=plan,
-        version=plan.version,
-        member=member,
-        from_at=when.from_at,
-        to_at=when.to_at,
-        ends_at=when.to_at,
-        days=when.days,
-        paid_minor=paid,
-        source=SOURCES.get(actor.kind, SoldBy.JOB),
-        reference=reference,
-        at=at,
-        by_label=actor.label[:120],
-    )
+    term = _term(plan, member, when, paid, reference, at, actor)
     if plan.tier is not None:
         _grant(term, when, at, zone)
     term.save(force_insert=True)
@@ -165,6 +149,35 @@ def _record(term: Subscription, at: dt.datetime, actor: Actor, action: str, **re
 
 def _days(when: Period) -> dict[str, Any]:
     return {"from_at": when.from_at.isoformat(), "to_at": when.to_at.isoformat()}
+
+
+def _found(merchant_id: int, plan_id: str, member_id: int) -> tuple[Plan, Member]:
+    """Raises NotFound."""
+    plan = Plan.objects.of(merchant_id).select_related("tier").filter(public_id=plan_id).first()
+    member = Member.objects.of(merchant_id).filter(pk=member_id, status=MemberStatus.ACTIVE).first()
+    if plan is None or member is None:
+        raise NotFound(_("There is no such plan.") if plan is None else _("There is no such member."))
+    return plan, member
+
+
+def _term(
+    plan: Plan, member: Member, when: Period, paid: int, reference: str, at: dt.datetime, actor: Actor
+) -> Subscription:
+    return Subscription(
+        merchant_id=plan.merchant_id,
+        plan=plan,
+        version=plan.version,
+        member=member,
+        from_at=when.from_at,
+        to_at=when.to_at,
+        ends_at=when.to_at,
+        days=when.days,
+        paid_minor=paid,
+        source=SOURCES.get(actor.kind, SoldBy.JOB),
+        reference=reference,
+        at=at,
+        by_label=actor.label[:120],
+    )
 
 
 def _reference(reference: str) -> str:

@@ -153,7 +153,7 @@ def end_floor(*, merchant_id: int, member_id: int, at: dt.datetime, floor: Floor
     since = dt.datetime.combine(floor.since, dt.time.min, Merchant.objects.get(pk=merchant_id).zone)
     at, _program, states, rules = _opened(merchant_id, [member_id], at, days_from=min(since, at))
     closures = Closure.objects.filter(merchant_id=merchant_id, from_at__gte=since, shifted_days__gt=0)
-    shifts = [(merchant_day(row.from_at, rules.zone), row.shifted_days) for row in closures]
+    shifts = [(merchant_day(row.from_at, rules.zone), row.shifted_days or 0) for row in closures]
     event = FloorEnded(at, *floor[:4], still=floor.still, shifts=shifts)
     changes = fold(states[member_id], [event], rules)
     posting.write(merchant_id=merchant_id, changes=changes)

@@ -32,7 +32,9 @@ def sell(system, member, reference="r-1", key="", **more):
 
 def stored(system) -> list:
     with tenancy.tenant(system.shop.pk), transaction.atomic():
-        return list(Subscription.objects.of(system.shop).order_by("id").values_list("reference", "paid_minor"))
+        return list(
+            Subscription.objects.of(system.shop).order_by("id").values_list("reference", "paid_minor")
+        )
 
 
 def test_a_plan_is_made_changed_and_withdrawn_and_terms_keep_their_version(system, member):
@@ -129,5 +131,7 @@ def test_baskets_are_quoted_with_plan_prices_and_benefits_are_published_for_plan
     )
     assert made.json()["audience"] == {"plans": ["card"]}
     problem(
-        system.post("/benefits", {"kind": "coupon", "audience": {"plans": "card"}, "publish": True}), 400, "malformed"
+        system.post("/benefits", {"kind": "coupon", "audience": {"plans": "card"}, "publish": True}),
+        400,
+        "malformed",
     )

@@ -144,6 +144,7 @@ skus = st.builds(
     st.integers(1, 800),
     st.dictionaries(st.sampled_from(["gold", "silver"]), cuts),
     st.none() | cuts,
+    st.dictionaries(st.just("card"), cuts),
 )
 baskets = st.lists(st.tuples(skus, st.integers(1, 5)), min_size=1, max_size=6)
 rule_sets = st.builds(
@@ -151,7 +152,12 @@ rule_sets = st.builds(
     st.sampled_from(STACKS),
     st.lists(st.builds(Reward, st.integers(1, 9_000), st.integers(1, 4_000)), max_size=3).map(tuple),
 )
-buyers = st.builds(Buyer, st.none() | st.sampled_from(["gold", "silver"]), st.booleans())
+buyers = st.builds(
+    Buyer,
+    st.none() | st.sampled_from(["gold", "silver"]),
+    st.booleans(),
+    st.sampled_from([frozenset(), frozenset({"card"})]),
+)
 
 
 @given(baskets, rule_sets, buyers)
