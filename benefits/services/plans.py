@@ -96,7 +96,7 @@ def offer_of(plan: Plan) -> Offer:
         name=plan.name,
         fee_minor=plan.fee_minor,
         months=plan.months,
-        tier=plan.tier.code if plan.tier_id else "",
+        tier="" if plan.tier is None else plan.tier.code,
         is_sold=plan.withdrawn_at is None,
     )
 

@@ -158,10 +158,11 @@ def _end(
 
 def _take_back(term: Subscription, at: dt.datetime) -> bool:
     """End what a refunded term granted, in the caller's transaction; whether the validity moved."""
-    claims = subscriptions.claiming(term.merchant_id, term.member_id, term.floor_tier_id, at)
+    tier_id = term.floor_tier_id
+    assert tier_id is not None and term.floor_until is not None and term.floor_since is not None
+    claims = subscriptions.claiming(term.merchant_id, term.member_id, tier_id, at)
     still = max((each.floor_until for each in claims), default=None)
-    assert term.floor_until is not None and term.floor_since is not None
-    floor = Floor(term.floor_tier_id, term.floor_until, term.floor_since, term.floor_before, still)
+    floor = Floor(tier_id, term.floor_until, term.floor_since, term.floor_before, still)
     moved = False
     with contextlib.suppress(NotFound):  # the member left: nobody holds a tier
         moved = tier_hand.end_floor(

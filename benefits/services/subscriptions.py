@@ -19,6 +19,15 @@ from members.services import audit, posting, programs, tier_hand
 from members.services.audit import Actor
 
 LONGEST_REFERENCE = 80
+# By merchant days: a term that ends at a midnight does so afterwards too.
+LATER = "(({each} at time zone %(zone)s + make_interval(days => %(days)s)) at time zone %(zone)s)"
+LONGER = f"""
+update benefits_subscription set
+    from_at = case when from_at > %(since)s then {LATER.format(each="from_at")} else from_at end,
+    to_at = {LATER.format(each="to_at")}, ends_at = {LATER.format(each="to_at")},
+    floor_until = floor_until + %(days)s, floor_before = floor_before + %(days)s
+where merchant_id = %(merchant)s and refunded_at is null and to_at > %(since)s
+"""
 SOURCES = {"user": SoldBy.STAFF, "api_key": SoldBy.API}
 
 
@@ -106,22 +115,7 @@ def on_reopened(*, merchant_id: int, since: dt.datetime, days: int) -> None:
         return
     zone = Merchant.objects.get(pk=merchant_id).timezone
     with connection.cursor() as cursor:
-        cursor.execute(
-            "update benefits_subscription set "
-            "from_at = case when from_at > %(since)s then (from_at at time zone %(zone)s + %(by)s) "
-            "at time zone %(zone)s else from_at end, "
-            "to_at = (to_at at time zone %(zone)s + %(by)s) at time zone %(zone)s, "
-            "ends_at = (to_at at time zone %(zone)s + %(by)s) at time zone %(zone)s, "
-            "floor_until = floor_until + %(days)s, floor_before = floor_before + %(days)s "
-            "where merchant_id = %(merchant)s and refunded_at is null and to_at > %(since)s",
-            {
-                "merchant": merchant_id,
-                "since": since,
-                "zone": zone,
-                "by": dt.timedelta(days=days),
-                "days": days,
-            },
-        )
+        cursor.execute(LONGER, {"merchant": merchant_id, "since": since, "zone": zone, "days": days})
         cursor.execute(
             "update benefits_subscription set floor_until = floor_until + %(days)s, "
             "floor_before = floor_before + %(days)s where merchant_id = %(merchant)s "

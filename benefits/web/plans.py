@@ -67,11 +67,11 @@ class PlanForm(forms.Form):
     )
 
     def __init__(self, *args: Any, request: StaffRequest, plan: Plan | None = None) -> None:
-        said = None
+        said: dict[str, Any] | None = None
         if plan is not None:
             now = services.offer_of(plan)
             said = {name: getattr(now, name) for name in ("name", "fee_minor", "months", "tier")}
-        super().__init__(*args, initial=said)
+        super().__init__(args[0] if args else None, initial=said)
         self.fields["fee_minor"].currency = request.merchant.currency  # type: ignore[attr-defined]
         tiers = audiences.tier_names(merchant_id=request.merchant.pk, at=timezone.now())[1:]
         if plan is not None:

@@ -55,9 +55,9 @@ LEVELS = {
     State.EXPIRED: "neutral",
     State.REFUNDED: "neutral",
 }
-TABS = {
-    "": gettext_lazy("All"),
-    **WORDS,
+STATES: dict[str, Any] = {
+    "": gettext_lazy("All states"),
+    **{str(state): words for state, words in WORDS.items()},
     OWED: gettext_lazy("To be paid back"),
     PAID_BACK: gettext_lazy("Paid back"),
 }
@@ -121,7 +121,7 @@ def described(
 def _wanted(request: StaffRequest) -> TermFilter:
     state = asked(request, "state")
     return TermFilter(
-        search=asked(request, most=80), state=state if state in TABS else "", plan=asked(request, "plan")
+        search=asked(request, most=80), state=state if state in STATES else "", plan=asked(request, "plan")
     )
 
 
@@ -137,24 +137,12 @@ def subscriptions_list(request: StaffRequest) -> HttpResponse:
     context = {
         "page_obj": page,
         "rows": [described(row, request, at, closed) for row in page.object_list],
-        "tabs": [
-            {
-                "label": label,
-                "url": _address(request, query | {"state": value}),
-                "current": value == wanted.state,
-            }
-            for value, label in TABS.items()
-        ],
+        "states": STATES.items(),
         "plans": selectors.plan_names(merchant_id=merchant_id),
         "wanted": wanted,
         "csv_query": urlencode({name: value for name, value in query.items() if value}),
     }
     return render(request, "benefits/subscriptions/list.html", context)
-
-
-def _address(request: StaffRequest, query: dict[str, str]) -> str:
-    said = urlencode({name: value for name, value in query.items() if value})
-    return f"{request.path}?{said}" if said else request.path
 
 
 @sees

@@ -49,7 +49,7 @@ def test_a_plan_is_made_and_its_price_is_explained(arrive: Arrive, story: Story,
 
     visitor.go("/benefits/prices/explain/")
     page.get_by_label("SKU 1").fill("tea")
-    page.get_by_label("Buyer").select_option(label="A member with the plan Gold card")
+    page.locator("#id_buyer").select_option(label="A member with the plan Gold card")
     visitor.leave_by(visitor.button("Explain price"))
     expect(page.get_by_role("heading", name="To pay: ¥80.00")).to_be_visible()
     expect(page.get_by_text("price of tea for the plan Gold card")).to_be_visible()
