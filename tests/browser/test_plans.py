@@ -52,7 +52,7 @@ def test_a_plan_is_made_and_its_price_is_explained(arrive: Arrive, story: Story,
     page.locator("#id_buyer").select_option(label="A member with the plan Gold card")
     visitor.leave_by(visitor.button("Explain price"))
     expect(page.get_by_role("heading", name="To pay: ¥80.00")).to_be_visible()
-    expect(page.get_by_text("price of tea for the plan Gold card")).to_be_visible()
+    expect(page.get_by_role("cell", name="price of tea for the plan Gold card")).to_be_visible()
 
 
 @pytest.mark.parametrize(("width", "dark", "language"), [(1366, False, "en"), (390, True, "zh-hant")])
