@@ -5,7 +5,7 @@ from django.apps import AppConfig
 # What a member has here, over `m`: an import that is taken back leaves them, since a draw's proof and codes name them.
 HAS_BENEFITS = " or ".join(
     f"exists (select from benefits_{table} b where b.merchant_id = m.merchant_id and b.member_id = m.id)"
-    for table in ("entitlement", "drawentry", "rewardorder")
+    for table in ("entitlement", "drawentry", "rewardorder", "subscription")
 )
 
 
@@ -19,7 +19,7 @@ class BenefitsConfig(AppConfig):
         """Put the app's pages into the menu, and hear of what happens to members."""
         from benefits.selectors import benefits
         from benefits.selectors import timeline as ours
-        from benefits.services import entitlements_daily, occasions, order_gifts
+        from benefits.services import entitlements_daily, occasions, order_gifts, subscriptions
         from benefits.web import pages
         from members.selectors import benefit_names, timeline
         from members.services import occasions as told
@@ -35,3 +35,4 @@ class BenefitsConfig(AppConfig):
             orders=order_gifts.on_orders,
             reopened=entitlements_daily.on_reopened,
         )
+        told.listen(reopened=subscriptions.on_reopened)

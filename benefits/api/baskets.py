@@ -18,7 +18,7 @@ from members.api.schema import Problem
 
 MOST_BASKETS = 1_000
 ALL_POINTS = "max"
-TRIED = ("sale", "member", *LAYERS, "spend_and_save")
+TRIED = ("sale", "member", "plan", *LAYERS, "spend_and_save")
 LONGEST_SKU, LONGEST_MEMBER = 64, 128
 PLACES = (("store", LONGEST_STORE), ("scene", LONGEST_SCENE))
 

@@ -55,7 +55,7 @@ class BenefitOut(serializers.Serializer):
         allow_null=True, help_text="The first instant without it; null is open."
     )
     settings = serializers.DictField(help_text="What its kind needs; money in names that end in `_minor`.")
-    audience = serializers.JSONField(help_text='"everyone" or {"tiers": ["gold"]}.')
+    audience = serializers.JSONField(help_text='"everyone", {"tiers": ["gold"]} or {"plans": ["card"]}.')
     scope = serializers.DictField(
         help_text='{"channels": ["taobao"], "stores": ["pos:001"], "scenes": ["takeaway"]}; {} is everywhere.'
     )

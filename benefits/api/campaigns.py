@@ -26,7 +26,9 @@ class CampaignOut(serializers.Serializer):
     id = serializers.CharField()
     benefit = serializers.CharField()
     state = serializers.ChoiceField(choices=WorkState.values)
-    audience = serializers.JSONField(help_text='"everyone", {"tiers": ["gold"]} or {"segments": [ids]}.')
+    audience = serializers.JSONField(
+        help_text='"everyone", {"tiers": ["gold"]}, {"plans": ["card"]} or {"segments": [ids]}.'
+    )
     holdout_percent = serializers.IntegerField(help_text="Members meant who are kept without it.")
     reason = serializers.CharField()
     position = serializers.IntegerField(help_text="Members looked at.")

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from benefits.api import benefits, campaigns, draws, effects, entitlements, quotes, rewards, skus
+from benefits.api import (
+    benefits,
+    campaigns,
+    draws,
+    effects,
+    entitlements,
+    plans,
+    quotes,
+    rewards,
+    skus,
+    subscriptions,
+)
 from members.api.operations import endpoint
 
 urlpatterns = [
@@ -41,6 +52,18 @@ urlpatterns = [
     path("skus", endpoint(skus.ListSkus)),
     path("skus/batch", endpoint(skus.PutSkus)),
     path("skus/<str:sku>", endpoint(skus.PutSku)),
+    path("plans", endpoint(plans.ListPlans, plans.MakePlan)),
+    path("plans/<str:plan_id>", endpoint(plans.ReadPlan, plans.ChangePlan)),
+    path(
+        "members/<str:member_id>/subscriptions",
+        endpoint(subscriptions.ListMemberSubscriptions, subscriptions.SellSubscription),
+    ),
+    path("subscriptions", endpoint(subscriptions.ListSubscriptions)),
+    path("subscriptions/refund-all", endpoint(subscriptions.RefundAll)),
+    path("subscriptions/<str:subscription_id>", endpoint(subscriptions.ReadSubscription)),
+    path("subscriptions/<str:subscription_id>/cancel", endpoint(subscriptions.CancelSubscription)),
+    path("subscriptions/<str:subscription_id>/refund", endpoint(subscriptions.RefundSubscription)),
+    path("subscriptions/<str:subscription_id>/paid-back", endpoint(subscriptions.PaidBackSubscription)),
     path("rewards", endpoint(rewards.ListRewards)),
     path("members/<str:member_id>/rewards/<str:benefit_id>/orders", endpoint(rewards.OrderReward)),
     path("members/<str:member_id>/reward-orders", endpoint(rewards.ListMemberOrders)),

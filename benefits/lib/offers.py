@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from benefits.lib.audience import segments_of, tiers_of
+from benefits.lib.audience import plans_of, segments_of, tiers_of
 from benefits.lib.baskets import FanOffer, FreeShipping, Off, Offers, PointsOffset
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.cuts import HUNDRED, MOST_MINOR, Cut, cut_of
@@ -89,13 +89,14 @@ class Right:
 @dataclass(frozen=True, slots=True)
 class Situation:
     """For whom and when offers are judged: the instant, whether the program was open, the tier held (None for who is
-    no member), the points held, and where the basket is."""
+    no member), the points held, where the basket is, and the plans with a term then."""
 
     at: dt.datetime
     is_open: bool
     tier: str | None = None
     points: int = 0
     place: Place = NOWHERE
+    plans: frozenset[str] = frozenset()
 
 
 def why_unfit(benefit: Published, now: Situation, *, for_members: bool = True) -> str:
@@ -118,6 +119,8 @@ def why_unfit(benefit: Published, now: Situation, *, for_members: bool = True) -
         return SEGMENTS
     if now.tier is None:
         return MEMBERS_ONLY
+    if (plans := plans_of(benefit.audience)) is not None:
+        return "" if now.plans.intersection(plans) else OTHERS
     return "" if now.tier in (tiers_of(benefit.audience) or ()) else OTHERS
 
 

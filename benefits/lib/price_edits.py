@@ -1,6 +1,7 @@
 """Edits of the price table: cells as people write them, stretches of time, endings of prices (domain.md 7).
 
-A cell is a SKU's list price, sale price, floor, fan price, or the price of one tier. Amounts are in minor units.
+A cell is a SKU's list price, sale price, floor, fan price, or the price of one tier or paid plan. Amounts are in
+minor units.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from benefits.lib.prices import parse_amount
 from benefits.lib.quotes import HUNDRED, Cut, SkuPrices, Way
 from members.lib.refusals import Invalid
 
-LIST, SALE, FLOOR, FAN, TIER = "list", "sale", "floor", "fan", "tier:"
+LIST, SALE, FLOOR, FAN, TIER, PLAN = "list", "sale", "floor", "fan", "tier:", "plan:"
 PLAIN = (LIST, SALE, FLOOR)  # amounts; the others are said as an amount, a percentage, or an amount off
 PRODUCT, NAME, STOCK = "product", "name", "stock"
 ITEMS = (PRODUCT, NAME, STOCK)  # what the catalogue says of a SKU, which has no time
@@ -63,6 +64,16 @@ def tier_column(code: str) -> str:
     return f"{TIER}{code}"
 
 
+def plan_column(code: str) -> str:
+    """The column of a paid plan."""
+    return f"{PLAN}{code}"
+
+
+def named(column: str) -> str:
+    """The code of a tier's or plan's column; another column as it is."""
+    return column.removeprefix(TIER).removeprefix(PLAN)
+
+
 def value_of(prices: SkuPrices | None, column: str) -> Value:
     """What stands in a cell. A floor of 1 minor unit is none."""
     if prices is None:
@@ -75,6 +86,8 @@ def value_of(prices: SkuPrices | None, column: str) -> Value:
         return prices.floor_minor if prices.floor_minor > 1 else None
     if column == FAN:
         return prices.fans
+    if column.startswith(PLAN):
+        return prices.plans.get(column.removeprefix(PLAN))
     return prices.members.get(column.removeprefix(TIER))
 
 
@@ -161,15 +174,15 @@ def changed(sku: str, prices: SkuPrices | None, cells: Mapping[str, Value]) -> S
     if not isinstance(list_minor, int):
         raise Invalid(_("A list price is needed."))
     before = prices or SkuPrices(sku, list_minor)
-    members = dict(before.members)
+    members, plans = dict(before.members), dict(before.plans)
     for column, value in cells.items():
-        if not column.startswith(TIER):
+        if not column.startswith((TIER, PLAN)):
             continue
-        code = column.removeprefix(TIER)
+        prices_by = members if column.startswith(TIER) else plans
         if isinstance(value, Cut):
-            members[code] = value
+            prices_by[named(column)] = value
         else:
-            members.pop(code, None)
+            prices_by.pop(named(column), None)
     found = replace(
         before,
         list_minor=list_minor,
@@ -177,8 +190,9 @@ def changed(sku: str, prices: SkuPrices | None, cells: Mapping[str, Value]) -> S
         floor_minor=cast(int, cells.get(FLOOR, before.floor_minor) or 1),
         members=members,
         fans=cast("Cut | None", cells.get(FAN, before.fans)),
+        plans=plans,
     )
-    for cut in (*found.members.values(), found.fans):
+    for cut in (*found.members.values(), *found.plans.values(), found.fans):
         if cut is not None and cut.way == "fixed" and cut.value > found.list_minor:
             raise Invalid(_("The member price is above the list price."))
     return found

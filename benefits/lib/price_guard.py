@@ -119,9 +119,10 @@ class Finding:
 
 
 def offers(prices: SkuPrices, stack: Stack) -> dict[str, int]:
-    """What a SKU is offered at, by to whom: each tier, followers ("fan"). Floors are not looked at."""
+    """What a SKU is offered at, by to whom: each tier, each plan, followers ("fan"). Floors are not looked at."""
     base = prices.list_minor if stack == "best_of" else prices.public_minor
     found = {f"tier:{code}": cut.of(base) for code, cut in prices.members.items()}
+    found |= {f"plan:{code}": cut.of(base) for code, cut in prices.plans.items()}
     if prices.fans is not None:
         found["fan"] = prices.fans.of(base)
     return found

@@ -27,6 +27,7 @@ from benefits.lib.price_edits import (
     edited,
     from_json,
     joined,
+    plan_column,
     tier_column,
     value_of,
 )
@@ -139,6 +140,7 @@ def planned(
 def cells_between(before: SkuPrices | None, after: SkuPrices | None) -> list[list[Any]]:
     """[column, before, after] of every price that differs."""
     tiers = {code for prices in (before, after) if prices for code in prices.members}
-    columns = [LIST, SALE, FLOOR, FAN, *(tier_column(code) for code in sorted(tiers))]
+    plans = {code for prices in (before, after) if prices for code in prices.plans}
+    columns = [LIST, SALE, FLOOR, FAN, *map(tier_column, sorted(tiers)), *map(plan_column, sorted(plans))]
     pairs = [(column, value_of(before, column), value_of(after, column)) for column in columns]
     return [[column, as_json(old), as_json(new)] for column, old, new in pairs if old != new]

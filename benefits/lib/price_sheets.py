@@ -21,6 +21,7 @@ from benefits.lib.price_edits import (
     ITEMS,
     LIST,
     NAME,
+    PLAN,
     PRODUCT,
     SALE,
     STOCK,
@@ -28,6 +29,7 @@ from benefits.lib.price_edits import (
     cell_text,
     column_text,
     parse_cell,
+    plan_column,
     tier_column,
     value_of,
 )
@@ -60,14 +62,14 @@ class Sheet:
     rejects: list[tuple[str, str]] = field(default_factory=list)
 
 
-def head(tiers: Sequence[str]) -> list[str]:
-    """The first line of a file: the tiers by their codes."""
-    return [*WRITTEN.values(), *tiers]
+def head(tiers: Sequence[str], plans: Sequence[str] = ()) -> list[str]:
+    """The first line of a file: the tiers by their codes, the plans as plan:CODE."""
+    return [*WRITTEN.values(), *tiers, *map(plan_column, plans)]
 
 
-def line(prices: SkuPrices, tiers: Sequence[str], currency: str) -> list[str]:
+def line(prices: SkuPrices, tiers: Sequence[str], currency: str, plans: Sequence[str] = ()) -> list[str]:
     """The prices of a SKU as a line under `head`."""
-    columns = [LIST, SALE, FLOOR, FAN, *(tier_column(code) for code in tiers)]
+    columns = [LIST, SALE, FLOOR, FAN, *map(tier_column, tiers), *map(plan_column, plans)]
     return [prices.sku, *(cell_text(value_of(prices, column), currency) for column in columns)]
 
 
@@ -129,14 +131,16 @@ def read(
     tiers: Mapping[str, str],
     currency: str,
     zone: dt.tzinfo = dt.UTC,
+    plans: Sequence[str] = (),
 ) -> Sheet:
-    """The edits of a table's lines. tiers: name or code of a tier (casefolded) -> its code. Days are those of `zone`.
-    Raises Invalid for a table that is empty, too long, or without SKUs or prices."""
+    """The edits of a table's lines. tiers: name or code of a tier (casefolded) -> its code; plans: codes of plans,
+    whose columns are headed plan:CODE. Days are those of `zone`. Raises Invalid for a table that is empty, too long, or
+    without SKUs or prices."""
     source = iter(lines)
     first = next(source, None)
     if first is None:
         raise unreadable(_("The file is empty."))
-    places = _places(first[1], tiers)
+    places = _places(first[1], tiers, plans)
     found, seen = Sheet(), dict[str, int]()
     for count, (number, cells) in enumerate(source, start=1):
         if count > MOST_ROWS:
@@ -184,7 +188,7 @@ def _sku(text: str) -> str:
     return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
 
 
-def _places(header: Sequence[str], tiers: Mapping[str, str]) -> dict[str, int]:
+def _places(header: Sequence[str], tiers: Mapping[str, str], plans: Sequence[str]) -> dict[str, int]:
     """Where each known column stands. Raises Invalid."""
     places: dict[str, int] = {}
     for place, cell in enumerate(header):
@@ -192,6 +196,8 @@ def _places(header: Sequence[str], tiers: Mapping[str, str]) -> dict[str, int]:
         column = next((column for column, names in NAMES.items() if name in names), None)
         if column is None and name in tiers:
             column = tier_column(tiers[name])
+        if column is None and name.startswith(PLAN) and name.removeprefix(PLAN).strip() in plans:
+            column = plan_column(name.removeprefix(PLAN).strip())
         if column is not None:
             places.setdefault(column, place)
     if "sku" not in places or len(places) < 2:

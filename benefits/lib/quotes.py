@@ -1,8 +1,8 @@
 """What a basket costs a buyer at an instant, and why: the price stack as a pure rule (domain.md 7).
 
-List -> sale -> best of (member, fan) -> spend-and-save -> coupon or discount -> points offset -> shipping. Prices are
-per unit, in minor units; a line is unit price times quantity. Every candidate that was tried is on the receipt, with
-what it gives and why it won or lost. What is taken off the whole basket is in `benefits.lib.baskets`.
+List -> sale -> best of (member, fan, plan) -> spend-and-save -> coupon or discount -> points offset -> shipping. Prices
+are per unit, in minor units; a line is unit price times quantity. Every candidate that was tried is on the receipt,
+with what it gives and why it won or lost. What is taken off the whole basket is in `benefits.lib.baskets`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class UnknownSku(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class SkuPrices:
-    """The prices of one SKU in force at an instant. members: by tier code, each for exactly that tier."""
+    """The prices of one SKU in force at an instant. members: by tier code, each for exactly that tier; plans: by the
+    code of a paid plan, for members with a term in it."""
 
     sku: str
     list_minor: int
@@ -79,6 +80,7 @@ class SkuPrices:
     floor_minor: int = 1
     members: Mapping[str, Cut] = field(default_factory=dict)
     fans: Cut | None = None
+    plans: Mapping[str, Cut] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for price in (self.list_minor, self.sale_minor, self.floor_minor):
@@ -118,10 +120,11 @@ class PriceRules:
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Who asks: the tier held (None for a visitor), and whether they follow the shop."""
+    """Who asks: the tier held (None for a visitor), whether they follow the shop, and the plans with a term then."""
 
     tier: str | None = None
     follows: bool = False
+    plans: frozenset[str] = frozenset()
 
 
 class _Price(NamedTuple):
@@ -192,7 +195,7 @@ def quote(
     for prices, quantity in basket:
         member = prices.members.get(buyer.tier) if buyer.tier else None
         row = (prices.sku, prices.list_minor, prices.sale_minor, prices.floor_minor, member, prices.fans)
-        units.append((unit_of(*row, rules, buyer, offers.fans), quantity))
+        units.append((unit_of(*row, rules, buyer, offers.fans, prices.plans), quantity))
     return quote_units(units, rules, offers, asked)
 
 
@@ -243,9 +246,10 @@ def unit_of(
     rules: PriceRules,
     buyer: Buyer,
     fans: Sequence[FanOffer] = (),
+    plans: Mapping[str, Cut] | None = None,
 ) -> Unit:
-    """What one of a SKU costs a buyer: the sale price, then the lowest of the tier's member price and the fan prices of
-    the price table and of benefits."""
+    """What one of a SKU costs a buyer: the sale price, then the lowest of the tier's member price, the fan prices of
+    the price table and of benefits, and the prices of the plans that the buyer holds."""
     public = public_price(list_minor, sale_minor, floor_minor)
     on_sale = public < list_minor
     base = list_minor if rules.stack == "best_of" else public
@@ -258,6 +262,8 @@ def unit_of(
             found.append(_Price("fan", sku, max(fan.of(base), least)))
         if fans and "fan" in rules.layers:
             found += _offered(sku, base, least, fan, fans)
+    for code in sorted(buyer.plans.intersection(plans or ())):
+        found.append(_Price("plan", f"{sku} {code}", max((plans or {})[code].of(base), least)))
     best, price = None, public
     for each in found:
         if each.price < price and not (rests or each.why_not):

@@ -15,6 +15,7 @@ from benefits.models.entitlements import (
     PaidWith,
     UseAction,
 )
+from benefits.models.plans import Plan, PlanVersion, SoldBy, Subscription
 from benefits.models.pools import CodeState, CodeUpload, PoolCode
 from benefits.models.price_guard import FindingKind, GuardLevel, GuardPolicy, PriceFinding
 from benefits.models.prices import CatalogueSku, MemberPrice, PriceUpload
@@ -49,6 +50,8 @@ __all__ = [
     "GuardPolicy",
     "MemberPrice",
     "PaidWith",
+    "Plan",
+    "PlanVersion",
     "PoolCode",
     "PriceChange",
     "PriceChangeKind",
@@ -63,5 +66,7 @@ __all__ = [
     "RewardOrder",
     "RewardState",
     "SkuPrice",
+    "SoldBy",
+    "Subscription",
     "UseAction",
 ]

@@ -55,7 +55,8 @@ class SkuPrice(TenantModel):
     """The prices of one SKU and the stretch `[from_at, to_at)` in which they stood, in minor units.
 
     members: {tier code: {"percent" | "fixed" | "off": number as text}}, each for exactly that tier; fans: the same for
-    followers. A change closes the row and adds another, so that a quote of a past instant stays what it was.
+    followers; plans: {plan code: the same}, for members with a term in it. A change closes the row and adds another,
+    so that a quote of a past instant stays what it was.
     """
 
     sku = models.CharField(_("SKU"), max_length=64)
@@ -64,6 +65,7 @@ class SkuPrice(TenantModel):
     floor_minor = models.BigIntegerField(_("floor"), default=1)
     members = models.JSONField(_("member prices"), default=dict)
     fans = models.JSONField(_("fan price"), null=True)
+    plans = models.JSONField(_("plan prices"), default=dict, db_default={})
     from_at = models.DateTimeField()
     to_at = models.DateTimeField(null=True)
 

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from benefits.lib.audience import Audience, segments_of, tiers_of
+from benefits.lib.audience import Audience, plans_of, segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.holdouts import is_held
-from benefits.models import Benefit, BenefitStatus
+from benefits.lib.plans import frozen
+from benefits.models import Benefit, BenefitStatus, Subscription
+from benefits.selectors.subscriptions import closed_since
 from members.lib import set_based
 from members.models import Member, MemberStatus, Merchant, Segment, Tier, TierMove, TierStanding
 from members.selectors import segments as segments_selector
@@ -29,6 +31,8 @@ def is_empty(*, merchant_id: int, audience: Audience, at: dt.datetime) -> bool:
         return False
     if named := segments_of(audience):
         return not _any_in_segments(merchant_id, named, at)
+    if (plans := plans_of(audience)) is not None:
+        return not in_plans(merchant_id=merchant_id, codes=plans, at=at).exists()
     codes = tiers_of(audience)
     if not codes:
         return True
@@ -49,6 +53,9 @@ def size(*, merchant_id: int, audience: Audience, at: dt.datetime, most: int) ->
         shop = segments_selector.shop(merchant=Merchant.objects.get(pk=merchant_id), at=at)
         rule = {"any": [{"fact": "segment", "op": "is_in", "value": named}]}
         return len(segments_selector.member_ids(shop=shop, rule=rule, limit=most))
+    if (plans := plans_of(audience)) is not None:
+        terms = in_plans(merchant_id=merchant_id, codes=plans, at=at)
+        return terms.values("member_id").distinct()[:most].count()
     ids = tier_ids(merchant_id=merchant_id, codes=tiers_of(audience) or [])
     standings = TierStanding.objects.of(merchant_id)
     found = standings.filter(tier_id__in=ids)[:most].count()
@@ -57,6 +64,13 @@ def size(*, merchant_id: int, audience: Audience, at: dt.datetime, most: int) ->
     holds_another = standings.filter(member_id=OuterRef("pk"))
     members = Member.objects.of(merchant_id).exclude(status=MemberStatus.ERASED)
     return min(most, found + members.exclude(Exists(holds_another))[:most].count())
+
+
+def in_plans(*, merchant_id: int, codes: list[str], at: dt.datetime) -> QuerySet[Subscription]:
+    """The terms in some plans that run at an instant; while the program is closed, those of its closing. One query."""
+    now = frozen(at, closed_since(merchant_id=merchant_id))
+    rows: QuerySet[Subscription] = Subscription.objects.of(merchant_id)
+    return rows.filter(plan__code__in=codes, from_at__lte=now, ends_at__gt=now)
 
 
 def _any_in_segments(merchant_id: int, public_ids: list[str], at: dt.datetime) -> bool:
@@ -77,6 +91,9 @@ def among(*, merchant_id: int, audience: Audience, member_ids: Sequence[int], at
         shop = segments_selector.shop(merchant=Merchant.objects.get(pk=merchant_id), at=at)
         rule = {"any": [{"fact": "segment", "op": "is_in", "value": named}]}
         return segments_selector.among(shop=shop, rule=rule, member_ids=member_ids)
+    if (plans := plans_of(audience)) is not None:
+        terms = in_plans(merchant_id=merchant_id, codes=plans, at=at).filter(member_id=OuterRef("pk"))
+        return list(active.filter(Exists(terms)).order_by("pk").values_list("pk", flat=True))
     ids = tier_ids(merchant_id=merchant_id, codes=tiers_of(audience) or [])
     held = TierStanding.objects.of(merchant_id).filter(member_id=OuterRef("pk"))
     fits = Exists(held.filter(tier_id__in=ids))
@@ -149,10 +166,17 @@ def by_tier(merchant_id: int, at: dt.datetime) -> list[tuple[str, str, list[str]
 
 
 def turned_at(
-    *, merchant_id: int, codes: list[str], since: dt.datetime, became_empty: bool
+    *, merchant_id: int, audience: Audience, since: dt.datetime, at: dt.datetime, became_empty: bool
 ) -> dt.datetime | None:
-    """When an audience of tiers turned after `since`: the first move into it, or the last one out of it. None when
-    no move did it (a first member, who holds the lowest tier by joining)."""
+    """When an audience of tiers or plans turned after `since`: the first that came into it, or the last out of it. None
+    when no move did it (a first member, who holds the lowest tier by joining)."""
+    if (plans := plans_of(audience)) is not None:
+        when = "ends_at" if became_empty else "from_at"
+        terms = Subscription.objects.of(merchant_id).filter(
+            plan__code__in=plans, **{f"{when}__gt": since, f"{when}__lte": at}
+        )
+        return terms.order_by(f"-{when}" if became_empty else when).values_list(when, flat=True).first()
+    codes = tiers_of(audience) or []
     ids = tier_ids(merchant_id=merchant_id, codes=codes)
     moves = TierMove.objects.of(merchant_id).filter(at__gt=since)
     if became_empty:

@@ -49,6 +49,8 @@ def _who(who: str, tiers: Mapping[str, str]) -> str:
     if who.startswith("tier:"):
         code = who.removeprefix("tier:")
         return _("the %(tier)s price") % {"tier": tiers.get(code, code)} if code else _("the member price")
+    if who.startswith("plan:"):
+        return _("the price of the plan %(plan)s") % {"plan": who.removeprefix("plan:")}
     return {"sale": _("the sale price"), "list": _("the list price"), "fan": _("the fan price")}[who]
 
 

@@ -85,7 +85,8 @@ select p.status, p.status <> 'draft' and p.first_opened_at <= %(at)s and not exi
             where r.merchant_id = p.merchant_id and r.at <= %(at)s order by r.at desc, r.number desc limit 1) r
         join members_tier t on t.merchant_id = p.merchant_id and t.id = r.tier_id) as lowest,
     v.number, v.stack, v.rewards, v.layers,
-    (select json_agg(json_build_array(s.sku, s.list_minor, s.sale_minor, s.floor_minor, s.members, s.fans))
+    (select json_agg(json_build_array(s.sku, s.list_minor, s.sale_minor, s.floor_minor, s.members, s.fans,
+            s.plans))
         from benefits_skuprice s where s.merchant_id = p.merchant_id and s.sku = any(%(skus)s::text[])
             and s.from_at <= %(at)s and (s.to_at is null or s.to_at > %(at)s)) as prices,
     (select json_agg(json_build_array(b.public_id, b.name, r.kind, r.settings, r.audience, s.status, r.from_at,
@@ -105,7 +106,11 @@ select p.status, p.status <> 'draft' and p.first_opened_at <= %(at)s and not exi
                 + coalesce((select sum(points) from members_pointsrequest
                     where merchant_id = p.merchant_id and member_id = m.id and status = 'held'
                         and ends_at <= %(at)s), 0) end,
-            ({RIGHTS})))
+            ({RIGHTS}),
+            (select jsonb_agg(distinct l.code) from benefits_subscription s
+                join benefits_plan l on l.merchant_id = s.merchant_id and l.id = s.plan_id
+                where s.merchant_id = p.merchant_id and s.member_id = m.id and s.from_at <= %(at)s
+                    and s.ends_at > %(at)s)))
         from members_member m
         where m.merchant_id = p.merchant_id and m.public_id = any(%(members)s::text[])) as people
 from members_program p
@@ -122,13 +127,14 @@ OF_BENEFIT = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basket:
     """What is to be priced, (SKU, quantity) lines, and for whom: a member by the id shown outside, or a visitor.
-    as_tier: for whoever held that tier then, instead of a member; points: None for all that fit. place: where it is
-    bought; unsaid, what is to be had in some places alone does not act. without: layers of benefits to leave out, which
-    shows what they do; no till asks so."""
+    as_tier: for whoever held that tier then, as_plan: a term in that plan, instead of a member; points: None for all
+    that fit. place: where it is bought; unsaid, what is to be had in some places alone does not act. without: layers of
+    benefits to leave out, which shows what they do; no till asks so."""
 
     lines: Sequence[tuple[str, int]]
     member: str | None = None
     as_tier: str | None = None
+    as_plan: str | None = None
     follows: bool = False
     coupon: str = ""
     points: int | None = 0
@@ -157,6 +163,7 @@ class _Person:
     moved_to: str | None
     points: int
     rights: list[Any]
+    plans: frozenset[str]
 
 
 class Ground:
@@ -191,11 +198,14 @@ class Ground:
         )
         prices, benefits, people = (each or [] for each in rest)
         self._rows: dict[str, list[Any]] = {each[0]: each for each in prices}
-        self._units: dict[tuple[str, str | None, bool, Place, frozenset[str]], Unit] = {}
+        self._units: dict[tuple[str, Buyer, Place, frozenset[str]], Unit] = {}
         self._benefits = [_published(each) for each in benefits]
-        self._people = {each[0]: _Person(each[1], each[2], each[3] or 0, each[4] or []) for each in people}
-        self._offers: dict[tuple[str | None, str | None, str, Place], Offers] = {}
-        self._shop_offers: dict[tuple[str | None, Place], Offers] = {}
+        self._people = {
+            each[0]: _Person(each[1], each[2], each[3] or 0, each[4] or [], frozenset(each[5] or ()))
+            for each in people
+        }
+        self._offers: dict[tuple[str | None, Buyer, str, Place], Offers] = {}
+        self._shop_offers: dict[tuple[str | None, frozenset[str], Place], Offers] = {}
         self._names = {each.id: each.name for each in self._benefits}
 
     def price(self, basket: Basket) -> Explained:
@@ -205,10 +215,10 @@ class Ground:
         there is not, Invalid for what only a member can ask for, and what `benefits.lib.quotes.quote_units` raises.
         """
         tier = self._tier_of(basket)
-        offers = self._offers_of(basket, tier)
+        buyer = Buyer(tier, basket.follows, self._plans_of(basket, tier))
+        offers = self._offers_of(basket, buyer)
         if basket.coupon and all(each.code != basket.coupon for each in offers.offs):
             raise NotFound.on("coupon", _("The member has no such coupon."))
-        buyer = Buyer(tier, basket.follows)
         unknown = [place for place, (sku, _quantity) in enumerate(basket.lines) if sku not in self._rows]
         if unknown:
             raise _unknown(basket.lines, unknown)
@@ -227,31 +237,40 @@ class Ground:
             person = self._people.get(basket.member)
             if person is None:
                 raise NotFound.on("member", _("There is no such member."))
-        elif basket.coupon or (basket.points != 0 and basket.as_tier is None):
+        elif basket.coupon or (basket.points != 0 and not (basket.as_tier or basket.as_plan)):
             place = "coupon" if basket.coupon else "points"
             raise Invalid.on(place, _("Only a member has coupons and points. Say whose basket it is."))
-        if not self._was_open or (person is None and basket.as_tier is None):
+        if not self._was_open or (person is None and not (basket.as_tier or basket.as_plan)):
             return None
         tier = basket.as_tier or (person.moved_to if person else None) or self._lowest
         if tier is None:
             raise NotFound("This program has no rules yet.")
         return cast(str, tier)
 
+    def _plans_of(self, basket: Basket, tier: str | None) -> frozenset[str]:
+        """The plans whose prices count: of members, while the program was open."""
+        if tier is None:
+            return frozenset()
+        if basket.member is not None:
+            return self._people[basket.member].plans
+        return frozenset([basket.as_plan] if basket.as_plan else ())
+
     def _unit_of(self, sku: str, buyer: Buyer, offers: Offers, rules: PriceRules, basket: Basket) -> Unit:
         """What one of a SKU costs; fan offers are the same for all who hold a tier at a place."""
-        key = (sku, buyer.tier, buyer.follows, basket.place, basket.without)
+        key = (sku, buyer, basket.place, basket.without)
         found = self._units.get(key)
         if found is None:
-            _sku, list_minor, sale, floor, members, fans = self._rows[sku]
+            _sku, list_minor, sale, floor, members, fans, plans = self._rows[sku]
             member = None if buyer.tier is None else _cut_of(members.get(buyer.tier))
             fan = _cut_of(fans) if buyer.follows else None
-            found = unit_of(sku, list_minor, sale, floor, member, fan, rules, buyer, offers.fans)
+            held = {code: _cut(plans[code]) for code in buyer.plans if code in plans}
+            found = unit_of(sku, list_minor, sale, floor, member, fan, rules, buyer, offers.fans, held)
             self._units[key] = found
         return found
 
-    def _offers_of(self, basket: Basket, tier: str | None) -> Offers:
+    def _offers_of(self, basket: Basket, buyer: Buyer) -> Offers:
         """What benefits may give whoever buys. Of the codes that are over only the one asked for is told of."""
-        key = (basket.member, tier, basket.coupon, basket.place)
+        key = (basket.member, buyer, basket.coupon, basket.place)
         found = self._offers.get(key)
         if found is None:
             person = self._people.get(basket.member) if basket.member is not None else None
@@ -259,11 +278,12 @@ class Ground:
             rights = [each for each in rights if each.code == basket.coupon or not is_over(each, self.at)]
             self._names |= {each.benefit: each.name for each in rights}
             points = person.points if person else 0
-            now = Situation(self.at, bool(self._was_open), tier, points, basket.place)
-            of_shop = self._shop_offers.get((tier, basket.place))
+            now = Situation(self.at, bool(self._was_open), buyer.tier, points, basket.place, buyer.plans)
+            alike = (buyer.tier, buyer.plans, basket.place)
+            of_shop = self._shop_offers.get(alike)
             if of_shop is None:
                 of_shop = shop_offers(self._benefits, now)
-                self._shop_offers[tier, basket.place] = of_shop
+                self._shop_offers[alike] = of_shop
             found = self._offers[key] = with_rights(of_shop, rights, now)
         return found
 
@@ -365,19 +385,10 @@ def _prices(merchant_id: int, skus: set[str], at: dt.datetime) -> dict[str, SkuP
 
 def prices_of(row: SkuPrice) -> SkuPrices:
     """The prices of a stored row."""
-    return _prices_from(row.sku, row.list_minor, row.sale_minor, row.floor_minor, row.members, row.fans)
-
-
-def _prices_from(
-    sku: str,
-    list_minor: int,
-    sale_minor: int | None,
-    floor_minor: int,
-    members: dict[str, dict[str, Any]],
-    fans: dict[str, Any] | None,
-) -> SkuPrices:
-    cuts = {tier: _cut(said) for tier, said in members.items()}
-    return SkuPrices(sku, list_minor, sale_minor, floor_minor, cuts, _cut_of(fans))
+    members, plans = ({code: _cut(said) for code, said in each.items()} for each in (row.members, row.plans))
+    return SkuPrices(
+        row.sku, row.list_minor, row.sale_minor, row.floor_minor, members, _cut_of(row.fans), plans
+    )
 
 
 def _cut(said: dict[str, Any]) -> Cut:

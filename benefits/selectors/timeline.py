@@ -7,7 +7,14 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from benefits.models import DrawEntry, Entitlement, EntitlementState, EntitlementUse, RewardOrder
+from benefits.models import (
+    DrawEntry,
+    Entitlement,
+    EntitlementState,
+    EntitlementUse,
+    RewardOrder,
+    Subscription,
+)
 from members.models import AuditRow, Member, Merchant
 from members.selectors.timeline import Source, about
 
@@ -53,6 +60,17 @@ def _rewards(merchant: Merchant, member: Member) -> QuerySet[Any]:
     return RewardOrder.objects.of(merchant.pk).filter(member_id=member.pk)
 
 
+def _terms(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    return Subscription.objects.of(merchant.pk).filter(member_id=member.pk).select_related("plan")
+
+
+def _term_acts(merchant: Merchant, member: Member) -> QuerySet[Any]:
+    """What became of paid terms, as the audit log has it, with who and why."""
+    terms = _terms(merchant, member).order_by().values("public_id")
+    rows = AuditRow.objects.of(merchant.pk).filter(subject_kind="subscription", subject_id__in=terms)
+    return rows.exclude(action="subscription.sold")
+
+
 def _reward_acts(merchant: Merchant, member: Member) -> QuerySet[Any]:
     """What became of the orders, as the audit log has it, with who and why."""
     orders = _rewards(merchant, member).order_by().values("public_id")
@@ -66,5 +84,7 @@ SOURCES = (
     Source("draw_entry", "benefits", _entries, is_personal=True),
     Source("reward", "benefits", _rewards, is_personal=True),
     Source("reward_act", "benefits", _reward_acts, is_personal=True),
+    Source("term", "benefits", _terms, is_personal=True),
+    Source("term_act", "benefits", _term_acts, is_personal=True),
     Source("right_act", "benefits", _by_hand, is_personal=True),
 )

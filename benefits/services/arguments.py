@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.audience import Audience, normalise_audience, segments_of, tiers_of
+from benefits.lib.audience import Audience, normalise_audience, plans_of, segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.holdouts import check_percent
 from benefits.lib.kinds import Kind, Settings, kind_of
@@ -20,6 +20,7 @@ from benefits.lib.scope import Scope, normalise_scope
 from benefits.models import Benefit
 from benefits.selectors.audiences import is_empty, segment_names, tier_names
 from benefits.selectors.scopes import store_names
+from benefits.selectors.subscriptions import plan_names
 from members.lib.refusals import Invalid
 from members.models import Merchant
 from members.services.member_lists import check_channel
@@ -89,7 +90,7 @@ def check(
     if (
         not as_scripted
         and kind.moves_points
-        and segments_of(audience) is not None
+        and (segments_of(audience) is not None or plans_of(audience) is not None)
         and not (stored and audience == stored.audience)
     ):
         raise _invalid(
@@ -98,7 +99,9 @@ def check(
     is_kept = stored is not None and (stored.kind, stored.audience) == (kind.code, audience)
     if kind.acts_in_quotes and segments_of(audience) and not is_kept:
         # Who was in a segment at an instant nobody knows later, and a quote of then must stay what it was.
-        text = _("A price is for everyone or for tiers. Give members of a segment coupons instead.")
+        text = _(
+            "A price is for everyone, for tiers or for plans. Give members of a segment coupons instead."
+        )
         raise _invalid("audience", text)
     settings = _settings(merchant_id, kind, arguments.settings, stored, as_scripted)
     if complete and not (stored is not None and arguments.settings is stored.settings):
@@ -149,7 +152,7 @@ def check_audience(merchant_id: int, value: Any, at: dt.datetime) -> Audience:
 def _audience(
     merchant_id: int, value: Any, at: dt.datetime, stored: Arguments | None, free: bool
 ) -> Audience:
-    """Raises Invalid for an audience that is none, or one that names a tier of no ladder or a segment of nobody."""
+    """Raises Invalid for an audience that is none, or names a tier of no ladder, or a plan or segment of nobody."""
     if stored is not None and value is stored.audience:
         return stored.audience
     audience = normalise_audience(value)
@@ -159,6 +162,11 @@ def _audience(
         if gone := [each for each in ids if each not in known]:
             text = _("There is no segment “%(segment)s”. Choose others.") % {"segment": gone[0]}
             raise _invalid("audience", text)
+    plans = plans_of(audience) or []
+    if plans and (stored is None or audience != stored.audience):
+        sold = dict(plan_names(merchant_id=merchant_id))
+        if gone := [each for each in plans if each not in sold]:
+            raise _invalid("audience", _("There is no plan “%(plan)s”. Choose others.") % {"plan": gone[0]})
     codes = tiers_of(audience)
     if codes and not free and (stored is None or audience != stored.audience):
         ladder = [code for code, _name in tier_names(merchant_id=merchant_id, at=at)]

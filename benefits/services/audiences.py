@@ -8,7 +8,6 @@ import structlog
 from django.db import transaction
 
 from benefits.lib import coverage as rule
-from benefits.lib.audience import tiers_of
 from benefits.lib.usefulness import AUDIENCE, AUDIENCE_STEPS, audience_doubts
 from benefits.models import Benefit
 from benefits.selectors import audiences
@@ -77,8 +76,9 @@ def _turn(benefit: Benefit, empty: bool, doubts: int, at: dt.datetime) -> None:
     if empty != benefit.audience_empty:
         since = audiences.turned_at(
             merchant_id=benefit.merchant_id,
-            codes=tiers_of(benefit.audience) or [],
+            audience=benefit.audience,
             since=benefit.revision_at or at,
+            at=at,
             became_empty=empty,
         )
     before = {"audience_empty": benefit.audience_empty}

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.audience import segments_of
+from benefits.lib.audience import plans_of, segments_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.prices import PriceRow
@@ -214,6 +214,8 @@ def _audience_text(audience: Any) -> Promise | str:
         return _("All members")
     if segments_of(audience):
         return _("Members of certain segments")
+    if plans_of(audience):
+        return _("Members with certain plans")
     return _("Members of tier %(tiers)s") % {"tiers": ", ".join(audience.get("tiers", []))}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from benefits.lib.audience import segments_of, tiers_of
+from benefits.lib.audience import plans_of, segments_of, tiers_of
 from benefits.lib.holdouts import is_held
 from benefits.lib.kinds import KINDS
 from benefits.models import Benefit, BenefitStatus, GiftCampaign
@@ -162,7 +162,7 @@ def _enrol(benefit: Benefit, ids: list[int], at: dt.datetime) -> int:
         return 0
     since = max(each for each in (benefit.from_at, benefit.published_at) if each is not None)
     instant, joined = SINCE.format(more=""), JOINED
-    if segments_of(benefit.audience):
+    if segments_of(benefit.audience) or plans_of(benefit.audience):
         instant, joined = "%(at)s", ""
     elif tiers_of(benefit.audience):
         instant, joined = SINCE.format(more=", s.since"), IN_TIER

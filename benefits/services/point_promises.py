@@ -14,7 +14,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.audience import segments_of, tiers_of
+from benefits.lib.audience import tiers_of
+from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS
 from benefits.models import Benefit, BenefitStatus
 from members.lib.check_ins import CheckIn
@@ -90,10 +91,10 @@ def _promised(benefit: Benefit, at: dt.datetime, is_said: bool) -> dict[str, Any
 
 def _tiers(benefit: Benefit) -> frozenset[int] | None:
     """Ids of the tiers that a benefit is for, empty for all members; None for nobody. A rule of earning knows no
-    segments."""
+    segments and plans."""
     codes = tiers_of(benefit.audience)
     if codes is None:
-        return None if segments_of(benefit.audience) is not None else frozenset()
+        return frozenset() if benefit.audience == EVERYONE else None
     known = rules_selector.tier_codes(merchant_id=benefit.merchant_id)
     return frozenset(tier_id for tier_id, code in known.items() if code in codes) or None
 

@@ -1,4 +1,5 @@
-"""Stretches of prices as a change keeps them: [from, to, list, sale, floor, members, fans]."""
+"""Stretches of prices as a change keeps them: [from, to, list, sale, floor, members, fans, plans], the
+last not in those from before there were any."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ def stretches_json(timeline: Iterable[Stretch]) -> list[list[Any]]:
             each.prices.floor_minor,
             {tier: as_json(cut) for tier, cut in each.prices.members.items()},
             as_json(each.prices.fans),
+            {plan: as_json(cut) for plan, cut in each.prices.plans.items()},
         ]
         for each in timeline
     ]
@@ -39,7 +41,8 @@ def stretches_from_json(sku: str, said: Sequence[Sequence[Any]]) -> list[Stretch
                 floor_minor,
                 {tier: cast(Cut, from_json(cut)) for tier, cut in members.items()},
                 cast("Cut | None", from_json(fans)),
+                {plan: cast(Cut, from_json(cut)) for each in plans for plan, cut in each.items()},
             ),
         )
-        for start, end, list_minor, sale_minor, floor_minor, members, fans in said
+        for start, end, list_minor, sale_minor, floor_minor, members, fans, *plans in said
     ]

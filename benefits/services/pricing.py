@@ -23,7 +23,7 @@ from members.services.audit import Actor
 
 BATCH = 5_000
 MOST_BEHIND = dt.timedelta(minutes=1)  # how long a request may have waited for one that was sent later
-PRICES = ("list_minor", "sale_minor", "floor_minor", "members", "fans")
+PRICES = ("list_minor", "sale_minor", "floor_minor", "members", "fans", "plans")
 
 
 @transaction.atomic
@@ -151,6 +151,7 @@ def row_of(
         floor_minor=prices.floor_minor,
         members={tier: _said(cut) for tier, cut in prices.members.items()},
         fans=None if prices.fans is None else _said(prices.fans),
+        plans={plan: _said(cut) for plan, cut in prices.plans.items()},
         from_at=at,
         to_at=to_at,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from benefits.lib.audience import segments_of, tiers_of
+from benefits.lib.audience import plans_of, segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.holdouts import MOST_PERCENT
 from benefits.lib.kinds import KINDS, LIMITS
@@ -56,6 +56,7 @@ class BenefitForm(forms.Form):
         initial="everyone",
     )
     tiers = forms.MultipleChoiceField(label=_("Tiers"), required=False, widget=forms.CheckboxSelectMultiple)
+    plans = forms.MultipleChoiceField(label=_("Plans"), required=False, widget=forms.CheckboxSelectMultiple)
     segments = forms.MultipleChoiceField(
         label=_("Segments"), required=False, widget=forms.CheckboxSelectMultiple
     )
@@ -80,6 +81,7 @@ class BenefitForm(forms.Form):
         merchant: Merchant,
         tiers: Sequence[tuple[str, str]] = (),
         segments: Sequence[tuple[str, str]] = (),
+        plans: Sequence[tuple[str, str]] = (),
         stores: Sequence[tuple[str, str]] = (),
         **kwargs: Any,
     ) -> None:
@@ -93,21 +95,33 @@ class BenefitForm(forms.Form):
         if KINDS[self.kind].acts_in_quotes:
             self.fields.pop("stock")  # nothing is taken from one
             segments = segments if self.initial.get("audience") == "segments" else ()
-        self._offer_audiences(tiers, segments)
+        if KINDS[self.kind].moves_points:
+            plans = plans if self.initial.get("audience") == "plans" else ()
+        self._offer_audiences(tiers, segments, plans)
         if stores and "stores" in self.fields:
             self.fields["stores"].choices = list(stores)  # type: ignore[attr-defined]
         else:
             self.fields.pop("stores", None)
 
-    def _offer_audiences(self, tiers: Sequence[tuple[str, str]], segments: Sequence[tuple[str, str]]) -> None:
+    def _offer_audiences(
+        self,
+        tiers: Sequence[tuple[str, str]],
+        segments: Sequence[tuple[str, str]],
+        plans: Sequence[tuple[str, str]],
+    ) -> None:
         """With one tier there is nothing to choose by it: everyone is in it."""
         self.fields["tiers"].choices = list(tiers)  # type: ignore[attr-defined]
         self.fields["segments"].choices = list(segments)  # type: ignore[attr-defined]
+        self.fields["plans"].choices = list(plans)  # type: ignore[attr-defined]
         choices = [("everyone", _("All members"))]
         if len(tiers) > 1:
             choices.append(("tiers", _("Members of certain tiers")))
         else:
             self.fields.pop("tiers")
+        if plans:
+            choices.append(("plans", _("Members with certain plans")))
+        else:
+            self.fields.pop("plans")
         if segments:
             choices.append(("segments", _("Members of certain segments")))
         else:
@@ -125,6 +139,8 @@ class BenefitForm(forms.Form):
             self.add_error("to_at", _("The benefit ends before it starts. Choose an end after its start."))
         if values.get("audience") == "tiers" and not values.get("tiers") and "tiers" not in self.errors:
             self.add_error("tiers", _("Choose at least one tier, or all members."))
+        if values.get("audience") == "plans" and not values.get("plans") and "plans" not in self.errors:
+            self.add_error("plans", _("Choose at least one plan, or all members."))
         if (
             values.get("audience") == "segments"
             and not values.get("segments")
@@ -163,7 +179,7 @@ class BenefitForm(forms.Form):
         """What the services take."""
         values = self.cleaned_data
         named = values.get("audience")
-        chosen = {named: values[named]} if named in ("tiers", "segments") else EVERYONE
+        chosen = {named: values[named]} if named in ("tiers", "plans", "segments") else EVERYONE
         return Arguments(
             kind=self.kind,
             name=values["name"],
@@ -183,14 +199,17 @@ class BenefitForm(forms.Form):
     @classmethod
     def initial_of(cls, benefit: Benefit) -> dict[str, Any]:
         """The entries that a benefit stands for."""
-        codes, segments = tiers_of(benefit.audience), segments_of(benefit.audience)
+        named = {
+            "tiers": tiers_of(benefit.audience),
+            "plans": plans_of(benefit.audience),
+            "segments": segments_of(benefit.audience),
+        }
         return {
             "name": benefit.name,
             "from_at": benefit.from_at,
             "to_at": benefit.to_at,
-            "audience": "tiers" if codes is not None else "everyone" if segments is None else "segments",
-            "tiers": codes or [],
-            "segments": segments or [],
+            "audience": next((name for name, each in named.items() if each is not None), EVERYONE),
+            **{name: each or [] for name, each in named.items()},
             "stock": benefit.stock,
             **{part: benefit.scope.get(part, []) for part in ("channels", "stores")},
             "scenes": "\n".join(benefit.scope.get("scenes", [])),

@@ -14,12 +14,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from benefits.lib.audience import segments_of
+from benefits.lib.audience import plans_of, segments_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
+from benefits.lib.price_edits import plan_column
 from benefits.lib.standing import Standing
 from benefits.models import Benefit, BenefitRevision, BenefitStatus
-from benefits.selectors import audiences, pools, prices, scopes
+from benefits.selectors import audiences, pools, prices, scopes, subscriptions
 from benefits.selectors import benefits as selectors
 from benefits.services import benefits as services
 from benefits.web import campaigns, draws, words
@@ -75,9 +76,13 @@ def described(
 
 
 def tier_names(request: StaffRequest, at: dt.datetime, *, has_segments: bool = True) -> dict[str, str]:
-    """The names of the merchant's tiers by code, and of its segments by id."""
+    """The names of the merchant's tiers by code, of its segments by id, and of its plans by "plan:" and code."""
     merchant_id = request.merchant.pk
-    named = audiences.segment_names(merchant_id=merchant_id) if has_segments else []
+    named = []
+    if has_segments:
+        plans = subscriptions.plan_names(merchant_id=merchant_id)
+        named = audiences.segment_names(merchant_id=merchant_id)
+        named += [(plan_column(code), name) for code, name in plans]
     return dict([*named, *audiences.tier_names(merchant_id=merchant_id, at=at)])
 
 
@@ -127,7 +132,7 @@ def listed_page(
         request.GET.get("page")
     )
     needs_names = any(row.audience != EVERYONE for row in page.object_list)
-    has_segments = any(segments_of(row.audience) for row in page.object_list)
+    has_segments = any(segments_of(row.audience) or plans_of(row.audience) for row in page.object_list)
     names = tier_names(request, at, has_segments=has_segments) if needs_names else {}
     low = pools.low_among(page.object_list)
     counts = selectors.counts(merchant_id=merchant_id, wanted=wanted, at=at)

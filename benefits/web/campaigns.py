@@ -19,7 +19,7 @@ from benefits.lib.entitlements import terms_of
 from benefits.lib.holdouts import MOST_PERCENT
 from benefits.lib.kinds import KINDS
 from benefits.models import Benefit, GiftCampaign
-from benefits.selectors import audiences
+from benefits.selectors import audiences, subscriptions
 from benefits.selectors import benefits as benefits_selector
 from benefits.selectors import campaigns as selectors
 from benefits.services import campaigns as services
@@ -57,6 +57,7 @@ class CampaignForm(forms.Form):
     segments = forms.MultipleChoiceField(
         label=_("Segments"), required=False, widget=forms.CheckboxSelectMultiple
     )
+    plans = forms.MultipleChoiceField(label=_("Plans"), required=False, widget=forms.CheckboxSelectMultiple)
     holdout_percent = CountField(
         label=FIELDS["holdout_percent"], most=MOST_PERCENT, required=False, help_text=HOLDOUT_TEXT
     )
@@ -70,12 +71,18 @@ class CampaignForm(forms.Form):
     once = OnceField()
 
     def __init__(
-        self, *args: Any, tiers: list[tuple[str, str]], segments: list[tuple[str, str]], **kwargs: Any
+        self,
+        *args: Any,
+        tiers: list[tuple[str, str]],
+        segments: list[tuple[str, str]],
+        plans: list[tuple[str, str]],
+        **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
         choices = [("everyone", _("All members"))]
         for name, offered, label in (
             ("tiers", tiers, _("Members of certain tiers")),
+            ("plans", plans, _("Members with certain plans")),
             ("segments", segments, _("Members of certain segments")),
         ):
             if offered:
@@ -90,6 +97,8 @@ class CampaignForm(forms.Form):
         values = super().clean() or {}
         if values.get("audience") == "tiers" and not values.get("tiers") and "tiers" not in self.errors:
             self.add_error("tiers", _("Choose at least one tier, or all members."))
+        if values.get("audience") == "plans" and not values.get("plans") and "plans" not in self.errors:
+            self.add_error("plans", _("Choose at least one plan, or all members."))
         if (
             values.get("audience") == "segments"
             and not values.get("segments")
@@ -102,7 +111,7 @@ class CampaignForm(forms.Form):
     def chosen(self) -> Any:
         """The audience, as services take it."""
         named = self.cleaned_data["audience"]
-        return {named: self.cleaned_data[named]} if named in ("tiers", "segments") else EVERYONE
+        return {named: self.cleaned_data[named]} if named in ("tiers", "plans", "segments") else EVERYONE
 
 
 def of_benefit(benefit: Benefit) -> list[tuple[GiftCampaign, str]]:
@@ -137,6 +146,7 @@ def campaigns_new(request: StaffRequest, public_id: str) -> HttpResponse:
         request.POST or None,
         tiers=audiences.tier_names(merchant_id=merchant.pk, at=at),
         segments=audiences.segment_names(merchant_id=merchant.pk),
+        plans=subscriptions.plan_names(merchant_id=merchant.pk),
     )
     context: dict[str, Any] = {"form": form, "benefit": benefit}
     if request.method == "POST" and form.is_valid():

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from benefits.lib import price_sheets
-from benefits.lib.price_edits import ITEMS, cell_text, column_text, from_json, value_of
+from benefits.lib.price_edits import ITEMS, cell_text, column_text, from_json, named, value_of
 from benefits.models import PriceChangeKind, PriceEntry
 from benefits.selectors import audiences, catalogue, guard_words, price_guard, price_lists, price_table
 from benefits.selectors.catalogue import CatalogueFilter, Shown
@@ -186,9 +186,7 @@ def _entry(request: StaffRequest, entry: PriceEntry, columns: dict[str, str]) ->
     currency, zone = request.merchant.currency, request.merchant.zone
     cells = []
     for column, old, new, *times in entry.cells:
-        words = (
-            str(ITEM_WORDS[column]) if column in ITEMS else columns.get(column, column.removeprefix("tier:"))
-        )
+        words = str(ITEM_WORDS[column]) if column in ITEMS else columns.get(column, named(column))
         start, end = ((t and dt.datetime.fromisoformat(t)) for t in (times or (None, None)))
         cells.append(
             {

@@ -113,7 +113,7 @@ class MemberPriceForm(BenefitForm):
         ),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx,.parquet"}),
     )
-    field_order = ("name", "file", "from_at", "to_at", "audience", "tiers", "segments")
+    field_order = ("name", "file", "from_at", "to_at", "audience", "tiers", "plans", "segments")
 
     def __init__(self, *args: Any, with_file: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -145,7 +145,8 @@ class DrawForm(BenefitForm):
         help_text=_("After the draw. Empty: no end."),
     )
     field_order: tuple[str, ...] = (
-        "name", "from_at", "to_at", "terms", "points", "entries", "claim_days", "audience", "tiers", "segments",
+        "name", "from_at", "to_at", "terms", "points", "entries", "claim_days",
+        "audience", "tiers", "plans", "segments",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -250,7 +251,7 @@ class GiftForm(LimitedForm):
         label=_("What it is worth"), required=False, help_text=_("Told as what the member saved.")
     )
     field_order: tuple[str, ...] = (
-        "name", "gift", "value_minor", "stock", *LIMITS, "from_at", "to_at", "audience", "tiers", "segments",
+        "name", "gift", "value_minor", "stock", *LIMITS, "from_at", "to_at", "audience", "tiers", "plans", "segments",
     )  # fmt: skip
 
     def settings(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from benefits.lib.kinds import KINDS, LIMITS
 from benefits.models import BenefitStatus, FindingKind, GuardLevel, RewardState
 from benefits.selectors import audiences
 from benefits.services.till_words import QUEUED_WORDS
-from benefits.web import entitlements, own, own_draws, own_rewards, timeline, words
+from benefits.web import entitlements, own, own_draws, own_rewards, subscriptions, timeline, words
 from benefits.web.cashier import CASHIERS
 from benefits.web.words import DELIVERIES
 from members.web import (
@@ -52,8 +52,14 @@ def register() -> None:
         order=45,
         roles=gates.READERS,
     )
+    add("program", label=_("Paid membership"), route="benefits:plans_list", order=50, roles=gates.READERS)
+    add(
+        "program", label=_("Paid members"), route="benefits:subscriptions_list", order=55, roles=gates.READERS
+    )
     add("benefits", label=_("Redeem codes"), route="benefits:cashier_page", order=60, roles=CASHIERS)
     member_sections.register(entitlements.of_member)
+    member_sections.register(subscriptions.of_member)
+    own_sections.register(subscriptions.own_section, order=20)
     own_sections.register(own.codes_section, order=30)
     own_sections.register(own.benefits_section, order=40)
     own_sections.register(own_draws.draws_section, order=45)
@@ -92,6 +98,12 @@ def register() -> None:
             "entitlement.redeemed": _("Entitlement redeemed"),
             "entitlement.undone": _("Redemption undone"),
             "entitlement.queued": _("Code taken without a connection sent in"),
+            "plan.created": _("Plan created"),
+            "plan.changed": _("Plan changed"),
+            "subscription.sold": _("Paid term recorded"),
+            "subscription.cancelled": _("Paid term not to go on"),
+            "subscription.refunded": _("Paid term refunded"),
+            "subscription.paid_back": _("Refund of a paid term paid back"),
             "reward_order.paid": _("Order of a reward paid"),
             "reward_order.shipped": _("Reward sent"),
             "reward_order.received": _("Reward received"),
@@ -105,6 +117,8 @@ def register() -> None:
             "entitlement": _("Entitlements"),
             "price_change": _("Changes of prices"),
             "reward_order": _("Orders of rewards"),
+            "plan": _("Plans"),
+            "subscription": _("Paid terms"),
         },
         fields={
             "from": words.FIELDS["from_at"],
@@ -156,6 +170,14 @@ def register() -> None:
             "pool": _("Codes come from a list"),
             "added": _("Codes added"),
             "withdrawn": _("Codes taken out"),
+            "fee_minor": _("Fee in minor units"),
+            "paid_minor": _("Paid, in minor units"),
+            "refund_minor": _("To be paid back, in minor units"),
+            "term_months": _("Months of a term"),
+            "days_left": _("Days left"),
+            "is_sold": _("On sale"),
+            "plan": _("Plan"),
+            "to_at": words.FIELDS["to_at"],
             "from_minor": _("Orders from, in minor units"),
             "skus": _("SKUs"),
             **{name: words.LIMITS[name] for name in LIMITS},

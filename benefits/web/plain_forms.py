@@ -14,7 +14,7 @@ from benefits.web.fields import CountField, MoneyField
 from benefits.web.setting_words import LABELS, MOST, TEXTS
 
 LONGEST = 80
-SHARED = ("from_at", "to_at", "audience", "tiers", "segments")
+SHARED = ("from_at", "to_at", "audience", "tiers", "plans", "segments")
 
 
 class _Plain:

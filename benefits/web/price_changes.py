@@ -17,10 +17,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from benefits.lib import price_sheets
-from benefits.lib.price_edits import FAN, SALE, TIER, bulk, column_text
+from benefits.lib.price_edits import FAN, PLAN, SALE, TIER, bulk, column_text, named
 from benefits.lib.prices import MOST_BYTES
 from benefits.models import FindingKind, PriceChange, PriceChangeKind, PriceChangeState
-from benefits.selectors import audiences, guard_words, price_table
+from benefits.selectors import audiences, guard_words, price_table, subscriptions
 from benefits.selectors.quotes import prices_of
 from benefits.services import price_changes
 from benefits.services.price_files import with_lines
@@ -119,7 +119,7 @@ def prices_bulk(request: StaffRequest) -> HttpResponse:
     cast(forms.MultipleChoiceField, form.fields["columns"]).choices = [
         (column, words)
         for column, words in columns.items()
-        if column in (SALE, FAN) or column.startswith(TIER)
+        if column in (SALE, FAN) or column.startswith((TIER, PLAN))
     ]
     if request.method == "POST" and form.is_valid():
         chosen = form.cleaned_data
@@ -145,6 +145,7 @@ def prices_import(request: StaffRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         content = uploaded(form, MOST_BYTES)
         if content is not None:
+            plans = [code for code, _name in subscriptions.plan_names(merchant_id=request.merchant.pk)]
             try:
                 sheet = with_lines(
                     content,
@@ -153,6 +154,7 @@ def prices_import(request: StaffRequest) -> HttpResponse:
                         tiers=tier_words(request, at),
                         currency=request.merchant.currency,
                         zone=request.merchant.zone,
+                        plans=plans,
                     ),
                 )
             except Invalid as refusal:
@@ -245,7 +247,7 @@ def _shown(request: StaffRequest, change: PriceChange) -> dict[str, Any]:
         "rows": [
             {
                 "one": each,
-                "column": columns.get(each.column, each.column.removeprefix(TIER)),
+                "column": columns.get(each.column, named(each.column)),
                 "before": column_text(each.column, each.before, currency),
                 "after": column_text(each.column, each.after, currency),
                 "period": ""

@@ -14,10 +14,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from benefits.lib import codes
+from benefits.lib.price_edits import PLAN, plan_column
 from benefits.lib.price_guard import Basis
 from benefits.lib.quotes import MOST_QUANTITY
 from benefits.lib.scope import CHANNELS, LONGEST_SCENE, place_at
-from benefits.selectors import audiences, guard_words, price_guard, quotes, scopes
+from benefits.selectors import audiences, guard_words, price_guard, quotes, scopes, subscriptions
 from benefits.selectors.quotes import Basket, Explained
 from benefits.web import price_words
 from benefits.web.benefits import reads
@@ -31,7 +32,7 @@ from members.web.request import StaffRequest
 
 ROWS = 10  # lines that the page takes; the API takes 200
 OFFERED = 200  # SKUs offered while typing
-LAYERS = ("sale", "member", "fan", "spend_and_save", "coupon", "points", "shipping")
+LAYERS = ("sale", "member", "fan", "plan", "spend_and_save", "coupon", "points", "shipping")
 
 
 ACTING = {
@@ -86,7 +87,14 @@ class ExplainForm(forms.Form):
         help_text=gettext_lazy("A day or a time that is past; empty is now."),
     )
 
-    def __init__(self, *args: Any, request: StaffRequest, now: dt.datetime, tiers: dict[str, str]) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        request: StaffRequest,
+        now: dt.datetime,
+        tiers: dict[str, str],
+        plans: dict[str, str],
+    ) -> None:
         super().__init__(*args)
         self.request, self.now, self.found = request, now, None
         cast(MomentField, self.fields["at"]).zone = request.merchant.zone
@@ -94,6 +102,10 @@ class ExplainForm(forms.Form):
         cast(forms.ChoiceField, self.fields["buyer"]).choices = [
             ("", _("A visitor")),
             *((code, _("A member of tier %(tier)s") % {"tier": name}) for code, name in tiers.items()),
+            *(
+                (plan_column(code), _("A member with the plan %(plan)s") % {"plan": name})
+                for code, name in plans.items()
+            ),
         ]
         stores = scopes.stores(merchant_id=request.merchant.pk)
         cast(forms.ChoiceField, self.fields["place"]).choices = [
@@ -142,10 +154,13 @@ class ExplainForm(forms.Form):
     def basket(self, lines: list[tuple[str, int]]) -> Basket:
         """What was asked for."""
         values = self.cleaned_data
+        buyer = "" if self.found else values["buyer"]
+        plan = buyer.removeprefix(PLAN) if buyer.startswith(PLAN) else None
         return Basket(
             lines=lines,
             member=self.found.public_id if self.found else None,
-            as_tier=None if self.found else values["buyer"] or None,
+            as_tier=None if plan else buyer or None,
+            as_plan=plan,
             follows=values["follows"],
             coupon=values["coupon"],
             points=None if values["points"] else 0,
@@ -185,7 +200,8 @@ def prices_explain(request: StaffRequest) -> HttpResponse:
     now = timezone.now()
     merchant = request.merchant
     tiers = dict(audiences.tier_names(merchant_id=merchant.pk, at=now))
-    form = ExplainForm(request.GET or None, request=request, now=now, tiers=tiers)
+    plans = dict(subscriptions.plan_names(merchant_id=merchant.pk))
+    form = ExplainForm(request.GET or None, request=request, now=now, tiers=tiers, plans=plans)
     form.is_valid()
     typed, basket = _lines(request, form)
     found = None
@@ -207,13 +223,16 @@ def prices_explain(request: StaffRequest) -> HttpResponse:
         at = form.cleaned_data["at"]
         bases = price_guard.bases(merchant_id=merchant.pk, skus={sku for sku, _n in basket}, at=at)
         left_out = ", ".join(str(ACTING[each]) for each in form.cleaned_data["without"])
-        context |= _shown(found, tiers, merchant.currency, bases) | {"at": at, "left_out": left_out}
+        shown = _shown(found, tiers, plans, merchant.currency, bases)
+        context |= shown | {"at": at, "left_out": left_out}
     return answer(request, "benefits/prices/explain.html", context, form)
 
 
-def _shown(found: Explained, tiers: dict[str, str], currency: str, bases: dict[str, Basis]) -> dict[str, Any]:
+def _shown(
+    found: Explained, tiers: dict[str, str], plans: dict[str, str], currency: str, bases: dict[str, Basis]
+) -> dict[str, Any]:
     quote = found.quote
-    rows = price_words.receipt_rows(quote.receipt, tiers, currency, found.names)
+    rows = price_words.receipt_rows(quote.receipt, tiers, currency, found.names, plans)
     whole = sum(line.list_minor * line.quantity for line in quote.lines)
     fee = quote.shipping_minor + sum(
         each.gives_minor for each in quote.receipt if each.won and each.layer == "shipping"

@@ -14,7 +14,7 @@ from benefits.lib.kinds.points_offset import MOST_POINTS
 from benefits.web.base_forms import BenefitForm
 from benefits.web.fields import CountField, MoneyField, ShareField
 
-SHARED = ("from_at", "to_at", "audience", "tiers", "segments")
+SHARED = ("from_at", "to_at", "audience", "tiers", "plans", "segments")
 
 
 def taken_off(percent_paid: Any) -> str:

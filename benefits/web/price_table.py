@@ -28,11 +28,12 @@ from benefits.lib.price_edits import (
     Edit,
     cell_text,
     parse_cell,
+    plan_column,
     tier_column,
     value_of,
 )
 from benefits.models import PriceChangeKind
-from benefits.selectors import audiences, guard_words, price_guard, price_table
+from benefits.selectors import audiences, guard_words, price_guard, price_table, subscriptions
 from benefits.selectors.quotes import prices_of
 from benefits.services import price_changes
 from benefits.web import sheets
@@ -83,10 +84,12 @@ class PeriodForm(forms.Form):
 
 
 def columns_of(request: StaffRequest, at: dt.datetime) -> dict[str, str]:
-    """The columns of the table with their words: list, sale, floor, fan, and each tier, lowest first."""
+    """The columns of the table with their words: list, sale, floor, fan, each tier, lowest first, and each plan."""
     tiers = audiences.tier_names(merchant_id=request.merchant.pk, at=at)
     plain_words = {column: str(words) for column, words in COLUMN_WORDS.items()}
-    return plain_words | {tier_column(code): name for code, name in tiers}
+    plans = subscriptions.plan_names(merchant_id=request.merchant.pk)
+    named = {plan_column(code): _("%(plan)s (plan)") % {"plan": name} for code, name in plans}
+    return plain_words | {tier_column(code): name for code, name in tiers} | named
 
 
 @gates.staff(read=gates.READERS, write=gates.WRITERS, function="benefits")
@@ -204,11 +207,12 @@ def prices_export(request: StaffRequest, file_format: str) -> HttpResponseBase:
     at = timezone.now()
     merchant = request.merchant
     tiers = [code for code, _name in audiences.tier_names(merchant_id=merchant.pk, at=at)]
+    plans = [code for code, _name in subscriptions.plan_names(merchant_id=merchant.pk)]
     found = price_table.at_instant(merchant_id=merchant.pk, at=at, begins=asked(request, most=64))
     lines = (
-        price_sheets.line(prices_of(row), tiers, merchant.currency)
+        price_sheets.line(prices_of(row), tiers, merchant.currency, plans)
         for row in found.iterator(chunk_size=2_000)
     )
     rows = found.count() if file_format == "xlsx" else 0
-    head = price_sheets.head(tiers)
+    head = price_sheets.head(tiers, plans)
     return sheets.answer(request, "prices", file_format, head, lines, rows=rows, back="benefits:prices_table")

@@ -17,6 +17,7 @@ LAYERS = {
     "sale": gettext_lazy("Sale price"),
     "member": gettext_lazy("Member price"),
     "fan": gettext_lazy("Fan price"),
+    "plan": gettext_lazy("Plan price"),
     "spend_and_save": gettext_lazy("Spend and save"),
     "coupon": gettext_lazy("Coupon or discount"),
     "points": gettext_lazy("Points"),
@@ -38,6 +39,7 @@ WHY = {
     "not below what everybody pays": gettext_lazy("It is not below what everybody pays."),
     "the member price is not higher": gettext_lazy("The member price is as low or lower."),
     "the fan price is not higher": gettext_lazy("The fan price is as low or lower."),
+    "the plan price is not higher": gettext_lazy("The plan price is as low or lower."),
     "the largest reward reached": gettext_lazy("It is the largest reward that the basket reaches."),
     "the floors leave no more to give": gettext_lazy(
         "It is the largest reward; the floors leave no more to give."
@@ -75,9 +77,15 @@ def why(tried: Tried) -> str:
     return str(WHY.get(tried.why, tried.why))
 
 
-def candidate(tried: Tried, tiers: Mapping[str, str], currency: str, names: Mapping[str, str]) -> str:
-    """What was tried, in words: a tier's price, a fan price, so much off so much, a benefit by its name. names: of
-    benefits by id."""
+def candidate(
+    tried: Tried,
+    tiers: Mapping[str, str],
+    currency: str,
+    names: Mapping[str, str],
+    plans: Mapping[str, str],
+) -> str:
+    """What was tried, in words: a tier's price, a plan's, a fan price, so much off so much, a benefit by its name.
+    names: of benefits by id; plans: names by code."""
     if tried.layer == "spend_and_save":
         off, _word, least = tried.candidate.partition(" off ")
         values = {"off": money_text(int(off), currency), "least": money_text(int(least), currency)}
@@ -85,6 +93,9 @@ def candidate(tried: Tried, tiers: Mapping[str, str], currency: str, names: Mapp
     if tried.layer == "member":
         sku, _space, code = tried.candidate.rpartition(" ")
         return _("%(tier)s price of %(sku)s") % {"tier": tiers.get(code, code), "sku": sku}
+    if tried.layer == "plan":
+        sku, _space, code = tried.candidate.rpartition(" ")
+        return _("price of %(sku)s for the plan %(plan)s") % {"plan": plans.get(code, code), "sku": sku}
     if tried.benefit is None:
         return tried.candidate or "--"
     name = names.get(tried.benefit) or str(LAYERS[tried.layer])
@@ -94,14 +105,18 @@ def candidate(tried: Tried, tiers: Mapping[str, str], currency: str, names: Mapp
 
 
 def receipt_rows(
-    receipt: list[Tried], tiers: Mapping[str, str], currency: str, names: Mapping[str, str]
+    receipt: list[Tried],
+    tiers: Mapping[str, str],
+    currency: str,
+    names: Mapping[str, str],
+    plans: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """Each candidate as the page shows it."""
     return [
         {
             "line": tried.line,
             "layer": LAYERS.get(tried.layer, tried.layer),
-            "candidate": candidate(tried, tiers, currency, names),
+            "candidate": candidate(tried, tiers, currency, names, plans),
             "gives_minor": tried.gives_minor,
             "won": tried.won,
             "why": why(tried),

@@ -17,7 +17,7 @@ from benefits.lib.kinds import KINDS
 from benefits.lib.prices import MOST_BYTES
 from benefits.lib.standing import Standing, standing_of
 from benefits.models import Benefit, BenefitStatus
-from benefits.selectors import audiences, scopes
+from benefits.selectors import audiences, scopes, subscriptions
 from benefits.selectors import benefits as selectors
 from benefits.services import benefits as services
 from benefits.services.price_files import read_price_file
@@ -49,10 +49,17 @@ def benefits_new(request: StaffRequest) -> HttpResponse:
 def _form(request: StaffRequest, kind: str, **kwargs: Any) -> BenefitForm:
     tiers = audiences.tier_names(merchant_id=request.merchant.pk, at=timezone.now())
     segments = audiences.segment_names(merchant_id=request.merchant.pk)
+    plans = subscriptions.plan_names(merchant_id=request.merchant.pk)
     data = (request.POST, request.FILES) if request.method == "POST" else ()
     stores = scopes.stores(merchant_id=request.merchant.pk)
     return FORMS[kind](
-        *data, merchant=request.merchant, tiers=tiers, segments=segments, stores=stores, **kwargs
+        *data,
+        merchant=request.merchant,
+        tiers=tiers,
+        segments=segments,
+        plans=plans,
+        stores=stores,
+        **kwargs,
     )
 
 

@@ -85,11 +85,24 @@ def _reward(line: Line, reader: Reader) -> Told:
     )
 
 
+def _term(line: Line, reader: Reader) -> Told:
+    row = line.row
+    paid = money_text(row.paid_minor, reader.merchant.currency)
+    until = _("valid until %(day)s") % {"day": words.last_day_text(row.to_at, reader.merchant.zone)}
+    what = _("Paid for the plan “%(plan)s”") % {"plan": row.plan.name}
+    return Told(what, sentences(paid, until), _term_page(row.public_id))
+
+
+def _term_page(public_id: str) -> str:
+    return reverse("benefits:subscriptions_page", args=[public_id])
+
+
 def _by_hand(line: Line, reader: Reader) -> Told:
     """What the audit log has: what was done, with which benefit or reward, who did it and why."""
     row = line.row
     what = _("%(what)s: “%(name)s”") % {"what": audit_words.label(row.action), "name": row.subject_label}
-    url = _order_page(row.subject_id) if line.source == "reward_act" else ""
+    pages = {"reward_act": _order_page, "term_act": _term_page}
+    url = pages[line.source](row.subject_id) if line.source in pages else ""
     return Told(what, sentences(row.actor_label, row.reason), url)
 
 
@@ -104,5 +117,7 @@ TELLERS = {
     "draw_entry": _draw_entry,
     "reward": _reward,
     "reward_act": _by_hand,
+    "term": _term,
+    "term_act": _by_hand,
     "right_act": _by_hand,
 }

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from benefits.lib.audience import segments_of, tiers_of
+from benefits.lib.audience import plans_of, segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.kinds import KINDS, label_of
 from benefits.lib.kinds.base import Show
@@ -256,14 +256,15 @@ def _decimal(value: Any) -> Decimal:
 
 
 def audience_text(audience: Any, names: Mapping[str, str] | None = None) -> str:
-    """For whom; `names` gives the tiers' names by code and the segments' by id."""
+    """For whom; `names` gives the tiers' names by code, the segments' by id, the plans' by "plan:" and code."""
     if audience == EVERYONE:
         return _("All members")
-    codes = tiers_of(audience)
-    if codes is None:
-        named = [(names or {}).get(each, each) for each in segments_of(audience) or []]
-        return _("Segment %(name)s") % {"name": ", ".join(named)}
-    return ", ".join((names or {}).get(code, code) for code in codes)
+    known, plans, segments = names or {}, plans_of(audience), segments_of(audience)
+    if plans is not None:
+        return _("Plan %(name)s") % {"name": ", ".join(known.get(f"plan:{code}", code) for code in plans)}
+    if segments is not None:
+        return _("Segment %(name)s") % {"name": ", ".join(known.get(each, each) for each in segments)}
+    return ", ".join(known.get(code, code) for code in tiers_of(audience) or [])
 
 
 def where_text(scope: Mapping[str, Any], names: Mapping[str, str] | None = None) -> str:
@@ -378,10 +379,8 @@ def change_texts(
     """What a revision changed: label, before, after."""
 
     def text(name: str, value: Any) -> str:
-        if name == "settings":
-            return gives(kind, value, currency)
-        if name == "audience":
-            return audience_text(value, names)
+        if name in ("settings", "audience"):
+            return gives(kind, value, currency) if name == "settings" else audience_text(value, names)
         if name == "scope":
             return where_text(value, names)
         if name == "stock":

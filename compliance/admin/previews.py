@@ -150,7 +150,7 @@ class PreviewAdmin(SavedViews, FactsAdmin):
                 *((COUNTED[name], number(count)) for name, count in obj.counts.items()),
                 (_("Members of the programs that would be cleared"), number(obj.members)),
                 (_("Points they hold"), number(obj.points)),
-                (_("Refunds owed to paid members"), _("None: there are no paid memberships yet.")),
+                (_("Paid members to be refunded"), number(obj.paid_members)),
                 *asked,
                 (_("Hash of every decision"), obj.digest),
             ],

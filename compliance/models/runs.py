@@ -164,7 +164,8 @@ class Preview(Counts):
     Worked out in parts of `part_size` merchant ids; `next_id` is where the next one begins, and what is counted grows
     with `parts_done`, in the transaction that judges the part.
     would_clear: the merchants, ascending. digest: a hash of every decision with its evidence, so that two previews
-    of the same facts are seen to be the same. members, points: those of the programs that would be cleared.
+    of the same facts are seen to be the same. members, points, paid_members: those of the programs that would be
+    cleared, the last with a term to be refunded; None in rows from before they were counted.
     confirms: the preview on which a person confirmed to start this run. run: the run that was started by it.
     tried: the version tried by a trial of a policy, as JSON (`compliance.services.policy_trials`). outlook: what it
     would change at the coming runs, one object each (`compliance.selectors.outlook`).
@@ -196,6 +197,7 @@ class Preview(Counts):
     digest = models.CharField(_("hash"), max_length=64, blank=True)
     members = models.BigIntegerField(_("members concerned"), default=0)
     points = models.BigIntegerField(_("points"), null=True)
+    paid_members = models.BigIntegerField(_("paid members"), null=True)
     would_clear = ArrayField(models.BigIntegerField(), default=list)
 
     class Meta:

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import BigIntegerField, F, Func, Max, Min, Q, QuerySet, Value
 from django.utils.translation import gettext_lazy as _
 
+from benefits.selectors import subscriptions
 from compliance.lib.policy import Policy, PolicyHistory, PolicyVersion
 from compliance.lib.runs import Run
 from compliance.models import Failure, Preview, PreviewState, Purpose
@@ -263,12 +264,14 @@ def _count_in(row: Preview, found: Judged) -> None:
         row.digest = judging.joined(row.digest, found.digest)
         row.members += run_reports.members_of(found.ids)
         row.points = (row.points or 0) + run_reports.points_held(found.ids)
+        paid = subscriptions.paid_members(merchant_ids=found.ids, at=row.at)
+        row.paid_members = (row.paid_members or 0) + paid
         _name(row, found.ids)
     row.state = PreviewState.WORKING
     row.failures = 0
     row.parts_done += 1
     row.next_id += row.part_size
-    moved = ["digest", "members", "points", "state", "failures", "parts_done", "next_id"]
+    moved = ["digest", "members", "points", "paid_members", "state", "failures", "parts_done", "next_id"]
     row.save(update_fields=[*row.counts, *moved])
 
 

@@ -177,6 +177,12 @@ def _is_storable(value: Any) -> bool:
             },
             {
                 "type": "object",
+                "properties": {"plans": {"type": "array", "items": {"type": "string"}}},
+                "required": ["plans"],
+                "additionalProperties": False,
+            },
+            {
+                "type": "object",
                 "properties": {"segments": {"type": "array", "items": {"type": "string"}}},
                 "required": ["segments"],
                 "additionalProperties": False,
@@ -185,7 +191,7 @@ def _is_storable(value: Any) -> bool:
     }
 )
 class Audience(Free):
-    """Whom a benefit is for: "everyone", {"tiers": ["gold"]} or {"segments": ["id"]}."""
+    """Whom a benefit is for: "everyone", {"tiers": ["gold"]}, {"plans": ["card"]} or {"segments": ["id"]}."""
 
     def to_internal_value(self, data: Any) -> Any:
         self.check(data)
@@ -193,12 +199,12 @@ class Audience(Free):
             return data
         named = next(iter(data.items())) if isinstance(data, dict) and len(data) == 1 else ("", None)
         if (
-            named[0] not in ("tiers", "segments")
+            named[0] not in ("tiers", "plans", "segments")
             or not isinstance(named[1], list)
             or not all(isinstance(each, str) for each in named[1])
         ):
             text = _(
-                "Write “everyone”, or an object whose “tiers” is a list of the tiers' codes "
+                "Write “everyone”, or an object whose “tiers” or “plans” is a list of their codes "
                 "or whose “segments” is a list of the segments' ids."
             )
             raise serializers.ValidationError(text, "audience")

@@ -23,6 +23,8 @@ PATHS = {
     "benefit_id": "Id of a benefit.",
     "campaign_id": "Id of the campaign.",
     "reward_order_id": "Id of an order of a reward.",
+    "plan_id": "Id of a plan.",
+    "subscription_id": "Id of a membership term.",
     "redemption_id": "Id of a redemption, or of a hold that was captured.",
     "hold_id": "Id of a hold.",
     "code": "Code of an entitlement, as it is typed or scanned.",

@@ -37,6 +37,7 @@ PROBLEMS: dict[str, tuple[int, Any]] = {
     "draw-begun": (409, _("The draw has begun")),
     "limit-reached": (409, _("A limit of the benefit is reached")),
     "reward-not-paid": (409, _("Money is due for the order")),
+    "plan-withdrawn": (409, _("The plan is not sold any more")),
     "conflict": (409, _("Not possible in the present state")),
     "too-large": (413, _("The request is too large")),
     "unsupported-media-type": (415, _("JSON is needed")),

@@ -345,6 +345,21 @@ def grant_floor(
     return [tier_id]
 
 
+def end_floor(
+    standing: TierStanding, tier_id: int, *, until: date, own: date | None, today: date
+) -> list[int]:
+    """What a plan granted until a day ends: the tier is valid as long as the member had it without the plan (`own`),
+    today at least; the next recalculation judges who holds it no longer. What reaches further than the grant stays.
+
+    Returns the ids of the tiers whose validity moved.
+    """
+    present, left = standing.validity.get(tier_id), max(own or today, today)
+    if present is None or present > until or present <= left:
+        return []
+    standing.validity[tier_id] = left
+    return [tier_id]
+
+
 def _still_held(standing: TierStanding, rules: TierRules, place: int, qualified: int, today: date) -> int:
     """The highest place below `place` that is qualified for, or whose own validity still runs.
 

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from members.lib.periods import add_months, merchant_day
-from members.lib.posting import Changes, Rules, TierGiven, fold
+from members.lib.posting import Changes, FloorEnded, Rules, TierGiven, fold
 from members.lib.refusals import Invalid, NotFound
 from members.lib.tiers import MOST_VALIDITY_MONTHS
-from members.models import Member, MemberStatus, Merchant, Program
+from members.models import Closure, Member, MemberStatus, Merchant, Program
 from members.selectors import rules as selector
 from members.services import audit, posting, programs, webhook_events
 from members.services.audit import Actor
@@ -118,8 +118,7 @@ def grant_floor(
 ) -> int:
     """A plan grants members at least a tier, by its code, until a day, its last; again with a later day it extends.
 
-    For the plans to come: they say for whom and until when, at each payment. How many members moved. Raises Invalid
-    (no such tier), NotFound, ProgramNotOpen, ProgramCleared.
+    How many members moved. Raises Invalid (no such tier), NotFound, ProgramNotOpen, ProgramCleared.
     """
     at, program, states, rules = _opened(merchant_id, member_ids, at)
     here = next((rung for rung in rules.tiers.ladder if rung.code == tier), None)
@@ -133,10 +132,39 @@ def grant_floor(
     return len(changes.moves)
 
 
+class Floor(NamedTuple):
+    """A tier that a plan granted: until which day, from which, until when it was the member's without it (None: it was
+    not), and until when another plan grants it too."""
+
+    tier_id: int
+    until: dt.date
+    since: dt.date
+    before: dt.date | None
+    still: dt.date | None
+
+
+@transaction.atomic
+def end_floor(*, merchant_id: int, member_id: int, at: dt.datetime, floor: Floor) -> bool:
+    """A plan's tier is taken back: it is valid no longer than without the plan, today at least; the daily
+    recalculation judges who holds it no longer. Whether the validity moved.
+
+    Raises NotFound, ProgramNotOpen, ProgramCleared.
+    """
+    since = dt.datetime.combine(floor.since, dt.time.min, Merchant.objects.get(pk=merchant_id).zone)
+    at, _program, states, rules = _opened(merchant_id, [member_id], at, days_from=min(since, at))
+    closures = Closure.objects.filter(merchant_id=merchant_id, from_at__gte=since, shifted_days__gt=0)
+    shifts = [(merchant_day(row.from_at, rules.zone), row.shifted_days or 0) for row in closures]
+    event = FloorEnded(at, *floor[:4], still=floor.still, shifts=shifts)
+    changes = fold(states[member_id], [event], rules)
+    posting.write(merchant_id=merchant_id, changes=changes)
+    return bool(changes.validities)
+
+
 def _opened(
-    merchant_id: int, member_ids: Collection[int], at: dt.datetime
+    merchant_id: int, member_ids: Collection[int], at: dt.datetime, days_from: dt.datetime | None = None
 ) -> tuple[dt.datetime, Program, Any, Any]:
-    """When it happens, the open program, the members' states under their locks, and the rules."""
+    """When it happens, the open program, the members' states under their locks, and the rules. `days_from`: since when
+    their days are looked at, if before `at`."""
     posting.lock_merchant(merchant_id=merchant_id, alone=False)
     program = programs.lock_open(merchant_id=merchant_id)
     here = Member.objects.of(merchant_id).filter(pk__in=member_ids, status=MemberStatus.ACTIVE)
@@ -146,12 +174,10 @@ def _opened(
     at, version = selector.after_edits(merchant_id=merchant_id, at=at)
     rules = selector.rules_at(merchant_id=merchant_id, at=at, program=program, version=version)
     merchant = Merchant.objects.get(pk=merchant_id)
-    return (
-        at,
-        program,
-        posting.load(merchant=merchant, rules=rules, member_ids=member_ids, at=at, spending=()),
-        rules,
+    states = posting.load(
+        merchant=merchant, rules=rules, member_ids=member_ids, at=days_from or at, spending=()
     )
+    return at, program, states, rules
 
 
 def _reason(reason: str) -> str:

@@ -62,6 +62,7 @@ APPEND_ONLY = {
     "benefits_guardpolicy",
     "benefits_priceentry",
     "benefits_pricefinding",
+    "benefits_planversion",
     "benefits_priceversion",
     "benefits_benefitrevision",
     "compliance_appealmessage",

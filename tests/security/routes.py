@@ -96,6 +96,8 @@ ARGUMENTS = [
     Argument("code", lambda shop: shop.codes[0], "/api/"),
     Argument("use_id", of("benefits.EntitlementUse"), "/api/"),
     Argument("reward_order_id", of("benefits.RewardOrder")),
+    Argument("plan_id", of("benefits.Plan")),
+    Argument("subscription_id", of("benefits.Subscription")),
     Argument("benefit_id", of("benefits.Benefit"), "/m/"),
     Argument("benefit_id", of("benefits.Benefit"), "/api/"),
     # A SKU is known by the shop's own name of it: another shop's is one of one's own that is not there.

@@ -15,7 +15,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 
 from benefits.models import Benefit, CodeUpload, GiftCampaign, PriceChange, PriceUpload
-from benefits.services import benefits, claims, draws, rewards, tills
+from benefits.services import benefits, claims, draws, plans, rewards, subscriptions, tills
 from compliance.lib.appeal_files import Checked
 from compliance.models import Appeal, AppealMessage, AppealState, Notice, PolicyComment, PolicyDraft
 from compliance.services import appeal_files, grades
@@ -145,6 +145,7 @@ def fill(merchant: Merchant, owner: User, tail: int, at: dt.datetime) -> Shop:
             _points(merchant, label, number, at)
             shop.codes.append(_entitlements(merchant, label, at))
             _reward(merchant, label, at)
+            _plan(merchant, label, number, at)
         for member in Member.objects.of(merchant):
             member.name = f"{name} Person"
             member.save(update_fields=["name"])
@@ -337,6 +338,16 @@ def _reward(merchant: Merchant, label: str, at: dt.datetime) -> None:
     member = Member.objects.of(merchant).order_by("pk").first()
     assert member is not None
     rewards.place(member_id=member.pk, benefit_id=reward.pk, key=label, send_to=label, **who)
+
+
+def _plan(merchant: Merchant, label: str, number: int, at: dt.datetime) -> None:
+    """A plan with a term that was paid."""
+    who: dict[str, Any] = {"merchant_id": merchant.pk, "at": at, "actor": shops.JOB}
+    offer = plans.Offer(name=f"{label} card"[:40], fee_minor=9_900, months=12)
+    plan = plans.create(code=f"card-{number}", offer=offer, **who)
+    member = Member.objects.of(merchant).order_by("pk").first()
+    assert member is not None
+    subscriptions.sell(plan_id=plan.public_id, member_id=member.pk, reference=label, **who)
 
 
 def _member_link(shop: Shop) -> str:

@@ -99,6 +99,22 @@ class TierGiven:
 
 
 @dataclass(slots=True)
+class FloorEnded:
+    """What a plan granted from the day `since` until a day ends now. `before`: until when the tier was the member's
+    without it, None when it was not; `still`: until when another plan grants it. `shifts` are (day a closure began,
+    days by which it moved validities).
+    """
+
+    at: datetime
+    tier_id: int
+    until: date
+    since: date
+    before: date | None
+    still: date | None = None
+    shifts: Sequence[tuple[date, int]] = ()
+
+
+@dataclass(slots=True)
 class OrdersLinked:
     """The member joined, and `keys` are orders that came before, of a buyer who was a customer until now."""
 
@@ -119,5 +135,5 @@ class OrdersPosted:
 
 
 Event: TypeAlias = (
-    OrderPut | OrderRefund | OrdersLinked | OrdersPosted | Recalculation | RulesEdit | TierGiven
+    OrderPut | OrderRefund | OrdersLinked | OrdersPosted | Recalculation | RulesEdit | TierGiven | FloorEnded
 )

@@ -33,11 +33,12 @@ from typing import Any
 
 from members.lib import tiers
 from members.lib.periods import merchant_day
-from members.lib.posting import bonuses, gap, orders
+from members.lib.posting import bonuses, floors, gap, orders
 from members.lib.posting.changes import Changes, OrderRevision, TierMove
 from members.lib.posting.events import (
     UNPAID,
     Event,
+    FloorEnded,
     OrderPut,
     OrderRefund,
     OrdersLinked,
@@ -90,6 +91,8 @@ def fold(
                 _recalculate(state, event, rules, changes)
             elif type(event) is TierGiven:
                 _give_tier(state, event, rules, changes)
+            elif type(event) is FloorEnded:
+                floors.end(state, event, rules, changes)
             else:
                 raise TypeError(f"not an event: {event!r}")
         except Refusal as refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -202,3 +203,15 @@ def test_a_shared_discount_is_given_whole_wherever_it_fits(basket, whole):
 
     assert sum(parts) == min(whole, sum(line.room_minor for line in lines))
     assert all(0 <= part <= line.room_minor for part, line in zip(parts, lines, strict=True))
+
+
+@given(skus, cuts, rule_sets, buyers)
+def test_a_plan_never_makes_it_dearer_and_breaks_no_floor(prices, cut, rules, buyer):
+    with_plan = replace(prices, plans={"card": cut, "other": Cut("fixed", Decimal(1))})
+    holder = replace(buyer, plans=frozenset({"card"}))
+
+    held = quote([(with_plan, 1)], rules, holder).lines[0]
+    without = quote([(with_plan, 1)], rules, buyer).lines[0]
+
+    assert min(prices.floor_minor, prices.list_minor) <= held.unit_minor <= without.unit_minor
+    assert without == quote([(prices, 1)], rules, buyer).lines[0]

@@ -143,11 +143,15 @@ def test_every_why_of_every_receipt_has_words_in_every_language():
     for stack, sale, floor, member, fan in itertools.product(
         STACKS, (None, 8_000, 12_000), (1, 10_000), cuts, cuts
     ):
-        prices = SkuPrices("A", 10_000, sale, floor, {"base": member} if member else {}, fan)
+        own = {"card": Cut("percent", Decimal(70))} if member and fan else {}
+        prices = SkuPrices("A", 10_000, sale, floor, {"base": member} if member else {}, fan, own)
         for rewards in ((), REWARDS, (*REWARDS, Reward(1, 30_000))):
             told |= {
                 each.why
-                for each in quote([(prices, 2)], PriceRules(stack, rewards), Buyer("base", True)).receipt
+                for plans in (frozenset(), frozenset({"card"}))
+                for each in quote(
+                    [(prices, 2)], PriceRules(stack, rewards), Buyer("base", True, plans)
+                ).receipt
             }
 
     asked = Asked("a", None, 500)

@@ -8,7 +8,16 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from benefits.models import Benefit, DrawEntry, Entitlement, EntitlementUse, GiftCampaign, RewardOrder
+from benefits.models import (
+    Benefit,
+    DrawEntry,
+    Entitlement,
+    EntitlementUse,
+    GiftCampaign,
+    Plan,
+    RewardOrder,
+    Subscription,
+)
 from benefits.services import benefits
 from members.api.schema import Operations
 from members.lib import tenant as tenancy
@@ -27,6 +36,9 @@ BODIES = {
     "ReportActivity": {"kind": "check_in"},
     "CancelOrder": {"reason": "Stolen"},
     "BeginCampaign": {"reason": "Stolen"},
+    "ChangePlan": {"name": "Stolen"},
+    "SellSubscription": {"plan": "card", "reference": "theirs-12"},
+    "RefundSubscription": {"reason": "Stolen"},
 }
 FOUND = [(method, path, view.cls.__name__) for path, _, method, view in Operations().get_api_endpoints()]
 # A SKU and the number of an order are each shop's own.
@@ -77,6 +89,9 @@ def theirs(neighbour):
     ordered = neighbour.post(
         f"/members/{member.public_id}/rewards/{reward['id']}/orders", {}, key="theirs-6"
     ).json()
+    plan = neighbour.post("/plans", {"code": "card", "name": "Card", "fee_minor": 9900, "months": 12}).json()
+    sold = {"plan": "card", "reference": "theirs-11"}
+    term = neighbour.post(f"/members/{member.public_id}/subscriptions", sold, key="theirs-11").json()
     tried = {"kind": "coupon", "settings": {"off_minor": 500}, "holdout_percent": 10, "publish": True}
     tried = neighbour.post("/benefits", tried).json()["id"]
     trial = {"reason": "A trial", "holdout_percent": 10}
@@ -91,6 +106,8 @@ def theirs(neighbour):
         "draw": draw.public_id,
         "reward": reward["id"],
         "reward_order_id": ordered["id"],
+        "plan_id": plan["id"],
+        "subscription_id": term["id"],
         "redemption_id": redeemed["id"],
         "hold_id": held["id"],
         "channel": "web",
@@ -112,6 +129,9 @@ def prepare(neighbour, theirs, name):
         neighbour.post(f"/campaigns/{theirs['campaign_id']}/cancel", key="theirs-10")
     elif name == "OrderReward":
         theirs["benefit_id"] = theirs["reward"]
+    elif name == "PaidBackSubscription":
+        term = f"/subscriptions/{theirs['subscription_id']}"
+        neighbour.post(f"{term}/refund", {"reason": "Asked for"}, key="theirs-13")
     elif name in ("ShipOrder", "ReceiveOrder"):
         neighbour.post(f"{order}/pay", key="theirs-7")
         if name == "ReceiveOrder":
@@ -131,10 +151,12 @@ def snapshot(shop):
                 GiftCampaign,
                 Member,
                 Order,
+                Plan,
                 PointsAccount,
                 PointsEntry,
                 PointsRequest,
                 RewardOrder,
+                Subscription,
             )
         ]
 

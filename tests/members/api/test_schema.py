@@ -61,12 +61,17 @@ def things(system: System) -> dict[str, str]:
     sent = {"kind": "points_exchange", "settings": {"points": 1, "delivery": "order"}, "publish": True}
     reward = system.post("/benefits", sent).json()["id"]
     ordered = system.post(f"/members/{member.public_id}/rewards/{reward}/orders", {}, key="w-1").json()
+    plan = system.post("/plans", {"code": "card", "name": "Card", "fee_minor": 9900, "months": 12}).json()
+    sold = {"plan": "card", "reference": "s-1"}
+    term = system.post(f"/members/{member.public_id}/subscriptions", sold, key="s-1").json()
     given = system.post(f"/benefits/{benefit['id']}/campaigns", {"reason": "x"}, key="g-1").json()
     return {
         "member_id": member.public_id,
         "benefit_id": benefit["id"],
         "campaign_id": given["id"],
         "reward_order_id": ordered["id"],
+        "plan_id": plan["id"],
+        "subscription_id": term["id"],
         "redemption_id": redemption["id"],
         "hold_id": hold["id"],
         "sku": "A",
