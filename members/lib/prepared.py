@@ -57,6 +57,25 @@ def _run(
         yield cursor
 
 
+def rows_after(
+    source: str, prefix: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]
+) -> tuple[str, dict[str, Any]]:
+    """Rows that a statement's `source` leads to, as a query and its parameters, named for the prefix. `columns`: names
+    and types; the source's id comes as `request`.
+
+    One row, which is what a till writes, comes without a function that unfolds arrays: a tenth of the statement's cost.
+    """
+    names = [f"{prefix}_{name}" for name in columns]
+    if len(rows) == 1:
+        each = ", ".join(f"%({prefix}_{name})s::{kind} as {name}" for name, kind in columns.items())
+        query = f"select {source}.id as request, {each} from {source}"
+        return query, dict(zip(names, rows[0], strict=True))
+    each = ", ".join(f"%({prefix}_{name})s::{kind}[]" for name, kind in columns.items())
+    query = f"select {source}.id as request, x.* from {source}, unnest({each}) x ({', '.join(columns)})"
+    by_column = (list(column) for column in zip(*rows, strict=True))
+    return query, dict(zip(names, by_column, strict=True))
+
+
 def fetch_object(model: type[_Model], tail: str, parameters: Mapping[str, Any]) -> _Model | None:
     """The first object of a model that `tail` (where …, order by …) leaves, or None."""
     fields = model._meta.concrete_fields
