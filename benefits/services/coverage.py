@@ -11,7 +11,7 @@ from django.db import connection
 from benefits.lib import coverage as rule
 from benefits.lib.multirange import to_multirange
 from benefits.models import Benefit
-from benefits.selectors.coverage import revisions_by_benefit
+from benefits.selectors.coverage import acts_of, revisions_by_benefit
 
 LOCK_SPACE = 0x62
 DUE = """
@@ -101,6 +101,7 @@ def _publication(benefit: Benefit, at: dt.datetime) -> rule.Revision:
         worthless=benefit.worthless,
         doubts=benefit.doubts,
         scope=benefit.scope,
+        acts=acts_of(benefit.measured),
     )
 
 

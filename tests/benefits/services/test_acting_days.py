@@ -12,6 +12,7 @@ from benefits.lib.spans import Span, Spans
 from benefits.models import Benefit, BenefitRevision
 from benefits.selectors import coverage
 from benefits.selectors.coverage import as_rule
+from benefits.services import coverage as writing
 from members.lib import tenant as tenancy
 from members.lib.periods import local_instant
 from tests.benefits.counter import Counter
@@ -104,3 +105,16 @@ def test_a_day_beyond_all_calendars_is_none(shop, day):
     double(shop, settings={"dates": ["2024-11-11", day]})
 
     assert stored(shop).in_force == days(("2024-11-11", "2024-11-12"))
+
+
+def test_a_publication_stores_what_reading_the_whole_history_would(shop):
+    shop.publish("coupon", at("2024-01-20 10:00"), to_at=at("2024-02-20 10:00"))
+    double(shop, settings={"dates": ["2024-11-11", "2024-12-12"]})
+    shop.publish("coupon", at(LATE), stock=5)
+    as_published = stored(shop)
+
+    with tenancy.tenant(shop.id), transaction.atomic():
+        kept = set(coverage.stored(merchant_id=shop.id))
+        writing.lock(merchant_id=shop.id)
+        assert set(writing.refresh(merchant_id=shop.id, at=at(LATE))) == kept
+    assert as_published.in_force == days(("2024-11-11", "2024-11-12"), ("2024-12-12", "2024-12-13"))
