@@ -275,6 +275,11 @@ BODIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
     "Hold": lambda shop: {"points": 1},
     "ReportActivity": lambda shop: {"kind": "referral", "referred": shop.ids["members.Member"]},
     "Adjust": lambda shop: {"points": 1, "reason": "walk"},
+    "MakePlan": lambda shop: {"code": "walk", "name": "Walk", "fee_minor": 9_900, "months": 12},
+    "ChangePlan": lambda shop: {"name": "Walk"},
+    "SellSubscription": lambda shop: {"plan": "card-1", "reference": "walk"},
+    "RefundSubscription": lambda shop: {"reason": "walk"},
+    "RefundAll": lambda shop: {"reason": "walk"},
 }
 QUERIES: dict[str, Callable[[Shop], dict[str, Any]]] = {
     "FindMembers": lambda shop: {"phone": shop.phone},
