@@ -62,9 +62,19 @@ def period(*, at: dt.datetime, after: dt.datetime | None, months: int, zone: Zon
     start = max(at, after) if after is not None else at
     first = merchant_day(start, zone)
     end = add_months(first, months)
+    check_end(end, at=at, zone=zone)
+    return Period(start, local_instant(end, dt.time.min, zone), (end - first).days)
+
+
+def check_end(end: dt.date, *, at: dt.datetime, zone: ZoneInfo) -> None:
+    """Raises Invalid for a term bought now, or moved on by it, that would end (the day after its last) too far ahead."""
     if end > add_months(merchant_day(at, zone), MOST_AHEAD_MONTHS):
         raise Invalid(_("Terms bought ahead end at most %(most)s months from now.", most=MOST_AHEAD_MONTHS))
-    return Period(start, local_instant(end, dt.time.min, zone), (end - first).days)
+
+
+def overlap_days(when: Period, next_from: dt.datetime, zone: ZoneInfo) -> int:
+    """By how many merchant days the term that begins next has to be moved to follow a new one."""
+    return max(0, (merchant_day(when.to_at, zone) - merchant_day(next_from, zone)).days)
 
 
 def frozen(at: dt.datetime, closed_since: dt.datetime | None) -> dt.datetime:

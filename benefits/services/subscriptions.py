@@ -3,8 +3,10 @@ system or the merchant says that a fee was paid. Locks in the order posting, ref
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
@@ -28,6 +30,11 @@ update benefits_subscription set
     floor_until = floor_until + %(days)s, floor_before = floor_before + %(days)s
 where merchant_id = %(merchant)s and refunded_at is null and to_at > %(since)s
 """
+MOVED_ON = f"""
+update benefits_subscription set from_at = {LATER.format(each="from_at")},
+    to_at = {LATER.format(each="to_at")}, ends_at = {LATER.format(each="to_at")}, floor_until = floor_until + %(days)s
+where merchant_id = %(merchant)s and id = any(%(ids)s::bigint[])
+"""
 SOURCES = {"user": SoldBy.STAFF, "api_key": SoldBy.API}
 
 
@@ -49,7 +56,7 @@ def sell(
     paid_minor: int | None = None,
 ) -> tuple[Subscription, bool]:
     """A term that was paid for, and whether it is new: the same reference again gives the first. It begins now, or when
-    the member's present term in the plan ends. paid_minor: in minor units, unless told the plan's fee.
+    the member's present term in the plan ends (`_place`). paid_minor: in minor units, unless told the plan's fee.
 
     Raises NotFound, Invalid (reference, amount, too far ahead, a tier that left the ladder), IdempotencyConflict for a
     reference of another sale, PlanWithdrawn, ProgramNotOpen, ProgramCleared.
@@ -69,12 +76,15 @@ def sell(
     if not 0 <= paid <= MOST_FEE_MINOR:
         raise Invalid.on("paid_minor", _("What was paid is 0 or more, and no more than a price may be."))
     zone = Merchant.objects.get(pk=merchant_id).zone
-    when = rule.period(at=at, after=_runs_until(plan, member_id, at), months=plan.months, zone=zone)
+    when, moved_on = _place(plan, member_id, at, zone)
     term = _term(plan, member, when, paid, reference, at, actor)
     if plan.tier is not None:
         _grant(term, when, at, zone)
     term.save(force_insert=True)
-    _record(term, at, actor, "subscription.sold", after={"plan": plan.code, "paid_minor": paid} | _days(when))
+    said = {"plan": plan.code, "paid_minor": paid} | _days(when)
+    if moved_on:
+        said["later_terms_moved_days"] = moved_on
+    _record(term, at, actor, "subscription.sold", after=said)
     return term, True
 
 
@@ -194,10 +204,53 @@ def _same(known: Subscription, plan: Plan, member_id: int, paid_minor: int | Non
         raise IdempotencyConflict.on("reference", _("This reference is that of another sale."))
 
 
-def _runs_until(plan: Plan, member_id: int, at: dt.datetime) -> dt.datetime | None:
-    """The end of the member's last term in a plan that is not over."""
-    rows = Subscription.objects.of(plan.merchant_id).filter(plan=plan, member_id=member_id, ends_at__gt=at)
-    return rows.order_by("-ends_at").values_list("ends_at", flat=True).first()
+def _ahead(plan: Plan, member_id: int, at: dt.datetime) -> list[Subscription]:
+    """The member's terms in a plan that run or are to come, in their order; not those that were refunded."""
+    rows = Subscription.objects.of(plan.merchant_id).filter(plan=plan, member_id=member_id)
+    rows = rows.filter(refunded_at=None, to_at__gt=at).select_related("floor_tier")
+    return list(rows.order_by("from_at", "pk"))
+
+
+def _place(plan: Plan, member_id: int, at: dt.datetime, zone: ZoneInfo) -> tuple[Period, int]:
+    """When the term bought now runs: from the first instant that no term of the member in the plan covers. Where a
+    refund left a gap too short for it, the terms after the gap are moved on; also by how many days they were.
+
+    Raises Invalid when the last would end too far ahead.
+    """
+    ahead, covered = _ahead(plan, member_id, at), at
+    while ahead and ahead[0].from_at <= covered:
+        covered = ahead.pop(0).to_at
+    when = rule.period(at=at, after=covered, months=plan.months, zone=zone)
+    days = rule.overlap_days(when, ahead[0].from_at, zone) if ahead else 0
+    if days:
+        rule.check_end(merchant_day(ahead[-1].to_at, zone) + dt.timedelta(days=days), at=at, zone=zone)
+        _move_on(ahead, days, at, zone)
+    return when, days
+
+
+def _move_on(terms: list[Subscription], days: int, at: dt.datetime, zone: ZoneInfo) -> None:
+    """Have a member's terms to come run so many merchant days later, with the tiers that they grant."""
+    first = terms[0]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            MOVED_ON,
+            {
+                "merchant": first.merchant_id,
+                "ids": [term.pk for term in terms],
+                "zone": str(zone),
+                "days": days,
+            },
+        )
+    floors: dict[str, dt.date] = {}
+    for term in terms:
+        if term.floor_tier is not None and term.floor_until is not None:
+            until = term.floor_until + dt.timedelta(days=days)
+            floors[term.floor_tier.code] = max(until, floors.get(term.floor_tier.code, until))
+    for tier, until in floors.items():
+        with contextlib.suppress(Invalid):  # it left the ladder meanwhile
+            tier_hand.grant_floor(
+                merchant_id=first.merchant_id, member_ids=[first.member_id], at=at, tier=tier, until=until
+            )
 
 
 def _grant(term: Subscription, when: Period, at: dt.datetime, zone: Any) -> None:
