@@ -247,7 +247,8 @@ class RefundSubscription(_Act):
     """End a term now, its fee to be paid back by the days left.
 
     `refund_minor` is all that was paid up to the seventh day after the day of the sale; later the fee's share of the
-    days left, the present one included, rounded half up, never more than what was paid. The money is paid outside, and said to be by `paid-back`.
+    days left, the present one included, rounded half up, never more than what was paid. The money is paid outside, and
+    said to be by `paid-back`.
     """
 
     body_in = RefundIn

@@ -149,7 +149,8 @@ def test_a_merchant_whose_tiers_cannot_be_taken_back_keeps_none_of_the_others_ba
         refund(each, term, NOON + 15 * DAY)
         do(programs.open_program, each, NOON + 16 * DAY)
     with tenancy.tenant(broken.pk), transaction.atomic():
-        Subscription.objects.of(broken.pk).update(floor_since=dt.date.min)  # no day before it can be looked at
+        # No day before the first one can be looked at.
+        Subscription.objects.of(broken.pk).update(floor_since=dt.date.min)
 
     with structlog.testing.capture_logs() as logs, tenancy.platform():
         done = subscription_floors.take_back_due(zone="Asia/Shanghai", at=NOON + 17 * DAY)
