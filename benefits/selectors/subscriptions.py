@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
@@ -171,7 +172,7 @@ def owed(*, merchant_id: int, at: dt.datetime) -> tuple[int, int]:
     people = rows.order_by().values("member_id").distinct().count()
     now = rule.frozen(at, closed)
     with connection.cursor() as cursor:
-        values = {"merchant": merchant_id, "now": now, "zone": merchant.timezone}
+        values: dict[str, Any] = {"merchant": merchant_id, "now": now, "zone": merchant.timezone}
         cursor.execute(ALIKE, values | {"withdrawal": rule.WITHDRAWAL_DAYS})
         alike = cursor.fetchall()
     owed_minor = sum(

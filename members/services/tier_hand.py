@@ -91,10 +91,11 @@ def give_many(
     tiers: Mapping[int, Given],
     reason: str,
     exactly: bool = False,
+    keeps_days: bool = False,
 ) -> dict[int, int]:
     """Give each member (id) a tier as staff do, unless theirs is as high already; the tier ids of those whose tier
-    stays. What a plan grants them they have until the day also without it. What is longer than may be said of the
-    reason is cut off. `exactly`: also a lower one, as `set_tier` does.
+    stays. What is longer than may be said of the reason is cut off. `exactly`: back to what was, also a lower one, as
+    `set_tier` does. `keeps_days`: those whose tier stays by a plan's grant have theirs until the day also without it.
 
     In the caller's transaction, which holds the merchant alone (`posting.lock_merchant`) and the open program.
     """
@@ -118,7 +119,9 @@ def give_many(
     if changes:
         posting.write(merchant_id=merchant.pk, changes=changes)
         webhook_events.told(changes, program=program, at=at)
-    occasions.tell_given(merchant_id=merchant.pk, at=at, given=lasting)
+    if not exactly:
+        given = {each: last for each, last in lasting.items() if keeps_days or each not in kept}
+        occasions.tell_given(merchant_id=merchant.pk, at=at, given=given)
     return kept
 
 

@@ -119,8 +119,13 @@ def test_a_tier_given_by_hand_during_a_term_survives_its_refund(shop):
     assert [row["without_plan_until"] for row in rows] == [day(100).isoformat()]
 
 
-@pytest.mark.parametrize("exactly", [False, True])
-def test_a_tier_given_to_many_during_their_terms_survives_refunds(shop, exactly):
+@pytest.mark.parametrize(
+    ("more", "until"),
+    [({"keeps_days": True}, 100), ({}, 2), ({"exactly": True}, 2)],  # of a file, of a list, of an undoing
+)
+def test_a_tier_of_a_file_during_a_term_survives_its_refund_and_one_that_was_refused_does_not(
+    shop, more, until
+):
     member, card = ledger.join(shop, NOON), plan(shop, GOLDEN)
     term = sell(shop, card, member)
     at = NOON + DAY
@@ -132,12 +137,12 @@ def test_a_tier_given_to_many_during_their_terms_survives_refunds(shop, exactly)
         given = {member.pk: tier_hand.Given(term.floor_tier_id, day(100))}
         merchant = Merchant.objects.get(pk=shop.pk)
         tier_hand.give_many(
-            merchant=merchant, program=program, rules=rules, at=at, tiers=given, reason="x", exactly=exactly
+            merchant=merchant, program=program, rules=rules, at=at, tiers=given, reason="x", **more
         )
 
     refund(shop, term, NOON + 2 * DAY)
 
-    assert validity(shop, member) == day(100)
+    assert validity(shop, member) == day(until)
 
 
 def test_a_merchant_whose_tiers_cannot_be_taken_back_keeps_none_of_the_others_back(cast):
