@@ -19,7 +19,13 @@ class BenefitsConfig(AppConfig):
         """Put the app's pages into the menu, and hear of what happens to members."""
         from benefits.selectors import benefits
         from benefits.selectors import timeline as ours
-        from benefits.services import entitlements_daily, occasions, order_gifts, subscriptions
+        from benefits.services import (
+            entitlements_daily,
+            occasions,
+            order_gifts,
+            subscription_floors,
+            subscription_places,
+        )
         from benefits.web import pages
         from members.selectors import benefit_names, timeline
         from members.services import occasions as told
@@ -35,4 +41,8 @@ class BenefitsConfig(AppConfig):
             orders=order_gifts.on_orders,
             reopened=entitlements_daily.on_reopened,
         )
-        told.listen(reopened=subscriptions.on_reopened)
+        told.listen(
+            reopened=subscription_places.on_reopened,
+            given=subscription_floors.on_given,
+            tiers_gone=subscription_floors.on_tiers_gone,
+        )

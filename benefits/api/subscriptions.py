@@ -163,7 +163,7 @@ class SellSubscription(Operation):
     """Say that a member paid for a plan.
 
     The term begins now, or when the member's present term in that plan ends. The fee is taken outside. A program that
-    is closed sells nothing.
+    is closed sells nothing; a reference it knows is answered as before.
     """
 
     method = "POST"
@@ -193,7 +193,8 @@ class SellSubscription(Operation):
             reference=call.body["reference"],
             paid_minor=call.body.get("paid_minor"),
         )
-        return Answer(shown(call, term, None), 201 if is_new else 200)
+        closed = None if is_new else selectors.closed_since(merchant_id=call.merchant.pk)
+        return Answer(shown(call, term, closed), 201 if is_new else 200)
 
 
 class ReadSubscription(Operation):
@@ -245,8 +246,9 @@ class CancelSubscription(_Act):
 class RefundSubscription(_Act):
     """End a term now, its fee to be paid back by the days left.
 
-    `refund_minor` is the fee's share of the days left, the present one included, rounded half up, never more than what
-    was paid. The money is paid outside, and said to be by `paid-back`.
+    `refund_minor` is all that was paid up to the seventh day after the day of the sale; later the fee's share of the
+    days left, the present one included, rounded half up, never more than what was paid. The money is paid outside, and
+    said to be by `paid-back`.
     """
 
     body_in = RefundIn

@@ -182,4 +182,5 @@ class Subscription(TenantModel):
             cancelled_at=self.cancelled_at,
             refunded_at=self.refunded_at,
             closed_since=closed_since,
+            sold_at=self.at,
         )

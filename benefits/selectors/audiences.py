@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from benefits.lib.audience import Audience, plans_of, segments_of, tiers_of
@@ -175,6 +175,7 @@ def turned_at(
         terms = Subscription.objects.of(merchant_id).filter(
             plan__code__in=plans, **{f"{when}__gt": since, f"{when}__lte": at}
         )
+        terms = terms.filter(ends_at__gt=F("from_at"))  # refunded before it began: nobody came in by it
         return terms.order_by(f"-{when}" if became_empty else when).values_list(when, flat=True).first()
     codes = tiers_of(audience) or []
     ids = tier_ids(merchant_id=merchant_id, codes=codes)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
 
 from benefits.lib import entitlements as rule
-from benefits.lib.audience import segments_of, tiers_of
 from benefits.lib.coverage import EVERYONE
 from benefits.lib.entitlements import Standing, Why, terms_of
 from benefits.lib.holdouts import is_held
@@ -72,7 +72,7 @@ def in_force_for(*, merchant_id: int, member: Member, at: dt.datetime) -> list[B
     known: dict[str, bool] = {}
     found = []
     for benefit in rows.order_by("-published_at", "-id")[:MOST]:
-        name = f"{tiers_of(benefit.audience)} {segments_of(benefit.audience)}"
+        name = json.dumps(benefit.audience, sort_keys=True)
         if name not in known:
             known[name] = benefit.audience == EVERYONE or bool(
                 audiences.among(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
@@ -21,12 +22,14 @@ PAID_MEMBERS = (
     "where s.merchant_id = any(%s::bigint[]) and s.refunded_at is null and s.to_at > least(%s, c.from_at)"
 )
 
-# Terms that run or are to come, those of one price and as many days left together; days as `rule.days_left` counts.
+# Terms that run or are to come, those of one price and as many days left together; days as `rule.days_left` counts, and
+# whether `rule.may_withdraw`.
 ALIKE = """
 select paid_minor, days, case when from_at > %(now)s then days else least(days,
-    (to_at at time zone %(zone)s)::date - (%(now)s::timestamptz at time zone %(zone)s)::date) end as days_left, count(*)
+    (to_at at time zone %(zone)s)::date - (%(now)s::timestamptz at time zone %(zone)s)::date) end as days_left,
+    (%(now)s::timestamptz at time zone %(zone)s)::date - ("at" at time zone %(zone)s)::date <= %(withdrawal)s, count(*)
 from benefits_subscription where merchant_id = %(merchant)s and refunded_at is null and to_at > %(now)s
-group by 1, 2, 3
+group by 1, 2, 3, 4
 """
 
 
@@ -135,12 +138,12 @@ def held_now(*, merchant_id: int, member_id: int, at: dt.datetime) -> list[tuple
     """(plan's name, until when) of the plans that a member has a term in, each to the end of the last term that follows
     without a break. One query."""
     rows = of_member(merchant_id=merchant_id, member_id=member_id).filter(ends_at__gt=at)
-    found: dict[str, dt.datetime] = {}
+    found: dict[int, tuple[str, dt.datetime]] = {}  # by plan: two may have one name
     for row in sorted(rows, key=lambda each: each.from_at):
-        known = found.get(row.plan.name)
-        if row.from_at <= at or known == row.from_at:
-            found[row.plan.name] = row.ends_at
-    return list(found.items())
+        known = found.get(row.plan_id)
+        if row.from_at <= at or (known is not None and known[1] == row.from_at):
+            found[row.plan_id] = row.plan.name, row.ends_at
+    return list(found.values())
 
 
 def counts(*, merchant_id: int, at: dt.datetime, closed: dt.datetime | None) -> dict[int, int]:
@@ -169,9 +172,11 @@ def owed(*, merchant_id: int, at: dt.datetime) -> tuple[int, int]:
     people = rows.order_by().values("member_id").distinct().count()
     now = rule.frozen(at, closed)
     with connection.cursor() as cursor:
-        cursor.execute(ALIKE, {"merchant": merchant_id, "now": now, "zone": merchant.timezone})
+        values: dict[str, Any] = {"merchant": merchant_id, "now": now, "zone": merchant.timezone}
+        cursor.execute(ALIKE, values | {"withdrawal": rule.WITHDRAWAL_DAYS})
         alike = cursor.fetchall()
     owed_minor = sum(
-        count * rule.refund_minor(paid_minor=paid, days=days, left=left) for paid, days, left, count in alike
+        count * rule.refund_minor(paid_minor=paid, days=days, left=left, is_withdrawn=is_withdrawn)
+        for paid, days, left, is_withdrawn, count in alike
     )
     return people, owed_minor

@@ -103,6 +103,10 @@ def check(
             "A price is for everyone, for tiers or for plans. Give members of a segment coupons instead."
         )
         raise _invalid("audience", text)
+    if kind.occasion == "join" and plans_of(audience) is not None and not is_kept:
+        # Nobody has a term at the instant of joining: nobody would ever get one.
+        text = _("Joining and reaching a tier bring this: nobody is in a plan yet when they join.")
+        raise _invalid("audience", text)
     settings = _settings(merchant_id, kind, arguments.settings, stored, as_scripted)
     if complete and not (stored is not None and arguments.settings is stored.settings):
         kept = stored is not None and settings.get("list") == (stored.settings or {}).get("list", UNKNOWN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from benefits.lib.plans import MOST_FEE_MINOR, MOST_MONTHS
 from benefits.models import Plan, PlanVersion
 from benefits.selectors.audiences import tier_names
-from members.lib.refusals import Conflict, Invalid, NotFound
-from members.models import Tier
+from members.lib.refusals import Conflict, Invalid, NotFound, ProgramNotOpen
+from members.models import Program, ProgramStatus, Tier
 from members.services import audit, programs
 from members.services.audit import Actor
 
@@ -38,10 +38,11 @@ class Offer:
 def create(*, merchant_id: int, at: dt.datetime, actor: Actor, code: str, offer: Offer) -> Plan:
     """A new plan, on sale at once. The same again gives the plan that is there.
 
-    Raises Invalid (code, name, fee, months, tier), Conflict for a code that another plan has, ProgramCleared.
+    Raises Invalid (code, name, fee, months, tier), Conflict for a code that another plan has, ProgramNotOpen (closed by
+    the merchant), ProgramCleared, NotFound.
     """
-    _gate(merchant_id)
-    code = code.strip()
+    program = programs.lock_for_close(merchant_id=merchant_id)  # one writer of plans at a time
+    code, offer = code.strip(), _stored(offer)
     if not CODE.fullmatch(code):
         raise Invalid.on("code", _("A code has 1 to 32 lower-case letters, digits, - and _."))
     tier = _checked(merchant_id, at, offer, None)
@@ -51,6 +52,7 @@ def create(*, merchant_id: int, at: dt.datetime, actor: Actor, code: str, offer:
         if offer_of(known) == offer:
             return known
         raise Conflict.on("code", _("There is a plan with this code already."))
+    _require_writable(program)
     if rows.count() >= MOST_PLANS:
         raise Invalid(_("There are %(most)s plans already.") % {"most": MOST_PLANS})
     plan = Plan(merchant_id=merchant_id, code=code, created_at=at)
@@ -71,15 +73,18 @@ def change(
     expected_version: int | None = None,
 ) -> Plan:
     """Have a plan be sold so from now on, or no longer; terms that run stay as they were bought. The same changes
-    nothing.
+    nothing. Taking it from sale alone is always allowed.
 
-    Raises NotFound, Invalid, Conflict when it was changed since the version that was looked at, ProgramCleared.
+    Raises NotFound, Invalid, Conflict when it was changed since the version that was looked at, ProgramNotOpen (closed
+    by the merchant), ProgramCleared.
     """
-    _gate(merchant_id)
+    program, offer = programs.lock_for_close(merchant_id=merchant_id), _stored(offer)
     plan = _locked(merchant_id, plan_id)
     before = offer_of(plan)
     if before == offer:
         return plan
+    if offer != replace(before, is_sold=False):
+        _require_writable(program)
     if expected_version is not None and plan.version != expected_version:
         raise Conflict(_("Somebody changed this plan meanwhile. Look at it again."))
     tier = _checked(merchant_id, at, offer, before)
@@ -101,10 +106,16 @@ def offer_of(plan: Plan) -> Offer:
     )
 
 
-def _gate(merchant_id: int) -> None:
-    """One writer of plans at a time. A draft may prepare them. Raises ProgramCleared, NotFound."""
-    program = programs.lock_for_close(merchant_id=merchant_id)
-    if program.status == "cleared":
+def _stored(offer: Offer) -> Offer:
+    """An offer as it is stored, so that the same said with other spaces is the same."""
+    return replace(offer, name=offer.name.strip())
+
+
+def _require_writable(program: Program) -> None:
+    """As for benefits: a draft may prepare them. Raises ProgramNotOpen, ProgramCleared."""
+    if program.status == ProgramStatus.CLOSED:
+        raise ProgramNotOpen(_("The program is closed. Open it again, then change plans."))
+    if program.status != ProgramStatus.DRAFT:
         programs.require_open(program)
 
 
@@ -119,7 +130,7 @@ def _locked(merchant_id: int, plan_id: str) -> Plan:
 def _checked(merchant_id: int, at: dt.datetime, offer: Offer, before: Offer | None) -> Tier | None:
     """The tier that is named. Raises Invalid, with every error by its field."""
     errors: dict[str, Any] = {}
-    if not 1 <= len(offer.name.strip()) <= LONGEST_NAME or "\x00" in offer.name:
+    if not 1 <= len(offer.name) <= LONGEST_NAME or "\x00" in offer.name:
         errors["name"] = _("A plan has a name of 1 to %(most)s characters.") % {"most": LONGEST_NAME}
     if not 0 <= offer.fee_minor <= MOST_FEE_MINOR:
         errors["fee_minor"] = _("The fee is 0 or more, and no more than a price may be.")
@@ -141,7 +152,7 @@ def _checked(merchant_id: int, at: dt.datetime, offer: Offer, before: Offer | No
 
 def _apply(plan: Plan, offer: Offer, tier: Tier | None, at: dt.datetime) -> None:
     plan.name, plan.fee_minor, plan.months, plan.tier = (
-        offer.name.strip(),
+        offer.name,
         offer.fee_minor,
         offer.months,
         tier,

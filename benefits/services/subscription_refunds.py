@@ -7,41 +7,33 @@ reachable, also after a clearance.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib import plans as rule
 from benefits.lib.plans import State
 from benefits.models import Subscription
 from benefits.selectors import subscriptions as selector
-from benefits.services import subscriptions
-from members.lib import tenant as tenancy
-from members.lib.refusals import Conflict, Invalid, NotFound, ProgramCleared, ProgramNotOpen
+from benefits.services import subscription_floors, subscriptions
+from members.lib.refusals import Conflict, Invalid
 from members.models import Merchant, ProgramStatus
-from members.services import audit, posting, programs, tier_hand
+from members.services import audit, posting, programs
 from members.services.audit import Actor
-from members.services.tier_hand import Floor
 
 LONGEST_REASON = 200
 CHUNK = 2_000
-FLOORS = (
-    "select distinct s.merchant_id, s.public_id from benefits_subscription s "
-    "join members_program p on p.merchant_id = s.merchant_id and p.status = 'open' "
-    "join members_merchant z on z.id = s.merchant_id and z.timezone = %s "
-    "where s.refunded_at is not null and s.floor_tier_id is not null and s.floor_ended_at is null order by 1, 2"
-)
 
 
 @transaction.atomic
 def refund(
     *, merchant_id: int, at: dt.datetime, actor: Actor, subscription_id: str, reason: str
 ) -> Subscription:
-    """End a term now, with its fee to be paid back by the days left. Refunding again changes nothing.
+    """End a term now, with its fee to be paid back by the days left, or whole while the buyer may withdraw. Refunding
+    again changes nothing.
 
     The tier it granted is taken back: at once while the program is open, else by the first daily job after. Raises
     Invalid without a reason, NotFound, Conflict for a term that is over.
@@ -56,7 +48,7 @@ def refund(
         raise Conflict(_("This term is over already: nothing is left to be paid back."))
     _end([term], at, actor, reason, zone, closed_since)
     if closed_since is None and term.floor_tier_id is not None:
-        _take_back(term, at)
+        subscription_floors.take_back(term, at)
     return term
 
 
@@ -99,29 +91,6 @@ def pay_back(*, merchant_id: int, at: dt.datetime, actor: Actor, subscription_id
     return term
 
 
-def run_daily(*, zone: str, at: dt.datetime) -> dict[str, int]:
-    """The daily job of a zone's merchants for refunds; runs as platform. Returns the count of tiers taken back."""
-    return {"plan_tiers_ended": take_back_due(zone=zone, at=at)}
-
-
-def take_back_due(*, zone: str, at: dt.datetime) -> int:
-    """Take back the tiers of terms that were refunded while their program was not open, of a zone's merchants whose
-    programs are open; how many. Runs as platform; each in a transaction of its own."""
-    with tenancy.platform(), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(FLOORS, [zone])
-        due = cursor.fetchall()
-    done = 0
-    for merchant_id, public_id in due:
-        try:
-            with tenancy.tenant(merchant_id), transaction.atomic():
-                term = subscriptions.locked(merchant_id, public_id)
-                programs.lock_open(merchant_id=merchant_id)
-                done += _take_back(term, at)
-        except (ProgramNotOpen, ProgramCleared):
-            continue  # closed meanwhile: when it is open again
-    return done
-
-
 def _end(
     terms: Sequence[Subscription],
     at: dt.datetime,
@@ -136,9 +105,7 @@ def _end(
     for term in terms:
         said = term.term(closed_since)
         term.refund_days = rule.days_left(said, at, zone)
-        term.refund_minor = rule.refund_minor(
-            paid_minor=term.paid_minor, days=term.days, left=term.refund_days
-        )
+        term.refund_minor = rule.owed_minor(said, at, zone)
         term.refunded_at, term.refund_reason = at, reason
         term.ends_at = min(max(at, term.from_at), term.to_at)
     fields = ["refunded_at", "refund_minor", "refund_days", "refund_reason", "ends_at"]
@@ -154,23 +121,6 @@ def _end(
         )
         for term in terms
     )
-
-
-def _take_back(term: Subscription, at: dt.datetime) -> bool:
-    """End what a refunded term granted, in the caller's transaction; whether the validity moved."""
-    tier_id = term.floor_tier_id
-    assert tier_id is not None and term.floor_until is not None and term.floor_since is not None
-    claims = subscriptions.claiming(term.merchant_id, term.member_id, tier_id, at)
-    still = max((each.floor_until for each in claims), default=None)
-    floor = Floor(tier_id, term.floor_until, term.floor_since, term.floor_before, still)
-    moved = False
-    with contextlib.suppress(NotFound):  # the member left: nobody holds a tier
-        moved = tier_hand.end_floor(
-            merchant_id=term.merchant_id, member_id=term.member_id, at=at, floor=floor
-        )
-    term.floor_ended_at = at
-    term.save(update_fields=["floor_ended_at"])
-    return moved
 
 
 def _reason(reason: str) -> str:

@@ -6,28 +6,19 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from benefits.lib import plans as rule
 from benefits.lib.plans import MOST_FEE_MINOR, Period, State
 from benefits.models import Plan, SoldBy, Subscription
-from members.lib.periods import merchant_day
+from benefits.services import subscription_floors, subscription_places
 from members.lib.refusals import Conflict, IdempotencyConflict, Invalid, NotFound
-from members.models import Member, MemberStatus, Merchant, TierValidity
-from members.services import audit, posting, programs, tier_hand
+from members.models import Member, MemberStatus, Merchant
+from members.services import audit, posting, programs
 from members.services.audit import Actor
 
 LONGEST_REFERENCE = 80
-# By merchant days: a term that ends at a midnight does so afterwards too.
-LATER = "(({each} at time zone %(zone)s + make_interval(days => %(days)s)) at time zone %(zone)s)"
-LONGER = f"""
-update benefits_subscription set
-    from_at = case when from_at > %(since)s then {LATER.format(each="from_at")} else from_at end,
-    to_at = {LATER.format(each="to_at")}, ends_at = {LATER.format(each="to_at")},
-    floor_until = floor_until + %(days)s, floor_before = floor_before + %(days)s
-where merchant_id = %(merchant)s and refunded_at is null and to_at > %(since)s
-"""
 SOURCES = {"user": SoldBy.STAFF, "api_key": SoldBy.API}
 
 
@@ -49,7 +40,8 @@ def sell(
     paid_minor: int | None = None,
 ) -> tuple[Subscription, bool]:
     """A term that was paid for, and whether it is new: the same reference again gives the first. It begins now, or when
-    the member's present term in the plan ends. paid_minor: in minor units, unless told the plan's fee.
+    the member's present term in the plan ends (`subscription_places`). paid_minor: in minor units, unless told the
+    plan's fee.
 
     Raises NotFound, Invalid (reference, amount, too far ahead, a tier that left the ladder), IdempotencyConflict for a
     reference of another sale, PlanWithdrawn, ProgramNotOpen, ProgramCleared.
@@ -57,24 +49,29 @@ def sell(
     reference = _reference(reference)
     posting.lock_merchant(merchant_id=merchant_id, alone=False)
     posting.lock_order(merchant_id=merchant_id, key=("membership", reference))
-    programs.lock_open(merchant_id=merchant_id)
+    program = programs.lock_for_write(merchant_id=merchant_id)
+    if known := _known(merchant_id, reference):  # what was answered is answered so, whatever happened since
+        _same(known, plan_id, member_id, paid_minor)
+        return known, False
+    programs.require_open(program)
     plan, member = _found(merchant_id, plan_id, member_id)
     posting.lock_members(merchant_id=merchant_id, member_ids=[member_id])
-    if known := _known(merchant_id, reference):
-        _same(known, plan, member_id, paid_minor)
-        return known, False
     if plan.withdrawn_at is not None:
         raise PlanWithdrawn(_("This plan is not sold any more."))
     paid = plan.fee_minor if paid_minor is None else paid_minor
     if not 0 <= paid <= MOST_FEE_MINOR:
         raise Invalid.on("paid_minor", _("What was paid is 0 or more, and no more than a price may be."))
     zone = Merchant.objects.get(pk=merchant_id).zone
-    when = rule.period(at=at, after=_runs_until(plan, member_id, at), months=plan.months, zone=zone)
+    subscription_floors.take_back_waiting(merchant_id=merchant_id, member_id=member_id, at=at)
+    when, moved_on = subscription_places.place(plan=plan, member_id=member_id, at=at, zone=zone)
     term = _term(plan, member, when, paid, reference, at, actor)
     if plan.tier is not None:
-        _grant(term, when, at, zone)
+        subscription_floors.grant(term, when, at, zone)
     term.save(force_insert=True)
-    _record(term, at, actor, "subscription.sold", after={"plan": plan.code, "paid_minor": paid} | _days(when))
+    said = {"plan": plan.code, "paid_minor": paid} | _days(when)
+    if moved_on:
+        said["later_terms_moved_days"] = moved_on
+    _record(term, at, actor, "subscription.sold", after=said)
     return term, True
 
 
@@ -106,22 +103,6 @@ def locked(merchant_id: int, subscription_id: str) -> Subscription:
     if term is None:
         raise NotFound(_("There is no such membership term."))
     return term
-
-
-def on_reopened(*, merchant_id: int, since: dt.datetime, days: int) -> None:
-    """What a closure froze lasts as many days longer: terms that had not ended when it began, and the tiers of terms
-    that were refunded meanwhile, until the daily job takes them back."""
-    if not days:
-        return
-    zone = Merchant.objects.get(pk=merchant_id).timezone
-    with connection.cursor() as cursor:
-        cursor.execute(LONGER, {"merchant": merchant_id, "since": since, "zone": zone, "days": days})
-        cursor.execute(
-            "update benefits_subscription set floor_until = floor_until + %(days)s, "
-            "floor_before = floor_before + %(days)s where merchant_id = %(merchant)s "
-            "and refunded_at >= %(since)s and floor_tier_id is not null and floor_ended_at is null",
-            {"merchant": merchant_id, "since": since, "days": days},
-        )
 
 
 def record(term: Subscription, at: dt.datetime, actor: Actor, action: str, **rest: Any) -> dict[str, Any]:
@@ -187,43 +168,8 @@ def _known(merchant_id: int, reference: str) -> Subscription | None:
     return rows.filter(reference=reference).first()
 
 
-def _same(known: Subscription, plan: Plan, member_id: int, paid_minor: int | None) -> None:
+def _same(known: Subscription, plan_id: str, member_id: int, paid_minor: int | None) -> None:
     """Raises IdempotencyConflict when a reference is that of another sale."""
     is_paid_so = paid_minor is None or paid_minor == known.paid_minor
-    if (known.plan_id, known.member_id) != (plan.pk, member_id) or not is_paid_so:
+    if (known.plan.public_id, known.member_id) != (plan_id, member_id) or not is_paid_so:
         raise IdempotencyConflict.on("reference", _("This reference is that of another sale."))
-
-
-def _runs_until(plan: Plan, member_id: int, at: dt.datetime) -> dt.datetime | None:
-    """The end of the member's last term in a plan that is not over."""
-    rows = Subscription.objects.of(plan.merchant_id).filter(plan=plan, member_id=member_id, ends_at__gt=at)
-    return rows.order_by("-ends_at").values_list("ends_at", flat=True).first()
-
-
-def _grant(term: Subscription, when: Period, at: dt.datetime, zone: Any) -> None:
-    """The tier that comes with the term, and what the member had of it without any plan.
-
-    Raises Invalid when the tier left the ladder.
-    """
-    tier = term.plan.tier
-    assert tier is not None
-    valid = TierValidity.objects.of(term.merchant_id).filter(member_id=term.member_id, tier=tier)
-    until = valid.values_list("valid_until", flat=True).first()
-    last = when.last_day(zone)
-    claims = list(claiming(term.merchant_id, term.member_id, tier.pk, at))
-    granted = max((each.floor_until for each in claims), default=None)
-    term.floor_tier, term.floor_until = tier, last
-    if granted is None or (until is not None and until > granted):
-        term.floor_since, term.floor_before = merchant_day(at, zone), until
-    else:
-        first = min(claims, key=lambda each: each.floor_since)
-        term.floor_since, term.floor_before = first.floor_since, first.floor_before
-    tier_hand.grant_floor(
-        merchant_id=term.merchant_id, member_ids=[term.member_id], at=at, tier=tier.code, until=last
-    )
-
-
-def claiming(merchant_id: int, member_id: int, tier_id: int, at: dt.datetime) -> Any:
-    """The member's terms that grant a tier and are not over or refunded."""
-    rows = Subscription.objects.of(merchant_id).filter(member_id=member_id, floor_tier_id=tier_id)
-    return rows.filter(refunded_at=None, to_at__gt=at).order_by("from_at", "pk")

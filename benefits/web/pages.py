@@ -172,6 +172,7 @@ def register() -> None:
             "withdrawn": _("Codes taken out"),
             "fee_minor": _("Fee in minor units"),
             "paid_minor": _("Paid, in minor units"),
+            "later_terms_moved_days": _("Days by which later terms moved on"),
             "refund_minor": _("To be paid back, in minor units"),
             "term_months": _("Months of a term"),
             "days_left": _("Days left"),

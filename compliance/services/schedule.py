@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from benefits.selectors import draws as draws_selector
-from benefits.services import effects_daily, entitlements_daily, subscription_refunds
+from benefits.services import effects_daily, entitlements_daily, subscription_floors
 from compliance.lib import calendar, runs
 from compliance.selectors import policies
 from compliance.services import assessment, clearance
@@ -114,7 +114,7 @@ def work(job: Job) -> dict[str, Any]:
         if job.name == DAILY:
             report: dict[str, Any] = dict(daily.run_daily(zone=job.scope, at=job.at))
             report |= entitlements_daily.run_daily(zone=job.scope, at=job.at)
-            report |= subscription_refunds.run_daily(zone=job.scope, at=job.at)
+            report |= subscription_floors.run_daily(zone=job.scope, at=job.at)
             return report | effects_daily.run_daily(zone=job.scope, at=job.at)
         if job.name == ASSESSMENT:
             return assessment.assess(at=job.at)

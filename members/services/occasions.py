@@ -8,7 +8,7 @@ what it does is there with the fact or not at all; it refuses nothing.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,10 +60,33 @@ class OnReopened(Protocol):
     def __call__(self, *, merchant_id: int, since: dt.datetime, days: int) -> None: ...
 
 
+class TierUntil(Protocol):
+    """A tier (id) and its last valid day, None for the lowest."""
+
+    @property
+    def tier_id(self) -> int: ...
+    @property
+    def until(self) -> dt.date | None: ...
+
+
+class OnGiven(Protocol):
+    """Members (id) were given tiers by hand, also those whose tier stays. How many facts it changed."""
+
+    def __call__(self, *, merchant_id: int, at: dt.datetime, given: Mapping[int, TierUntil]) -> int: ...
+
+
+class OnTiersGone(Protocol):
+    """An edit of the rules took tiers out, by id, with those that their members move to; told before they move."""
+
+    def __call__(self, *, merchant_id: int, at: dt.datetime, targets: Mapping[int, int]) -> None: ...
+
+
 _joined: list[OnJoined] = []
 _risen: list[OnRisen] = []
 _orders: list[OnOrders] = []
 _reopened: list[OnReopened] = []
+_given: list[OnGiven] = []
+_tiers_gone: list[OnTiersGone] = []
 
 
 def listen(
@@ -72,9 +95,18 @@ def listen(
     risen: OnRisen | None = None,
     orders: OnOrders | None = None,
     reopened: OnReopened | None = None,
+    given: OnGiven | None = None,
+    tiers_gone: OnTiersGone | None = None,
 ) -> None:
     """Register listeners; once per process, from an app's ready()."""
-    for known, new in ((_joined, joined), (_risen, risen), (_orders, orders), (_reopened, reopened)):
+    for known, new in (
+        (_joined, joined),
+        (_risen, risen),
+        (_orders, orders),
+        (_reopened, reopened),
+        (_given, given),
+        (_tiers_gone, tiers_gone),
+    ):
         if new is not None and new not in known:
             known.append(new)  # type: ignore[arg-type]
 
@@ -101,3 +133,16 @@ def tell_reopened(*, merchant_id: int, since: dt.datetime, days: int) -> None:
     """Tell of a program that is open again."""
     for listener in _reopened:
         listener(merchant_id=merchant_id, since=since, days=days)
+
+
+def tell_given(*, merchant_id: int, at: dt.datetime, given: Mapping[int, TierUntil]) -> int:
+    """Tell of tiers given by hand. How many facts the listeners changed."""
+    return sum(
+        listener(merchant_id=merchant_id, at=at, given=given) for listener in (_given if given else ())
+    )
+
+
+def tell_tiers_gone(*, merchant_id: int, at: dt.datetime, targets: Mapping[int, int]) -> None:
+    """Tell of tiers that an edit took out."""
+    for listener in _tiers_gone if targets else ():
+        listener(merchant_id=merchant_id, at=at, targets=targets)

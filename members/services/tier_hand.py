@@ -16,7 +16,7 @@ from members.lib.refusals import Invalid, NotFound
 from members.lib.tiers import MOST_VALIDITY_MONTHS
 from members.models import Closure, Member, MemberStatus, Merchant, Program
 from members.selectors import rules as selector
-from members.services import audit, posting, programs, webhook_events
+from members.services import audit, occasions, posting, programs, webhook_events
 from members.services.audit import Actor
 
 LONGEST_REASON = 200
@@ -53,8 +53,13 @@ def set_tier(
     before = {"tier": names[standing.tier_id], "valid_until": _iso(standing.valid_until)}
     event = TierGiven(at, here.id, until, "staff", reason)
     changes = fold(state[member_id], [event], rules)
-    if not changes.standings:
+    # What a plan grants may run longer: nothing moves now, and the day is remembered for when it is taken back.
+    is_kept = occasions.tell_given(merchant_id=merchant_id, at=at, given={member_id: Given(here.id, until)})
+    if not (changes.standings or is_kept):
         return False
+    after = {"tier": tier, "valid_until": _iso(standing.valid_until)}
+    if is_kept:
+        after["without_plan_until"] = _iso(until)
     posting.write(merchant_id=merchant_id, changes=changes)
     webhook_events.told(changes, program=program, at=at)
     audit.record(
@@ -64,7 +69,7 @@ def set_tier(
         action="tier.set",
         subject=("member", Member.objects.of(merchant_id).get(pk=member_id).public_id),
         before=before,
-        after={"tier": tier, "valid_until": _iso(standing.valid_until)},
+        after=after,
         reason=reason,
     )
     return True
@@ -86,9 +91,11 @@ def give_many(
     tiers: Mapping[int, Given],
     reason: str,
     exactly: bool = False,
+    keeps_days: bool = False,
 ) -> dict[int, int]:
     """Give each member (id) a tier as staff do, unless theirs is as high already; the tier ids of those whose tier
-    stays. What is longer than may be said of the reason is cut off. `exactly`: also a lower one, as `set_tier` does.
+    stays. What is longer than may be said of the reason is cut off. `exactly`: back to what was, also a lower one, as
+    `set_tier` does. `keeps_days`: those whose tier stays by a plan's grant have theirs until the day also without it.
 
     In the caller's transaction, which holds the merchant alone (`posting.lock_merchant`) and the open program.
     """
@@ -98,17 +105,23 @@ def give_many(
     ladder, changes = rules.tiers, Changes()
     usual = add_months(merchant_day(at, rules.zone), ladder.validity_months)
     kept: dict[int, int] = {}
-    for member_id, (tier_id, until) in tiers.items():
+    lasting = {
+        member_id: Given(tier_id, None if tier_id == ladder.base.id else until or usual)
+        for member_id, (tier_id, until) in tiers.items()
+    }
+    for member_id, (tier_id, last) in lasting.items():
         held = states[member_id].standing.tier_id
         if not exactly and ladder.rank[held] >= ladder.rank[tier_id]:
             kept[member_id] = held
             continue
-        last = None if tier_id == ladder.base.id else until or usual
         event = TierGiven(at, tier_id, last, "staff", reason[:LONGEST_REASON])
         fold(states[member_id], [event], rules, changes=changes)
     if changes:
         posting.write(merchant_id=merchant.pk, changes=changes)
         webhook_events.told(changes, program=program, at=at)
+    if not exactly:
+        given = {each: last for each, last in lasting.items() if keeps_days or each not in kept}
+        occasions.tell_given(merchant_id=merchant.pk, at=at, given=given)
     return kept
 
 

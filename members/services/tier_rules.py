@@ -19,7 +19,7 @@ from members.models import Member, RulesVersion, Tier, TierStanding
 from members.selectors import rules as selector
 from members.selectors import tier_lifts as lifts
 from members.selectors.tier_simulation import Proposal
-from members.services import rules, tier_lifts, tier_versions
+from members.services import occasions, rules, tier_lifts, tier_versions
 from members.services.audit import Actor
 
 LONGEST_NAME = 40
@@ -71,6 +71,7 @@ def configure(
     version = rules.new_version(merchant_id=merchant_id, at=at, actor=actor, values=values)
     if before is not None and version.number != before.number:
         moves = _targets(merchant_id, before, version, targets or {}, at)
+        occasions.tell_tiers_gone(merchant_id=merchant_id, at=at, targets=moves)
         tier_lifts.begin(
             merchant_id=merchant_id,
             at=at,

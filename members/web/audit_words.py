@@ -195,6 +195,7 @@ FIELDS: dict[str, Word] = {
     "ladder": _("Tiers"),
     "tier": _("Tier"),
     "valid_until": _("Valid until"),
+    "without_plan_until": _("Without the plan until"),
     "welcome": _("Welcome points"),
     "needs": _("Needs"),
     "requirements": _("Requirements"),

@@ -11,10 +11,12 @@ from benefits.models import Plan, Subscription
 from benefits.services import plans, subscription_refunds, subscriptions
 from benefits.services.plans import Offer
 from members.lib import tenant as tenancy
+from members.services import tier_rules
 from members.services.audit import Actor
 from tests.conftest import NOON
 from tests.factories import ledger
 
+LADDER = [*ledger.LADDER, {"code": "gold", "name": "Gold", "all": {"spend_minor": 500_000}}]
 YEAR = Offer(name="Card", fee_minor=9_900, months=12)
 
 
@@ -22,6 +24,13 @@ def do(service: Any, shop: Any, at: dt.datetime = NOON, actor: Actor = ledger.JO
     """A service of a shop at an instant."""
     with tenancy.tenant(shop.pk), transaction.atomic():
         return service(merchant_id=shop.pk, at=at, actor=actor, **more)
+
+
+def golden(shop: Any) -> Any:
+    """An open shop with a tier gold above the others."""
+    ledger.open_shop(shop, NOON)
+    do(tier_rules.configure, shop, ladder=LADDER)
+    return shop
 
 
 def plan(shop: Any, offer: Offer = YEAR, code: str = "card", at: dt.datetime = NOON) -> Plan:

@@ -16,7 +16,8 @@ from members.lib.posting.windows import metrics_on
 def end(state: MemberState, event: FloorEnded, rules: Rules, changes: Changes) -> None:
     """Shorten the tier's validity to the member's own; nobody moves before the next recalculation (domain.md 5).
 
-    A tier that left the ladder took what was granted along to another; nothing is left to end.
+    Of a tier that left the ladder nothing is left to end: where members moved to another, the edit had the grant follow
+    (`occasions.tell_tiers_gone`).
     """
     if state.member_id is None or event.tier_id not in rules.tiers.rank:
         return

@@ -89,6 +89,7 @@ def test_a_clearance_stops_selling_and_leaves_refunds_reachable(system, member):
     close(system.shop, "cleared")
 
     problem(sell(system, member, "r-3"), 403, "program-cleared")
+    assert sell(system, member).status_code == 200  # known already: answered as before
     problem(system.post("/plans", CARD), 403, "program-cleared")
     problem(system.get("/plans"), 403, "program-cleared")
     due = system.get("/subscriptions?state=to_refund").json()["items"]
@@ -102,8 +103,8 @@ def test_a_clearance_stops_selling_and_leaves_refunds_reachable(system, member):
     ("more", "status", "kind"),
     [
         ({"code": "Card"}, 422, "invalid"),
-        ({"months": 37}, 400, "malformed"),
-        ({"fee_minor": -1}, 400, "malformed"),
+        ({"months": 37}, 422, "invalid"),
+        ({"fee_minor": -1}, 422, "invalid"),
         ({"fee_minor": "1"}, 400, "malformed"),
         ({"tier": "black"}, 422, "invalid"),
         ({"price": 1}, 400, "malformed"),

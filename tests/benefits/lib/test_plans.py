@@ -102,6 +102,21 @@ def test_while_the_program_is_closed_what_is_owed_is_what_was_left_when_it_close
 
 
 @pytest.mark.parametrize(
+    ("sold", "more", "when", "back"),
+    [
+        ("2024-01-10", {}, "2024-01-10", 36_600),
+        ("2024-01-10", {}, "2024-01-17 23:59", 36_600),  # the seventh day after the sale's, to its end
+        ("2024-01-10", {}, "2024-01-18 00:00", 35_800),
+        ("2023-11-10", {}, "2024-01-11", 36_500),  # sold long before it begins
+        ("2024-01-10", {"closed_since": at("2024-01-12")}, "2024-03-01", 36_600),
+        ("2024-01-10", {"closed_since": at("2024-01-20")}, "2024-03-01", 35_600),
+    ],
+)
+def test_to_the_seventh_day_after_its_sale_a_term_is_paid_back_whole(sold, more, when, back):
+    assert owed_minor(term(sold_at=at(sold), **more), at(when), ZONE) == back
+
+
+@pytest.mark.parametrize(
     ("paid", "days", "left", "back"),
     [
         (9_900, 365, 365, 9_900),

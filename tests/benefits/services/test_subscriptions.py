@@ -11,29 +11,25 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 from benefits.lib.plans import State, state_at
 from benefits.models import Plan, PlanVersion, Subscription
 from benefits.selectors import subscriptions as selector
-from benefits.services import plans, subscription_refunds, subscriptions
+from benefits.services import plans, subscription_floors, subscription_refunds, subscriptions
 from benefits.services.plans import Offer
 from members.lib import tenant as tenancy
 from members.lib.refusals import Conflict, Invalid, NotFound, Refusal
 from members.models import AuditRow, TierMove, TierValidity
 from members.selectors import tiers
-from members.services import daily, programs, tier_rules
-from tests.benefits.plans import do, plan, refund, sell
+from members.services import daily, programs
+from tests.benefits.plans import do, golden, plan, refund, sell
 from tests.conftest import NOON
 from tests.factories import ledger
 
 pytestmark = pytest.mark.django_db
 JOB, DAY = ledger.JOB, dt.timedelta(days=1)
-LADDER = [*ledger.LADDER, {"code": "gold", "name": "Gold", "all": {"spend_minor": 500_000}}]
 GOLDEN = Offer(name="Gold card", fee_minor=36_500, months=12, tier="gold")
 
 
 @pytest.fixture
 def shop(cast):
-    ledger.open_shop(cast.shop, NOON)
-    with tenancy.tenant(cast.shop.pk), transaction.atomic():
-        tier_rules.configure(merchant_id=cast.shop.pk, at=NOON, actor=JOB, ladder=LADDER)
-    return cast.shop
+    return golden(cast.shop)
 
 
 def held(shop, member, at: dt.datetime = NOON) -> dict[str, Any]:
@@ -52,7 +48,7 @@ def night(at: dt.datetime) -> None:
     three = dt.datetime.combine(at.date(), dt.time(3), NOON.tzinfo)
     daily.recalculate_due(zone="Asia/Shanghai", at=three)
     with tenancy.platform():
-        subscription_refunds.run_daily(zone="Asia/Shanghai", at=three)
+        subscription_floors.run_daily(zone="Asia/Shanghai", at=three)
 
 
 def close(shop, at: dt.datetime) -> None:
@@ -93,6 +89,31 @@ def test_a_plan_keeps_how_it_was_sold_as_versions_and_the_same_changes_nothing(s
         actions = list(AuditRow.objects.of(shop.pk).filter(action__startswith="plan.").values_list("action"))
     assert told == [(2, 12_900, "gold"), (1, 9_900, None)]
     assert actions == [("plan.created",), ("plan.changed",)]
+
+
+def test_spaces_around_a_name_make_no_other_plan_and_no_version(shop):
+    spaced = Offer(name=" Card ", fee_minor=9_900, months=12)
+    card = plan(shop, spaced)
+
+    again = plan(shop, spaced)
+    changed = do(plans.change, shop, NOON + DAY, plan_id=card.public_id, offer=spaced)
+
+    assert (again.pk, changed.name, changed.version) == (card.pk, "Card", 1)
+
+
+def test_a_closed_program_takes_no_plans_but_lets_one_be_withdrawn(shop):
+    card = plan(shop)
+    close(shop, NOON + DAY)
+    late, change = NOON + 2 * DAY, {"plan_id": card.public_id}
+
+    refused(shop, Refusal, lambda: plan(shop, GOLDEN, "gold-card", late), "program-not-open")
+    dearer = Offer(name="Card", fee_minor=10_000, months=12)
+    refused(shop, Refusal, lambda: do(plans.change, shop, late, offer=dearer, **change), "program-not-open")
+    assert plan(shop, at=late).pk == card.pk  # the same again
+    withdrawn = Offer(name="Card", fee_minor=9_900, months=12, is_sold=False)
+    assert do(plans.change, shop, late, offer=withdrawn, **change).withdrawn_at == late
+    back = Offer(name="Card", fee_minor=9_900, months=12)
+    refused(shop, Refusal, lambda: do(plans.change, shop, late, offer=back, **change), "program-not-open")
 
 
 @pytest.mark.parametrize(
@@ -171,6 +192,15 @@ def test_the_next_term_extends_the_one_that_runs_and_another_plan_runs_beside_it
     assert dict(now) == {"Card": second.to_at, "Gold card": beside.to_at}
 
 
+def test_plans_of_one_name_are_held_one_by_one(shop):
+    member, card, other = ledger.join(shop, NOON), plan(shop), plan(shop, code="other")
+    first, beside = sell(shop, card, member), sell(shop, other, member, NOON + DAY)
+
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        now = selector.held_now(merchant_id=shop.pk, member_id=member.pk, at=NOON + DAY)
+    assert now == [("Card", first.to_at), ("Card", beside.to_at)]
+
+
 def test_the_database_keeps_one_term_at_one_instant(shop):
     member, card = ledger.join(shop, NOON), plan(shop)
     term = sell(shop, card, member)
@@ -196,6 +226,7 @@ def test_a_withdrawn_plan_and_a_closed_program_sell_nothing_and_terms_run_on(sho
     refused(shop, Refusal, lambda: sell(shop, card, member, NOON + DAY), "plan-withdrawn")
     assert sell(shop, card, member, NOON + DAY, reference=term.reference).pk == term.pk
     close(shop, NOON + 2 * DAY)
+    assert sell(shop, card, member, NOON + 2 * DAY, reference=term.reference).pk == term.pk
     refused(shop, Refusal, lambda: sell(shop, card, member, NOON + 2 * DAY), "program-not-open")
 
 
@@ -318,6 +349,22 @@ def test_a_program_that_ended_refunds_all_at_its_closing_instant_and_goes_on_whe
         audited = AuditRow.objects.of(shop.pk).filter(action="subscription.refunded").count()
     assert {row.refund_days for row in rows} == {terms[0].days - 100} and audited == 5
     assert sum(row.refund_minor for row in rows) == owed
+
+
+def test_terms_sold_in_the_last_seven_days_of_a_program_are_owed_whole(shop):
+    card = plan(shop)
+    for n in (0, 92, 93, 100):
+        sell(shop, card, ledger.join(shop, NOON, f"u{n}"), NOON + n * DAY)
+    close(shop, NOON + 100 * DAY)
+    late = NOON + 130 * DAY
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        _people, owed = selector.owed(merchant_id=shop.pk, at=late)
+
+    do(subscription_refunds.refund_all, shop, late, reason="the program ended")
+
+    with tenancy.tenant(shop.pk), transaction.atomic():
+        back = [row.refund_minor for row in Subscription.objects.of(shop.pk).order_by("from_at")]
+    assert back[2:] == [9_900, 9_900] and back[0] < back[1] < 9_900 and sum(back) == owed
 
 
 def test_a_closure_lengthens_terms_and_tiers_of_refunds_in_it_end_when_it_is_open_again(shop):

@@ -165,6 +165,7 @@ def _give_tiers(
         at=books.at,
         tiers=wanted,
         reason=file_name,
+        keeps_days=True,
     )
     for member_id, tier_id in kept.items():
         by_member[member_id].remarks.append(books.keeps(tier_id))
