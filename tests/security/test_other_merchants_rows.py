@@ -146,8 +146,10 @@ def test_a_merchants_process_neither_reads_nor_writes_what_is_not_a_merchants(ca
         f"delete from {table}",
     ]
 
-    for scope in (tenancy.tenant(cast.shop.pk), tenancy.visitor()):
+    # Who has no tenant may be refused for that already, when the server plans by the row policy.
+    nobody = 'permission denied|invalid input syntax for type bigint: ""'
+    for scope, refusal in ((tenancy.tenant(cast.shop.pk), "permission denied"), (tenancy.visitor(), nobody)):
         with scope:
             for statement in statements:
-                with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+                with pytest.raises(DatabaseError, match=refusal), transaction.atomic():
                     connection.cursor().execute(statement)
