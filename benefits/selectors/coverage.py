@@ -14,9 +14,14 @@ from benefits.models import Benefit, BenefitRevision, Coverage
 
 def as_rule(row: BenefitRevision) -> rule.Revision:
     """A stored revision as the pure rule reads it."""
+    return as_it_stands(row, rule.Action(row.action), row.at)
+
+
+def as_it_stands(row: Benefit | BenefitRevision, action: rule.Action, at: dt.datetime) -> rule.Revision:
+    """What the pure rule reads of a benefit, or of a revision of it, that an action at an instant made so."""
     return rule.Revision(
-        action=rule.Action(row.action),
-        at=row.at,
+        action=action,
+        at=at,
         kind=row.kind,
         starts_at=row.from_at,
         ends_at=row.to_at,

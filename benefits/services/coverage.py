@@ -11,7 +11,7 @@ from django.db import connection
 from benefits.lib import coverage as rule
 from benefits.lib.multirange import to_multirange
 from benefits.models import Benefit
-from benefits.selectors.coverage import acts_of, revisions_by_benefit
+from benefits.selectors.coverage import as_it_stands, revisions_by_benefit
 
 LOCK_SPACE = 0x62
 DUE = """
@@ -81,28 +81,11 @@ def refresh(*, merchant_id: int, at: dt.datetime) -> tuple[rule.Coverage, ...]:
 def add(*, merchant_id: int, at: dt.datetime, published: Iterable[Benefit]) -> None:
     """Store what benefits add that were just published for the first time, as `refresh` would, without reading what
     the others are. The caller holds `lock`; `at` is the instant of publication. One statement."""
-    told, values = _told(rule.program_coverage([_publication(benefit, at)] for benefit in published))
+    told, values = _told(
+        rule.program_coverage([as_it_stands(each, rule.Action.PUBLISH, at)] for each in published)
+    )
     with connection.cursor() as cursor:
         cursor.execute(ADDED.format(told=told, due=DUE), [*values, merchant_id, merchant_id, at])
-
-
-def _publication(benefit: Benefit, at: dt.datetime) -> rule.Revision:
-    """The only revision of a benefit."""
-    return rule.Revision(
-        action=rule.Action.PUBLISH,
-        at=at,
-        kind=benefit.kind,
-        starts_at=benefit.from_at,
-        ends_at=benefit.to_at,
-        settings=benefit.settings,
-        audience=benefit.audience,
-        audience_empty=benefit.audience_empty,
-        stock=benefit.stock,
-        worthless=benefit.worthless,
-        doubts=benefit.doubts,
-        scope=benefit.scope,
-        acts=acts_of(benefit.measured),
-    )
 
 
 def _told(rows: Sequence[rule.Coverage]) -> tuple[str, list[Any]]:

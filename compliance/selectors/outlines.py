@@ -55,15 +55,18 @@ from (
 ) s
 offset 0
 """
-GROUPED = f"""
-select was, now, count(*), array_agg(merchant_id) filter (where was = 0 or now = 0),
-    coalesce(sum((select count(*) from members_member m where m.merchant_id = c.merchant_id))
+# Of programs `c`, those that are closed sooner (is_more): their members, how many are open, how many of these could be
+# cured by a benefit that is ready.
+IMPACT = f"""coalesce(sum((select count(*) from members_member m where m.merchant_id = c.merchant_id))
         filter (where is_more), 0)::bigint,
     count(*) filter (where is_more and is_open),
     count(*) filter (where is_more and is_open and exists (
         select from benefits_benefit b where b.merchant_id = c.merchant_id and b.status in ('draft', 'paused')
             and {policies.counts("b.")}
-    ))
+    ))"""
+GROUPED = f"""
+select was, now, count(*), array_agg(merchant_id) filter (where was = 0 or now = 0),
+    {IMPACT}
 from (
     select judged.*, p.status = 'open' as is_open,
         was is distinct from 0 and now <> 0 and now < coalesce(was, {{never}}) as is_more

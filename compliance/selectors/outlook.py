@@ -85,13 +85,7 @@ both_ways as (
     select b.*, is_on is not null and (was_on is null or is_on < was_on) as is_more from both_ways b
 )
 select was_on, is_on, count(*),
-    coalesce(sum((select count(*) from members_member m where m.merchant_id = c.merchant_id))
-        filter (where is_more), 0)::bigint,
-    count(*) filter (where is_more and is_open),
-    count(*) filter (where is_more and is_open and exists (
-        select from benefits_benefit b where b.merchant_id = c.merchant_id and b.status in ('draft', 'paused')
-            and {policies.counts("b.")}
-    ))
+    {outlines.IMPACT}
 from changed c group by was_on, is_on
 """
 FEW = 0.3  # of all programs: where more are looked at one by one, all are, in one statement
